@@ -1,0 +1,1 @@
+"""The engine behind pytest-valuebias, usable without pytest."""

@@ -1,0 +1,68 @@
+"""Candidates: the responses a scorer gives a number to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from valuebias.errors import SpecError
+
+Injection = Literal["token", "text"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """An ordered set of distinct responses.
+
+    ``responses`` are the texts, each once under ``text`` injection. Under ``token`` injection
+    ``token_ids`` names the vocabulary id each response stands for (one id a response, distinct),
+    and two ids may decode to the same text.
+
+    ``injection`` says how a response is put into the chat: ``token`` puts the id itself after the
+    prompt; ``text`` renders the text in the chat template and tokenises the whole, as the paper did.
+    """
+
+    responses: tuple[str, ...]
+    token_ids: tuple[int, ...] | None = None
+    injection: Injection = "text"
+
+    def __post_init__(self) -> None:
+        if not self.responses:
+            raise SpecError(
+                "there is no candidate to score", remedy="Give at least one word or token."
+            )
+        keys: Sequence[object] = self.responses
+        if self.injection == "token":
+            if self.token_ids is None or len(self.token_ids) != len(self.responses):
+                raise SpecError(
+                    "token injection needs one token id for each response",
+                    seen=None if self.token_ids is None else len(self.token_ids),
+                    remedy=f"Give {len(self.responses)} token ids, or use text injection.",
+                )
+            keys = self.token_ids
+        if len(set(keys)) != len(keys):
+            twice = next(k for i, k in enumerate(keys) if k in keys[:i])
+            raise SpecError(
+                "a candidate is given twice", seen=twice, remedy="Give every candidate once."
+            )
+
+    @classmethod
+    def words(cls, words: Sequence[str]) -> Candidates:
+        """Words put in as text, each once, in the order first seen."""
+        return cls(tuple(dict.fromkeys(words)))
+
+    def __len__(self) -> int:
+        return len(self.responses)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the candidates' content; part of the address scores are stored under."""
+        h = hashlib.sha256(self.injection.encode())
+        for i, response in enumerate(self.responses):
+            token = "" if self.token_ids is None else str(self.token_ids[i])
+            h.update(f"\x1e{token}\x1f".encode())
+            h.update(response.encode("utf-8", "surrogatepass"))
+        return h.hexdigest()

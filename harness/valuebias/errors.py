@@ -1,0 +1,66 @@
+"""Errors a user can cause or mend. Each says what was wrong, the value seen, and what to do."""
+
+from __future__ import annotations
+
+
+class ValueBiasError(Exception):
+    """Base of every error raised on purpose.
+
+    ``what`` is one sentence on what was wrong, ``seen`` the offending value (shown escaped, so that
+    no string of a vocabulary can reach a terminal raw), ``remedy`` what to do about it.
+    """
+
+    def __init__(self, what: str, *, remedy: str, seen: object = None) -> None:
+        self.what = what
+        self.seen = seen
+        self.remedy = remedy
+        saw = "" if seen is None else f" Seen: {visible(str(seen))}."
+        super().__init__(f"{what.rstrip('.')}.{saw} {remedy}")
+
+    def __reduce__(self) -> tuple[object, ...]:  # keyword-only arguments survive pickling
+        return _rebuild, (type(self), self.what, self.remedy, self.seen)
+
+
+def _rebuild(
+    kind: type[ValueBiasError], what: str, remedy: str, seen: object
+) -> ValueBiasError:
+    return kind(what, remedy=remedy, seen=seen)
+
+
+class SpecError(ValueBiasError):
+    """A model spec, option or file name that cannot be used: a usage error."""
+
+
+class ModelError(ValueBiasError):
+    """A model that cannot be loaded, or that preflight refused."""
+
+
+class ScoresError(ValueBiasError):
+    """Recorded or computed scores that cannot be used: missing, not finite, not numbers."""
+
+
+class LexiconError(ValueBiasError):
+    """A lexicon that cannot be read, or that covers too little of what was scored."""
+
+
+class SearchError(ValueBiasError):
+    """A search that cannot be carried out: out of memory at one candidate, or an inexact rung."""
+
+
+class StatisticsError(ValueBiasError):
+    """Data that no honest interval can be computed from."""
+
+
+class StoreError(ValueBiasError):
+    """A score store that cannot be opened or that holds something else."""
+
+
+def visible(text: str) -> str:
+    """The text with every character that could act on a terminal or vanish made visible.
+
+    Control characters, bidirectional overrides, lone surrogates and zero-width characters become
+    backslash escapes; everything printable, in any script, stays.
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )

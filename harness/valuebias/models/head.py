@@ -1,0 +1,41 @@
+"""The seam between a reward model's family and the search: backbone, read positions, head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import torch
+
+
+class Head(Protocol):
+    """How one family of reward models turns a tokenised conversation into a reward.
+
+    The search runs ``backbone`` itself, gathers the hidden states at the positions ``reads`` names,
+    and calls ``rewards``. ``forward`` is the independent way to the same number, used to check the
+    search and as its last resort.
+    """
+
+    @property
+    def name(self) -> str:
+        """The convention's name as reports show it, such as "score" or "first-logit"."""
+
+    @property
+    def backbone(self) -> torch.nn.Module:
+        """The decoder: ``backbone(input_ids=, position_ids=, ...)`` gives ``last_hidden_state``."""
+
+    def reads(self, ids: Sequence[int]) -> Mapping[str, int]:
+        """Positions (from 0) in one unpadded conversation whose hidden states the head needs.
+
+        Raises ModelError where the conversation has no such position (a token pattern is missing).
+        """
+
+    def rewards(self, hidden: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """float32 rewards of shape (n,) from hidden states of shape (n, hidden), one per read."""
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """float32 rewards of shape (n,) of right-padded conversations (n, length).
+
+        Where the model class has a forward of its own this goes through it, so that a wrong
+        ``reads`` or ``rewards`` cannot agree with itself.
+        """

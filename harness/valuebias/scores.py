@@ -1,0 +1,67 @@
+"""Scores: prompts x candidates, with where they come from. The one currency between the rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias.candidates import Candidates
+from valuebias.errors import ScoresError
+from valuebias.prompts import Prompt
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one scorer gave every candidate on every prompt.
+
+    ``values`` is float32 of shape (prompts, candidates); higher is preferred, in the scorer's own
+    units (reward, or natural-log probability). ``provenance`` holds what a reader needs to know the
+    numbers by: model, fingerprint, dtype, template, injection, rung and the like.
+    """
+
+    values: FloatArray
+    prompts: tuple[Prompt, ...]
+    candidates: Candidates
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        expected = (len(self.prompts), len(self.candidates))
+        if self.values.shape != expected or self.values.dtype != np.float32:
+            raise ScoresError(
+                "scores do not fit their prompts and candidates",
+                seen=f"{self.values.dtype} {self.values.shape}",
+                remedy=f"Give a float32 array of shape {expected}.",
+            )
+
+    def check_finite(self) -> None:
+        """Raise ScoresError, naming the first prompt and response, if a score is not finite."""
+        bad = np.argwhere(~np.isfinite(self.values))
+        if len(bad):
+            prompt, candidate = bad[0]
+            raise ScoresError(
+                f"{len(bad)} of {self.values.size} scores are not finite; the first is for "
+                f"{self.candidates.responses[candidate]!r} on {self.prompts[prompt].id}",
+                seen=self.values[prompt, candidate],
+                remedy="Score in float32 (dtype=float32) and look at the model's weights.",
+            )
+
+
+class Scorer(Protocol):
+    """Anything that gives candidates a number: a reward model, a language model, a table."""
+
+    @property
+    def name(self) -> str:
+        """The label under which reports show it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of everything that decides its numbers: weights, head, dtype, template."""
+
+    def score(self, prompts: Sequence[Prompt], candidates: Candidates) -> Scores:
+        """Scores of shape (len(prompts), len(candidates))."""
