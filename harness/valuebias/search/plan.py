@@ -1,0 +1,126 @@
+"""How candidates are cut into blocks: by tail length, to a memory budget, always the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from valuebias.errors import SearchError
+from valuebias.search.rung import IntArray
+
+# Tokens a pass needs before matrix products run at full rate, and from where more gains nothing
+# (measured; a GPU needs thousands). Between the two, blocks double: few candidates then waste
+# little padding and many still run at full rate.
+FIRST_TOKENS = 256
+MOST_TOKENS = {"cpu": 512}
+MOST_TOKENS_ON_A_DEVICE = 16384
+
+
+@dataclass(frozen=True)
+class Block:
+    """One unit of work: what is finished, handed out and resumed together.
+
+    ``indices`` (n,) into the candidates, their ``tails`` (n, length), and the ``rows`` >= n that a
+    pass over the block is padded to.
+    """
+
+    indices: IntArray
+    tails: IntArray
+    rows: int
+
+    @property
+    def tokens(self) -> int:
+        return self.rows * int(self.tails.shape[1])
+
+
+def buckets(tails: Sequence[Sequence[int]]) -> list[tuple[IntArray, IntArray]]:
+    """The candidates by tail length, shortest first, in their own order: (indices, tails) each."""
+    lengths = np.fromiter(map(len, tails), np.int64, len(tails))
+    found = []
+    for length in np.unique(lengths):
+        indices = np.flatnonzero(lengths == length)
+        ids = np.array([tails[i] for i in indices.tolist()], dtype=np.int64)
+        found.append((indices, ids))
+    return found
+
+
+def rows_within(budget: int, bytes_per_row: float, tail: int, device: torch.device) -> int:
+    """Rows of the largest block: what the budget holds, up to where more gain nothing.
+
+    Raises SearchError if one row needs more than the budget.
+    """
+    fit = int(budget // bytes_per_row)
+    if fit < 1:
+        raise SearchError(
+            f"one candidate needs about {bytes_per_row / 2**20:.1f} MiB, over the chunk memory",
+            seen=f"{budget / 2**20:.1f} MiB",
+            remedy="Allow more chunk memory.",
+        )
+    most = MOST_TOKENS.get(device.type, MOST_TOKENS_ON_A_DEVICE)
+    rows = min(fit, max(1, most // tail))
+    return rows - rows % 16 if rows >= 16 else rows  # whole tiles of the matrix kernels
+
+
+def blocks(indices: IntArray, tails: IntArray, largest: int) -> Iterator[Block]:
+    """A bucket cut into blocks that double in size up to ``largest`` rows.
+
+    Where a cut falls, and in which row of a block a candidate runs, depends only on the candidate's
+    place in its bucket: never on how many follow it, nor on which were scored before.
+    """
+    rows = min(largest, max(1, FIRST_TOKENS // tails.shape[1]))
+    start = 0
+    while start < len(indices):
+        stop = start + rows
+        yield Block(indices[start:stop], tails[start:stop], rows)
+        start, rows = stop, min(2 * rows, largest)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether the error says that the device, or the CPU's allocator, has no memory left."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "DefaultCPUAllocator" in text or "can't allocate memory" in text
+    )
+
+
+class Halving:
+    """Runs blocks, in halves and halves again once memory is short, keeping what is finished."""
+
+    def __init__(self) -> None:
+        self._tokens: int | None = None  # the most a pass has been found to bear
+
+    def rewards(
+        self, run: Callable[[IntArray, int], torch.Tensor], tails: IntArray, rows: int
+    ) -> torch.Tensor:
+        """``run(tails, rows)`` over the block: shape (n,) for tails (n, length).
+
+        Raises SearchError if a single candidate does not fit.
+        """
+        length = tails.shape[1]
+        step = rows if self._tokens is None else min(rows, max(1, self._tokens // length))
+        parts: list[torch.Tensor] = []
+        start = 0
+        while start < len(tails):
+            try:
+                parts.append(run(tails[start : start + step], step))
+                start += step
+                continue
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+            # Outside the handler, so that the failed pass's tensors are free before the next try.
+            if step == 1:
+                raise SearchError(
+                    f"there is not enough memory for one candidate of {length} tokens",
+                    remedy="Use a larger device, a smaller dtype, or free memory on this one.",
+                )
+            step = (step + 1) // 2
+            self._tokens = step * length
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        return torch.cat(parts)
