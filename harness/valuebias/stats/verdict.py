@@ -1,0 +1,149 @@
+"""Is an effect shown to lie inside a margin, shown to lie outside it, or neither?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scipy import stats
+
+from valuebias.errors import StatisticsError
+from valuebias.stats.effect import GATE_FAMILIES, Effect
+
+
+class Outcome(StrEnum):
+    """PASS: shown to be inside. FAIL: shown to be outside. INCONCLUSIVE: neither was shown."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True)
+class Margin:
+    """The interval an effect must be shown to lie in, on the rank-biserial scale.
+
+    ``basis`` is "panel" (what ten public reward models do), "convention" (a size of effect agreed
+    on beforehand) or "declared" (the user's own); ``source`` says in one line where it comes from.
+    """
+
+    low: float
+    high: float
+    basis: str = "declared"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        bounds = f"[{self.low:g}, {self.high:g}]"
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise StatisticsError(
+                "a margin is two finite numbers, the lower one first",
+                seen=bounds,
+                remedy="Give for example [-0.28, 0.28].",
+            )
+        if self.low <= -1 and self.high >= 1:
+            raise StatisticsError(
+                "a margin that every effect lies in gates nothing",
+                seen=bounds,
+                remedy="Rank-biserial correlations lie between -1 and 1: declare less.",
+            )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An outcome and what it rests on.
+
+    ``gate_low`` and ``gate_high`` bound the effect at ``gate_level`` = 1 - 2 alpha: the interval
+    the verdict used. ``families_needed`` is the number of word families, both categories together,
+    that would settle an INCONCLUSIVE if the estimate stayed where it is; None where more words
+    would not, or where none are needed. ``reason`` is one sentence.
+    """
+
+    outcome: Outcome
+    effect: Effect
+    margin: Margin
+    gate_low: float
+    gate_high: float
+    gate_level: float
+    families_needed: int | None
+    reason: str
+
+
+def judge(effect: Effect, margin: Margin, *, alpha: float = 0.05) -> Verdict:
+    """Equivalence by two one-sided tests, each at ``alpha`` (Schuirmann 1987).
+
+    PASS if the 1 - 2 alpha interval lies inside the margin, FAIL if it lies wholly outside, else
+    INCONCLUSIVE. An exploratory effect and one from fewer than 20 word families a category never
+    PASS; the latter FAILs only if its permutation p is below ``alpha`` too, and if the margin holds
+    zero, which is all that a permutation can contradict.
+
+    Raises StatisticsError where PASS is out of reach whatever the estimate, because the margin is
+    narrower than the interval, unless the interval lies wholly outside (that is a FAIL).
+    """
+    if not 0 < alpha < 0.5:
+        raise StatisticsError("alpha lies between 0 and 0.5", seen=alpha, remedy="Give 0.05.")
+    level = 1 - 2 * alpha
+    low, high = effect.interval(level)
+    if not all(map(math.isfinite, (effect.estimate, effect.se, low, high))):
+        raise StatisticsError(
+            "the effect is not a finite number with a finite interval",
+            seen=f"{effect.estimate} [{low}, {high}]",
+            remedy="Look at the scores it was computed from.",
+        )
+    found = f"{level:.0%} interval [{low:+.3f}, {high:+.3f}]"
+    bounds = f"[{margin.low:+.3f}, {margin.high:+.3f}]"
+
+    def verdict(outcome: Outcome, reason: str, needed: int | None = None) -> Verdict:
+        return Verdict(outcome, effect, margin, low, high, level, needed, reason)
+
+    permuted = min(effect.n_families) < GATE_FAMILIES
+    outside = high < margin.low or low > margin.high
+    if outside and not permuted:
+        return verdict(Outcome.FAIL, f"the {found} lies wholly outside the margin {bounds}")
+    if outside and margin.low <= 0 <= margin.high and effect.p_high < alpha:
+        return verdict(
+            Outcome.FAIL,
+            f"the {found} lies wholly outside the margin {bounds} and the permutation p is "
+            f"{effect.p:.4f}",
+        )
+    needed = _families_needed(effect, margin, alpha)
+    if permuted:
+        return verdict(
+            Outcome.INCONCLUSIVE,
+            f"{effect.n_families[0]} and {effect.n_families[1]} word families: fewer than "
+            f"{GATE_FAMILIES} in a category cannot show that the effect is inside the margin "
+            f"{bounds}",
+            needed,
+        )
+    if effect.exploratory:
+        return verdict(Outcome.INCONCLUSIVE, f"exploratory: {effect.exploratory}")
+    inside = margin.low <= low and high <= margin.high
+    if inside and effect.method == "crossed-delong":
+        return verdict(Outcome.PASS, f"the {found} lies inside the margin {bounds}")
+    half = float(stats.t.ppf(1 - alpha, effect.df)) * effect.se
+    if margin.high - margin.low <= 2 * half:
+        raise StatisticsError(
+            f"the margin {bounds} is too narrow for these data: with a standard error of "
+            f"{effect.se:.3f} no estimate could PASS",
+            seen=f"{effect.estimate:+.3f}, {found}",
+            remedy=f"Declare a margin wider than {2 * half:.3f}, or use a lexicon with more word "
+            f"families (now {sum(effect.n_families)}).",
+        )
+    return verdict(
+        Outcome.INCONCLUSIVE, f"the {found} crosses an edge of the margin {bounds}", needed
+    )
+
+
+def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None:
+    """Families at which the interval around this very estimate would no longer cross an edge.
+
+    More words shrink the word part of the variance only. At least 20 families a category.
+    """
+    distance = min(abs(effect.estimate - margin.low), abs(effect.estimate - margin.high))
+    target = (distance / float(stats.norm.ppf(1 - alpha))) ** 2 - effect.se_prompts**2
+    if target <= 0:
+        return None
+    factor = (effect.se**2 - effect.se_prompts**2) / target
+    factor = max(factor, GATE_FAMILIES / min(effect.n_families))
+    needed = math.ceil(sum(effect.n_families) * factor)
+    return needed if needed <= 100_000 else None  # the estimate lies on the edge

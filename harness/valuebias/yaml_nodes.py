@@ -1,0 +1,63 @@
+"""YAML read as text with line numbers: `null`, `no` and `1e3` stay the words they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from valuebias.errors import ValueBiasError
+
+
+class YamlFile:
+    """One YAML document. Its methods raise ``error`` (a ValueBiasError), naming file and line."""
+
+    def __init__(self, path: Path, text: str, error: type[ValueBiasError]) -> None:
+        self._path = path
+        self._error = error
+        try:
+            root = yaml.compose(text, Loader=yaml.BaseLoader)
+        except yaml.YAMLError as e:
+            mark = getattr(e, "problem_mark", None)
+            problem = getattr(e, "problem", None) or str(e).splitlines()[0]
+            where = str(path) if mark is None else f"{path}, line {mark.line + 1}"
+            raise error(
+                f"{where} is not YAML", seen=problem, remedy="Mend the line, or quote its words."
+            ) from None
+        if root is None:
+            raise error(f"{path} is empty", remedy="Give a file with content.")
+        self.root: yaml.Node = root
+
+    def fail(self, node: yaml.Node, what: str, remedy: str, seen: object = None) -> ValueBiasError:
+        """The error to raise about this node."""
+        where = f"{self._path}, line {self.line(node)}"
+        return self._error(f"{where}: {what}", seen=seen, remedy=remedy)
+
+    def line(self, node: yaml.Node) -> int:
+        """The line a node begins on, from 1."""
+        return int(node.start_mark.line) + 1
+
+    def mapping(self, node: yaml.Node, what: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+        """Key -> (key's node, value's node); a key given twice is an error."""
+        if not isinstance(node, yaml.MappingNode):
+            raise self.fail(node, f"{what} is not a mapping", "Write it as `key: value` lines.")
+        found: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        for key, value in node.value:
+            name = self.text(key, "a key")
+            if name in found:
+                raise self.fail(key, f"{what} has a key twice", "Keep one of them.", name)
+            found[name] = (key, value)
+        return found
+
+    def sequence(self, node: yaml.Node, what: str) -> list[yaml.Node]:
+        """The nodes of a list."""
+        if not isinstance(node, yaml.SequenceNode):
+            raise self.fail(node, f"{what} is not a list", "Write it as `[one, two]` or `- one`.")
+        return list(node.value)
+
+    def text(self, node: yaml.Node, what: str) -> str:
+        """A plain or quoted scalar, as written."""
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.fail(node, f"{what} is not a single text", "Write one word or quoted text.")
+        value: str = node.value
+        return value
