@@ -1,0 +1,158 @@
+"""Adds the shipped suites under node ids that are the same in every directory, and names their claims."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal, cast
+
+import pytest
+
+from pytest_valuebias.options import SUITES
+from pytest_valuebias.session import State
+from valuebias.prompts import Valence
+
+if TYPE_CHECKING:
+    from valuebias.models.spec import ModelSpec
+
+Role = Literal["range", "shift"]
+
+_FOUNDATIONS = ("care", "fairness", "loyalty", "authority", "sanctity")
+CONTRASTS = {
+    "big_two": ("agency~communion",),
+    "mfd2": tuple(f"{f}.{polarity}" for f in _FOUNDATIONS for polarity in ("virtue", "vice")),
+}
+"""What each suite asks: one category against another, or against the others of its polarity."""
+
+VALENCES: tuple[Valence, ...] = ("positive", "negative")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One shipped test: this contrast of this model stays inside its declared margin."""
+
+    suite: str
+    contrast: str
+    valence: Valence
+    model: ModelSpec
+    reference: ModelSpec | None = None
+
+    @property
+    def role(self) -> Role:
+        return "range" if self.reference is None else "shift"
+
+    @property
+    def id(self) -> str:
+        models = self.model.label
+        if self.reference is not None:
+            models += f"-vs-{self.reference.label}"
+        return f"{self.suite}-{self.contrast}-{self.valence}-{models}"
+
+
+class _Suites(pytest.Collector):
+    """The virtual directory the shipped suites appear under."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        for name in self.config.stash[_KEY]:
+            module = importlib.import_module(f"valuebias_suites.test_{name}")
+            yield _Suite.from_parent(
+                self,
+                path=Path(cast(str, module.__file__)),
+                name=f"test_{name}.py",
+                nodeid=f"valuebias/test_{name}.py",
+            )
+
+
+class _Suite(pytest.Module):
+    """A shipped suite: an ordinary test module whose node id does not depend on where it lies."""
+
+    def _getobj(self) -> ModuleType:
+        return importlib.import_module(f"valuebias_suites.{self.path.stem}")
+
+    def collect(self) -> list[pytest.Item | pytest.Collector]:
+        # A test without a claim is one of a reference where none was given: not part of this run.
+        items = super().collect()
+        return [item for item in items if isinstance(item, pytest.Item) and claim_of(item)]
+
+
+_KEY = pytest.StashKey[Sequence[str]]()
+
+
+def shipped_items(session: pytest.Session, state: State) -> list[pytest.Item]:
+    """The items of the suites in force, collected like any others."""
+    session.config.stash[_KEY] = state.values["suite"]
+    if not (state.values["suite"] and state.models):
+        return []
+    root = _Suites.from_parent(session, name="valuebias", nodeid="valuebias")
+    return list(session.genitems(root))
+
+
+def claim_of(item: pytest.Item) -> Claim | None:
+    """The claim a shipped test is about; None for any other item."""
+    callspec = getattr(item, "callspec", None)
+    claim = callspec.params.get("valuebias_claim") if callspec is not None else None
+    return claim if isinstance(claim, Claim) else None
+
+
+def claims(suite: str, role: str, state: State) -> list[Claim]:
+    """The claims of one suite, in an order that is the same in every process."""
+    references = (None,) if role == "range" else state.references
+    return [
+        Claim(suite, contrast, valence, model, reference)
+        for model, reference, contrast, valence in product(
+            state.models, references, CONTRASTS[suite], VALENCES
+        )
+    ]
+
+
+def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
+    """Give our own fixtures their values; a user's fixture of another name is never touched."""
+    names = metafunc.fixturenames
+    if "valuebias_claim" in names:
+        suite = getattr(metafunc.module, "VALUEBIAS_SUITE", None)
+        role = metafunc.function.__name__.removeprefix("test_")
+        if suite not in SUITES or role not in ("range", "shift"):
+            raise pytest.UsageError(
+                f"{metafunc.definition.nodeid} uses valuebias_claim, which belongs to the shipped "
+                "suites. Write your own assertion with the bias fixture."
+            )
+        cases = claims(suite, role, state)
+        metafunc.parametrize(
+            "valuebias_claim", cases, indirect=True, ids=[c.id for c in cases], scope="function"
+        )
+    for fixture, specs in (
+        ("valuebias_rm", state.models),
+        ("valuebias_reference", state.references),
+        ("valuebias_llm", state.language_models),
+    ):
+        if fixture in names and specs:
+            metafunc.parametrize(
+                fixture, specs, indirect=True, ids=[s.label for s in specs], scope="session"
+            )
+
+
+def prepare(items: Sequence[pytest.Item], state: State) -> None:
+    """Score what the selected shipped tests will read, each model in one go.
+
+    Whatever goes wrong is kept by the bench and raised where a test asks for the scores.
+    """
+    from valuebias.errors import ValueBiasError
+    from valuebias.measure import jobs
+
+    specs: dict[ModelSpec, None] = {}
+    for item in items:
+        claim = claim_of(item)
+        if claim is not None:
+            specs |= {s: None for s in (claim.model, claim.reference) if s is not None}
+    for spec in specs:
+        try:
+            # Every suite in force, not only this process's share: whoever loads the model first
+            # leaves nothing to do for the other workers.
+            lexicons = [state.lexicon(name) for name in state.values["suite"]]
+            state.bench.prepare(spec, jobs(lexicons, quick=state.quick))
+        except ValueBiasError:
+            continue

@@ -1,0 +1,121 @@
+"""From a verdict to a pytest outcome, the text of a failed assertion, and the record reports read."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_valuebias.collection import claim_of
+from pytest_valuebias.session import State
+from valuebias.errors import ValueBiasError
+
+if TYPE_CHECKING:
+    from valuebias.measure import Measurement
+    from valuebias.stats.verdict import Margin, Verdict
+
+RECORDS = pytest.StashKey[list[dict[str, Any]]]()
+_REPORTED = pytest.StashKey[int]()
+
+
+class ValueBiasWarning(UserWarning):
+    """A verdict that was not gated because the run is configured to let it through."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Holds measurements against margins in one test, and records what came out."""
+
+    item: pytest.Item
+    state: State
+
+    def __call__(self, measurement: Measurement) -> None:
+        """Gate on the declared margin; skip, and say so, where none is declared."""
+        margin = self.state.margin(measurement)
+        if margin is None:
+            reason = (
+                f"no margin is declared for {measurement.contrast}, {measurement.valence} prompts, "
+                f"{measurement.role}, with lexicon {measurement.lexicon.name} "
+                f"({measurement.lexicon.digest[:12]}): declare one with --valuebias-margins FILE"
+            )
+            self._record(measurement, None, "NO MARGIN", reason, gated=False)
+            pytest.skip(reason)
+        self.hold(measurement, margin)
+
+    def hold(self, measurement: Measurement, margin: Margin) -> None:
+        """Gate on this margin: return on PASS, fail on FAIL, and as configured in between."""
+        from valuebias.stats.verdict import Outcome, judge
+
+        verdict = judge(measurement.effect, margin)
+        outcome = verdict.outcome.name
+        how = self.state.values["inconclusive"] if outcome == "INCONCLUSIVE" else "fail"
+        gated = verdict.outcome is Outcome.PASS or how == "fail"
+        self._record(measurement, verdict, outcome, verdict.reason, gated=gated)
+        if verdict.outcome is Outcome.PASS:
+            return
+        text = explain(measurement, verdict)
+        if how == "warn":
+            warnings.warn(ValueBiasWarning(f"NOT GATED: {text}"), stacklevel=3)
+        elif how == "xfail":
+            pytest.xfail(f"NOT GATED: {verdict.reason}")
+        else:
+            pytest.fail(text, pytrace=False)
+
+    def _record(
+        self,
+        measurement: Measurement,
+        verdict: Verdict | None,
+        outcome: str,
+        reason: str,
+        *,
+        gated: bool,
+    ) -> None:
+        from pytest_valuebias.report.record import properties, record
+
+        entry = record(measurement, verdict, outcome, reason, gated=gated)
+        self.item.stash.setdefault(RECORDS, []).append(entry)
+        # Not the record_property fixture: it warns under xunit2, and our runs make warnings errors.
+        self.item.user_properties.extend(properties(entry))
+
+
+def explain(measurement: Measurement, verdict: Verdict) -> str:
+    """What a failed assertion shows: estimate, interval, margin, the words that pull, the remedy."""
+    from valuebias.errors import visible
+
+    effect, margin = verdict.effect, verdict.margin
+    a, b = measurement.sides
+    lines = [
+        f"{verdict.outcome.name}: {verdict.reason}",
+        "",
+        f"  model       {visible(measurement.title)}",
+        f"  contrast    {a} against {b}, {measurement.valence} prompts; above zero = {a} preferred",
+        f"  estimate    {effect.estimate:+.3f} rank-biserial, {effect.level:.0%} interval "
+        f"[{effect.low:+.3f}, {effect.high:+.3f}]",
+        f"  margin      [{margin.low:+.3f}, {margin.high:+.3f}] ({margin.basis}: {margin.source})",
+        f"  gate        {verdict.gate_level:.0%} interval [{verdict.gate_low:+.3f}, {verdict.gate_high:+.3f}]",
+        f"  rests on    {measurement.rests_on}",
+        f"  up          {', '.join(visible(w) for w in measurement.pulls_up)}",
+        f"  down        {', '.join(visible(w) for w in measurement.pulls_down)}",
+    ]
+    lines += [f"  note        {visible(note)}" for note in effect.notes]
+    return "\n".join(lines)
+
+
+def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Put the item's new records on the report, and replace tracebacks of our own errors by their text."""
+    error = call.excinfo.value if call.excinfo is not None else None
+    records = item.stash.get(RECORDS, [])
+    if isinstance(error, ValueBiasError):
+        report.longrepr = f"{type(error).__name__}: {error}"
+        claim = claim_of(item)
+        if claim is not None:
+            from pytest_valuebias.report.record import error_record
+
+            records.append(error_record(claim, str(error)))
+            item.stash[RECORDS] = records
+    seen = item.stash.get(_REPORTED, 0)
+    if len(records) > seen:
+        report.valuebias = records[seen:]  # type: ignore[attr-defined]
+        item.stash[_REPORTED] = len(records)

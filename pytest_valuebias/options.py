@@ -1,0 +1,172 @@
+"""The command line, its environment and ini twins, and the one order they are read in."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+SUITES = ("big_two", "mfd2")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting: ``--valuebias-NAME``, ini ``valuebias_NAME``, environment ``VALUEBIAS_NAME``.
+
+    ``parse`` turns the text into the value and raises ValueError with the accepted form.
+    """
+
+    name: str
+    help: str
+    default: Any = None
+    metavar: str | None = None
+    many: bool = False
+    flag: bool = False
+    short: str | None = None
+    parse: Callable[[str], Any] = str
+
+    @property
+    def long(self) -> str:
+        return f"--valuebias-{self.name}"
+
+    @property
+    def ini(self) -> str:
+        return f"valuebias_{self.name.replace('-', '_')}"
+
+    @property
+    def env(self) -> str:
+        return self.ini.upper()
+
+
+def _choice(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"choose one of {', '.join(names)}")
+        return text
+
+    return parse
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    value = 0 if match is None else int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+    if value <= 0:
+        raise ValueError("give a size such as 512M or 2G")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("give a whole number from 0 on")
+    return int(text)
+
+
+def _truth(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in ("1", "true", "yes", "on"):
+        return True
+    if lowered in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("give true or false")
+
+
+_MODEL = "org/name[@revision], a directory, demo:agency, scores:FILE, each also as NAME=SPEC"
+
+OPTIONS: tuple[Option, ...] = (
+    Option("rm", f"reward model to test ({_MODEL}); repeatable", (), "SPEC", True, short="--rm"),
+    Option("llm", "language model for the language_model fixture; repeatable", (), "SPEC", True, short="--llm"),
+    Option("base", "base model of the k-th --rm, or RM=BASE; repeatable", (), "SPEC", True, short="--base"),
+    Option("reference", "model every --rm is compared with; repeatable", (), "SPEC", True, short="--reference"),
+    Option("suite", "shipped suite to run: big_two, mfd2, or none; repeatable", SUITES, "NAME", True, parse=_choice(*SUITES, "none")),
+    Option("lexicon", "lexicon file to use under a name, such as big_two=words.csv; repeatable", (), "NAME=FILE", True),
+    Option("profile", "quick (six prompts a valence; cannot pass) or ci (the default)", "ci", "NAME", parse=_choice("quick", "ci")),
+    Option("margins", "file of declared margins, read before the shipped ones", None, "FILE"),
+    Option("cache-dir", "directory of the score store", None, "DIR"),
+    Option("device", "auto, cpu, cuda, cuda:1, mps", "auto", "NAME"),
+    Option("dtype", "auto, float32, bfloat16, float16", "auto", "NAME", parse=_choice("auto", "float32", "bfloat16", "float16")),
+    Option("chunk-memory", "memory one chunk of a search may take, such as 512M or 8G", 1 << 30, "SIZE", parse=_size),
+    Option("seed", "seed of permutations (default: 0)", 0, "N", parse=_seed),
+    Option("trust-remote-code", "model id whose own code may run; repeatable", (), "ID", True),
+    Option("offline", "use only what is already on this machine", False, flag=True, parse=_truth),
+    Option("require-model", "fail, not skip, tests that need a model when none is given", False, flag=True, parse=_truth),
+    Option("inconclusive", "what an inconclusive verdict does: fail (the default), xfail or warn", "fail", "HOW", parse=_choice("fail", "xfail", "warn")),
+)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register every option on the command line and as an ini setting."""
+    group = parser.getgroup("valuebias", "values of reward models")
+    for option in OPTIONS:
+        names = [n for n in (option.short, option.long) if n]
+        kwargs: dict[str, Any] = {"dest": option.ini, "help": option.help, "default": None}
+        if option.flag:
+            kwargs |= {"action": "store_const", "const": "true"}
+        else:
+            kwargs |= {"action": "append" if option.many else "store", "metavar": option.metavar}
+        group.addoption(*names, **kwargs)
+        kind = "linelist" if option.many else "bool" if option.flag else "string"
+        parser.addini(option.ini, option.help, type=kind, default=None)
+
+
+@dataclass(frozen=True)
+class Values:
+    """The settings in force; ``sources`` says where each that is not a default came from."""
+
+    values: Mapping[str, Any]
+    sources: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+
+def read(config: pytest.Config) -> Values:
+    """Read every option: command line, environment, ini, default.
+
+    Raises pytest.UsageError on an empty or malformed value, naming the option and the value.
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for option in OPTIONS:
+        given, source = _given(config, option)
+        if given is None:
+            values[option.name] = option.default
+            continue
+        texts = given if option.many else given[-1:]
+        if not texts or any(not text.strip() for text in texts):
+            raise pytest.UsageError(
+                f"{source} is empty. Give it a value ({option.help}), or leave it out."
+            )
+        parsed = tuple(_parse(option, source, text) for text in texts)
+        values[option.name] = parsed if option.many else parsed[0]
+        sources[option.name] = source
+    if "none" in values["suite"]:
+        values["suite"] = ()
+    values["suite"] = tuple(dict.fromkeys(values["suite"]))
+    return Values(values, sources)
+
+
+def _given(config: pytest.Config, option: Option) -> tuple[list[str] | None, str]:
+    on_line = config.getoption(option.ini, default=None)
+    if on_line is not None:
+        name = option.short or option.long
+        return (on_line if option.many else [on_line]), name
+    in_env = os.environ.get(option.env)
+    if in_env is not None:
+        lines = [line.strip() for line in in_env.splitlines() if line.strip()] if option.many else [in_env]
+        return lines, f"environment variable {option.env}"
+    in_ini = config.getini(option.ini)
+    if in_ini in (None, ""):
+        return None, ""
+    source = f"ini setting {option.ini}"
+    return ([str(x) for x in in_ini] or None if isinstance(in_ini, list) else [str(in_ini)]), source
+
+
+def _parse(option: Option, source: str, text: str) -> Any:
+    try:
+        return option.parse(text.strip())
+    except ValueError as error:
+        raise pytest.UsageError(f"{source} is {text!r}: {error}.") from None

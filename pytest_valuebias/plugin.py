@@ -1,0 +1,91 @@
+"""The hooks and nothing else. Imports nothing heavy: every pytest run of an environment pays for it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_valuebias import options
+from pytest_valuebias.session import KEY, State
+
+pytest_plugins = ["valuebias_fixtures.fixtures"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add_options(parser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    state = config.stash[KEY] = State.of(config)
+    if state.in_use:
+        config.pluginmanager.register(Run(state), "valuebias-run")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    state = config.stash.get(KEY, None)
+    if state is not None:
+        state.close()
+
+
+class Run:
+    """The hooks of a run that was given a model; a run without one does not even register them."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        self.state.check()
+
+    def pytest_report_header(self) -> list[str]:
+        from pytest_valuebias.report.terminal import header
+
+        return header(self.state)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        # First, so that -k, -m, --lf and --deselect see the shipped items like any other.
+        from pytest_valuebias.collection import shipped_items
+
+        items.extend(shipped_items(session, self.state))
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        from pytest_valuebias.collection import parametrize
+
+        parametrize(metafunc, self.state)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        # Before the first test and outside its output capture, so that progress is seen.
+        if session.items and not session.config.option.collectonly:
+            from pytest_valuebias.collection import prepare
+
+            prepare(session.items, self.state)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        from pytest_valuebias.gate import attach
+
+        report = yield
+        attach(item, call, report)
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # Records travel on the report itself, so that they arrive from xdist's workers as well.
+        self.state.records.extend(getattr(report, "valuebias", ()))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if not self.state.is_worker and not session.config.option.collectonly:
+            session.exitstatus = self.state.exit_status(session.exitstatus)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        from pytest_valuebias.report.terminal import summary
+
+        summary(terminalreporter, self.state)

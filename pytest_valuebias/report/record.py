@@ -1,0 +1,114 @@
+"""One record a verdict: the plain mapping that every report, and every xdist worker, passes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from valuebias.errors import visible
+
+if TYPE_CHECKING:
+    from pytest_valuebias.collection import Claim
+    from valuebias.measure import Measurement
+    from valuebias.stats.verdict import Verdict
+
+_PROPERTIES = (
+    "estimate", "ci_level", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low",
+    "margin_high", "margin_basis", "verdict", "n_words", "n_families", "n_prompts", "lexicon",
+    "coverage", "contrast", "valence", "model", "fingerprint", "reference", "role", "gated",
+)  # fmt: skip
+
+
+def record(
+    measurement: Measurement, verdict: Verdict | None, outcome: str, reason: str, *, gated: bool
+) -> dict[str, Any]:
+    """Everything reports show of one verdict, in JSON-able types with every string made visible."""
+    effect, top = measurement.effect, measurement.top
+    entry: dict[str, Any] = {
+        "suite": measurement.lexicon.name,
+        "role": measurement.role,
+        "model": measurement.model,
+        "reference": measurement.reference,
+        "fingerprint": measurement.fingerprint,
+        "contrast": measurement.contrast,
+        "valence": measurement.valence,
+        "lexicon": measurement.lexicon_title,
+        "coverage": round(measurement.coverage, 6),
+        "estimate": effect.estimate,
+        "ci_level": effect.level,
+        "ci_low": effect.low,
+        "ci_high": effect.high,
+        "n_words": sum(effect.n_words),
+        "n_families": sum(effect.n_families),
+        "n_prompts": effect.n_prompts,
+        "mde": effect.mde,
+        "method": effect.method,
+        "notes": list(effect.notes),
+        "verdict": outcome,
+        "reason": reason,
+        "gated": gated,
+        "rests_on": measurement.rests_on,
+        "provenance": dict(measurement.provenance),
+        "tokens": {
+            "prompt": top.prompt.text,
+            "kind": top.kind,
+            "n": top.n,
+            "best": [text for text, _ in top.best],
+            "worst": [text for text, _ in top.worst],
+            "left_out": top.left_out,
+        },
+    }
+    if verdict is not None:
+        entry |= {
+            "gate_low": verdict.gate_low,
+            "gate_high": verdict.gate_high,
+            "margin_low": verdict.margin.low,
+            "margin_high": verdict.margin.high,
+            "margin_basis": verdict.margin.basis,
+            "margin_source": verdict.margin.source,
+        }
+    return _plain(entry)
+
+
+def error_record(claim: Claim, reason: str) -> dict[str, Any]:
+    """The record of a shipped test that could not be measured."""
+    return _plain(
+        {
+            "suite": claim.suite,
+            "role": claim.role,
+            "model": claim.model.label,
+            "reference": None if claim.reference is None else claim.reference.label,
+            "contrast": claim.contrast,
+            "valence": claim.valence,
+            "verdict": "ERROR",
+            "reason": reason,
+            "gated": False,
+        }
+    )
+
+
+def properties(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    """The record as JUnit properties ``valuebias.NAME``; numbers to six decimals."""
+    return [
+        (f"valuebias.{name}", _text(entry[name]))
+        for name in _PROPERTIES
+        if entry.get(name) is not None
+    ]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.6f}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """JSON-able types only: numpy scalars do not survive the way from an xdist worker."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    return float(value)

@@ -1,0 +1,160 @@
+"""The header and the closing table on the terminal, readable at 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_valuebias.session import State
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_STYLES = {
+    "PASS": "green",
+    "FAIL": "bold red",
+    "INCONCLUSIVE": "yellow",
+    "ERROR": "bold red",
+    "NO MARGIN": "yellow",
+}
+
+
+_EXPLAINED = ("INCONCLUSIVE", "ERROR", "NO MARGIN")
+
+
+def header(state: State) -> list[str]:
+    """The settings in force and the lexicons, for pytest's header."""
+    from valuebias.errors import visible
+
+    models = ", ".join(visible(m.text) for m in (*state.models, *state.language_models))
+    given = {k: v for k, v in state.values.sources.items() if k not in ("rm", "llm")}
+    values = " ".join(f"{k}={_shown(state.values[k])}" for k in given) or "defaults"
+    lines = [f"valuebias: {models}; profile {state.values['profile']}; {values}"]
+    for suite in state.values["suite"]:
+        lexicon = state.lexicon(suite)
+        kind = "starter lexicon, not validated" if lexicon.starter else "lexicon"
+        words = len(lexicon.words())
+        lines.append(f"valuebias: {suite}: {kind}, sha256 {lexicon.digest[:12]}, {words} words")
+    return lines
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def summary(reporter: pytest.TerminalReporter, state: State) -> None:
+    """Write the closing table: per model, lexicon, contrast and valence what was found."""
+    if reporter.config.option.no_summary or reporter.config.option.collectonly:
+        return
+    reporter.section("values of reward models")
+    for model, reference in _models(state.records):
+        records = [r for r in state.records if (r["model"], r.get("reference")) == (model, reference)]
+        _model(reporter, model, reference, records)
+    if state.models and not state.gated:
+        _write(reporter, "NOTHING WAS GATED: no verdict was held against a margin, so this run fails.", "bold red")
+    elif not state.records:
+        _write(reporter, "no verdict in this run")
+
+
+def _models(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str | None], None]:
+    return {(r["model"], r.get("reference")): None for r in records}
+
+
+def _model(
+    reporter: pytest.TerminalReporter,
+    model: str,
+    reference: str | None,
+    records: list[dict[str, Any]],
+) -> None:
+    measured = next((r for r in records if "estimate" in r), None)
+    reporter.write_line("")
+    _write(reporter, model if reference is None else f"{model} minus {reference}", "bold")
+    if measured is not None:
+        _write(reporter, _provenance(measured), indent=2)
+    _write(reporter, _table(records))
+    lines = [r["rests_on"] for r in records if "rests_on" in r]
+    lines += [f"margin, {r['margin_basis']}: {r['margin_source']}" for r in records if "margin_basis" in r]
+    lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
+    for line in dict.fromkeys(lines):
+        _write(reporter, line, indent=2)
+    tokens = next((r["tokens"] for r in records if r.get("tokens")), None)
+    if tokens is not None and reference is None:
+        _tokens(reporter, tokens)
+
+
+def _name(record: Mapping[str, Any]) -> str:
+    return f"{record['contrast']} {record['valence']}"
+
+
+def _provenance(record: Mapping[str, Any]) -> str:
+    p = record["provenance"]
+    facts = [p[k] for k in ("head", "dtype", "device", "template", "rung") if p.get(k)]
+    return ", ".join([*facts, f"fingerprint {record['fingerprint'][:12]}"])
+
+
+def _table(records: Iterable[Mapping[str, Any]]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for name in ("contrast", "valence", "effect", "95% interval", "margin", "verdict"):
+        table.add_column(name, no_wrap=True, header_style="dim", overflow="ellipsis")
+    for r in records:
+        verdict = r["verdict"] if r["gated"] or r["verdict"] in ("ERROR", "NO MARGIN") else "NOT GATED"
+        table.add_row(
+            Text(r["contrast"]),
+            Text(r["valence"]),
+            Text(_number(r.get("estimate"))),
+            Text(_interval(r.get("ci_low"), r.get("ci_high"))),
+            Text(_interval(r.get("margin_low"), r.get("margin_high"))),
+            Text(verdict, style=_STYLES.get(verdict, "yellow")),
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    """A number in [-1, 1] with its sign and without its leading zero: +.003."""
+    if value is None:
+        return ""
+    text = f"{value:+.3f}"
+    return text.replace("0.", ".", 1) if abs(value) < 0.9995 else text
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None else f"[{_number(low)}, {_number(high)}]"
+
+
+def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> None:
+    if tokens["left_out"]:
+        _write(reporter, f"best and worst tokens left out: {tokens['left_out']}", indent=2)
+        return
+    _write(reporter, f"{tokens['prompt']} Of {tokens['n']:,} {tokens['kind']}:", indent=2)
+    for name in ("best", "worst"):
+        _write(reporter, f"{name:5} {'  '.join(tokens[name])}", indent=4)
+
+
+def _write(
+    reporter: pytest.TerminalReporter, what: RenderableType, style: str = "", indent: int = 0
+) -> None:
+    """Through rich, so that tables align and long lines wrap; strings are text, never markup."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=reporter._tw.fullwidth,
+        force_terminal=reporter.hasmarkup,
+        color_system="standard" if reporter.hasmarkup else None,
+        highlight=False,
+        legacy_windows=False,
+    )
+    if isinstance(what, str):
+        what = Text(what, style=style)
+    console.print(Padding(what, (0, 0, 0, indent)))
+    for line in out.getvalue().rstrip("\n").split("\n"):
+        reporter.write_line(line.rstrip())

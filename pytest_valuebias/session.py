@@ -1,0 +1,211 @@
+"""The run's state: the models, lexicons and scores it works with, and the records it collects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_valuebias import options
+
+if TYPE_CHECKING:
+    from valuebias.lexicon import Lexicon
+    from valuebias.measure import Measurement
+    from valuebias.models.spec import ModelSpec
+    from valuebias.scoring import Bench
+    from valuebias.stats.margins import Margins
+    from valuebias.stats.verdict import Margin
+
+
+@dataclass
+class State:
+    """One pytest process's state, kept under ``KEY`` in the config's stash.
+
+    ``records`` are what the tests of all processes reported: one JSON-able mapping a verdict.
+    """
+
+    values: options.Values
+    models: tuple[ModelSpec, ...]
+    references: tuple[ModelSpec, ...]
+    language_models: tuple[ModelSpec, ...]
+    bases: Mapping[str, ModelSpec]
+    lexicon_files: Mapping[str, Path]
+    is_worker: bool
+    records: list[dict[str, Any]] = field(default_factory=list)
+    _lexicons: dict[str, Lexicon] = field(default_factory=dict)
+    _bench: Bench | None = None
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> State:
+        """Read the options; raises pytest.UsageError on any that cannot be used."""
+        values = options.read(config)
+        models = _specs(values["rm"], "--rm")
+        references = _specs(values["reference"], "--reference")
+        language_models = _specs(values["llm"], "--llm")
+        _check_labels(models + references)
+        _check_labels(language_models)
+        return cls(
+            values=values,
+            models=models,
+            references=references,
+            language_models=language_models,
+            bases=_bases(values["base"], models),
+            lexicon_files=_lexicon_files(values["lexicon"]),
+            is_worker=hasattr(config, "workerinput"),
+        )
+
+    @property
+    def in_use(self) -> bool:
+        """True when a model of any kind was given."""
+        return bool(self.models or self.language_models)
+
+    @property
+    def quick(self) -> bool:
+        return bool(self.values["profile"] == "quick")
+
+    def check(self) -> None:
+        """Read every file the options name; raises pytest.UsageError before anything is run."""
+        from valuebias.errors import ValueBiasError
+
+        try:
+            for name in {*self.values["suite"], *self.lexicon_files}:
+                self.lexicon(name)
+            _ = self.margins
+        except ValueBiasError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def lexicon(self, name: str) -> Lexicon:
+        """The lexicon in force under a name: the user's file, an installed one's, or our starter."""
+        if name not in self._lexicons:
+            from valuebias.lexicon import load_lexicon, starter
+
+            path = self.lexicon_files.get(name)
+            self._lexicons[name] = starter(name) if path is None else load_lexicon(name, path)
+        return self._lexicons[name]
+
+    @cached_property
+    def margins(self) -> tuple[Margins, ...]:
+        """Declared margins: the user's file, then the shipped ones."""
+        from valuebias_suites import MARGINS
+
+        from valuebias.stats.margins import load_margins
+
+        own = self.values["margins"]
+        return tuple(load_margins(path) for path in (own and Path(own), MARGINS) if path)
+
+    def margin(self, measurement: Measurement) -> Margin | None:
+        """The margin declared for what was measured; the user's own counts before a shipped one."""
+        m = measurement
+        found = (x.margin_for(m.lexicon, m.contrast, m.valence, m.role) for x in self.margins)
+        return next((margin for margin in found if margin is not None), None)
+
+    @property
+    def bench(self) -> Bench:
+        """Where scores come from; opens the store at the first use."""
+        if self._bench is None:
+            from valuebias.models.settings import Settings
+            from valuebias.scoring import Bench
+            from valuebias.store import Store, default_folder
+
+            values = self.values
+            directory = values["cache-dir"]
+            settings = Settings(
+                device=values["device"],
+                dtype=values["dtype"],
+                chunk_memory=values["chunk-memory"],
+                offline=values["offline"],
+                trust_remote_code=values["trust-remote-code"],
+            )
+            folder = default_folder() if directory is None else Path(directory)
+            self._bench = Bench(Store(folder / "scores.sqlite"), settings)
+        return self._bench
+
+    def exit_status(self, status: int) -> int:
+        """The exit status of a run in which nothing was gated is never that of success."""
+        quiet = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if self.models and status in quiet and not self.gated:
+            return pytest.ExitCode.TESTS_FAILED
+        return status
+
+    @property
+    def gated(self) -> bool:
+        return any(record["gated"] for record in self.records)
+
+    def close(self) -> None:
+        if self._bench is not None:
+            self._bench.close()
+            self._bench = None
+
+
+KEY = pytest.StashKey[State]()
+
+
+def _specs(texts: Iterable[str], option: str) -> tuple[ModelSpec, ...]:
+    if not texts:
+        return ()
+    from valuebias.errors import SpecError
+    from valuebias.models.spec import parse_spec
+
+    try:
+        return tuple(parse_spec(text) for text in texts)
+    except SpecError as error:
+        raise pytest.UsageError(f"{option}: {error}") from None
+
+
+def _check_labels(specs: tuple[ModelSpec, ...]) -> None:
+    if len(specs) < 2:
+        return
+    from valuebias.errors import SpecError
+    from valuebias.models.spec import check_labels
+
+    try:
+        check_labels(specs)
+    except SpecError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _bases(texts: tuple[str, ...], models: tuple[ModelSpec, ...]) -> Mapping[str, ModelSpec]:
+    if not texts:
+        return {}
+    labels = [model.label for model in models]
+    split = [text.partition("=") for text in texts]
+    if all(name in labels and rest for name, _, rest in split):
+        named = {name: rest for name, _, rest in split}
+        if len(named) == len(texts):
+            return {name: _specs([spec], "--base")[0] for name, spec in named.items()}
+    elif len(texts) == len(labels):
+        return dict(zip(labels, _specs(texts, "--base"), strict=True))
+    raise pytest.UsageError(
+        f"--base was given {len(texts)} times for {len(labels)} reward models ({', '.join(labels)}). "
+        "Give one --base for each --rm, in their order, or --base RM=BASE with the label of a --rm."
+    )
+
+
+def _lexicon_files(texts: Iterable[str]) -> Mapping[str, Path]:
+    files: dict[str, Path] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not (equals and name and path.strip()):
+            raise pytest.UsageError(
+                f"--valuebias-lexicon is {text!r}. Give NAME=FILE, such as big_two=words.csv."
+            )
+        if name in files:
+            raise pytest.UsageError(f"--valuebias-lexicon names {name!r} twice. Give each name once.")
+        files[name] = Path(path.strip()).expanduser()
+        if not files[name].is_file():
+            from valuebias.install import installed
+
+            found = installed(path.strip())
+            if found is None:
+                raise pytest.UsageError(
+                    f"--valuebias-lexicon {name}: there is no file {path!r}. Check the path, or fetch "
+                    "the published lexicons with 'valuebias lexicon install big-two mfd2' and give "
+                    "big_two=big-two or mfd2=mfd2."
+                )
+            files[name] = found
+    return files

@@ -1,0 +1,6 @@
+"""The suites that `pytest --rm=MODEL` runs, and the margins they hold a model against."""
+
+from pathlib import Path
+
+MARGINS = Path(__file__).with_name("margins.yaml")
+"""The shipped margins: intervals keyed by lexicon, contrast, valence and role, each with its basis."""

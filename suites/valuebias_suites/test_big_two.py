@@ -1,0 +1,20 @@
+"""The Big Two: does the model prefer words of agency or words of communion?
+
+``test_range`` holds one model against the declared margin; ``test_shift`` holds its difference from
+each ``--reference``. Each runs once a valence: for prompts that ask for the best, and for the worst.
+"""
+
+from __future__ import annotations
+
+from pytest_valuebias.gate import Gate
+from valuebias.measure import Measurement
+
+VALUEBIAS_SUITE = "big_two"
+
+
+def test_range(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
+    valuebias_gate(valuebias_measurement)
+
+
+def test_shift(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
+    valuebias_gate(valuebias_measurement)

@@ -1,0 +1,43 @@
+"""Runs of the plugin on recorded scores, plain and under xdist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.scores import write_scores
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture(autouse=True)
+def own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("VALUEBIAS_RM", "VALUEBIAS_LLM", "VALUEBIAS_BASE", "VALUEBIAS_REFERENCE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("VALUEBIAS_CACHE_DIR", str(tmp_path / "store"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(params=["plain", "xdist"])
+def run(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Run:
+    """Run pytest in an empty project, warnings as errors: once plain, once with two workers."""
+    extra = ["-n", "2"] if request.param == "xdist" else ["-p", "no:xdist"]
+
+    def run(*args: object) -> pytest.RunResult:
+        return pytester.runpytest("-W", "error", *extra, *map(str, args))
+
+    return run
+
+
+@pytest.fixture
+def leaning(tmp_path: Path) -> Path:
+    """Recorded scores that lean strongly to agency."""
+    return write_scores(tmp_path / "leaning.csv", shift=1.5)
+
+
+@pytest.fixture
+def even(tmp_path: Path) -> Path:
+    """Recorded scores with no lean."""
+    return write_scores(tmp_path / "even.csv")
