@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import metadata
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from valuebias.candidates import Candidates, Injection
 from valuebias.errors import ModelError, ScoresError, SearchError, StoreError, ValueBiasError
+from valuebias.models.files import Role
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
 from valuebias.progress import Progress, duration
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from valuebias.models.language import LanguageModel
     from valuebias.models.reward import RewardModel
     from valuebias.recorded import RecordedScores
-
-Role = Literal["rm", "llm"]
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -159,7 +158,9 @@ class Bench:
         """
         job = Job(tuple(prompts), candidates, time_limit)
         if spec.scheme == "scores":
-            return None
+            recorded = {prompt.text for prompt in self._records(spec).prompts}
+            absent = [prompt.id for prompt in prompts if prompt.text not in recorded]
+            return f"{spec.label} holds no score for {', '.join(absent)}" if absent else None
         self.prepare(spec, [job], role=role)
         return self._left_out(spec, job, role)
 
@@ -458,7 +459,7 @@ class Bench:
         records = self._records(spec)
         candidates = job.candidates
         if isinstance(candidates, Vocabulary):
-            candidates = records.candidates
+            candidates = records.recorded.candidates
         return records.score(job.prompts, candidates)
 
 
