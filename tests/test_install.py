@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from valuebias import install as module
 from valuebias.errors import LexiconError
-from valuebias.install import PUBLISHED, install, installed, lexicon_folder, resolve_lexicon
+from valuebias.install import PUBLISHED, install, installed, lexicon_folder
 
 CONTENT = b'"Category","token_decoded"\n"Agency","skill"\n"Communion","friend"\n'
 
@@ -149,6 +149,7 @@ def test_a_redirect_away_from_https_is_not_followed(server, lexicon, tmp_path):
 
 
 def test_an_unknown_name(tmp_path):
+    assert installed("liwc", tmp_path) is None
     with pytest.raises(LexiconError, match=r"Seen: liwc.*big-two, mfd2"):
         install("liwc", tmp_path)
 
@@ -168,21 +169,6 @@ def test_a_folder_that_cannot_be_written(fetch, lexicon, tmp_path):
     (tmp_path / "lexicons").write_text("")
     with pytest.raises(LexiconError, match=r"cannot be (read|written).*--cache-dir"):
         fetch()
-
-
-def test_lexicons_by_name_or_file(fetch, lexicon, tmp_path):
-    own = tmp_path / "own=words.csv"
-    own.write_text("")
-    assert resolve_lexicon(f"values={own}", tmp_path) == ("values", own)
-    with pytest.raises(LexiconError, match="lexicon install big-two"):
-        resolve_lexicon("big_two=big-two", tmp_path)
-    path, _ = fetch()
-    assert resolve_lexicon("big_two=big-two", tmp_path) == ("big_two", path)
-    with pytest.raises(LexiconError, match="no such lexicon file"):
-        resolve_lexicon("big_two=absent.csv", tmp_path)
-    for text in ("", "big-two", "=x", "x="):
-        with pytest.raises(LexiconError, match="NAME=FILE"):
-            resolve_lexicon(text, tmp_path)
 
 
 def test_they_lie_in_the_cache(monkeypatch, tmp_path):

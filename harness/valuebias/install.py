@@ -71,11 +71,13 @@ def lexicon_folder(cache_dir: Path | None = None) -> Path:
 
 
 def installed(name: str, cache_dir: Path | None = None) -> Path | None:
-    """The installed file of a published lexicon, or None where it is not installed.
+    """The installed file of a published lexicon; None where there is none of that name.
 
-    Raises LexiconError on an unknown name, and where the file is not the published one any more.
+    Raises LexiconError where the file is not the published one any more.
     """
-    lexicon = _published(name)
+    lexicon = PUBLISHED.get(name)
+    if lexicon is None:
+        return None
     path = lexicon_folder(cache_dir) / lexicon.file
     content = _content(path)
     if content is None:
@@ -87,37 +89,6 @@ def installed(name: str, cache_dir: Path | None = None) -> Path | None:
             remedy=f"Move it away, and run: valuebias lexicon install {name}",
         )
     return path
-
-
-def resolve_lexicon(text: str, cache_dir: Path | None = None) -> tuple[str, Path]:
-    """Read ``NAME=FILE``, where FILE is a path or the name of an installed lexicon.
-
-    Returns the name and the file. Raises LexiconError where there is neither.
-    """
-    name, equals, file = (part.strip() for part in text.partition("="))
-    if not (name and equals and file):
-        raise LexiconError(
-            "a lexicon is given as NAME=FILE",
-            seen=repr(text),
-            remedy="Write, for instance, big_two=my_words.csv or big_two=big-two.",
-        )
-    path = Path(file).expanduser()
-    if path.is_file():
-        return name, path
-    if file not in PUBLISHED:
-        raise LexiconError(
-            "there is no such lexicon file",
-            seen=file,
-            remedy=f"Check the path, or name a published lexicon: {', '.join(PUBLISHED)}.",
-        )
-    found = installed(file, cache_dir)
-    if found is None:
-        raise LexiconError(
-            "this published lexicon is not installed",
-            seen=file,
-            remedy=f"Run: valuebias lexicon install {file}",
-        )
-    return name, found
 
 
 def install(

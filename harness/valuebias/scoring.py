@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from valuebias.candidates import Candidates, Injection
 from valuebias.errors import ModelError, ScoresError, SearchError, StoreError, ValueBiasError
-from valuebias.models.files import Role
+from valuebias.models.files import Role as Role
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
 from valuebias.progress import Progress, duration
