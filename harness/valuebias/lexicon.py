@@ -7,7 +7,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from valuebias.errors import LexiconError
 
 MIN_COVERAGE = 0.8
 """Below this share of a category's entries among the scored responses nothing is concluded."""
+
+_WILDCARDS = " A wildcard finds words among scores of a vocabulary; for a model, write them out."
 
 POLARITIES = ("virtue", "vice")
 STARTERS = ("big_two", "mfd2")
@@ -51,7 +53,8 @@ class Coverage:
                 f"only {self.matched} of the {self.total} entries of {self.lexicon}'s category "
                 f"{self.category} were scored ({self.fraction:.0%}; {minimum:.0%} is the least)",
                 seen=f"no score for {shown}",
-                remedy="Score these words too, or use a lexicon of the words that were scored.",
+                remedy="Score these words too, or use a lexicon of the words that were scored."
+                + _WILDCARDS * any(w.endswith("*") for w in self.missing),
             )
 
 
@@ -161,7 +164,7 @@ class Lexicon:
 
     def expand(self, responses: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Category -> the responses that its entries, wildcards included, stand for."""
-        index = _Index(responses)
+        index = _index(tuple(responses))
         return {
             category: tuple(
                 responses[i] for i in dict.fromkeys(i for e in entries for _, i in index.find(e))
@@ -182,7 +185,7 @@ class Lexicon:
         response.
         """
         parsed = self.contrast(contrast)
-        index = _Index(responses)
+        index = _index(tuple(responses))
         coverage, sides = [], []
         for names in (parsed.a, parsed.b):
             words: dict[str, tuple[int, str]] = {}  # folded word -> response, as written
@@ -321,3 +324,9 @@ class _Index:
             if _continues(prefix, self._sorted[i]):
                 found += self.find(self._sorted[i])
         return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def _index(responses: tuple[str, ...]) -> _Index:
+    """One index serves every contrast of a model, whose vocabulary may be long."""
+    return _Index(responses)

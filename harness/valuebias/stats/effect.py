@@ -278,13 +278,14 @@ def _effect(
                 remedy="Give more words, or look at how the scores were made.",
             )
     se = 2 * math.sqrt(total)
-    df, p, mde = float(min(layout.n_families) - 1), 0.5 ** (min(layout.n_families) - 1), 0.0
+    few = min(layout.n_families)
+    df, p, mde = few - 1.0, 0.5 ** (few - 1), 0.0  # of a sign test, where all is separate
     if method != "separation":
         df = (words + prompts) ** 2 / (words**2 / df_words + prompts**2 / (n_prompts - 1))
         p = float(2 * stats.t.sf(abs(estimate) / se, df))
         mde = float((stats.t.ppf(0.5 + level / 2, df) + stats.t.ppf(0.8, df)) * se)
     p_high = p
-    if min(layout.n_families) < GATE_FAMILIES:
+    if few < GATE_FAMILIES:
         if method == "crossed-delong":
             method = "permutation"
         p, p_high = family_permutation(
@@ -302,7 +303,9 @@ def _effect(
             f"({GATE_PROMPTS} are needed)"
         )
         notes.append(exploratory)
-    low, high = _interval(method, estimate, se, df, span, min(layout.n_families), level)
+    low, high = _interval(method, estimate, se, df, span, few, level)
+    if method == "separation":
+        mde = high - low
     return Effect(
         estimate=estimate,
         se=se,

@@ -40,13 +40,6 @@ class Margins:
                 return margin
         return None
 
-    def over(self, other: Margins) -> Margins:
-        """These margins, and the other's where these are silent on a lexicon altogether.
-
-        Silence is by lexicon as it is written (name or digest), contrast, valence and role.
-        """
-        return Margins({**other.entries, **self.entries})
-
 
 def load_margins(path: Path) -> Margins:
     """Read a margins file.
