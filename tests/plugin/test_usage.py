@@ -1,0 +1,136 @@
+"""Options: where they come from, and what is said of those that cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.mark.parametrize("option", ["--rm", "--valuebias-rm", "--llm", "--reference"])
+def test_an_empty_spec_is_a_usage_error(run: Run, option: str) -> None:
+    result = run(f"{option}=")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*is empty*"])
+
+
+def test_an_empty_environment_twin_is_a_usage_error(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VALUEBIAS_RM", "")
+    result = run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*VALUEBIAS_RM is empty*"])
+
+
+def test_a_directory_without_a_model_is_a_usage_error(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.mkdir("tests")
+    result = run("--rm", "tests/")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*holds no model*"])
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--rm=demo:nobody"], "no such embedded model"),
+        (["--rm=scores:missing.csv"], "does not exist"),
+        (["--rm=what:ever"], "not a scheme"),
+        (["--rm=demo:agency", "--rm=demo:agency"], "two models have the label"),
+        (["--rm=demo:agency", "--base=a/b", "--base=c/d"], "--base was given 2 times for 1"),
+        (["--rm=demo:agency", "--valuebias-suite=values"], "choose one of big_two, mfd2, none"),
+        (["--rm=demo:agency", "--valuebias-profile=fast"], "choose one of quick, ci"),
+        (["--rm=demo:agency", "--valuebias-chunk-memory=lots"], "give a size such as 512M"),
+        (["--rm=demo:agency", "--valuebias-seed=-1"], "whole number"),
+        (["--rm=demo:agency", "--valuebias-lexicon=words.csv"], "Give NAME=FILE"),
+        (["--rm=demo:agency", "--valuebias-lexicon=big_two=no.csv"], "there is no file 'no.csv'"),
+        (["--rm=demo:agency", "--valuebias-margins=no.yaml"], "cannot read the margins file"),
+        (["--rm=demo:agency", "--valuebias-inconclusive=pass"], "choose one of fail, xfail, warn"),
+    ],
+)
+def test_what_cannot_be_used_is_said_before_anything_runs(
+    pytester: pytest.Pytester, args: list[str], words: str
+) -> None:
+    result = pytester.runpytest("-W", "error", *args)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert words in result.stderr.str()
+    assert "Traceback" not in result.stderr.str()
+
+
+def test_a_lexicon_that_cannot_be_read_names_its_line(run: Run, pytester: pytest.Pytester) -> None:
+    path = pytester.path / "bad.dic"
+    path.write_text("%\n1 agency\n%\nable 7\n")
+    result = run("--rm=demo:agency", f"--valuebias-lexicon=big_two={path}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*bad.dic*4*"])
+
+
+def test_the_command_line_comes_before_environment_and_ini(
+    run: Run, pytester: pytest.Pytester, even: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makeini(
+        f"[pytest]\nvaluebias_rm =\n    from-ini=scores:{even}\nvaluebias_suite = mfd2\n"
+    )
+    assert "from-ini" in run("--collect-only", "-q").stdout.str()
+    monkeypatch.setenv("VALUEBIAS_RM", f"from-env=scores:{even}\ntoo=scores:{even}")
+    out = run("--collect-only", "-q").stdout.str()
+    assert "from-env" in out
+    assert "too]" in out
+    assert "from-ini" not in out
+    out = run("--collect-only", "-q", f"--rm=from-line=scores:{even}").stdout.str()
+    assert "from-line" in out
+    assert "from-env" not in out
+    assert "big_two" not in out  # the suite still comes from the ini file
+
+
+def test_native_toml_settings_are_read(run: Run, pytester: pytest.Pytester, even: Path) -> None:
+    pytester.path.joinpath("pytest.toml").write_text(
+        f"[pytest]\nvaluebias_rm = ['scores:{even}']\nvaluebias_suite = ['big_two']\n"
+        "valuebias_require_model = true\n"
+    )
+    run().assert_outcomes(passed=2)
+
+
+def test_the_header_shows_what_is_in_force(run: Run, even: Path) -> None:
+    result = run(f"--rm=scores:{even}", "--valuebias-suite=big_two", "--valuebias-seed=7")
+    result.stdout.fnmatch_lines(
+        ["valuebias: *even.csv*profile ci*seed=7*", "valuebias: big_two: starter*sha256 *words"]
+    )
+
+
+def test_ids_are_the_same_everywhere(pytester: pytest.Pytester, even: Path) -> None:
+    args = ["--collect-only", "-q", f"--rm=scores:{even}"]
+    (pytester.path / "project" / "deep").mkdir(parents=True)
+    (pytester.path / "project" / "test_own.py").write_text("def test_own(): pass\n")
+
+    def ids() -> list[str]:
+        out = pytester.runpytest("-p", "no:xdist", *args).stdout.lines
+        return [line for line in out if line.startswith("valuebias/")]
+
+    first = ids()
+    assert "valuebias/test_big_two.py::test_range[big_two-agency~communion-positive-even.csv]" in first
+    assert len(first) == 22
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(pytester.path / "project" / "deep")
+        assert ids() == first
+
+
+def test_xdist_runs_the_same_ids(pytester: pytest.Pytester, even: Path) -> None:
+    args = [f"--rm=scores:{even}", "-v", "--valuebias-suite=big_two"]
+    plain = pytester.runpytest("-p", "no:xdist", *args).stdout.lines
+    spread = pytester.runpytest("-n", "2", *args).stdout.lines
+    name = "test_range[big_two-agency~communion-{}-even.csv]"
+    for valence in ("positive", "negative"):
+        assert any(name.format(valence) in line and "PASSED" in line for line in plain)
+        assert any(name.format(valence) in line and "PASSED" in line for line in spread)
+
+
+def test_last_failed_and_deselect_apply(run: Run, leaning: Path) -> None:
+    args = [f"--rm=scores:{leaning}", "--valuebias-suite=big_two"]
+    run(*args).assert_outcomes(failed=2)
+    node = "valuebias/test_big_two.py::test_range[big_two-agency~communion-negative-leaning.csv]"
+    run(*args, f"--deselect={node}").assert_outcomes(failed=1, deselected=1)
+    run(*args, "--lf").assert_outcomes(failed=2)
