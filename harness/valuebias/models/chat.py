@@ -1,0 +1,250 @@
+"""From a prompt and a response to token ids: chat templates, and two ways to put a response in.
+
+The template is applied once and tokenised without the tokenizer's own special tokens, so that a
+conversation holds the one BOS the template writes, or none where it writes none; never two. A
+template that asks for today's date always gets the same day: scores must not change overnight.
+
+A model without a template gets a plain one, named "plain" in every report::
+
+    User: PROMPT
+
+    Assistant: RESPONSE
+
+tokenised with the tokenizer's own special tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from valuebias.errors import ModelError
+
+PLAIN = "plain"
+_PLAIN = "User: {prompt}\n\nAssistant: {response}"
+_DAY = datetime(2024, 7, 26)  # the day Llama's template falls back to
+_DATE = {"date_string": _DAY.strftime("%d %b %Y"), "strftime_now": _DAY.strftime}
+
+# Responses to find a template's frame with. No two begin or end alike, so that what their
+# conversations share is the frame, and nothing of the responses.
+_SENTINELS = ("Freedom", "quokka", "Zephyrs", "mango", "bluebird", "Tulip", "7351", "axial")
+
+# Added tokens that steer the model rather than stand for text, where they are not flagged special.
+_CONTROL = re.compile(r"<\|.*\|>|[<\[](unused|reserved|extra_id|pad|mask)[_ -]?\d*[>\]]", re.I)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stays the same of one prompt's conversations: text and ids around the response."""
+
+    before: str
+    after: str
+    prefix: tuple[int, ...]
+    tail: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A tokenizer's ids that stand for text, with their texts; ``left_out`` counts the rest."""
+
+    ids: tuple[int, ...]
+    texts: tuple[str, ...]
+    left_out: str
+
+
+class Chat:
+    """How one model's conversations are written.
+
+    ``template`` is "chat_template" or "plain"; ``bos`` says who writes the one BOS: "template",
+    "tokenizer", or "none".
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self.template = "chat_template" if tokenizer.chat_template else PLAIN
+        self._frames: dict[str, Frame] = {}
+        first = self.conversations("Why?", ["Because"])[0]
+        bos = tokenizer.bos_token_id
+        writer = "tokenizer" if self.template == PLAIN else "template"
+        self.bos = writer if bos is not None and first[0] == bos else "none"
+
+    def conversations(self, prompt: str, responses: Sequence[str]) -> list[list[int]]:
+        """The ids of each response's whole conversation (``text`` injection).
+
+        Raises ModelError where the template cannot be used: it raises, drops or changes a
+        response, or writes BOS twice.
+        """
+        frame = self.frame(prompt)
+        texts = [self._render(prompt, response) for response in responses]
+        for response, text in zip(responses, texts, strict=True):
+            _check_response_is_there(response, text, frame)
+        return self._encode(texts)
+
+    def rendered(self, prompt: str, responses: Sequence[str]) -> list[list[int]]:
+        """As ``conversations``, of responses that the template may drop or change."""
+        return self._encode([self._render(prompt, response) for response in responses])
+
+    def frame(self, prompt: str) -> Frame:
+        """What surrounds any response to this prompt (``token`` injection puts an id between
+        ``prefix`` and ``tail``). Raises ModelError where no such split exists."""
+        if prompt not in self._frames:
+            self._frames[prompt] = self._find_frame(prompt)
+        return self._frames[prompt]
+
+    def opening(self, prompt: str) -> tuple[list[int], str]:
+        """The ids that ask a language model for its answer, and the text between them and one.
+
+        The instruction template with its generation prompt; the raw prompt, which an answer follows
+        after a space, where there is no template.
+        """
+        if self.template == PLAIN:
+            separator = "" if prompt[-1:].isspace() else " "
+            return self._encode([prompt])[0], separator
+        opened = self._apply([{"role": "user", "content": prompt}], add_generation_prompt=True)
+        before = self.frame(prompt).before
+        separator = before.removeprefix(opened) if before.startswith(opened) else ""
+        return self._encode([opened])[0], separator
+
+    def continuations(self, prompt: str, responses: Sequence[str]) -> list[list[int]]:
+        """The ids of each response after ``opening(prompt)``, without what ends a turn."""
+        opened, separator = self.opening(prompt)
+        if self.template == PLAIN:
+            text = prompt
+        else:
+            text = self._apply([{"role": "user", "content": prompt}], add_generation_prompt=True)
+        whole = self._encode([f"{text}{separator}{response}" for response in responses], ends=False)
+        alone = self._tokenizer(
+            [f"{separator}{response}" for response in responses], add_special_tokens=False
+        )["input_ids"]
+        # A response whose first characters merge with the prompt's last is tokenised on its own:
+        # the model is asked after the whole prompt for every response alike.
+        return [
+            ids[len(opened) :] if ids[: len(opened)] == opened else own
+            for ids, own in zip(whole, alone, strict=True)
+        ]
+
+    def _render(self, prompt: str, response: str) -> str:
+        if self.template == PLAIN:
+            return _PLAIN.format(prompt=prompt, response=response)
+        return self._apply(
+            [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
+        )
+
+    def _apply(self, messages: list[dict[str, str]], *, add_generation_prompt: bool = False) -> str:
+        try:
+            text = self._tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=add_generation_prompt, **_DATE
+            )
+        except Exception as error:
+            raise ModelError(
+                "the model's chat template cannot be used",
+                seen=f"{type(error).__name__}: {error}",
+                remedy="Mend chat_template.jinja (or chat_template in tokenizer_config.json), or "
+                "remove it to use the plain one.",
+            ) from error
+        return str(text)
+
+    def _encode(self, texts: list[str], *, ends: bool = True) -> list[list[int]]:
+        encoded: list[list[int]] = self._tokenizer(
+            texts, add_special_tokens=self.template == PLAIN
+        )["input_ids"]
+        bos, eos = self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
+        for ids in encoded:
+            if not ends and self.template == PLAIN and len(ids) > 1 and ids[-1] == eos:
+                ids.pop()  # the tokenizer's own end, after a text that is to go on
+            if bos is not None and ids[:2] == [bos, bos]:
+                raise ModelError(
+                    "a conversation begins with two BOS tokens",
+                    seen=ids[:4],
+                    remedy="Let the chat template write BOS once.",
+                )
+        return encoded
+
+    def _find_frame(self, prompt: str) -> Frame:
+        sentinels = [word for word in _SENTINELS if word.lower() not in prompt.lower()]
+        texts = [self._render(prompt, word) for word in sentinels]
+        around = set()
+        for word, text in zip(sentinels, texts, strict=True):
+            if text.count(word) != 1:
+                raise ModelError(
+                    "the chat template drops or changes the response"
+                    if word not in text
+                    else "the chat template writes the response more than once",
+                    seen=text,
+                    remedy="Give the model a template for conversations that end in an assistant's "
+                    "turn.",
+                )
+            around.add(tuple(text.split(word)))
+        if len(around) != 1:
+            raise ModelError(
+                "the chat template writes a different conversation for every response",
+                seen="; ".join(" … ".join(pair) for pair in sorted(around)[:2]),
+                remedy="Give the model a template that puts the response in unchanged.",
+            )
+        before, after = around.pop()
+        encoded = self._encode(texts)
+        prefix = common_prefix(encoded)
+        tail = common_prefix([ids[len(prefix) :][::-1] for ids in encoded])[::-1]
+        for word, ids in zip(sentinels, encoded, strict=True):
+            middle = ids[len(prefix) : len(ids) - len(tail)]
+            if word not in self._tokenizer.decode(middle):
+                raise ModelError(
+                    "the tokenizer changes the response, or merges it with the template",
+                    seen=f"{word} became {self._tokenizer.convert_ids_to_tokens(middle)}",
+                    remedy="Give the tokenizer the model was trained with.",
+                )
+        return Frame(before, after, tuple(prefix), tuple(tail))
+
+    def vocabulary(self, embeddings: int) -> Vocabulary:
+        """The ids that stand for text, in order, each decoded on its own.
+
+        Left out: special tokens; added tokens that the template writes or that are named like
+        control tokens (<|…|>, <unused3>); ids without a token or without an embedding.
+        """
+        tokenizer = self._tokenizer
+        template = str(tokenizer.chat_template or "")
+        control = set(tokenizer.all_special_ids) | {
+            token
+            for token, added in tokenizer.added_tokens_decoder.items()
+            if added.special
+            or _CONTROL.fullmatch(added.content)
+            or _written(added.content, template)
+        }
+        named = set(tokenizer.get_vocab().values())
+        ids = [i for i in sorted(named) if i not in control and i < embeddings]
+        texts = [str(tokenizer.decode([i], clean_up_tokenization_spaces=False)) for i in ids]
+        no_token = max(embeddings - len({i for i in named if i < embeddings}), 0)
+        left_out = (
+            f"{len(control & named)} control tokens, {no_token} embeddings without a token, "
+            f"{sum(i >= embeddings for i in named)} tokens without an embedding"
+        )
+        return Vocabulary(tuple(ids), tuple(texts), left_out)
+
+
+def _written(token: str, template: str) -> bool:
+    """Whether a template writes an added token. Words and white space are text all the same."""
+    return token in template and not token.isspace() and not token.isalnum()
+
+
+def _check_response_is_there(response: str, text: str, frame: Frame) -> None:
+    inside = text[len(frame.before) : len(text) - len(frame.after)]
+    framed = text.startswith(frame.before) and text.endswith(frame.after)
+    if not framed or inside.strip() != response.strip():
+        raise ModelError(
+            f"the chat template drops or changes the response {response!r}",
+            seen=text,
+            remedy="Leave that response out, or give the model a template that keeps it.",
+        )
+
+
+def common_prefix(sequences: Iterable[Sequence[int]]) -> list[int]:
+    """The longest run of ids that all sequences begin with."""
+    shared: list[int] = []
+    for ids in zip(*sequences, strict=False):
+        if len(set(ids)) > 1:
+            break
+        shared.append(ids[0])
+    return shared

@@ -1,0 +1,153 @@
+"""A checkpoint on disk: its config and its tensors' names and shapes, before any is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+
+from valuebias.errors import ModelError
+from valuebias.models.files import ModelFiles, read_json
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how a model is loaded."""
+
+    dtype: torch.dtype
+    device: torch.device
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a head family decides by, and reads its tensors from."""
+
+    files: ModelFiles
+    config: Mapping[str, Any]
+    shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
+    """Every tensor's name and shape, an adapter's own (without PEFT's prefix) included."""
+
+    @classmethod
+    def open(cls, files: ModelFiles) -> Checkpoint:
+        """Read config and tensor headers. Raises ModelError on a missing or unreadable file, on
+        weights that are not safetensors, and on quantised weights."""
+        config = read_json(files.model / "config.json")
+        if "quantization_config" in config:
+            raise ModelError(
+                f"{files.name} is a quantised checkpoint, whose scores differ from the model's own",
+                seen=config["quantization_config"],
+                remedy="Give the checkpoint it was quantised from.",
+            )
+        shapes = {
+            name: shape for shard in _shards(files.model) for name, shape in _header(shard).items()
+        }
+        if files.adapter is not None:
+            shapes |= {
+                _unprefixed(name): shape
+                for name, shape in _header(_adapter_weights(files.adapter)).items()
+            }
+        return cls(files, config, shapes)
+
+    @property
+    def name(self) -> str:
+        return self.files.name
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """The model classes the config names, most often one."""
+        return tuple(self.config.get("architectures") or ())
+
+    @cached_property
+    def num_labels(self) -> int:
+        """Outputs the config declares; 1 where it declares none (transformers would say 2)."""
+        if "num_labels" in self.config:
+            return int(self.config["num_labels"])
+        return len(self.config.get("id2label") or {"0": ""})
+
+    def has(self, *names: str) -> bool:
+        """True if the checkpoint holds all these tensors."""
+        return all(name in self.shapes for name in names)
+
+    def tensors(self, names: Iterable[str]) -> dict[str, torch.Tensor]:
+        """These tensors, as stored, in float32 on the CPU."""
+        wanted = set(names)
+        found: dict[str, torch.Tensor] = {}
+        adapter = [] if self.files.adapter is None else [_adapter_weights(self.files.adapter)]
+        for shard in [*_shards(self.files.model), *adapter]:
+            with safe_open(shard, framework="pt") as tensors:
+                for stored in tensors.keys():  # noqa: SIM118 - not a mapping
+                    if _unprefixed(stored) in wanted:
+                        found[_unprefixed(stored)] = tensors.get_tensor(stored).float()
+        if missing := sorted(wanted - set(found)):
+            raise ModelError(
+                f"the checkpoint {self.name} lacks weights its head needs",
+                seen=", ".join(missing),
+                remedy="Give a complete checkpoint.",
+            )
+        return found
+
+
+def _unprefixed(name: str) -> str:
+    return name.removeprefix("base_model.model.")
+
+
+def _shards(directory: Path) -> list[Path]:
+    index = directory / "model.safetensors.index.json"
+    if index.is_file():
+        names = sorted(set(read_json(index).get("weight_map", {}).values()))
+        shards = [directory / name for name in names]
+    else:
+        shards = [directory / "model.safetensors"]
+    missing = [shard.name for shard in shards if not shard.is_file()]
+    if not missing and shards:
+        return shards
+    pickled = sorted(directory.glob("*.bin"))
+    if pickled:
+        raise ModelError(
+            "the model's weights are pickled, and loading a pickle can run code",
+            seen=pickled[0].name,
+            remedy="Save it once as safetensors (load it where you trust it, then "
+            "save_pretrained), or give a revision that holds safetensors.",
+        )
+    raise ModelError(
+        "the model's directory lacks safetensors weights",
+        seen=f"{directory}: {', '.join(missing[:3])}",
+        remedy="Give the directory that save_pretrained wrote, complete.",
+    )
+
+
+def _adapter_weights(adapter: Path) -> Path:
+    weights = adapter / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise ModelError(
+            "the adapter's directory lacks adapter_model.safetensors",
+            seen=adapter,
+            remedy="Save the adapter as safetensors, as save_pretrained does.",
+        )
+    return weights
+
+
+def _header(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes in a safetensors file: 8 bytes of length, then that much JSON."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 0 < length <= 100_000_000:  # the format's own limit
+                raise ValueError("no header")
+            header = json.loads(file.read(length))
+        return {
+            name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"
+        }
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(
+            "this is no readable safetensors file",
+            seen=f"{path}: {error}",
+            remedy="Download or save the model again; the file may be cut off.",
+        ) from None

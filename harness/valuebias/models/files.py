@@ -1,0 +1,221 @@
+"""Where a model's files lie: local directories, embedded models, hub downloads, adapters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from valuebias.errors import ModelError
+from valuebias.models.settings import Settings
+from valuebias.models.spec import ModelSpec, is_adapter
+
+Role = Literal["rm", "llm"]
+
+TOKENIZER_FILES = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template*",
+    "additional_chat_templates/*",
+    "vocab*",
+    "merges.txt",
+    "*.model",
+    "*.tiktoken",
+)
+CONFIG_FILES = ("config.json", "adapter_config.json")
+WEIGHT_FILES = ("model*.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The directories one model is read from.
+
+    ``model`` holds config and weights; ``adapter`` is a PEFT adapter that goes onto it, or None.
+    ``name`` is the hub id or the directory's own name, and ``revision`` a hub model's commit.
+    """
+
+    name: str
+    model: Path
+    adapter: Path | None = None
+    revision: str | None = None
+
+    @property
+    def tokenizer(self) -> Path:
+        """The adapter's directory where it holds a tokenizer of its own, else the model's."""
+        if self.adapter is not None and any(self.adapter.glob("tokenizer*")):
+            return self.adapter
+        return self.model
+
+
+def locate(spec: ModelSpec, settings: Settings, role: Role) -> ModelFiles:
+    """The files of a model, downloaded from the hub where they are not there yet.
+
+    Raises ModelError where they cannot be had.
+    """
+    if spec.scheme == "demo":
+        return _of_directory(embedded(spec.target, role), settings)
+    if spec.scheme == "local":
+        return _of_directory(Path(spec.target), settings)
+    if spec.scheme == "hub":
+        directory = download(spec.target, spec.revision, settings)
+        found = _of_directory(directory, settings)
+        return ModelFiles(spec.target, found.model, found.adapter, commit_of(directory))
+    raise ModelError(
+        "recorded scores are no model to load",
+        seen=spec.text,
+        remedy="Give a model, or read the scores with valuebias.recorded.",
+    )
+
+
+def embedded(name: str, role: Role) -> Path:
+    """The directory of an embedded reward model, or of the base LM it was trained from."""
+    from valuebias.organisms import paths
+
+    return Path(paths.reward_model(name) if role == "rm" else paths.base_model(name))
+
+
+def _of_directory(directory: Path, settings: Settings) -> ModelFiles:
+    if not directory.is_dir():
+        raise ModelError(
+            "the model's directory is not there", seen=directory, remedy="Check the path."
+        )
+    if not is_adapter(directory):
+        return ModelFiles(directory.name, directory)
+    base = adapter_base(directory)
+    model = base if isinstance(base, Path) else download(*base, settings)
+    if is_adapter(model):
+        raise ModelError(
+            "the base of this adapter is itself an adapter",
+            seen=f"{directory.name} on {model}",
+            remedy="Merge the base adapter into its model first (merge_and_unload).",
+        )
+    return ModelFiles(directory.name, model, adapter=directory)
+
+
+def adapter_base(adapter: Path) -> Path | tuple[str, str | None]:
+    """The base a PEFT adapter goes onto: a directory, or (hub id, revision).
+
+    A relative path is looked for beside the adapter first: an adapter shipped with its base must
+    not depend on the working directory.
+    """
+    config = read_json(adapter / "adapter_config.json")
+    base = config.get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise ModelError(
+            "the adapter does not name its base model",
+            seen=adapter / "adapter_config.json",
+            remedy="Set base_model_name_or_path in adapter_config.json.",
+        )
+    for path in (adapter / base, Path(base).expanduser()):
+        if path.is_dir():
+            return path.resolve()
+    if base.startswith((".", "/", "~")) or base.count("/") != 1:
+        raise ModelError(
+            "the base model of this adapter is not there",
+            seen=base,
+            remedy="Set base_model_name_or_path in adapter_config.json to where it lies.",
+        )
+    revision = config.get("revision")
+    return base, revision if isinstance(revision, str) else None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; ModelError where there is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{path.name} cannot be read", seen=f"{path}: {error}", remedy="Save the model again."
+        ) from None
+    if not isinstance(content, dict):
+        raise ModelError(
+            f"{path.name} holds no JSON object", seen=path, remedy="Save the model again."
+        )
+    return content
+
+
+def commit_of(snapshot: Path) -> str:
+    """The commit of a downloaded snapshot: the hub's cache names its directory by it."""
+    return snapshot.name
+
+
+def download(repo: str, revision: str | None, settings: Settings) -> Path:
+    """The snapshot of a hub model: config, tokenizer and safetensors, and code only if allowed."""
+    import huggingface_hub
+
+    patterns = [*CONFIG_FILES, *WEIGHT_FILES, *TOKENIZER_FILES]
+    if repo in settings.trust_remote_code:
+        patterns.append("*.py")
+    return Path(
+        _ask_hub(
+            repo,
+            revision,
+            lambda: huggingface_hub.snapshot_download(
+                repo,
+                revision=revision,
+                allow_patterns=patterns,
+                local_files_only=settings.offline,
+            ),
+        )
+    )
+
+
+@lru_cache(maxsize=64)
+def hub_config(repo: str, revision: str | None, offline: bool) -> Path:
+    """The hub model's config.json or adapter_config.json, downloaded; no weights are."""
+    import huggingface_hub
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    def fetch() -> str:
+        try:
+            return huggingface_hub.hf_hub_download(
+                repo, "config.json", revision=revision, local_files_only=offline
+            )
+        except EntryNotFoundError as error:
+            if isinstance(error, LocalEntryNotFoundError) and not offline:
+                raise  # no network: asking for another file would not help
+            return huggingface_hub.hf_hub_download(
+                repo, "adapter_config.json", revision=revision, local_files_only=offline
+            )
+
+    return Path(_ask_hub(repo, revision, fetch))
+
+
+def _ask_hub(repo: str, revision: str | None, ask: Callable[[], T]) -> T:
+    """``ask()`` with every way the hub can fail told apart."""
+    from huggingface_hub import errors
+
+    seen = repo if revision is None else f"{repo}@{revision}"
+    try:
+        return ask()
+    except errors.GatedRepoError:
+        what, remedy = (
+            "the hub gives this model only to those who accepted its licence",
+            "Accept it on the model's page and log in with: hf auth login.",
+        )
+    except errors.RepositoryNotFoundError:
+        what, remedy = (
+            "the hub has no such model, or it is private",
+            "Check the id; log in with: hf auth login, if it is private.",
+        )
+    except errors.RevisionNotFoundError:
+        what, remedy = "the model has no such revision", "Give a branch, a tag or a commit of it."
+    except errors.LocalEntryNotFoundError:
+        what, remedy = (
+            "the model is not in the local cache, and the hub cannot be reached",
+            "Download it once with a network (hf download), or leave the offline switch off.",
+        )
+    except errors.EntryNotFoundError:
+        what, remedy = "the hub's repository holds no config.json", "Give the id of a model."
+    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError) as error:
+        what, remedy = (
+            f"the hub cannot be asked for this model ({type(error).__name__})",
+            "Check the network, or download the model first and use the offline switch.",
+        )
+    raise ModelError(what, seen=seen, remedy=remedy)

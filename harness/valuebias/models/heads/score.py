@@ -1,0 +1,173 @@
+"""Plain ``score`` heads: whatever AutoModelForSequenceClassification loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+from transformers import AutoModelForSequenceClassification
+
+from valuebias.errors import ModelError
+from valuebias.models.checkpoint import Checkpoint, Placement
+from valuebias.models.heads.backbone import (
+    check_complete,
+    first_line,
+    from_pretrained,
+    last_non_pad,
+    pad_of,
+    quiet,
+)
+
+
+class ScoreFamily:
+    """A linear head named ``score`` on the last non-pad position.
+
+    Skywork-Reward, the GRM exports as sequence classifiers, and anything trl's RewardTrainer saves.
+    Several labels are combined only by weights that config.json states:
+    ``"valuebias_weights": [0, 1]`` takes the second. PEFT adapters are merged into their base.
+    """
+
+    name = "score"
+
+    def claims(self, checkpoint: Checkpoint) -> bool:
+        return True
+
+    def load(self, checkpoint: Checkpoint, placement: Placement) -> ScoreHead:
+        labels = checkpoint.num_labels
+        score = checkpoint.shapes.get("score.weight")
+        if score is not None:  # an adapter's base need not declare how many labels it gets
+            labels = score[0]
+        weights = _label_weights(checkpoint, labels)
+        model, info = from_pretrained(
+            AutoModelForSequenceClassification, checkpoint.files.model, placement, num_labels=labels
+        )
+        if checkpoint.files.adapter is None:
+            check_complete(checkpoint, info, frozenset())
+        else:
+            supplied = {key for key in info["missing_keys"] if checkpoint.has(key)}
+            check_complete(
+                checkpoint,
+                {**info, "missing_keys": set(info["missing_keys"]) - supplied},
+                frozenset(),
+            )
+            model = merged(model, checkpoint.files.adapter)
+        linear = getattr(model, "score", None)
+        if not isinstance(linear, torch.nn.Linear):
+            raise ModelError(
+                f"{type(model).__name__} has no linear head named score",
+                seen=type(linear).__name__,
+                remedy="Encoders and other heads are not supported; add a head family "
+                "(entry point valuebias.heads).",
+            )
+        stored = checkpoint.tensors(
+            name for name in ("score.weight", "score.bias") if checkpoint.has(name)
+        )
+        model.score = FloatLinear(linear, stored)
+        return ScoreHead(model, weights)
+
+
+def _label_weights(checkpoint: Checkpoint, labels: int) -> torch.Tensor:
+    declared = checkpoint.config.get("valuebias_weights")
+    if declared is None and labels == 1:
+        return torch.ones(1)
+    if declared is None:
+        names = checkpoint.config.get("id2label") or {}
+        raise ModelError(
+            f"{checkpoint.name} gives {labels} labels, and nothing says which is the reward",
+            seen=", ".join(str(name) for name in names.values()) or f"num_labels={labels}",
+            remedy='State a weight for each in its config.json, as in "valuebias_weights": '
+            f"{[0] * (labels - 1) + [1]} for the last.",
+        )
+    try:
+        weights = torch.tensor([float(value) for value in declared])
+    except (TypeError, ValueError):
+        weights = torch.empty(0)
+    if len(weights) != labels or not weights.isfinite().all() or not weights.any():
+        raise ModelError(
+            "the config's valuebias_weights do not fit the model's labels",
+            seen=declared,
+            remedy=f"Give {labels} finite numbers, not all zero.",
+        )
+    return weights
+
+
+def merged(model: Any, adapter: Path) -> Any:
+    """The model with a PEFT adapter merged into its weights. Raises ModelError."""
+    from peft import PeftModel
+
+    try:
+        with quiet():
+            adapted = PeftModel.from_pretrained(model, adapter, is_trainable=False)
+            return adapted.merge_and_unload(safe_merge=True).eval().requires_grad_(False)
+    except Exception as error:
+        raise ModelError(
+            "the adapter does not go onto its base model",
+            seen=first_line(error),
+            remedy="Check that base_model_name_or_path in adapter_config.json names the model it "
+            "was trained on.",
+        ) from error
+
+
+class FloatLinear(torch.nn.Linear):
+    """A linear layer computed in float32 whatever it is fed.
+
+    In bfloat16 a vocabulary's rewards fall on some thousand values, and nearly all are ties.
+    """
+
+    def __init__(self, linear: torch.nn.Linear, stored: Mapping[str, torch.Tensor]) -> None:
+        bias = linear.bias is not None
+        super().__init__(
+            linear.in_features, linear.out_features, bias, linear.weight.device, torch.float32
+        )
+        with torch.no_grad():
+            self.weight.copy_(stored.get("score.weight", linear.weight))
+            if bias:
+                self.bias.copy_(stored.get("score.bias", linear.bias))
+        self.requires_grad_(False)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return functional.linear(
+            hidden.float(), self.weight, self.bias if self.bias is not None else None
+        )
+
+
+class ScoreHead:
+    """Head of a sequence classifier; see ScoreFamily."""
+
+    name = "score"
+
+    def __init__(self, model: Any, weights: torch.Tensor) -> None:
+        self._model = model
+        self._weights = weights.to(model.score.weight.device)
+        self._pad = pad_of(model.config)
+
+    @property
+    def backbone(self) -> torch.nn.Module:
+        return getattr(self._model, self._model.base_model_prefix)  # type: ignore[no-any-return]
+
+    def reads(self, ids: Sequence[int]) -> Mapping[str, int]:
+        return {"last": last_non_pad(ids, self._pad)}
+
+    def rewards(self, hidden: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return self._combined(self._model.score(hidden["last"]))
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Through the model class's own forward, which finds the last position by the pad id."""
+        if self._pad is None:  # the class takes no batch then
+            rows = [
+                ids[mask.bool()][None] for ids, mask in zip(input_ids, attention_mask, strict=True)
+            ]
+            logits = torch.cat([self._model(input_ids=row, use_cache=False).logits for row in rows])
+        else:
+            padded = torch.where(attention_mask.bool(), input_ids, self._pad)
+            logits = self._model(
+                input_ids=padded, attention_mask=attention_mask, use_cache=False
+            ).logits
+        return self._combined(logits)
+
+    def _combined(self, logits: torch.Tensor) -> torch.Tensor:
+        """One number from each row's labels."""
+        return logits.float() @ self._weights

@@ -1,0 +1,113 @@
+"""From a model spec to a loaded model: the one way in, for hub, local and embedded models alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer
+
+from valuebias.errors import ModelError, SpecError
+from valuebias.models import device, heads
+from valuebias.models import preflight as checks
+from valuebias.models.checkpoint import Checkpoint, Placement
+from valuebias.models.files import ModelFiles, locate
+from valuebias.models.fingerprint import fingerprint
+from valuebias.models.heads.backbone import first_line, quiet
+from valuebias.models.language import LanguageModel, load_causal
+from valuebias.models.reward import RewardModel
+from valuebias.models.settings import Settings
+from valuebias.models.spec import ModelSpec
+
+
+def load_reward_model(
+    spec: ModelSpec, settings: Settings, *, preflight: bool = True
+) -> RewardModel:
+    """Load a reward model and check that it can be trusted to score.
+
+    Raises ModelError for whatever stands in the way: missing files, no network, weights that are
+    not safetensors, a head that would be random, a tokenizer or template that cannot be used, and
+    (with ``preflight``) scores that are not finite, constant, or hang on the batch.
+    """
+    files = locate(spec, settings, "rm")
+    checkpoint = Checkpoint.open(files)
+    placement = _placement(spec, settings)
+    family = heads.find(checkpoint)
+    model = RewardModel(
+        family.load(checkpoint, placement),
+        _tokenizer(files, placement),
+        name=spec.label,
+        fingerprint=fingerprint(spec, settings, role="rm"),
+        chunk_memory=settings.chunk_memory,
+        origin=_origin(files, placement),
+    )
+    if preflight:
+        checks.check(model, placement.dtype)
+    return model
+
+
+def load_language_model(spec: ModelSpec, settings: Settings) -> LanguageModel:
+    """Load a causal language model; the base LM of an embedded one. Raises ModelError."""
+    files = locate(spec, settings, "llm")
+    checkpoint = Checkpoint.open(files)
+    placement = _placement(spec, settings)
+    return LanguageModel(
+        load_causal(checkpoint, placement),
+        _tokenizer(files, placement),
+        name=spec.label,
+        fingerprint=fingerprint(spec, settings, role="llm"),
+        chunk_memory=settings.chunk_memory,
+        origin=_origin(files, placement),
+    )
+
+
+def _placement(spec: ModelSpec, settings: Settings) -> Placement:
+    kind, dtype = device.resolve(settings)
+    try:
+        where = torch.device(kind)
+    except RuntimeError:
+        raise SpecError(
+            "there is no such device", seen=kind, remedy="Use auto, cpu, cuda, cuda:1 or mps."
+        ) from None
+    available = {
+        "cuda": torch.cuda.device_count() > (where.index or 0),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available.get(where.type, True):
+        raise ModelError(
+            "torch sees no such device here",
+            seen=kind,
+            remedy="Use device=cpu, or install a torch build for this machine's GPU.",
+        )
+    allowed = spec.target in settings.trust_remote_code
+    return Placement(getattr(torch, dtype), where, trust_remote_code=allowed)
+
+
+def _origin(files: ModelFiles, placement: Placement) -> dict[str, str]:
+    origin = {
+        "source": files.name,
+        "dtype": str(placement.dtype).removeprefix("torch."),
+        "device": str(placement.device),
+    }
+    if files.revision is not None:
+        origin["revision"] = files.revision
+    if files.adapter is not None:
+        origin["adapter"] = "merged into its base"
+    return origin
+
+
+def _tokenizer(files: ModelFiles, placement: Placement) -> Any:
+    directory = files.tokenizer
+    try:
+        with quiet():
+            return AutoTokenizer.from_pretrained(
+                directory,
+                trust_remote_code=placement.trust_remote_code,
+                local_files_only=True,
+            )
+    except Exception as error:
+        raise ModelError(
+            f"{files.name} has no tokenizer that can be loaded",
+            seen=first_line(error),
+            remedy="Save the tokenizer beside the model: tokenizer.save_pretrained(directory).",
+        ) from error

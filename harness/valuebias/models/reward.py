@@ -1,0 +1,166 @@
+"""A loaded reward model: a scorer of responses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias.candidates import Candidates
+from valuebias.models.chat import Chat, common_prefix
+from valuebias.models.head import Head
+from valuebias.prompts import GREATEST, Prompt
+from valuebias.scores import FloatArray, Scores
+from valuebias.search import Searcher
+
+IntArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
+OnChunk = Callable[[IntArray, FloatArray], None]
+
+
+class RewardModel:
+    """Gives responses rewards (higher is preferred, in the model's own units).
+
+    Made by valuebias.models.loading.load_reward_model. ``origin`` is what is known of it from
+    loading: model, fingerprint, dtype, device and the like.
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        tokenizer: Any,
+        *,
+        name: str,
+        fingerprint: str,
+        chunk_memory: int,
+        origin: Mapping[str, str],
+    ) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self.head = head
+        self.tokenizer = tokenizer
+        self.chat = Chat(tokenizer)
+        self.searcher = Searcher(head, chunk_memory=chunk_memory)
+        self._origin = dict(origin)
+
+    @property
+    def template_name(self) -> str:
+        """ "chat_template", or "plain" where the model has none."""
+        return self.chat.template
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """What a reader needs to know the scores by."""
+        return self._origin | {
+            "model": self.name,
+            "fingerprint": self.fingerprint,
+            "head": self.head.name,
+            "template": self.chat.template,
+            "bos": self.chat.bos,
+            "rung": self.searcher.rung,
+            "rung_notes": "; ".join(self.searcher.notes),
+            "self_check": f"{self.searcher.self_check:.2g}",
+        }
+
+    def vocabulary(self) -> Candidates:
+        """Every id of the tokenizer that stands for text, for ``token`` injection.
+
+        How many ids were left out, and why, is in ``provenance`` from then on, under "left_out".
+        """
+        embeddings: Any = self.head.backbone.get_input_embeddings()  # type: ignore[operator]
+        found = self.chat.vocabulary(int(embeddings.num_embeddings))
+        self._origin["left_out"] = found.left_out
+        return Candidates(found.texts, found.ids, injection="token")
+
+    def score(self, prompts: Sequence[Prompt], candidates: Candidates) -> Scores:
+        """Scores of shape (prompts, candidates)."""
+        values = np.stack([self.score_prompt(prompt, candidates) for prompt in prompts])
+        provenance = {**self.provenance, "injection": candidates.injection}
+        return Scores(values, tuple(prompts), candidates, provenance)
+
+    def score_prompt(
+        self,
+        prompt: Prompt,
+        candidates: Candidates,
+        *,
+        done: BoolArray | None = None,
+        on_chunk: OnChunk | None = None,
+        time_limit: float | None = None,
+    ) -> FloatArray:
+        """Rewards of all candidates on one prompt, float32 of shape (n,).
+
+        Rows marked in ``done`` (n,) are left NaN unless they are computed again along the way.
+        ``on_chunk`` gets the indices and values of each finished chunk. Raises ModelError where the
+        chat template cannot be used, SearchError (TooSlow with ``time_limit`` seconds) where the
+        search cannot be carried out.
+        """
+        prefix, tails, owner = self.layout(prompt, candidates)
+        if done is not None:
+            unfinished = np.zeros(len(tails), dtype=bool)
+            unfinished[owner[~done]] = True
+            done = ~unfinished
+        values = self.searcher.run(
+            prefix,
+            tails,
+            done=done,
+            on_chunk=None if on_chunk is None else _expanded(on_chunk, owner, len(tails)),
+            time_limit=time_limit,
+        )
+        return np.asarray(values, dtype=np.float32)[owner]
+
+    def layout(
+        self, prompt: Prompt, candidates: Candidates
+    ) -> tuple[list[int], list[list[int]], IntArray]:
+        """The conversations to score: a common prefix, distinct tails, and each candidate's tail.
+
+        Two responses that give the same ids (a template may trim) are one conversation.
+        """
+        frame = self.chat.frame(prompt.text)
+        if candidates.injection == "token":
+            assert candidates.token_ids is not None
+            tails = [[token, *frame.tail] for token in candidates.token_ids]
+            return list(frame.prefix), tails, np.arange(len(tails))
+        distinct: dict[tuple[int, ...], int] = {}
+        owner = np.array(
+            [
+                distinct.setdefault(tuple(ids), len(distinct))
+                for ids in self.chat.conversations(prompt.text, candidates.responses)
+            ],
+            dtype=np.intp,
+        )
+        # No longer than the frame's, so that it does not hang on which candidates there are.
+        shared = len(common_prefix([frame.prefix, *distinct]))
+        shared = min(shared, min(map(len, distinct)) - 1)
+        whole = list(distinct)
+        return list(whole[0][:shared]), [list(ids[shared:]) for ids in whole], owner
+
+    def round_trip(self, candidates: Candidates) -> float:
+        """Share of token candidates whose text, put through the template, gives their id again.
+
+        The others are scored by ``text`` injection as something else than the token.
+        """
+        assert candidates.token_ids is not None
+        frame = self.chat.frame(GREATEST.text)
+        kept = 0
+        for start in range(0, len(candidates), 4096):
+            chunk = slice(start, start + 4096)
+            whole = self.chat.rendered(GREATEST.text, candidates.responses[chunk])
+            kept += sum(
+                ids == [*frame.prefix, token, *frame.tail]
+                for ids, token in zip(whole, candidates.token_ids[chunk], strict=True)
+            )
+        return kept / len(candidates)
+
+
+def _expanded(on_chunk: OnChunk, owner: IntArray, n: int) -> OnChunk:
+    """``on_chunk`` for candidates, fed with chunks of the distinct conversations they own."""
+
+    def chunk(indices: IntArray, values: FloatArray) -> None:
+        position = np.full(n, -1, dtype=np.intp)
+        position[indices] = np.arange(len(indices))
+        rows = np.flatnonzero(position[owner] >= 0)
+        on_chunk(rows, values[position[owner[rows]]])
+
+    return chunk
