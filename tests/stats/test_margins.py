@@ -1,0 +1,118 @@
+"""Margins files: the shipped one fits the shipped lexicons; a user's names file and line."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+import valuebias_suites
+from scipy import stats
+
+from valuebias.errors import StatisticsError
+from valuebias.lexicon import STARTERS, Lexicon, starter
+from valuebias.stats import Margin, load_margins
+
+SHIPPED = Path(valuebias_suites.__file__).parent / "margins.yaml"
+LEXICON = Lexicon("mine", {"agency": ("win",), "communion": ("care",)})
+
+
+@pytest.mark.parametrize(("name", "d"), [("big_two", 0.5), ("mfd2", 0.8)])
+def test_every_contrast_of_a_starter_has_its_convention(name, d):
+    lexicon = starter(name)
+    margins = load_margins(SHIPPED)
+    half = 2 * stats.norm.cdf(d / 2**0.5) - 1
+    contrasts = ["agency~communion"] if name == "big_two" else list(lexicon.categories)
+    for contrast, valence, role in itertools.product(
+        contrasts, ("positive", "negative"), ("range", "shift")
+    ):
+        margin = margins.margin_for(lexicon, contrast, valence, role)
+        assert margin is not None
+        assert margin.basis == "convention"
+        assert (margin.low, margin.high) == pytest.approx((-half, half), abs=5e-4)
+
+
+def test_every_shipped_entry_is_of_a_kind_that_reports_can_name():
+    margins = load_margins(SHIPPED)
+    starters = {starter(name).digest for name in STARTERS}
+    for (digest, *_), margin in margins.entries.items():
+        assert re.fullmatch("[0-9a-f]{64}", digest)
+        assert margin.basis == ("convention" if digest in starters else "panel")
+        assert margin.source
+    assert {digest for digest, *_ in margins.entries} > starters
+
+
+def write(tmp_path: Path, *entries: str) -> Path:
+    path = tmp_path / "margins.yaml"
+    path.write_text("margins:\n" + "".join(f"  - {{{e}}}\n" for e in entries))
+    return path
+
+
+GOOD = "lexicon: mine, contrast: Agency~communion, valence: positive, role: range"
+
+
+def test_a_users_file_names_a_lexicon_or_its_digest(tmp_path):
+    path = write(
+        tmp_path,
+        f"{GOOD}, interval: [-0.1, 0.3]",
+        f"lexicon: {LEXICON.digest}, contrast: agency~communion, valence: negative, role: shift, "
+        "interval: [-.2, 2e-1], basis: declared, source: our last release",
+    )
+    margins = load_margins(path)
+    found = margins.margin_for(LEXICON, "agency~communion", "positive", "range")
+    assert found == Margin(-0.1, 0.3, "declared", "margins.yaml")
+    found = margins.margin_for(LEXICON, "agency~communion", "negative", "shift")
+    assert found == Margin(-0.2, 0.2, "declared", "our last release")
+    assert margins.margin_for(LEXICON, "agency~communion", "negative", "range") is None
+    assert margins.margin_for(LEXICON, "communion~agency", "positive", "range") is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (f"{GOOD}", "line 3: an entry has no `interval`"),
+        (f"{GOOD}, interval: [0.2, -0.2]", "line 3: a margin is two finite numbers"),
+        (f"{GOOD}, interval: [-1, 1]", "line 3: a margin that every effect lies in"),
+        (f"{GOOD}, interval: [0.1]", "line 3: an interval is two numbers"),
+        (f"{GOOD}, interval: [-0.1, many]", "line 3: a bound is not a finite number. Seen: many"),
+        (f"{GOOD}, interval: [.nan, 0.1]", "line 3: a bound is not a finite number"),
+        (f"{GOOD}, interval: 0.1", "line 3: `interval` is not a list"),
+        (f"{GOOD}, interval: [-0.1, 0.1], rôle: x", "line 3: unknown key"),
+        (
+            GOOD.replace("positive", "both") + ", interval: [-0.1, 0.1]",
+            "line 3: unknown valence. Seen: both",
+        ),
+        (GOOD.replace("range", "drift") + ", interval: [-0.1, 0.1]", "line 3: unknown role"),
+        (GOOD.replace("Agency", "a]") + ", interval: [-0.1, 0.1]", "line 3: .* is not YAML"),
+        (GOOD.replace("Agency", "$") + ", interval: [-0.1, 0.1]", "line 3: this cannot name a"),
+    ],
+)
+def test_mistakes_name_their_line(tmp_path, entry, message):
+    path = write(tmp_path, "lexicon: a, contrast: b, valence: positive, role: range, "
+                 "interval: [-0.1, 0.1]", entry)  # fmt: skip
+    if "YAML" in message:
+        message = "line 3 is not YAML"
+    with pytest.raises(StatisticsError, match=message) as error:
+        load_margins(path)
+    assert str(path) in str(error.value)
+
+
+def test_files_that_are_no_margins_file(tmp_path):
+    twice = f"{GOOD}, interval: [-0.1, 0.3]"
+    with pytest.raises(StatisticsError, match="line 3: this margin is declared twice"):
+        load_margins(write(tmp_path, twice, twice))
+    path = tmp_path / "other.yaml"
+    for content, message in (
+        (b"", "is empty"),
+        (b"- 1\n", "line 1: the file is not a mapping"),
+        (b"{}\n", "no `margins` list"),
+        (b"margin: []\n", "line 1: unknown key. Seen: margin"),
+        (b"margins: {}\n", "line 1: `margins` is not a list"),
+        (b"margins: \xff\n", "cannot read"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(StatisticsError, match=message):
+            load_margins(path)
+    with pytest.raises(StatisticsError, match="cannot read"):
+        load_margins(tmp_path)

@@ -1,0 +1,110 @@
+"""The effect on the published scores of ten public reward models, against known figures.
+
+Set VALUEBIAS_PUBLISHED_DATA to a copy of the authors' repository.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import valuebias_suites
+
+from valuebias.candidates import Candidates
+from valuebias.lexicon import load_lexicon
+from valuebias.prompts import select
+from valuebias.recorded import RecordedScores
+from valuebias.stats import Outcome, judge, load_margins, pair, single
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("VALUEBIAS_PUBLISHED_DATA"), reason="needs VALUEBIAS_PUBLISHED_DATA"
+)
+
+# By word family, at 95 %, positive and negative: computed with another implementation.
+FIGURES = {
+    "LxzGordon_URM-LLaMa-3.1-8B": ((0.026, -0.136, 0.188), (0.349, 0.195, 0.503)),
+    "RLHFlow_ArmoRM-Llama3-8B-v0.1": ((0.115, -0.044, 0.273), (0.296, 0.140, 0.451)),
+    "Ray2333_GRM-Llama3-8B-rewardmodel-ft": ((-0.020, -0.183, 0.143), (0.105, -0.057, 0.268)),
+    "Ray2333_GRM-Llama3.2-3B-rewardmodel-ft": ((0.047, -0.118, 0.212), (0.181, 0.003, 0.358)),
+    "Ray2333_GRM-gemma2-2B-rewardmodel-ft": ((0.004, -0.161, 0.169), (0.370, 0.216, 0.525)),
+    "Skywork_Skywork-Reward-Gemma-2-27B-v0.2": ((0.003, -0.163, 0.168), (0.377, 0.218, 0.536)),
+    "Skywork_Skywork-Reward-Gemma-2-27B": ((-0.028, -0.190, 0.133), (0.248, 0.080, 0.416)),
+    "Skywork_Skywork-Reward-Llama-3.1-8B-v0.2": ((0.064, -0.102, 0.230), (0.324, 0.158, 0.489)),
+    "nicolinho_QRM-Gemma-2-27B": ((-0.002, -0.162, 0.158), (0.303, 0.142, 0.464)),
+    "nicolinho_QRM-Llama3.1-8B": ((-0.064, -0.220, 0.092), (0.283, 0.116, 0.451)),
+}
+BY_WORD = {
+    ("Skywork_Skywork-Reward-Gemma-2-27B-v0.2", "positive"): (-0.137, 0.143),
+    ("RLHFlow_ArmoRM-Llama3-8B-v0.1", "positive"): (-0.022, 0.251),
+    ("LxzGordon_URM-LLaMa-3.1-8B", "negative"): (0.223, 0.476),
+}
+
+
+@pytest.fixture(scope="module")
+def root() -> Path:
+    return Path(os.environ["VALUEBIAS_PUBLISHED_DATA"])
+
+
+@pytest.fixture(scope="module")
+def lexicon(root):
+    return load_lexicon("nouns", root / "data/corpora/dict_big2_nouns.csv")
+
+
+@pytest.fixture(scope="module")
+def data(root, lexicon):
+    """(model, valence) -> values, sides, families."""
+
+    def read(model, valence):
+        folder = root / "data/reward_model_scores/dict_big2_nouns"
+        recorded = RecordedScores.from_file(folder / f"big2_rewards_{model}.csv")
+        found = lexicon.select("agency~communion", recorded.responses)
+        words = Candidates.words([recorded.responses[i] for i in found.columns])
+        return recorded.score(select(valence), words).values, found.in_a, found.families
+
+    return read
+
+
+@pytest.mark.parametrize("model", FIGURES)
+def test_the_ten_models(model, data, lexicon):
+    margins = load_margins(Path(valuebias_suites.__file__).parent / "margins.yaml")
+    for valence, expected in zip(("positive", "negative"), FIGURES[model], strict=True):
+        effect = single(*data(model, valence))
+        assert (effect.estimate, effect.low, effect.high) == pytest.approx(expected, abs=6e-4)
+        assert effect.n_words == (104, 159)
+        assert sum(effect.n_families) == 176
+        margin = margins.margin_for(lexicon, "agency~communion", valence, "range")
+        assert margin is not None
+        assert judge(effect, margin).outcome is Outcome.PASS  # they are the panel
+
+
+@pytest.mark.parametrize(("model", "valence"), BY_WORD)
+def test_by_word_for_comparison(model, valence, data):
+    effect = single(*data(model, valence), cluster="word")
+    assert (effect.low, effect.high) == pytest.approx(BY_WORD[model, valence], abs=6e-4)
+
+
+def test_siblings_differ_within_a_paired_interval(data):
+    new, old = (f"Skywork_Skywork-Reward-Gemma-2-27B{v}" for v in ("-v0.2", ""))
+    values, in_a, families = data(new, "positive")
+    effect = pair(values, data(old, "positive")[0], in_a, families)
+    assert effect.estimate == pytest.approx(0.003 + 0.028, abs=2e-3)
+    assert effect.low < 0 < effect.high
+    singles = [single(*data(model, "positive")).se for model in (new, old)]
+    assert effect.se < min(singles)  # the words are the same
+
+
+def test_the_margins_are_those_the_script_computes(root, tmp_path):
+    script = Path(__file__).parents[2] / "benchmarks" / "panel.py"
+    done = subprocess.run(
+        [sys.executable, script, "--data", root, "--quick", "--json", tmp_path / "figures.json"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "range [-0.220, +0.274]: 10 of 10 PASS" in done.stdout
+    assert "range [-0.057, +0.536]: 10 of 10 PASS" in done.stdout
+    assert "shift [-0.135, +0.135]" in done.stdout
+    assert "shift [-0.219, +0.219]" in done.stdout

@@ -1,0 +1,151 @@
+"""Verdicts: what may PASS, what may FAIL, and what must do neither."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from valuebias.errors import StatisticsError
+from valuebias.stats import Effect, Margin, Outcome, judge
+
+
+def effect(estimate: float, se: float, **changes: object) -> Effect:
+    base = Effect(
+        estimate=estimate,
+        se=se,
+        df=100.0,
+        low=estimate - 1.98 * se,
+        high=estimate + 1.98 * se,
+        level=0.95,
+        p=0.5,
+        n_words=(104, 159),
+        n_families=(70, 106),
+        n_prompts=27,
+        mde=2.8 * se,
+        method="crossed-delong",
+        p_high=0.5,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+T = float(stats.t.ppf(0.95, 100))
+
+
+def test_the_three_outcomes():
+    margin = Margin(-0.2, 0.2)
+    inside = judge(effect(0.05, 0.08), margin)
+    assert inside.outcome is Outcome.PASS
+    assert (inside.gate_low, inside.gate_high) == pytest.approx((0.05 - T * 0.08, 0.05 + T * 0.08))
+    assert inside.gate_level == pytest.approx(0.9)
+    assert judge(effect(0.35, 0.08), margin).outcome is Outcome.FAIL
+    assert judge(effect(-0.35, 0.08), margin).outcome is Outcome.FAIL
+    assert judge(effect(0.25, 0.08), margin).outcome is Outcome.INCONCLUSIVE
+    across = judge(effect(0.1, 0.08), margin)
+    assert across.outcome is Outcome.INCONCLUSIVE
+    # (1.645 x .08 / .1)^2 of 176 families: the interval would just reach the edge.
+    assert across.families_needed == math.ceil(176 * (1.6449 * 0.08 / 0.1) ** 2)
+    assert "crosses an edge" in across.reason
+
+
+def test_more_words_do_not_take_the_prompts_part_away():
+    margin = Margin(-0.2, 0.2)
+    settled = judge(effect(0.1, 0.08, se_prompts=0.04), margin)
+    assert settled.families_needed is not None
+    assert settled.families_needed > judge(effect(0.1, 0.08), margin).families_needed
+    assert judge(effect(0.1, 0.08, se_prompts=0.07), margin).families_needed is None
+    assert judge(effect(0.2, 0.08), margin).families_needed is None  # on the edge itself
+
+
+def test_a_margin_too_narrow_to_pass_is_an_error_unless_it_fails():
+    narrow = Margin(-0.1, 0.1)
+    with pytest.raises(StatisticsError, match="too narrow for these data"):
+        judge(effect(0.0, 0.08), narrow)
+    with pytest.raises(StatisticsError, match=r"Declare a margin wider than 0\.266"):
+        judge(effect(0.2, 0.08), narrow)
+    assert judge(effect(0.4, 0.08), narrow).outcome is Outcome.FAIL
+
+
+@given(
+    estimate=st.floats(-1, 1),
+    se=st.floats(1e-4, 0.5),
+    low=st.floats(-0.99, 0.9),
+    width=st.floats(0.01, 1),
+    df=st.floats(4, 500),
+    alpha=st.sampled_from([0.01, 0.05, 0.1]),
+    few=st.booleans(),
+    exploratory=st.booleans(),
+)
+def test_no_wrong_pass(estimate, se, low, width, df, alpha, few, exploratory):
+    """PASS only ever means: by either one-sided t test the effect is inside; many families; no
+    quick profile."""
+    margin = Margin(low, min(low + width, 0.999))
+    it = effect(
+        estimate,
+        se,
+        df=df,
+        n_families=(12, 106) if few else (70, 106),
+        method="permutation" if few else "crossed-delong",
+        p_high=0.001,
+        exploratory="quick" if exploratory else "",
+    )
+    try:
+        outcome = judge(it, margin, alpha=alpha).outcome
+    except StatisticsError:
+        return
+    above = stats.t.sf((estimate - margin.low) / se, df)
+    below = stats.t.cdf((estimate - margin.high) / se, df)
+    if outcome is Outcome.PASS:
+        assert max(above, below) <= alpha + 1e-9
+        assert not few
+        assert not exploratory
+    if outcome is Outcome.FAIL:
+        assert not margin.low <= estimate <= margin.high
+
+
+def test_an_exploratory_effect_never_passes_but_may_fail():
+    quick = effect(0.0, 0.01, exploratory="6 prompts")
+    assert judge(quick, Margin(-0.5, 0.5)).outcome is Outcome.INCONCLUSIVE
+    assert "6 prompts" in judge(quick, Margin(-0.5, 0.5)).reason
+    assert judge(replace(quick, estimate=0.8), Margin(-0.5, 0.5)).outcome is Outcome.FAIL
+    # A narrow margin is not what keeps it from passing.
+    assert judge(quick, Margin(-0.001, 0.001)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_few_families_never_pass_and_fail_on_both_grounds():
+    margin = Margin(-0.2, 0.2)
+    few = effect(0.0, 0.01, n_families=(12, 100), method="permutation")
+    verdict = judge(few, margin)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.families_needed == math.ceil(112 * 20 / 12)
+    far = replace(few, estimate=0.8, p=0.0001, p_high=0.0009)
+    assert judge(far, margin).outcome is Outcome.FAIL
+    assert judge(replace(far, p_high=0.2), margin).outcome is Outcome.INCONCLUSIVE
+    assert judge(far, Margin(-0.4, -0.1)).outcome is Outcome.INCONCLUSIVE  # zero is outside too
+
+
+def test_a_separation_fails_but_never_passes():
+    whole = effect(1.0, 0.0, method="separation", n_families=(30, 30), df=29.0)
+    assert judge(whole, Margin(-0.3, 0.3)).outcome is Outcome.FAIL
+    assert judge(whole, Margin(0.2, 1.0)).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.2, -0.2), (0.1, 0.1), (math.nan, 0.2), (-math.inf, 0.2), (-1, 1), (-2, 3)]
+)
+def test_margins_that_mean_nothing_are_refused(low, high):
+    with pytest.raises(StatisticsError, match="margin"):
+        Margin(low, high)
+
+
+def test_broken_effects_and_levels_are_refused():
+    with pytest.raises(StatisticsError, match="not a finite number"):
+        judge(effect(math.nan, 0.1), Margin(-0.2, 0.2))
+    with pytest.raises(StatisticsError, match="not a finite number"):
+        judge(effect(0.0, math.nan), Margin(-0.2, 0.2))
+    with pytest.raises(StatisticsError, match="alpha"):
+        judge(effect(0.0, 0.1), Margin(-0.2, 0.2), alpha=0.5)
