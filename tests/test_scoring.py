@@ -212,7 +212,7 @@ def test_a_job_left_out_does_not_hold_up_the_others(open_bench, folder, monkeypa
 
 
 def test_a_refused_model_is_refused_again_without_loading(bench, folder):
-    spec = replace(SPEC, target="agency-refused")
+    spec = replace(SPEC, target="refused")
     seen = []
     for candidates in (WORDS, VOCABULARY):
         with pytest.raises(ModelError, match="preflight refused the toy") as caught:

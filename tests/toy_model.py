@@ -47,12 +47,12 @@ class TooSlow(SearchError):
 
 
 class ToyModel:
-    rung = "shared-prefix"
-
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.folder, self.fingerprint = folder, fingerprint
         self.stop_at: int | None = None
-        self.provenance = {"model": "toy", "fingerprint": fingerprint, "head": "score"}
+        self.provenance = {"model": "toy", "fingerprint": fingerprint, "head": "score"} | {
+            "rung": "shared-prefix"
+        }
 
     def vocabulary(self) -> Candidates:
         return Candidates(TOKENS, tuple(range(100, 100 + len(TOKENS))), injection="token")
@@ -91,7 +91,7 @@ def install(folder: Path, patch: pytest.MonkeyPatch) -> None:
     def load(role):
         def loader(spec, settings):
             log(folder, f"load {spec.target} {role}")
-            if spec.target == "agency-refused":
+            if spec.target.endswith("refused"):
                 raise ModelError("preflight refused the toy", seen="it", remedy="Take another.")
             return ToyModel(folder, fingerprint(spec, settings, role=role))
 

@@ -31,9 +31,13 @@ LICENCE = (
 
 @dataclass(frozen=True)
 class Published:
-    """A published lexicon file: where it lies, and the SHA-256 and size in bytes it must have."""
+    """A published lexicon file: where it lies, and the SHA-256 and size in bytes it must have.
+
+    ``suite`` is the shipped suite whose starter lexicon it can take the place of.
+    """
 
     name: str
+    suite: str
     title: str
     file: str
     sha256: str
@@ -49,12 +53,14 @@ PUBLISHED = {
     for lexicon in (
         Published(
             "big-two",
+            "big_two",
             "Big Two nouns: agency and communion",
             "dict_big2_nouns.csv",
             "186886a25b2f03ea3ec7e78fad71fabee408e3b5ec1758683461df4359b45435",
             5_853,
         ),
         Published(
+            "mfd2",
             "mfd2",
             "Moral Foundations Dictionary 2.0: virtue and vice of five foundations",
             "moral-foundations-dictionary-20.dicx",

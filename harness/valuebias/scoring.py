@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -207,9 +208,12 @@ class Bench:
         stored = self.store.get_meta(self._key("provenance", spec, role, candidates)) or {}
         provenance = {str(key): str(value) for key, value in stored.items()}
         provenance |= {"model": spec.label, "injection": candidates.injection}
+        provenance.pop("left_out", None)  # of a vocabulary, which words are not
         if isinstance(job.candidates, Vocabulary):
-            share = self.store.get_meta(self._round_trip_key(spec, role))
-            provenance["round_trip"] = "" if share is None else f"{share['share']:.4f}"
+            vocabulary = self.store.get_meta(self._vocabulary_key(spec, role)) or {}
+            trip = self.store.get_meta(self._round_trip_key(spec, role)) or {}
+            provenance["left_out"] = vocabulary.get("left_out", "")
+            provenance["round_trip"] = f"{trip.get('share', math.nan):.4f}"
         scores = Scores(values, job.prompts, candidates, provenance)
         scores.check_finite()
         return scores
@@ -347,7 +351,9 @@ class Bench:
         key = self._vocabulary_key(spec, role)
         if self.store.get_meta(key) is None:
             vocabulary = model.vocabulary()
-            self.store.put_meta(key, {"ids": vocabulary.token_ids, "texts": vocabulary.responses})
+            left_out = model.provenance.get("left_out", "")
+            content = {"ids": vocabulary.token_ids, "texts": vocabulary.responses}
+            self.store.put_meta(key, content | {"left_out": left_out})
 
     def _load(self, spec: ModelSpec, role: Role) -> RewardModel | LanguageModel:
         key = self.fingerprint(spec, role=role)
