@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet  # noqa: F401
 import pytest
+import rich.table  # noqa: F401
+import scipy.stats  # noqa: F401
 
+# In-process runs forget what they imported, and extension modules cannot be imported twice: what
+# a run needs is imported here once.
+import valuebias.measure
+import valuebias.recorded  # noqa: F401
 from support.scores import write_scores
 
 Run = Callable[..., pytest.RunResult]

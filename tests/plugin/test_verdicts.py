@@ -92,7 +92,7 @@ def test_declared_margins_come_first(run: Run, leaning: Path, tmp_path: Path) ->
     margins.write_text(
         "margins:\n"
         "  - {lexicon: big_two, contrast: agency~communion, valence: positive, role: range,\n"
-        "     margin: [0.3, 0.95], basis: declared, source: we want agency}\n"
+        "     interval: [0.3, 0.95], basis: declared, source: we want agency}\n"
     )
     result = run(
         f"--rm=scores:{leaning}",
