@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from valuebias.errors import LexiconError
 from valuebias.lexicon import Lexicon, load_lexicon
 
@@ -23,12 +22,13 @@ def test_dic(tmp_path):
     text = (
         "\r\n%\t\t\r\n01                    Care_Virtue\r\n2\tcare.vice\r\n  %  \r\n\t\t\r\n"
         "safe*\t\t\t01\t\r\nbenefit*        \t01           \r\n\r\nharm 2\r\n"
-        "eye for an eye\t2\r\nmixed   01  2\r\ncatch 22\t2\r\nnull\t1\r\nNA\t1\r\nharm\t02\r\n"
+        "eye for an eye\t2\r\nmixed   01  2\r\nboth\t01\t2\r\n"
+        "catch 22\t2\r\nnull\t1\r\nNA\t1\r\nharm\t02\r\n"
     )
     lexicon = read(tmp_path, "a.dic", text)
     assert lexicon.categories == {
-        "care.virtue": ("safe*", "benefit*", "mixed", "null", "NA"),
-        "care.vice": ("harm", "eye for an eye", "mixed", "catch 22"),
+        "care.virtue": ("safe*", "benefit*", "mixed", "both", "null", "NA"),
+        "care.vice": ("harm", "eye for an eye", "mixed", "both", "catch 22"),
     }
     assert lexicon.notes == ("care.vice: 1 repeated entries counted once",)
     assert read(tmp_path, "b.dic", text.replace("\r\n", "\n")).digest == lexicon.digest
@@ -44,8 +44,10 @@ HEAD = "%\n1\tcare\n2\tharm\n%\n"
         ("%\n1\tcare\nsafe\t1\n", "line 1: a .dic file begins with its categories"),
         ("%\n1\tcare\n1\tharm\n%\nsafe\t1\n", "line 3: a category number is given twice"),
         ("%\none\tcare\n%\nsafe\t1\n", "line 2: not a category"),
+        (f"{HEAD}safe\t{'9' * 5000}\n", "line 5: no category 999"),
         (f"{HEAD}safe\t3\n", "line 5: no category 3 was declared"),
         (f"{HEAD}\nsafe\n", "line 6: not a word and its categories. Seen: safe"),
+        (f"{HEAD}1\n", "line 5: not a word and its categories"),
         (f"{HEAD}like\t(2)1/2\n", "line 5: not a word and its categories"),
         (f"{HEAD}\t1\n", "line 5: not a word and its categories"),
         (f"{HEAD}a*b\t1\n", "line 5: a wildcard stands at the end"),
@@ -58,6 +60,12 @@ def test_dic_mistakes(tmp_path, text, message):
     with pytest.raises(LexiconError, match=message) as error:
         read(tmp_path, "a.dic", text)
     assert str(tmp_path / "a.dic") in str(error.value)
+
+
+def test_words_of_any_script(tmp_path):
+    words = ("می‌خواهم", "自由", "liberté", "don't", "co-operate")
+    lexicon = read(tmp_path, "a.dic", HEAD + "".join(f"{word}\t1\n" for word in words))
+    assert lexicon.categories["care"] == words
 
 
 def test_a_regular_expressions_dot_is_dropped_and_said(tmp_path):
@@ -75,7 +83,7 @@ def test_a_category_without_words_is_left_out_and_said(tmp_path):
 @pytest.mark.parametrize("header", ["Category,token_decoded", "category,word", "Value,DicTerm"])
 def test_csv_with_a_category_column(tmp_path, header):
     rows = "".join(f'Agency,"{word}"\n' for word in ODD)
-    lexicon = read(tmp_path, "a.csv", f"{header}\n{rows}\nCare_Vice,\"a,  b\"\nAgency,null\n")
+    lexicon = read(tmp_path, "a.csv", f'{header}\n{rows}\nCare_Vice,"a,  b"\nAgency,null\n')
     assert lexicon.categories == {"agency": ODD, "care.vice": ("a, b",)}
     assert lexicon.notes == ("agency: 1 repeated entries counted once",)
 
@@ -172,6 +180,7 @@ def test_yaml(tmp_path):
         ("categories: {a: [win\n", "line [0-9]+ is not YAML"),
         ("a: !!python/object/apply:os.system [x]\n", "unknown key"),
         ("# nothing\n", "is empty"),
+        ("[" * 5000, "is nested too deeply|is not YAML"),
     ],
 )
 def test_yaml_mistakes(tmp_path, text, message):

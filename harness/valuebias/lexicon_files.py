@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from valuebias.errors import LexiconError
@@ -20,6 +20,7 @@ _WORD_HEADERS = ("word", "words", "term", "dicterm", "entry", "token", "token_de
 _CATEGORY_HEADERS = ("category", "categories", "value", "foundation", "class", "label")
 _MARKS = ("x", "1")
 _NO_MARKS = ("", "na", "0")
+_JOINERS = {0x200C: None, 0x200D: None}  # zero-width, and part of words in some scripts
 _YAML_TEXTS = ("name", "title", "version", "licence", "note", "source", "starter")
 
 
@@ -92,7 +93,7 @@ class _Builder:
         word = " ".join(written.split())
         if not word:
             raise self.fail(line, "there is no word", "Give a word, or remove the line.")
-        if not word.isprintable():
+        if not word.translate(_JOINERS).isprintable():
             raise self.fail(
                 line, "a word holds an invisible character", "Remove the character.", word
             )
@@ -150,28 +151,36 @@ def _read_dic(builder: _Builder, text: str) -> None:
             "Add the two lines.",
             lines[0][1],
         )
-    ids: dict[int, str] = {}
+    ids: dict[str, str] = {}  # by number without leading zeros
     for n, line in lines[1 : marks[1]]:
         number, _, category = line.replace("\t", " ").partition(" ")
-        if not re.fullmatch(r"[0-9]+", number) or not category.strip():
+        if not _is_number(number) or not category.strip():
             raise builder.fail(n, "not a category", "Write its number, a tab and its name.", line)
-        if int(number) in ids:
+        if number.lstrip("0") in ids:
             raise builder.fail(n, "a category number is given twice", "Number anew.", number)
-        ids[int(number)] = builder.category(n, category)
+        ids[number.lstrip("0")] = builder.category(n, category)
     for n, line in lines[marks[1] + 1 :]:
-        match = re.fullmatch(r"(.*?\S)((?:\s+[0-9]+)+)", line)
-        if match and "\t" in line:  # a tab ends the word, so that a phrase may end in a number
-            head, _, tail = line.partition("\t")
-            match = re.fullmatch(r"(.*\S)(\t(?:\s*[0-9]+)+)", f"{head.strip()}\t{tail}")
-        if match is None:
+        if "\t" in line:  # it ends the word, so that a phrase may end in a number
+            written, _, tail = line.partition("\t")
+            numbers = tail.split()
+        else:
+            cells = line.split()
+            count = sum(1 for _ in takewhile(_is_number, reversed(cells[1:])))
+            written = " ".join(cells[: len(cells) - count])
+            numbers = cells[len(cells) - count :]
+        if not written or not numbers or not all(map(_is_number, numbers)):
             raise builder.fail(
                 n, "not a word and its categories", "Write the word, a tab and numbers.", line
             )
-        word = builder.entry(n, match[1])
-        for number in match[2].split():
-            if int(number) not in ids:
+        word = builder.entry(n, written)
+        for number in numbers:
+            if number.lstrip("0") not in ids:
                 raise builder.fail(n, f"no category {number} was declared", "Declare it.", line)
-            builder.add(ids[int(number)], word)
+            builder.add(ids[number.lstrip("0")], word)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _read_table(builder: _Builder, text: str) -> None:

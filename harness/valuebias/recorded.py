@@ -338,7 +338,7 @@ def _texts(table: _Table, column: pa.ChunkedArray) -> list[str]:
 
 def _token_id(table: _Table, where: str, cell: str | int) -> int:
     text = str(cell).strip()
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise table.fail(where, "a token id is a whole number", "Give the vocabulary's id.", cell)
     return int(text)
 

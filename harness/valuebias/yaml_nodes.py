@@ -24,6 +24,8 @@ class YamlFile:
             raise error(
                 f"{where} is not YAML", seen=problem, remedy="Mend the line, or quote its words."
             ) from None
+        except RecursionError:
+            raise error(f"{path} is nested too deeply", remedy="Give a plain file.") from None
         if root is None:
             raise error(f"{path} is empty", remedy="Give a file with content.")
         self.root: yaml.Node = root

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import valuebias_suites
 from scipy import stats
-
 from valuebias.errors import StatisticsError
 from valuebias.lexicon import STARTERS, Lexicon, starter
 from valuebias.stats import Margin, load_margins

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import valuebias_suites
-
 from valuebias.candidates import Candidates
 from valuebias.lexicon import load_lexicon
 from valuebias.prompts import select

@@ -117,8 +117,11 @@ def judge(effect: Effect, margin: Margin, *, alpha: float = 0.05) -> Verdict:
         )
     if effect.exploratory:
         return verdict(Outcome.INCONCLUSIVE, f"exploratory: {effect.exploratory}")
-    inside = margin.low <= low and high <= margin.high
-    if inside and effect.method == "crossed-delong":
+    if effect.method != "crossed-delong":
+        return verdict(
+            Outcome.INCONCLUSIVE, f"{'; '.join(effect.notes)}: the {found} is a bound, not a test"
+        )
+    if margin.low <= low and high <= margin.high:
         return verdict(Outcome.PASS, f"the {found} lies inside the margin {bounds}")
     half = float(stats.t.ppf(1 - alpha, effect.df)) * effect.se
     if margin.high - margin.low <= 2 * half:
