@@ -3,8 +3,8 @@ anything.
 
 ``build_tokenizer()`` makes a byte-level BPE tokenizer with a chat template, trained on the spot.
 ``save_reward_model(path, family="llama")`` saves a sequence classifier with its tokenizer;
-``save_language_model`` the same as a causal LM. ``test_data()`` is the folder of real material named
-by VALUEBIAS_TEST_DATA, or None.
+``save_language_model`` the same as a causal LM. ``test_data()`` is the folder of real material
+that VALUEBIAS_TEST_DATA names, or None.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 CHATML = (
-    "{{ bos_token }}{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
+    "{{ bos_token }}{% for m in messages %}"
+    "<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 """A template that writes BOS itself, as most do."""

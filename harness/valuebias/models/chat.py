@@ -26,7 +26,7 @@ from valuebias.errors import ModelError
 PLAIN = "plain"
 _PLAIN = "User: {prompt}\n\nAssistant: {response}"
 _DAY = datetime(2024, 7, 26)  # the day Llama's template falls back to
-_DATE = {"date_string": _DAY.strftime("%d %b %Y"), "strftime_now": _DAY.strftime}
+_NOW = re.compile(r"strftime_now\(\s*(?P<quote>['\"])(?P<format>.*?)(?P=quote)\s*\)")
 
 # Responses to find a template's frame with. No two begin or end alike, so that what their
 # conversations share is the frame, and nothing of the responses.
@@ -65,6 +65,7 @@ class Chat:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self.template = "chat_template" if tokenizer.chat_template else PLAIN
+        self._template = _on_one_day(tokenizer.chat_template)
         self._frames: dict[str, Frame] = {}
         first = self.conversations("Why?", ["Because"])[0]
         bos = tokenizer.bos_token_id
@@ -102,7 +103,7 @@ class Chat:
         """
         if self.template == PLAIN:
             separator = "" if prompt[-1:].isspace() else " "
-            return self._encode([prompt])[0], separator
+            return self._encode([prompt], ends=False)[0], separator
         opened = self._apply([{"role": "user", "content": prompt}], add_generation_prompt=True)
         before = self.frame(prompt).before
         separator = before.removeprefix(opened) if before.startswith(opened) else ""
@@ -136,7 +137,11 @@ class Chat:
     def _apply(self, messages: list[dict[str, str]], *, add_generation_prompt: bool = False) -> str:
         try:
             text = self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=add_generation_prompt, **_DATE
+                messages,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                chat_template=self._template,
+                date_string=_DAY.strftime("%d %b %Y"),
             )
         except Exception as error:
             raise ModelError(
@@ -222,6 +227,13 @@ class Chat:
             f"{sum(i >= embeddings for i in named)} tokens without an embedding"
         )
         return Vocabulary(tuple(ids), tuple(texts), left_out)
+
+
+def _on_one_day(template: Any) -> Any:
+    """The template with today's date written in, for every day the same."""
+    if not isinstance(template, str):
+        return None  # the tokenizer has several, or none, and chooses by itself
+    return _NOW.sub(lambda call: repr(_DAY.strftime(call["format"])), template)
 
 
 def _written(token: str, template: str) -> bool:

@@ -32,7 +32,8 @@ class Checkpoint:
     files: ModelFiles
     config: Mapping[str, Any]
     shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
-    """Every tensor's name and shape, an adapter's own (without PEFT's prefix) included."""
+    adapter_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    """Every tensor's name and shape: the model's, and an adapter's without PEFT's prefix."""
 
     @classmethod
     def open(cls, files: ModelFiles) -> Checkpoint:
@@ -48,12 +49,10 @@ class Checkpoint:
         shapes = {
             name: shape for shard in _shards(files.model) for name, shape in _header(shard).items()
         }
-        if files.adapter is not None:
-            shapes |= {
-                _unprefixed(name): shape
-                for name, shape in _header(_adapter_weights(files.adapter)).items()
-            }
-        return cls(files, config, shapes)
+        adapter = {} if files.adapter is None else _header(_adapter_weights(files.adapter))
+        return cls(
+            files, config, shapes, {_unprefixed(name): shape for name, shape in adapter.items()}
+        )
 
     @property
     def name(self) -> str:
@@ -72,11 +71,11 @@ class Checkpoint:
         return len(self.config.get("id2label") or {"0": ""})
 
     def has(self, *names: str) -> bool:
-        """True if the checkpoint holds all these tensors."""
+        """True if the model holds all these tensors."""
         return all(name in self.shapes for name in names)
 
     def tensors(self, names: Iterable[str]) -> dict[str, torch.Tensor]:
-        """These tensors, as stored, in float32 on the CPU."""
+        """These tensors, as stored, in float32 on the CPU; an adapter's rather than its base's."""
         wanted = set(names)
         found: dict[str, torch.Tensor] = {}
         adapter = [] if self.files.adapter is None else [_adapter_weights(self.files.adapter)]

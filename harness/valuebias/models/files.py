@@ -146,8 +146,13 @@ def commit_of(snapshot: Path) -> str:
 
 
 def download(repo: str, revision: str | None, settings: Settings) -> Path:
-    """The snapshot of a hub model: config, tokenizer and safetensors, and code only if allowed."""
+    """The snapshot of a hub model: config, tokenizer and safetensors, and code only if allowed.
+
+    It is the commit ``hub_config`` names in this process, though a branch may move meanwhile.
+    """
     import huggingface_hub
+
+    commit = commit_of(hub_config(repo, revision, settings.offline).parent)
 
     patterns = [*CONFIG_FILES, *WEIGHT_FILES, *TOKENIZER_FILES]
     if repo in settings.trust_remote_code:
@@ -158,7 +163,7 @@ def download(repo: str, revision: str | None, settings: Settings) -> Path:
             revision,
             lambda: huggingface_hub.snapshot_download(
                 repo,
-                revision=revision,
+                revision=commit,
                 allow_patterns=patterns,
                 local_files_only=settings.offline,
             ),
@@ -170,16 +175,14 @@ def download(repo: str, revision: str | None, settings: Settings) -> Path:
 def hub_config(repo: str, revision: str | None, offline: bool) -> Path:
     """The hub model's config.json or adapter_config.json, downloaded; no weights are."""
     import huggingface_hub
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError
 
     def fetch() -> str:
         try:
             return huggingface_hub.hf_hub_download(
                 repo, "config.json", revision=revision, local_files_only=offline
             )
-        except EntryNotFoundError as error:
-            if isinstance(error, LocalEntryNotFoundError) and not offline:
-                raise  # no network: asking for another file would not help
+        except EntryNotFoundError:
             return huggingface_hub.hf_hub_download(
                 repo, "adapter_config.json", revision=revision, local_files_only=offline
             )
@@ -213,7 +216,7 @@ def _ask_hub(repo: str, revision: str | None, ask: Callable[[], T]) -> T:
         )
     except errors.EntryNotFoundError:
         what, remedy = "the hub's repository holds no config.json", "Give the id of a model."
-    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError) as error:
+    except Exception as error:  # the network fails in the ways of whatever library is below
         what, remedy = (
             f"the hub cannot be asked for this model ({type(error).__name__})",
             "Check the network, or download the model first and use the offline switch.",

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
-from valuebias.models.chat import Chat
+from valuebias.models.chat import PLAIN, Chat
 from valuebias.models.checkpoint import Checkpoint, Placement
 from valuebias.models.heads.backbone import check_complete, from_pretrained
 from valuebias.models.heads.score import merged
@@ -51,8 +51,8 @@ class LanguageModel:
 
     @property
     def template_name(self) -> str:
-        """ "chat_template", or "plain" where the model has none and gets the bare prompt."""
-        return self.chat.template
+        """ "chat_template", or "raw" where the model has none and gets the bare prompt."""
+        return "raw" if self.chat.template == PLAIN else self.chat.template
 
     @property
     def provenance(self) -> Mapping[str, str]:
@@ -61,7 +61,7 @@ class LanguageModel:
             "model": self.name,
             "fingerprint": self.fingerprint,
             "head": "log-probability",
-            "template": self.chat.template,
+            "template": self.template_name,
             "bos": self.chat.bos,
         }
 
@@ -192,4 +192,8 @@ def load_causal(checkpoint: Checkpoint, placement: Placement) -> Any:
             remedy="Give the base language model; a reward model goes to --rm.",
         )
     check_complete(checkpoint, info, frozenset())
-    return model if checkpoint.files.adapter is None else merged(model, checkpoint.files.adapter)
+    return (
+        model
+        if checkpoint.files.adapter is None
+        else merged(model, checkpoint.files.adapter, placement)
+    )

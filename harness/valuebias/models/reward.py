@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.candidates import Candidates
+from valuebias.errors import ModelError
 from valuebias.models.chat import Chat, common_prefix
 from valuebias.models.head import Head
 from valuebias.prompts import GREATEST, Prompt
@@ -121,6 +122,7 @@ class RewardModel:
         if candidates.injection == "token":
             assert candidates.token_ids is not None
             tails = [[token, *frame.tail] for token in candidates.token_ids]
+            self._check_length(prompt, len(frame.prefix) + len(tails[0]))
             return list(frame.prefix), tails, np.arange(len(tails))
         distinct: dict[tuple[int, ...], int] = {}
         owner = np.array(
@@ -130,11 +132,22 @@ class RewardModel:
             ],
             dtype=np.intp,
         )
+        self._check_length(prompt, max(map(len, distinct)))
         # No longer than the frame's, so that it does not hang on which candidates there are.
         shared = len(common_prefix([frame.prefix, *distinct]))
         shared = min(shared, min(map(len, distinct)) - 1)
         whole = list(distinct)
         return list(whole[0][:shared]), [list(ids[shared:]) for ids in whole], owner
+
+    def _check_length(self, prompt: Prompt, length: int) -> None:
+        config: Any = self.head.backbone.config
+        limit = getattr(config.get_text_config(), "max_position_embeddings", None)
+        if limit is not None and length > limit:
+            raise ModelError(
+                "a conversation is longer than the model can read",
+                seen=f"{length} tokens on {prompt.id}, of {limit}",
+                remedy="Shorten the prompt or the responses.",
+            )
 
     def round_trip(self, candidates: Candidates) -> float:
         """Share of token candidates whose text, put through the template, gives their id again.

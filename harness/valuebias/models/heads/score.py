@@ -36,10 +36,10 @@ class ScoreFamily:
         return True
 
     def load(self, checkpoint: Checkpoint, placement: Placement) -> ScoreHead:
-        labels = checkpoint.num_labels
-        score = checkpoint.shapes.get("score.weight")
-        if score is not None:  # an adapter's base need not declare how many labels it gets
-            labels = score[0]
+        own = checkpoint.shapes if checkpoint.files.adapter is None else checkpoint.adapter_shapes
+        score = own.get("score.weight", checkpoint.shapes.get("score.weight"))
+        # an adapter's base need not declare how many labels it gets
+        labels = checkpoint.num_labels if score is None else score[0]
         weights = _label_weights(checkpoint, labels)
         model, info = from_pretrained(
             AutoModelForSequenceClassification, checkpoint.files.model, placement, num_labels=labels
@@ -47,13 +47,9 @@ class ScoreFamily:
         if checkpoint.files.adapter is None:
             check_complete(checkpoint, info, frozenset())
         else:
-            supplied = {key for key in info["missing_keys"] if checkpoint.has(key)}
-            check_complete(
-                checkpoint,
-                {**info, "missing_keys": set(info["missing_keys"]) - supplied},
-                frozenset(),
-            )
-            model = merged(model, checkpoint.files.adapter)
+            still_missing = set(info["missing_keys"]) - set(own)
+            check_complete(checkpoint, {**info, "missing_keys": still_missing}, frozenset())
+            model = merged(model, checkpoint.files.adapter, placement)
         linear = getattr(model, "score", None)
         if not isinstance(linear, torch.nn.Linear):
             raise ModelError(
@@ -62,9 +58,8 @@ class ScoreFamily:
                 remedy="Encoders and other heads are not supported; add a head family "
                 "(entry point valuebias.heads).",
             )
-        stored = checkpoint.tensors(
-            name for name in ("score.weight", "score.bias") if checkpoint.has(name)
-        )
+        # As stored, not as rounded on loading; an adapter may also have changed its base's head.
+        stored = checkpoint.tensors({"score.weight", "score.bias"} & set(own))
         model.score = FloatLinear(linear, stored)
         return ScoreHead(model, weights)
 
@@ -94,13 +89,13 @@ def _label_weights(checkpoint: Checkpoint, labels: int) -> torch.Tensor:
     return weights
 
 
-def merged(model: Any, adapter: Path) -> Any:
+def merged(model: Any, adapter: Path, placement: Placement) -> Any:
     """The model with a PEFT adapter merged into its weights. Raises ModelError."""
     from peft import PeftModel
 
     try:
         with quiet():
-            adapted = PeftModel.from_pretrained(model, adapter, is_trainable=False)
+            adapted = PeftModel.from_pretrained(model, adapter, torch_device=str(placement.device))
             return adapted.merge_and_unload(safe_merge=True).eval().requires_grad_(False)
     except Exception as error:
         raise ModelError(

@@ -1,0 +1,170 @@
+"""Chat templates: applied once, one BOS, the response framed, the vocabulary told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.models import CHATML, build_tokenizer
+from support.tokenizers_real import gpt2, llama2, llama3
+from valuebias.errors import ModelError
+from valuebias.models.chat import Chat, common_prefix
+from valuebias.prompts import GREATEST
+
+QUESTION = GREATEST.text
+
+
+def test_a_template_that_writes_bos_gives_one() -> None:
+    tokenizer = build_tokenizer()
+    chat = Chat(tokenizer)
+    ids = chat.conversations(QUESTION, ["love"])[0]
+    assert (chat.template, chat.bos) == ("chat_template", "template")
+    assert ids.count(tokenizer.bos_token_id) == 1
+    messages = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": "love"}]
+    assert ids == tokenizer.apply_chat_template(messages)["input_ids"]
+
+
+def test_a_template_without_bos_gets_none_and_two_are_refused() -> None:
+    tokenizer = build_tokenizer(CHATML.removeprefix("{{ bos_token }}"))
+    assert Chat(tokenizer).bos == "none"
+    assert tokenizer.bos_token_id not in Chat(tokenizer).conversations(QUESTION, ["love"])[0]
+    with pytest.raises(ModelError, match="two BOS"):
+        Chat(build_tokenizer("{{ bos_token }}" + CHATML))
+
+
+def test_without_a_template_the_plain_one_is_named() -> None:
+    tokenizer = build_tokenizer(None)
+    chat = Chat(tokenizer)
+    assert chat.template == "plain"
+    ids = chat.conversations(QUESTION, ["love"])[0]
+    assert tokenizer.decode(ids) == f"User: {QUESTION}\n\nAssistant: love"
+    frame = chat.frame(QUESTION)
+    assert tokenizer.decode(frame.prefix).endswith("Assistant:")
+    assert frame.tail == ()
+
+
+def test_the_frame_is_what_conversations_share() -> None:
+    tokenizer = build_tokenizer()
+    chat = Chat(tokenizer)
+    frame = chat.frame(QUESTION)
+    assert tokenizer.decode(frame.prefix).endswith("<|im_start|>assistant\n")
+    assert tokenizer.decode(frame.tail) == "<|im_end|>\n"
+    for response in ("love", " love", "a long and happy life", "\n", "", "Ünïcode", "\u202e"):
+        ids = chat.conversations(QUESTION, [response])[0]
+        assert ids[: len(frame.prefix)] == list(frame.prefix)
+        assert ids[-len(frame.tail) :] == list(frame.tail)
+        middle = ids[len(frame.prefix) : len(ids) - len(frame.tail)]
+        assert tokenizer.decode(middle) == response
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ raise_exception('no assistants here') }}", "cannot be used.*no assistants"),
+        ("{{ messages[0]['content'] }}", "drops or changes the response"),
+        ("{{ messages[0]['content'] + messages[1]['content'] | upper }}", "drops or changes"),
+        ("{{ messages[1]['content'] + '|' + messages[1]['content'] }}", "more than once"),
+        ("{{ messages[1]['content'] | length ~ messages[1]['content'] }}", "for every response"),
+        ("{{ undefined_function() }}", "cannot be used"),
+        ("{% for m in %}", "cannot be used"),
+    ],
+)
+def test_templates_that_cannot_be_used(template: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        Chat(build_tokenizer(template))
+
+
+def test_a_response_the_template_drops_is_named() -> None:
+    template = CHATML.replace("{{ m['content'] }}", "{{ m['content'].split('/')[-1] }}")
+    chat = Chat(build_tokenizer(template))
+    with pytest.raises(ModelError, match="the response 'and/or'"):
+        chat.conversations(QUESTION, ["love", "and/or"])
+
+
+def test_a_template_that_trims_is_fine() -> None:
+    chat = Chat(build_tokenizer(CHATML.replace("m['content']", "m['content'] | trim")))
+    trimmed, plain = chat.conversations(QUESTION, [" love ", "love"])
+    assert trimmed == plain
+
+
+@pytest.mark.parametrize(
+    "today", ["{{ date_string }}", "{{ strftime_now('%d %b %Y') }}"], ids=["variable", "function"]
+)
+def test_the_date_in_a_template_does_not_move(today: str) -> None:
+    chat = Chat(build_tokenizer("Today: " + today + "\n" + CHATML))
+    assert "26 Jul 2024" in chat.frame(QUESTION).before
+
+
+def test_vocabulary_is_text_alone() -> None:
+    tokenizer = build_tokenizer()
+    tokenizer.add_tokens(["<unused7>", "<|custom|>", "wonderful"])
+    chat = Chat(tokenizer)
+    size = len(tokenizer)
+    found = chat.vocabulary(size + 10)
+    left = set(range(size)) - set(found.ids)
+    assert set(tokenizer.convert_ids_to_tokens(sorted(left))) == {
+        *("<s>", "</s>", "<pad>", "<|im_start|>", "<|im_end|>", "<unused7>", "<|custom|>")
+    }
+    assert found.left_out.startswith("7 control tokens, 10 embeddings without a token")
+    assert "wonderful" in found.texts
+    assert found.texts == tuple(tokenizer.decode([i]) for i in found.ids)
+    fewer = chat.vocabulary(size - 5)
+    assert max(fewer.ids) < size - 5
+    assert "5 tokens without an embedding" in fewer.left_out
+
+
+@given(st.text(max_size=12))
+def test_any_response_is_in_its_conversation(response: str) -> None:
+    chat, tokenizer = _CHAT
+    special = tokenizer.all_special_tokens
+    if any(token in response for token in special):
+        return
+    ids = chat.conversations(QUESTION, [response])[0]
+    frame = chat.frame(QUESTION)
+    text = tokenizer.decode(ids)
+    assert text == f"{frame.before}{response}{frame.after}"
+
+
+_TOKENIZER = build_tokenizer()
+_CHAT = (Chat(_TOKENIZER), _TOKENIZER)
+
+
+def test_common_prefix() -> None:
+    assert common_prefix([[1, 2, 3], [1, 2, 4], [1, 2]]) == [1, 2]
+    assert common_prefix([[1, 2]]) == [1, 2]
+    assert common_prefix([[1], []]) == []
+
+
+def test_llama2_frames_around_sentencepiece_spaces(real_data: Path) -> None:
+    tokenizer = llama2(real_data)
+    chat = Chat(tokenizer)
+    frame = chat.frame(QUESTION)
+    assert (frame.prefix[0], chat.bos) == (1, "template")
+    assert tokenizer.convert_ids_to_tokens(frame.prefix)[-4:] == ["▁[", "/", "INST", "]"]
+    assert chat.conversations(QUESTION, ["love"])[0] == [*frame.prefix, 5360, *frame.tail]
+    assert len(chat.vocabulary(32000).ids) == 31997
+    assert chat.opening(QUESTION)[1] == " "
+    assert chat.continuations(QUESTION, ["love"]) == [[5360]]
+
+
+def test_gpt2_has_neither_template_nor_bos(real_data: Path) -> None:
+    tokenizer = gpt2(real_data)
+    chat = Chat(tokenizer)
+    assert (chat.template, chat.bos) == ("plain", "none")
+    assert tokenizer.decode(chat.conversations(QUESTION, ["love"])[0][-1:]) == " love"
+    assert len(chat.vocabulary(50257).ids) == 50256
+    assert chat.opening(QUESTION) == (tokenizer(QUESTION)["input_ids"], " ")
+
+
+def test_llama3_frames_end_in_the_published_gating_pattern(real_data: Path) -> None:
+    from valuebias.models.heads.gated import PATTERNS
+
+    chat = Chat(llama3(real_data))
+    frame = chat.frame(QUESTION)
+    assert frame.prefix[0] == 128000
+    assert frame.prefix.count(128000) == 1
+    assert frame.prefix[-5:] == PATTERNS["llama"]
+    assert frame.tail == (128009,)
+    assert len(chat.vocabulary(128256).ids) == 128000
