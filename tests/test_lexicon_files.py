@@ -74,13 +74,20 @@ def test_a_regular_expressions_dot_is_dropped_and_said(tmp_path):
     assert lexicon.notes == ("line 5: 'authoritative.*' was read as 'authoritative*'",)
 
 
+def test_a_description_behind_a_category(tmp_path):
+    lexicon = read(tmp_path, "a.dic", "%\n1\tfunction (Function Words)\n%\nthe\t1\n")
+    assert list(lexicon.categories) == ["function"]
+
+
 def test_a_category_without_words_is_left_out_and_said(tmp_path):
     lexicon = read(tmp_path, "a.dic", f"{HEAD}safe\t1\n")
     assert list(lexicon.categories) == ["care"]
     assert lexicon.notes == ("harm: left out, it has no words",)
 
 
-@pytest.mark.parametrize("header", ["Category,token_decoded", "category,word", "Value,DicTerm"])
+@pytest.mark.parametrize(
+    "header", ["Category,token_decoded", "category,word", "Foundation,DicTerm"]
+)
 def test_csv_with_a_category_column(tmp_path, header):
     rows = "".join(f'Agency,"{word}"\n' for word in ODD)
     lexicon = read(tmp_path, "a.csv", f'{header}\n{rows}\nCare_Vice,"a,  b"\nAgency,null\n')
@@ -90,12 +97,19 @@ def test_csv_with_a_category_column(tmp_path, header):
 
 @pytest.mark.parametrize("name", ["a.dicx", "a.csv", "a.tsv"])
 def test_a_column_for_each_category(tmp_path, name):
-    rows = ["DicTerm,Agency,Care_Vice", *(f"{word},X," for word in ODD), "harm,NA,x", "both,X,X"]
+    rows = [
+        "DicTerm,Agency,Care_Vice",
+        *(f"{word},X," for word in ODD),
+        "harm,NA,x",
+        "both,X,X",
+        "none,0,NA",
+    ]
     text = "\r\n".join(rows) + "\r\n"
     if name.endswith("tsv"):
         text = text.replace(",", "\t")
     lexicon = read(tmp_path, name, text)
     assert lexicon.categories == {"agency": (*ODD, "both"), "care.vice": ("harm", "both")}
+    assert lexicon.notes == ("1 words left out, they are in no category",)
 
 
 def test_one_lexicon_in_every_format_has_one_digest(tmp_path):
@@ -137,6 +151,7 @@ def test_families_of_the_file(tmp_path):
         ("word,category\n\nwin,NA\n", "line 3: a word has no category"),
         ("word,category\n,agency\n", "line 2: there is no word"),
         ("word,category\nwin,a~b\n", "line 2: this cannot name a category"),
+        ("word,Care_Vice,care.vice\nharm,X,\n", "line 1: a category is declared twice"),
         ("word,agency\nwin,0.5\n", "line 2: column agency holds neither X nor nothing"),
         ('word,category\n"wi"n,agency\n', "line 2: not a row of CSV"),
         ('word,category\n"win,agency\n', "line 2: not a row of CSV"),

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from itertools import takewhile
 from pathlib import Path
 
-from valuebias.errors import LexiconError
+from valuebias.errors import LexiconError, visible
 from valuebias.lexicon import Lexicon, normal_category
 from valuebias.yaml_nodes import YamlFile
 
 _WORD_HEADERS = ("word", "words", "term", "dicterm", "entry", "token", "token_decoded", "response")
-_CATEGORY_HEADERS = ("category", "categories", "value", "foundation", "class", "label")
+_CATEGORY_HEADERS = ("category", "categories", "foundation")
 _MARKS = ("x", "1")
 _NO_MARKS = ("", "na", "0")
 _JOINERS = {0x200C: None, 0x200D: None}  # zero-width, and part of words in some scripts
@@ -72,12 +72,21 @@ class _Builder:
         self.families: dict[str, str] = {}
         self.notes: list[str] = []
         self.repeated: Counter[str] = Counter()
+        self.unplaced = 0  # words in no category
         self.starter = False
         self.licence = "unknown"
         self.title = ""
 
     def fail(self, line: int, what: str, remedy: str, seen: object = None) -> LexiconError:
         return LexiconError(f"{self.path}, line {line}: {what}", seen=seen, remedy=remedy)
+
+    def declare(self, line: int, written: str) -> str:
+        """The normal name of a category that the file declares, once."""
+        before = len(self.categories)
+        name = self.category(line, written)
+        if len(self.categories) == before:
+            raise self.fail(line, "a category is declared twice", "Keep one of them.", name)
+        return name
 
     def category(self, line: int, written: str) -> str:
         """Its normal name; the category is made if it is new."""
@@ -122,6 +131,8 @@ class _Builder:
     def lexicon(self) -> Lexicon:
         for category, count in self.repeated.items():
             self.notes.append(f"{category}: {count} repeated entries counted once")
+        if self.unplaced:
+            self.notes.append(f"{self.unplaced} words left out, they are in no category")
         for category in [c for c, words in self.categories.items() if not words]:
             self.notes.append(f"{category}: left out, it has no words")
             del self.categories[category]
@@ -158,7 +169,8 @@ def _read_dic(builder: _Builder, text: str) -> None:
             raise builder.fail(n, "not a category", "Write its number, a tab and its name.", line)
         if number.lstrip("0") in ids:
             raise builder.fail(n, "a category number is given twice", "Number anew.", number)
-        ids[number.lstrip("0")] = builder.category(n, category)
+        # LIWC 2015 writes a description behind the name: "function (Function Words)".
+        ids[number.lstrip("0")] = builder.declare(n, category.partition(" (")[0])
     for n, line in lines[marks[1] + 1 :]:
         if "\t" in line:  # it ends the word, so that a phrase may end in a number
             written, _, tail = line.partition("\t")
@@ -202,13 +214,13 @@ def _read_table(builder: _Builder, text: str) -> None:
     columns: dict[int, str] = {}
     if category_at is None:
         others = [i for i in range(len(names)) if i not in (word_at, family_at) and names[i]]
-        columns = {i: builder.category(n, header[i]) for i in others}
+        columns = {i: builder.declare(n, header[i]) for i in others}
         if not columns:
             raise builder.fail(n, "no column of categories", "Add a column named category.")
     else:
         unread = [h for i, h in enumerate(header) if i not in (word_at, category_at, family_at)]
         if any(unread):
-            builder.notes.append(f"columns not read: {', '.join(filter(None, unread))}")
+            builder.notes.append(f"columns not read: {visible(', '.join(filter(None, unread)))}")
     for n, row in rows:
         if len(row) != len(header):
             raise builder.fail(
@@ -222,6 +234,8 @@ def _read_table(builder: _Builder, text: str) -> None:
                     n, "a word has no category", "Give one, or remove the row.", word
                 )
             builder.add(builder.category(n, row[category_at]), word)
+        elif all(row[i].strip().lower() in _NO_MARKS for i in columns):
+            builder.unplaced += 1
         for i, category in columns.items():
             mark = row[i].strip().lower()
             if mark in _MARKS:
@@ -262,7 +276,7 @@ def _read_yaml(builder: _Builder, text: str) -> None:
     if "categories" not in top:
         raise file.fail(file.root, "there is no `categories`", "Add it: category -> [words].")
     for written, (key, words) in file.mapping(top["categories"][1], "`categories`").items():
-        category = builder.category(file.line(key), written)
+        category = builder.declare(file.line(key), written)
         for node in file.sequence(words, f"the category {written}"):
             builder.add(category, builder.entry(file.line(node), file.text(node, "a word")))
     if "families" in top:

@@ -24,7 +24,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from valuebias.candidates import Candidates
-from valuebias.errors import ScoresError, SpecError
+from valuebias.errors import ScoresError, SpecError, visible
 from valuebias.prompts import Prompt, known, resolve
 from valuebias.scores import FloatArray, Scores
 
@@ -228,9 +228,10 @@ class _Table:
         bad = np.argwhere(~np.isfinite(self.values.T))
         if len(bad):
             row, column = bad[0]
+            prompt = visible(self.prompts[column].id)
             raise self.fail(
                 self.where(int(row)),
-                f"the score for {self.prompts[column].id} is not finite, or too large for float32",
+                f"the score for {prompt} is not finite, or too large for float32",
                 "Score this response anew.",
                 self.values[column, row],
             )
@@ -300,7 +301,9 @@ def _read_parquet(table: _Table, data: bytes) -> None:
     for name in content.column_names:
         if content[name].null_count:
             row = content[name].is_null().to_pylist().index(True)
-            raise table.fail(f"row {row + 1}", f"nothing in column {name}", "Fill the cell in.")
+            raise table.fail(
+                f"row {row + 1}", f"nothing in column {visible(name)}", "Fill the cell in."
+            )
     table.responses = _texts(table, content.column(response_at))
     if token_at is not None:
         tokens = content.column(token_at)
@@ -315,7 +318,7 @@ def _read_parquet(table: _Table, data: bytes) -> None:
         if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
             raise table.fail(
                 "header",
-                f"the column {content.column_names[i]} does not hold numbers",
+                f"the column {visible(content.column_names[i])} does not hold numbers",
                 "Cast it to float32.",
                 column.type,
             )
@@ -351,9 +354,8 @@ def _not_number(table: _Table, where: str, cells: Sequence[str]) -> ScoresError:
             return False
 
     at = next(i for i, cell in enumerate(cells) if not numeric(cell))
-    return table.fail(
-        where, f"the score for {table.prompts[at].id} is not a number", "Mend the cell.", cells[at]
-    )
+    prompt = visible(table.prompts[at].id)
+    return table.fail(where, f"the score for {prompt} is not a number", "Mend the cell.", cells[at])
 
 
 def _prompt(header: str, where: str) -> Prompt:

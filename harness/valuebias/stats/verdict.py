@@ -148,5 +148,5 @@ def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None
         return None
     factor = (effect.se**2 - effect.se_prompts**2) / target
     factor = max(factor, GATE_FAMILIES / min(effect.n_families))
-    needed = math.ceil(sum(effect.n_families) * factor)
+    needed = max(math.ceil(sum(effect.n_families) * factor), sum(effect.n_families) + 1)
     return needed if needed <= 100_000 else None  # the estimate lies on the edge
