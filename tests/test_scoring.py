@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import toy_model
+from filelock import FileLock
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError, ScoresError, SearchError, StoreError
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec, parse_spec
 from valuebias.progress import Progress
-from valuebias.prompts import PAPER_PROMPTS
+from valuebias.prompts import PAPER_PROMPTS, Prompt
 from valuebias.recorded import write_scores
 from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Job, Vocabulary
@@ -129,7 +130,7 @@ def test_whatever_decides_the_numbers_is_in_the_address(open_bench, folder, ask)
 def test_another_release_of_a_library_computes_anew(open_bench, folder, monkeypatch):
     """A release may mend a wrong number; what the old one gave must not be served on."""
     open_bench().scores(SPEC, PROMPTS, WORDS)
-    monkeypatch.setattr("valuebias.scoring._versions", lambda: {"transformers": "99"})
+    monkeypatch.setattr("valuebias.shelf.versions", lambda: {"transformers": "99"})
     open_bench().scores(SPEC, PROMPTS, WORDS)
     assert len(loads(folder)) == 2
 
@@ -228,13 +229,40 @@ def test_scores_that_are_not_finite_are_an_error_and_not_stored(open_bench, fold
     bad = Candidates.words(["fine", "NaN"])
     bench = open_bench()
     bench.prepare(SPEC, [Job(PROMPTS, bad), Job(PROMPTS, WORDS)])
-    for _ in range(2):
+    for prompts in (PROMPTS, PROMPTS[:1]):
         with pytest.raises(ScoresError, match=f"'NaN' on {PROMPTS[0].id}.*float32"):
-            bench.scores(SPEC, PROMPTS, bad)
+            bench.scores(SPEC, prompts, bad)
     assert bench.scores(SPEC, PROMPTS, WORDS).values.shape == (2, 10)
     assert len([s for s in toy_model.lines(folder) if s.startswith("chunk")]) == 1 + 6
     with pytest.raises(ScoresError, match="not finite"):
         open_bench().scores(SPEC, PROMPTS, bad)
+
+
+def test_a_failure_on_one_prompt_says_nothing_of_another(bench):
+    strange = Prompt(id="strange", text="What does this break?")
+    with pytest.raises(ModelError, match="toy stopped with an error that was not foreseen"):
+        bench.scores(SPEC, [strange], WORDS)
+    assert bench.scores(SPEC, PROMPTS, WORDS).values.shape == (2, 10)
+    with pytest.raises(ModelError, match=r"ZeroDivisionError: division by zero.*report"):
+        bench.scores(SPEC, [*PROMPTS, strange], WORDS)
+
+
+def test_an_error_nobody_foresaw_is_not_met_twice(bench, folder):
+    spec = replace(SPEC, target="broken")
+    for _ in range(2):
+        with pytest.raises(ModelError, match=r"RuntimeError: CUDA error"):
+            bench.scores(spec, PROMPTS, WORDS)
+    assert loads(folder) == ["load broken rm"]
+
+
+def test_a_process_that_waits_for_its_turn_holds_no_other_model(bench, folder):
+    bench.scores(SPEC, PROMPTS, WORDS)
+    held = weakref.ref(bench._loaded[1])
+    other = replace(SPEC, target="other")
+    with FileLock(next((folder / "locks").iterdir())):
+        bench.scores(SPEC, PROMPTS, WORDS)  # stored: no turn is needed
+    with bench._turn(other, "rm"):
+        assert held() is None
 
 
 def test_files_that_change_while_loading_are_noticed(bench, monkeypatch):
@@ -353,3 +381,33 @@ def test_a_killed_run_resumes_where_it_was_stopped(folder, open_bench):
         "load other rm",
         *(f"chunk {PROMPTS[1].id} {start}" for start in (4, 8)),
     ]
+
+
+# Real models
+
+
+@pytest.mark.parametrize("role", ["rm", "llm"])
+def test_stored_scores_are_those_of_the_model_itself(tmp_path, role):
+    """A real, randomly initialised model of each role, loaded by the loaders."""
+    from support.models import save_language_model, save_reward_model
+    from valuebias.models.loading import load_language_model, load_reward_model
+
+    save, load = {
+        "rm": (save_reward_model, load_reward_model),
+        "llm": (save_language_model, load_language_model),
+    }[role]
+    spec, settings = parse_spec(str(save(tmp_path / "model"))), Settings(device="cpu")
+    model = load(spec, settings)
+    words = Candidates.words(["freedom", "love", "common good", "null"])
+    for _ in range(2):  # the second reads what the first stored
+        store = Store(tmp_path / "scores.sqlite")
+        with Bench(store, settings, progress=Progress(quiet=True)) as bench:
+            for asked, candidates in ((words, words), (VOCABULARY, model.vocabulary())):
+                scores = bench.scores(spec, PROMPTS, asked, role=role)
+                direct = model.score(PROMPTS, candidates)
+                assert scores.candidates == candidates
+                assert scores.values.tobytes() == direct.values.tobytes()
+                assert scores.provenance["fingerprint"] == model.fingerprint
+            assert scores.provenance["left_out"].startswith("5 ")
+            assert 0 < float(scores.provenance["round_trip"]) < 1
+            assert [f for f, _, _ in store.loads()] == [model.fingerprint]

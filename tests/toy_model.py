@@ -70,6 +70,8 @@ class ToyModel:
             if done is not None and done[rows].all():
                 continue
             log(self.folder, f"chunk {prompt.id} {start}")
+            if prompt.id == "strange":
+                raise ZeroDivisionError("division by zero")
             out[rows] = [truth(prompt.text, candidates.responses[i]) for i in rows]
             if "NaN" in [candidates.responses[i] for i in rows]:
                 out[rows[-1]] = np.nan
@@ -93,6 +95,8 @@ def install(folder: Path, patch: pytest.MonkeyPatch) -> None:
             log(folder, f"load {spec.target} {role}")
             if spec.target.endswith("refused"):
                 raise ModelError("preflight refused the toy", seen="it", remedy="Take another.")
+            if spec.target.endswith("broken"):
+                raise RuntimeError("CUDA error: no kernel image")
             return ToyModel(folder, fingerprint(spec, settings, role=role))
 
         return loader
