@@ -14,8 +14,9 @@ written to the margins file are these summaries:
 
 Contrasts with fewer than 20 word families in a category get no panel margin: nothing can PASS
 there. The starter lexicons' margins, basis "convention", are written along: an effect of d = 0.5
-(Big Two) or 0.8 (moral foundations, with far fewer words) either side of zero, as a rank-biserial
-correlation 2 Phi(d / sqrt 2) - 1, for range and shift alike.
+either side of zero, as a rank-biserial correlation 2 Phi(d / sqrt 2) - 1; of d = 0.8 for the moral
+foundations, which have far fewer words, and for the Big Two range on negative prompts, where public
+models lie well away from zero.
 """
 
 from __future__ import annotations
@@ -33,14 +34,13 @@ import numpy as np
 from scipy import stats
 from valuebias.candidates import Candidates
 from valuebias.errors import StatisticsError, ValueBiasError
-from valuebias.lexicon import Lexicon, Selection, load_lexicon, starter
+from valuebias.lexicon import STARTERS, Lexicon, Selection, load_lexicon, starter
 from valuebias.prompts import Valence, select
 from valuebias.recorded import RecordedScores
 from valuebias.stats import Effect, Margin, Outcome, judge, pair, single
 from valuebias.stats.effect import GATE_FAMILIES
 
 VALENCES: tuple[Valence, ...] = get_args(Valence)
-CONVENTIONS = {"big_two": 0.5, "mfd2": 0.8}
 SCORES = Path("data/reward_model_scores")
 CORPORA = Path("data/corpora")
 HEADER = """\
@@ -172,13 +172,16 @@ def entry(lexicon: Lexicon, contrast: str, valence: str, role: str, margin: Marg
 
 def conventions() -> Iterator[str]:
     """The starter lexicons' entries."""
-    for name, d in CONVENTIONS.items():
+    for name in STARTERS:
         lexicon = starter(name)
-        half = 2 * float(stats.norm.cdf(d / math.sqrt(2))) - 1
-        margin = Margin(-half, half, "convention", f"Cohen's d of {d:g} either side of zero")
         names = tuple(lexicon.categories)
         for contrast in ["~".join(names)] if len(names) == 2 else names:
             for valence, role in itertools.product(VALENCES, ("range", "shift")):
+                wide = name == "mfd2" or (valence, role) == ("negative", "range")
+                d = 0.8 if wide else 0.5
+                half = 2 * float(stats.norm.cdf(d / math.sqrt(2))) - 1
+                source = f"Cohen's d of {d:g} either side of zero"
+                margin = Margin(-half, half, "convention", source)
                 yield entry(lexicon, contrast, valence, role, margin)
 
 

@@ -17,11 +17,10 @@ SHIPPED = Path(valuebias_suites.__file__).parent / "margins.yaml"
 LEXICON = Lexicon("mine", {"agency": ("win",), "communion": ("care",)})
 
 
-@pytest.mark.parametrize(("name", "d"), [("big_two", 0.5), ("mfd2", 0.8)])
-def test_every_contrast_of_a_starter_has_its_convention(name, d):
+@pytest.mark.parametrize("name", STARTERS)
+def test_every_contrast_of_a_starter_has_its_convention(name):
     lexicon = starter(name)
     margins = load_margins(SHIPPED)
-    half = 2 * stats.norm.cdf(d / 2**0.5) - 1
     contrasts = ["agency~communion"] if name == "big_two" else list(lexicon.categories)
     for contrast, valence, role in itertools.product(
         contrasts, ("positive", "negative"), ("range", "shift")
@@ -29,6 +28,8 @@ def test_every_contrast_of_a_starter_has_its_convention(name, d):
         margin = margins.margin_for(lexicon, contrast, valence, role)
         assert margin is not None
         assert margin.basis == "convention"
+        wide = name == "mfd2" or (valence, role) == ("negative", "range")
+        half = 2 * stats.norm.cdf((0.8 if wide else 0.5) / 2**0.5) - 1
         assert (margin.low, margin.high) == pytest.approx((-half, half), abs=5e-4)
 
 
