@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from valuebias.errors import ScoresError, StoreError
 from valuebias.store import FORMAT, Store, address, default_folder
 
@@ -67,6 +68,20 @@ def test_chunks_come_back_bit_by_bit(scores, size):
         assert set(np.flatnonzero(done)) == set(scores)
         assert values[index].tobytes() == value.tobytes()
         assert np.isnan(values[~done]).all()
+
+
+def test_a_store_stays_where_it_was_opened(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name, place in {"cache": tmp_path / "cache", "~/cache": tmp_path / "home/cache"}.items():
+        with Store(Path(name) / "s.sqlite") as store:
+            assert store.path == place / "s.sqlite"
+            store.write("a", 1, [0], [1.0])
+            store.close()
+            with monkeypatch.context() as patch:
+                patch.chdir(tmp_path / "elsewhere")
+                assert store.partial("a", 1)[1].all()
 
 
 def test_addresses_do_not_mix(store):

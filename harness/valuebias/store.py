@@ -65,7 +65,7 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path = path.expanduser().absolute()  # tests change the current folder
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
