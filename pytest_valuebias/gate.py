@@ -52,14 +52,17 @@ class Gate:
         outcome = verdict.outcome.name
         how = self.state.values["inconclusive"] if outcome == "INCONCLUSIVE" else "fail"
         gated = verdict.outcome is Outcome.PASS or how == "fail"
-        self._record(measurement, verdict, outcome, verdict.reason, gated=gated)
+        reason = verdict.reason
+        if outcome == "INCONCLUSIVE":
+            reason += _what_would_settle(verdict)
+        self._record(measurement, verdict, outcome, reason, gated=gated)
         if verdict.outcome is Outcome.PASS:
             return
-        text = explain(measurement, verdict)
+        text = explain(measurement, verdict, reason)
         if how == "warn":
             warnings.warn(ValueBiasWarning(f"NOT GATED: {text}"), stacklevel=3)
         elif how == "xfail":
-            pytest.xfail(f"NOT GATED: {verdict.reason}")
+            pytest.xfail(f"NOT GATED: {reason}")
         else:
             pytest.fail(text, pytrace=False)
 
@@ -80,14 +83,21 @@ class Gate:
         self.item.user_properties.extend(properties(entry))
 
 
-def explain(measurement: Measurement, verdict: Verdict) -> str:
+def _what_would_settle(verdict: Verdict) -> str:
+    now = sum(verdict.effect.n_families)
+    if verdict.families_needed is None:
+        return "; more words would not settle it"
+    return f"; about {verdict.families_needed} word families would settle it (now {now})"
+
+
+def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
     """What a failed assertion shows: estimate, interval, margin, the words that pull, the remedy."""
     from valuebias.errors import visible
 
     effect, margin = verdict.effect, verdict.margin
     a, b = measurement.sides
     lines = [
-        f"{verdict.outcome.name}: {verdict.reason}",
+        f"{verdict.outcome.name}: {reason}",
         "",
         f"  model       {visible(measurement.title)}",
         f"  contrast    {a} against {b}, {measurement.valence} prompts; above zero = {a} preferred",

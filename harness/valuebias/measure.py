@@ -31,7 +31,8 @@ _TOKENS = 10
 class TopTokens:
     """The best and worst candidates of one prompt, with their scores, best (or worst) first.
 
-    ``left_out`` says why there are none; ``kind`` what was ranked, ``n`` how many.
+    ``left_out`` says why there are none; ``kind`` what was ranked, ``n`` how many; ``round_trip``
+    which share of the tokens is the same token again when written as text.
     """
 
     prompt: Prompt
@@ -40,6 +41,7 @@ class TopTokens:
     best: tuple[tuple[str, float], ...] = ()
     worst: tuple[tuple[str, float], ...] = ()
     left_out: str | None = None
+    round_trip: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,15 @@ def _top(prompt: Prompt, kind: str, scores: Scores, k: int) -> TopTokens:
     def rows(indices: npt.NDArray[np.intp]) -> tuple[tuple[str, float], ...]:
         return tuple((responses[i], float(values[i])) for i in indices)
 
-    return TopTokens(prompt, kind, len(values), rows(order[:k]), rows(order[::-1][:k]))
+    share = scores.provenance.get("round_trip")
+    return TopTokens(
+        prompt,
+        kind,
+        len(values),
+        rows(order[:k]),
+        rows(order[::-1][:k]),
+        round_trip=f"{float(share):.0%}" if share else "",
+    )
 
 
 def _score(

@@ -15,7 +15,10 @@ _PROPERTIES = (
     "estimate", "ci_level", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low",
     "margin_high", "margin_basis", "verdict", "n_words", "n_families", "n_prompts", "lexicon",
     "coverage", "contrast", "valence", "model", "fingerprint", "reference", "role", "gated",
+    "margin_source", "injection", "rung", "template", "reason",
 )  # fmt: skip
+
+_PROVENANCE = ("head", "dtype", "device", "template", "injection", "rung")
 
 
 def record(
@@ -47,7 +50,7 @@ def record(
         "reason": reason,
         "gated": gated,
         "rests_on": measurement.rests_on,
-        "provenance": dict(measurement.provenance),
+        **{name: measurement.provenance.get(name) for name in _PROVENANCE},
         "tokens": {
             "prompt": top.prompt.text,
             "kind": top.kind,
@@ -55,6 +58,7 @@ def record(
             "best": [text for text, _ in top.best],
             "worst": [text for text, _ in top.worst],
             "left_out": top.left_out,
+            "round_trip": top.round_trip,
         },
     }
     if verdict is not None:

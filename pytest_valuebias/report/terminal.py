@@ -22,6 +22,10 @@ _STYLES = {
 }
 
 
+_KINDS = {
+    "panel": "inside the range of ten public reward models",
+    "convention": "an agreed size of effect either side of zero",
+}
 _EXPLAINED = ("INCONCLUSIVE", "ERROR", "NO MARGIN")
 
 
@@ -38,6 +42,7 @@ def header(state: State) -> list[str]:
         kind = "starter lexicon, not validated" if lexicon.starter else "lexicon"
         words = len(lexicon.words())
         lines.append(f"valuebias: {suite}: {kind}, sha256 {lexicon.digest[:12]}, {words} words")
+        lines += [f"valuebias: {suite}: {visible(note)}" for note in lexicon.notes]
     return lines
 
 
@@ -76,7 +81,7 @@ def _model(
         _write(reporter, _provenance(measured), indent=2)
     _write(reporter, _table(records))
     lines = [r["rests_on"] for r in records if "rests_on" in r]
-    lines += [f"margin, {r['margin_basis']}: {r['margin_source']}" for r in records if "margin_basis" in r]
+    lines += _bases(records)
     lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
     for line in dict.fromkeys(lines):
         _write(reporter, line, indent=2)
@@ -85,13 +90,28 @@ def _model(
         _tokens(reporter, tokens)
 
 
+def _bases(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What the margins rest on: the sources, or their kind alone where there are many."""
+    sources: dict[str, dict[str, None]] = {}
+    for r in records:
+        if "margin_basis" in r:
+            sources.setdefault(r["margin_basis"], {})[r["margin_source"]] = None
+    return [
+        f"PASS = shown to be inside the margin; margin by {basis}: "
+        + ("; ".join(found) if len(found) < 3 else _KINDS.get(basis, f"{len(found)} sources"))
+        for basis, found in sources.items()
+    ]
+
+
 def _name(record: Mapping[str, Any]) -> str:
     return f"{record['contrast']} {record['valence']}"
 
 
 def _provenance(record: Mapping[str, Any]) -> str:
-    p = record["provenance"]
-    facts = [p[k] for k in ("head", "dtype", "device", "template", "rung") if p.get(k)]
+    facts = [record[k] for k in ("head", "dtype", "device", "rung") if record.get(k)]
+    template = record.get("template")
+    facts += [{"chat_template": "chat template"}.get(template, f"{template} template")] if template else []
+    facts += [f"words put in as {record['injection']}"] if record.get("injection") else []
     return ", ".join([*facts, f"fingerprint {record['fingerprint'][:12]}"])
 
 
@@ -131,7 +151,8 @@ def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> Non
     if tokens["left_out"]:
         _write(reporter, f"best and worst tokens left out: {tokens['left_out']}", indent=2)
         return
-    _write(reporter, f"{tokens['prompt']} Of {tokens['n']:,} {tokens['kind']}:", indent=2)
+    kept = f" ({tokens['round_trip']} survive being written as text)" if tokens["round_trip"] else ""
+    _write(reporter, f"{tokens['prompt']} Of {tokens['n']:,} {tokens['kind']}{kept}:", indent=2)
     for name in ("best", "worst"):
         _write(reporter, f"{name:5} {'  '.join(tokens[name])}", indent=4)
 
