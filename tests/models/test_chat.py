@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from support.models import CHATML, build_tokenizer
 from support.tokenizers_real import gpt2, llama2, llama3
 from valuebias.errors import ModelError

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from support.llama2c import convert, convert_tokenizer
 from support.llama2c import save_reward_model as save_stories
 from support.models import CHATML, FAMILIES, build_tokenizer, save_reward_model

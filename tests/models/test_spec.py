@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from valuebias.errors import SpecError
 from valuebias.models.spec import check_labels, parse_spec
 

@@ -50,6 +50,7 @@ test_data.__test__ = False  # type: ignore[attr-defined]
 @cache
 def _trained() -> str:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
     from valuebias.prompts import PAPER_PROMPTS
 
     tokenizer = Tokenizer(models.BPE())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import json
@@ -114,5 +115,6 @@ def _remember(digests: dict[str, str]) -> None:
         memory.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps(digests))
         temporary.replace(memory)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+    except OSError:  # a full or read-only disk
+        with contextlib.suppress(OSError):
+            temporary.unlink()
