@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import toy_model
 from support.models import save_reward_model
 from valuebias.cli import main

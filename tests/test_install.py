@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from valuebias import install as module
 from valuebias.errors import LexiconError
 from valuebias.install import PUBLISHED, install, installed, lexicon_folder

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import toy_model
 from filelock import FileLock
+
+import toy_model
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError, ScoresError, SearchError, StoreError
 from valuebias.models.settings import Settings

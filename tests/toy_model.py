@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError, SearchError
 
