@@ -16,7 +16,7 @@ from valuebias.models.language import LanguageModel
 from valuebias.models.loading import load_language_model
 from valuebias.models.settings import Settings
 from valuebias.models.spec import parse_spec
-from valuebias.prompts import GREATEST, PAPER_PROMPTS
+from valuebias.prompts import GREATEST, PAPER_PROMPTS, Prompt
 from valuebias.search import TooSlow
 
 WORDS = Candidates.words(["love", "freedom", "a happy life", "power", "winner", "lo"])
@@ -106,6 +106,15 @@ def test_a_response_without_a_token(tmp_path: Path) -> None:
     model = load(save_language_model(tmp_path / "lm"))
     with pytest.raises(ModelError, match="no token of its own"):
         model.score_prompt(GREATEST, Candidates.words(["love", ""]))
+
+
+def test_a_prompt_too_long_for_the_model(tmp_path: Path) -> None:
+    model = load(save_language_model(tmp_path / "lm"))
+    with pytest.raises(ModelError, match="longer than the model can read"):
+        model.score_prompt(Prompt("long", "why " * 300), WORDS)
+    long = Candidates.words(["love", "why " * 300])
+    with pytest.raises(ModelError, match="longer than the model can read"):
+        model.score_prompt(GREATEST, long)
 
 
 def test_log_probabilities_that_are_not_finite(tmp_path: Path) -> None:

@@ -144,6 +144,12 @@ def test_a_conversation_too_long_for_the_model_is_refused(llama: RewardModel) ->
         llama.score_prompt(long, WORDS)
 
 
+def test_a_tokenizer_that_is_not_the_models(tmp_path: Path) -> None:
+    path = save_reward_model(tmp_path / "m", vocab_size=300)
+    with pytest.raises(ModelError, match=r"no embedding for. Seen: id \d+, of 300"):
+        load(path)
+
+
 def test_the_head_is_float32_under_a_bfloat16_model(tmp_path: Path) -> None:
     path = save_reward_model(tmp_path / "m")
     model = load(path, dtype="bfloat16")

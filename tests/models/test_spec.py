@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from valuebias.errors import SpecError
-from valuebias.models.spec import check_labels, parse_spec
+from valuebias.models.spec import DEMOS, check_labels, parse_spec
 
 
 def _model(path: Path) -> Path:
@@ -147,6 +147,11 @@ def test_paths_that_hold_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         parse_spec("org/name@main")
 
 
+def test_the_embedded_models_are_those_there_are() -> None:
+    paths = pytest.importorskip("valuebias.organisms.paths")
+    assert paths.NAMES == DEMOS
+
+
 def test_labels_must_differ(tmp_path: Path) -> None:
     a, b = _model(tmp_path / "a" / "final"), _model(tmp_path / "b" / "final")
     check_labels([parse_spec(f"a={a}"), parse_spec(f"b={b}")])
@@ -157,6 +162,8 @@ def test_labels_must_differ(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=40))
+@example("~\0")
+@example("a/\0=")
 def test_any_text_is_a_spec_or_a_spec_error(text: str) -> None:
     try:
         spec = parse_spec(text)

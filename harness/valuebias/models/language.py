@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
+from valuebias.models import limits
 from valuebias.models.chat import PLAIN, Chat
 from valuebias.models.checkpoint import Checkpoint, Placement
 from valuebias.models.heads.backbone import check_complete, from_pretrained
@@ -98,6 +99,7 @@ class LanguageModel:
         if done is not None and done.all():
             return values
         opened, _ = self.chat.opening(prompt.text)
+        limits.check(self.model, opened, prompt.id)
         with torch.inference_mode():
             after_prompt = self._log_probabilities(torch.tensor([opened]), 1)[0, 0].cpu().numpy()
             if candidates.injection == "token":
@@ -105,7 +107,7 @@ class LanguageModel:
                 if on_chunk is not None:
                     on_chunk(np.arange(len(values)), values.copy())
                 return values
-            tails = self._tails(prompt, candidates)
+            tails = self._tails(prompt, candidates, opened)
             start, left = time.monotonic(), len(tails)
             for rows in self._chunks(len(opened), tails):
                 if done is None or not done[rows].all():
@@ -126,7 +128,7 @@ class LanguageModel:
         kept = sum(ids == [token] for ids, token in zip(encoded, candidates.token_ids, strict=True))
         return kept / len(candidates)
 
-    def _tails(self, prompt: Prompt, candidates: Candidates) -> list[list[int]]:
+    def _tails(self, prompt: Prompt, candidates: Candidates, opened: list[int]) -> list[list[int]]:
         tails = self.chat.continuations(prompt.text, candidates.responses)
         for response, ids in zip(candidates.responses, tails, strict=True):
             if not ids:
@@ -135,6 +137,7 @@ class LanguageModel:
                     seen=repr(response),
                     remedy="Leave that response out.",
                 )
+            limits.check(self.model, [*opened, *ids], prompt.id)
         return tails
 
     def _chunks(self, prefix: int, tails: list[list[int]]) -> list[np.ndarray[Any, Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.candidates import Candidates
-from valuebias.errors import ModelError
+from valuebias.models import limits
 from valuebias.models.chat import Chat, common_prefix
 from valuebias.models.head import Head
 from valuebias.prompts import GREATEST, Prompt
@@ -70,8 +70,7 @@ class RewardModel:
 
         How many ids were left out, and why, is in ``provenance`` from then on, under "left_out".
         """
-        embeddings: Any = self.head.backbone.get_input_embeddings()  # type: ignore[operator]
-        found = self.chat.vocabulary(int(embeddings.num_embeddings))
+        found = self.chat.vocabulary(limits.embeddings(self.head.backbone))
         self._origin["left_out"] = found.left_out
         return Candidates(found.texts, found.ids, injection="token")
 
@@ -122,7 +121,8 @@ class RewardModel:
         if candidates.injection == "token":
             assert candidates.token_ids is not None
             tails = [[token, *frame.tail] for token in candidates.token_ids]
-            self._check_length(prompt, len(frame.prefix) + len(tails[0]))
+            longest = [*frame.prefix, max(candidates.token_ids), *frame.tail]
+            limits.check(self.head.backbone, longest, prompt.id)
             return list(frame.prefix), tails, np.arange(len(tails))
         distinct: dict[tuple[int, ...], int] = {}
         owner = np.array(
@@ -132,22 +132,13 @@ class RewardModel:
             ],
             dtype=np.intp,
         )
-        self._check_length(prompt, max(map(len, distinct)))
+        for ids in distinct:
+            limits.check(self.head.backbone, ids, prompt.id)
         # No longer than the frame's, so that it does not hang on which candidates there are.
         shared = len(common_prefix([frame.prefix, *distinct]))
         shared = min(shared, min(map(len, distinct)) - 1)
         whole = list(distinct)
         return list(whole[0][:shared]), [list(ids[shared:]) for ids in whole], owner
-
-    def _check_length(self, prompt: Prompt, length: int) -> None:
-        config: Any = self.head.backbone.config
-        limit = getattr(config.get_text_config(), "max_position_embeddings", None)
-        if limit is not None and length > limit:
-            raise ModelError(
-                "a conversation is longer than the model can read",
-                seen=f"{length} tokens on {prompt.id}, of {limit}",
-                remedy="Shorten the prompt or the responses.",
-            )
 
     def round_trip(self, candidates: Candidates) -> float:
         """Share of token candidates whose text, put through the template, gives their id again.

@@ -57,6 +57,8 @@ def parse_spec(text: str) -> ModelSpec:
             seen=repr(text),
             remedy="Is a shell variable unset? " + _FORMS,
         )
+    if "\0" in given:
+        raise SpecError("a model spec holds a NUL character", seen=given, remedy=_FORMS)
     name, equals, rest = given.partition("=")
     if not equals or os.path.exists(_path(given)) or "/" in name or "\\" in name or ":" in name:
         return _parse(given, text)
