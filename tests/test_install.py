@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import threading
@@ -102,6 +103,26 @@ def test_other_content_is_refused(fetch, lexicon, tmp_path, body, headers, seen)
     assert lexicon.sha256 in str(caught.value)
     assert "Nothing was installed" in str(caught.value)
     assert nothing_left(tmp_path)
+
+
+def test_no_more_is_read_than_shows_that_a_file_is_too_long(lexicon, tmp_path):
+    class Long(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            asked.append(len(buffer))
+            return len(buffer) if len(asked) < 100 else 0
+
+    class Opener:
+        def open(self, url, timeout):
+            assert timeout
+            return Long()
+
+    asked = []
+    with pytest.raises(LexiconError, match=f"more than {len(CONTENT)} bytes"):
+        install("big-two", tmp_path, _opener=Opener())
+    assert sum(asked) == len(CONTENT) + 1
 
 
 def test_a_transfer_cut_short_is_refused(fetch, lexicon, tmp_path):

@@ -99,6 +99,22 @@ def test_only_missing_prompts_are_computed(bench, folder):
     assert {line.split()[1] for line in new} == {PROMPTS[1].id}
 
 
+def test_of_a_chunk_half_done_only_the_new_half_is_stored(open_bench, monkeypatch):
+    """The searcher computes a block whole, so that it repeats every bit."""
+    bench = open_bench()
+    shelf = bench._shelf(SPEC, "rm")
+    rows = np.array([0, 5])
+    shelf.put(PROMPTS[0], WORDS, rows, expected(PROMPTS, WORDS)[0, rows])
+    stored = []
+    write = Store.write
+    monkeypatch.setattr(
+        Store, "write", lambda self, *chunk: stored.extend(chunk[2]) or write(self, *chunk)
+    )
+    scores = bench.scores(SPEC, PROMPTS[:1], WORDS)
+    assert scores.values.tobytes() == expected(PROMPTS[:1], WORDS).tobytes()
+    assert stored == [1, 2, 3, 4, 6, 7, 8, 9]
+
+
 def test_a_prompt_counts_by_its_text(bench, folder):
     twins = (PROMPTS[0], replace(PROMPTS[0], id="mine"))
     values = bench.scores(SPEC, twins, WORDS).values

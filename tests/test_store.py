@@ -335,8 +335,10 @@ from pathlib import Path
 from valuebias.store import Store
 with Store(Path(sys.argv[1])) as store:
     store.write("a", 2, [0], [1.0])
+    before = store._open
     pid = os.fork()
     store.write("a", 2, [1], [2.0])
+    assert (store._open is before) == bool(pid)
     if pid:
         assert os.waitpid(pid, 0)[1] == 0
 """
