@@ -81,7 +81,7 @@ def test_the_words_of_a_lexicon_are_scored(toy, capsys):
     (toy / "values.csv").write_text("word,category\nskill,agency\nach*,agency\nfriend,communion\n")
     assert search("--candidates", "values.csv") == 0
     assert RecordedScores.from_file(toy / "out.csv").responses == ("skill", "friend")
-    assert "1 entries with a wildcard are left out" in capsys.readouterr().err
+    assert "left out for a wildcard, which names no one word: 1" in capsys.readouterr().err
 
 
 def test_the_vocabulary_as_text(toy, capsys):

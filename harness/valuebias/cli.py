@@ -248,7 +248,7 @@ def _words(path: Path) -> Sequence[str]:
         wildcards = sum(w.endswith("*") for entries in lexicon.categories.values() for w in entries)
         if wildcards:
             print(
-                f"valuebias: {wildcards} entries with a wildcard are left out: they name no word",
+                f"valuebias: left out for a wildcard, which names no one word: {wildcards} entries",
                 file=sys.stderr,
             )
     else:
