@@ -77,6 +77,22 @@ def test_templates_that_cannot_be_used(template: str, message: str) -> None:
         Chat(build_tokenizer(template))
 
 
+def test_a_tokenizer_that_merges_response_and_template() -> None:
+    """With '"F' one token, no id put between the quotes would be what the template writes."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    letters = sorted({*map(chr, range(32, 127)), "\n"})
+    vocabulary = {letter: i for i, letter in enumerate([*letters, '"F'])}
+    merging = Tokenizer(models.BPE(vocabulary, [('"', "F")]))
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=merging, clean_up_tokenization_spaces=False
+    )
+    tokenizer.chat_template = "{{ messages[0]['content'] }}\n\"{{ messages[1]['content'] }}\""
+    with pytest.raises(ModelError, match="merges it with the template"):
+        Chat(tokenizer)
+
+
 def test_a_response_the_template_drops_is_named() -> None:
     template = CHATML.replace("{{ m['content'] }}", "{{ m['content'].split('/')[-1] }}")
     chat = Chat(build_tokenizer(template))

@@ -338,6 +338,36 @@ def test_a_reward_model_is_no_language_model(tmp_path: Path) -> None:
         load_language_model(parse_spec(str(tied)), CPU)
 
 
+def test_a_reward_adapter_is_no_language_model(tmp_path: Path) -> None:
+    adapter = save_adapter(tmp_path / "adapter", save_language_model(tmp_path / "base"))
+    with pytest.raises(ModelError, match=r"no language model: it has a reward head"):
+        load_language_model(parse_spec(str(adapter)), CPU)
+
+
+def test_a_language_models_adapter_is_merged(tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    base = save_language_model(tmp_path / "base")
+    lora = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        adapted = get_peft_model(AutoModelForCausalLM.from_pretrained(base), lora).eval()
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.3)
+    adapted.save_pretrained(tmp_path / "adapter")
+    model = load_language_model(parse_spec(str(tmp_path / "adapter")), CPU)
+    vocabulary = model.vocabulary()
+    opened, _ = model.chat.opening(GREATEST.text)
+    with torch.inference_mode():
+        own = adapted(torch.tensor([opened])).logits[0, -1].log_softmax(-1)
+    np.testing.assert_allclose(
+        model.score_prompt(GREATEST, vocabulary), own[list(vocabulary.token_ids or ())], atol=1e-4
+    )
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -174,11 +174,18 @@ def test_any_text_is_a_spec_or_a_spec_error(text: str) -> None:
     assert spec.label.isprintable()
 
 
-def test_specs_import_nothing_heavy() -> None:
+def test_specs_import_nothing_heavy(tmp_path: Path) -> None:
     code = (
-        "import sys, valuebias.models.spec, valuebias.models.fingerprint\n"
+        "import sys\n"
+        "from valuebias.models.spec import parse_spec\n"
+        "from valuebias.models.fingerprint import fingerprint\n"
+        "from valuebias.models.settings import Settings\n"
+        "spec, settings = parse_spec(sys.argv[1]), Settings(device='cpu')\n"
+        "assert len(fingerprint(spec, settings, role='rm')) == 64\n"
         "heavy = {'torch', 'transformers', 'numpy', 'peft', 'safetensors'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    subprocess.run(
+        [sys.executable, "-c", code, str(_model(tmp_path / "model"))], check=True, env=environment
+    )

@@ -195,7 +195,7 @@ class Chat:
         tail = common_prefix([ids[len(prefix) :][::-1] for ids in encoded])[::-1]
         for word, ids in zip(sentinels, encoded, strict=True):
             middle = ids[len(prefix) : len(ids) - len(tail)]
-            if word not in self._tokenizer.decode(middle):
+            if self._tokenizer.decode(middle).strip() != word:
                 raise ModelError(
                     "the tokenizer changes the response, or merges it with the template",
                     seen=f"{word} became {self._tokenizer.convert_ids_to_tokens(middle)}",

@@ -185,7 +185,8 @@ def load_causal(checkpoint: Checkpoint, placement: Placement) -> Any:
     """The causal LM of a checkpoint. Raises ModelError on a reward model: with tied embeddings it
     would load, and its language head would be one nobody trained."""
     model, info = from_pretrained(AutoModelForCausalLM, checkpoint.files.model, placement)
-    heads = [key for key in info["unexpected_keys"] if key.startswith(("score.", "classifier."))]
+    given = {*info["unexpected_keys"], *checkpoint.adapter_shapes}
+    heads = sorted(key for key in given if key.startswith(("score.", "classifier.", "v_head.")))
     if heads or "lm_head.weight" in info["missing_keys"]:
         raise ModelError(
             f"{checkpoint.name} is no language model: it has a reward head"
