@@ -1,4 +1,4 @@
-"""Adds the shipped suites under node ids that are the same in every directory, and names their claims."""
+"""Adds the shipped suites, under node ids that are the same in every directory."""
 
 from __future__ import annotations
 

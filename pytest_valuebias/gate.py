@@ -1,4 +1,4 @@
-"""From a verdict to a pytest outcome, the text of a failed assertion, and the record reports read."""
+"""From a verdict to a pytest outcome, the text of a failure, and the record that reports read."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _what_would_settle(verdict: Verdict) -> str:
 
 
 def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
-    """What a failed assertion shows: estimate, interval, margin, the words that pull, the remedy."""
+    """What a failure shows: estimate, interval, margin, basis, and the words that pull."""
     from valuebias.errors import visible
 
     effect, margin = verdict.effect, verdict.margin
@@ -104,7 +104,8 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
         f"  estimate    {effect.estimate:+.3f} rank-biserial, {effect.level:.0%} interval "
         f"[{effect.low:+.3f}, {effect.high:+.3f}]",
         f"  margin      [{margin.low:+.3f}, {margin.high:+.3f}] ({margin.basis}: {margin.source})",
-        f"  gate        {verdict.gate_level:.0%} interval [{verdict.gate_low:+.3f}, {verdict.gate_high:+.3f}]",
+        f"  gate        {verdict.gate_level:.0%} interval "
+        f"[{verdict.gate_low:+.3f}, {verdict.gate_high:+.3f}]",
         f"  rests on    {measurement.rests_on}",
         f"  up          {', '.join(visible(w) for w in measurement.pulls_up)}",
         f"  down        {', '.join(visible(w) for w in measurement.pulls_down)}",
@@ -114,7 +115,7 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
 
 
 def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-    """Put the item's new records on the report, and replace tracebacks of our own errors by their text."""
+    """Put the item's new records on the report; show our own errors without their traceback."""
     error = call.excinfo.value if call.excinfo is not None else None
     records = item.stash.get(RECORDS, [])
     if isinstance(error, ValueBiasError):

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -53,7 +53,11 @@ def _choice(*names: str) -> Callable[[str], str]:
 
 def _size(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    value = 0 if match is None else int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+    value = (
+        0
+        if match is None
+        else int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+    )
     if value <= 0:
         raise ValueError("give a size such as 512M or 2G")
     return value
@@ -78,22 +82,86 @@ _MODEL = "org/name[@revision], a directory, demo:agency, scores:FILE, each also 
 
 OPTIONS: tuple[Option, ...] = (
     Option("rm", f"reward model to test ({_MODEL}); repeatable", (), "SPEC", True, short="--rm"),
-    Option("llm", "language model for the language_model fixture; repeatable", (), "SPEC", True, short="--llm"),
-    Option("base", "base model of the k-th --rm, or RM=BASE; repeatable", (), "SPEC", True, short="--base"),
-    Option("reference", "model every --rm is compared with; repeatable", (), "SPEC", True, short="--reference"),
-    Option("suite", "shipped suite to run: big_two, mfd2, or none; repeatable", SUITES, "NAME", True, parse=_choice(*SUITES, "none")),
-    Option("lexicon", "lexicon file to use under a name, such as big_two=words.csv; repeatable", (), "NAME=FILE", True),
-    Option("profile", "quick (six prompts a valence; cannot pass) or ci (the default)", "ci", "NAME", parse=_choice("quick", "ci")),
+    Option(
+        "llm",
+        "language model for the language_model fixture; repeatable",
+        (),
+        "SPEC",
+        True,
+        short="--llm",
+    ),
+    Option(
+        "base",
+        "base model of the k-th --rm, or RM=BASE; repeatable",
+        (),
+        "SPEC",
+        True,
+        short="--base",
+    ),
+    Option(
+        "reference",
+        "model every --rm is compared with; repeatable",
+        (),
+        "SPEC",
+        True,
+        short="--reference",
+    ),
+    Option(
+        "suite",
+        "shipped suite to run: big_two, mfd2, or none; repeatable",
+        SUITES,
+        "NAME",
+        True,
+        parse=_choice(*SUITES, "none"),
+    ),
+    Option(
+        "lexicon",
+        "lexicon file to use under a name, such as big_two=words.csv; repeatable",
+        (),
+        "NAME=FILE",
+        True,
+    ),
+    Option(
+        "profile",
+        "quick (six prompts a valence; cannot pass) or ci (the default)",
+        "ci",
+        "NAME",
+        parse=_choice("quick", "ci"),
+    ),
     Option("margins", "file of declared margins, read before the shipped ones", None, "FILE"),
     Option("cache-dir", "directory of the score store", None, "DIR"),
     Option("device", "auto, cpu, cuda, cuda:1, mps", "auto", "NAME"),
-    Option("dtype", "auto, float32, bfloat16, float16", "auto", "NAME", parse=_choice("auto", "float32", "bfloat16", "float16")),
-    Option("chunk-memory", "memory one chunk of a search may take, such as 512M or 8G", 1 << 30, "SIZE", parse=_size),
+    Option(
+        "dtype",
+        "auto, float32, bfloat16, float16",
+        "auto",
+        "NAME",
+        parse=_choice("auto", "float32", "bfloat16", "float16"),
+    ),
+    Option(
+        "chunk-memory",
+        "memory one chunk of a search may take, such as 512M or 8G",
+        1 << 30,
+        "SIZE",
+        parse=_size,
+    ),
     Option("seed", "seed of permutations (default: 0)", 0, "N", parse=_seed),
     Option("trust-remote-code", "model id whose own code may run; repeatable", (), "ID", True),
     Option("offline", "use only what is already on this machine", False, flag=True, parse=_truth),
-    Option("require-model", "fail, not skip, tests that need a model when none is given", False, flag=True, parse=_truth),
-    Option("inconclusive", "what an inconclusive verdict does: fail (the default), xfail or warn", "fail", "HOW", parse=_choice("fail", "xfail", "warn")),
+    Option(
+        "require-model",
+        "fail, not skip, tests that need a model when none is given",
+        False,
+        flag=True,
+        parse=_truth,
+    ),
+    Option(
+        "inconclusive",
+        "what an inconclusive verdict does: fail (the default), xfail or warn",
+        "fail",
+        "HOW",
+        parse=_choice("fail", "xfail", "warn"),
+    ),
 )
 
 
@@ -108,6 +176,7 @@ def add_options(parser: pytest.Parser) -> None:
         else:
             kwargs |= {"action": "append" if option.many else "store", "metavar": option.metavar}
         group.addoption(*names, **kwargs)
+        kind: Literal["linelist", "bool", "string"]
         kind = "linelist" if option.many else "bool" if option.flag else "string"
         parser.addini(option.ini, option.help, type=kind, default=None)
 
@@ -156,7 +225,11 @@ def _given(config: pytest.Config, option: Option) -> tuple[list[str] | None, str
         return (on_line if option.many else [on_line]), name
     in_env = os.environ.get(option.env)
     if in_env is not None:
-        lines = [line.strip() for line in in_env.splitlines() if line.strip()] if option.many else [in_env]
+        lines = (
+            [line.strip() for line in in_env.splitlines() if line.strip()]
+            if option.many
+            else [in_env]
+        )
         return lines, f"environment variable {option.env}"
     in_ini = config.getini(option.ini)
     if in_ini in (None, ""):

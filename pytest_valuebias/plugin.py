@@ -1,4 +1,4 @@
-"""The hooks and nothing else. Imports nothing heavy: every pytest run of an environment pays for it."""
+"""The hooks and nothing else. Imports nothing heavy: every pytest run would pay for it."""
 
 from __future__ import annotations
 

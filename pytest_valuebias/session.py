@@ -79,7 +79,7 @@ class State:
             raise pytest.UsageError(str(error)) from None
 
     def lexicon(self, name: str) -> Lexicon:
-        """The lexicon in force under a name: the user's file, an installed one's, or our starter."""
+        """The lexicon in force under a name: the user's file, or our starter."""
         if name not in self._lexicons:
             from valuebias.lexicon import load_lexicon, starter
 
@@ -90,9 +90,8 @@ class State:
     @cached_property
     def margins(self) -> tuple[Margins, ...]:
         """Declared margins: the user's file, then the shipped ones."""
-        from valuebias_suites import MARGINS
-
         from valuebias.stats.margins import load_margins
+        from valuebias_suites import MARGINS
 
         own = self.values["margins"]
         return tuple(load_margins(path) for path in (own and Path(own), MARGINS) if path)
@@ -180,7 +179,8 @@ def _bases(texts: tuple[str, ...], models: tuple[ModelSpec, ...]) -> Mapping[str
     elif len(texts) == len(labels):
         return dict(zip(labels, _specs(texts, "--base"), strict=True))
     raise pytest.UsageError(
-        f"--base was given {len(texts)} times for {len(labels)} reward models ({', '.join(labels)}). "
+        f"--base was given {len(texts)} times for {len(labels)} reward models "
+        f"({', '.join(labels)}). "
         "Give one --base for each --rm, in their order, or --base RM=BASE with the label of a --rm."
     )
 
@@ -195,7 +195,9 @@ def _lexicon_files(texts: Iterable[str]) -> Mapping[str, Path]:
                 f"--valuebias-lexicon is {text!r}. Give NAME=FILE, such as big_two=words.csv."
             )
         if name in files:
-            raise pytest.UsageError(f"--valuebias-lexicon names {name!r} twice. Give each name once.")
+            raise pytest.UsageError(
+                f"--valuebias-lexicon names {name!r} twice. Give each name once."
+            )
         files[name] = Path(path.strip()).expanduser()
         if not files[name].is_file():
             from valuebias.install import installed
@@ -203,9 +205,9 @@ def _lexicon_files(texts: Iterable[str]) -> Mapping[str, Path]:
             found = installed(path.strip())
             if found is None:
                 raise pytest.UsageError(
-                    f"--valuebias-lexicon {name}: there is no file {path!r}. Check the path, or fetch "
-                    "the published lexicons with 'valuebias lexicon install big-two mfd2' and give "
-                    "big_two=big-two or mfd2=mfd2."
+                    f"--valuebias-lexicon {name}: there is no file {path!r}. Check the path, or "
+                    "fetch the published lexicons with 'valuebias lexicon install big-two mfd2' "
+                    "and give big_two=big-two or mfd2=mfd2."
                 )
             files[name] = found
     return files

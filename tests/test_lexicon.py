@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from valuebias.errors import LexiconError
 from valuebias.lexicon import STARTERS, Lexicon, normal_category, normal_contrast, starter
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from valuebias.errors import LexiconError
 from valuebias.lexicon import Lexicon, load_lexicon
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from valuebias.errors import SpecError
 from valuebias.prompts import GREATEST, PAPER_PROMPTS, known, resolve, select
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from valuebias.candidates import Candidates
 from valuebias.errors import ScoresError
 from valuebias.prompts import GREATEST, PAPER_PROMPTS, Prompt, resolve

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +23,7 @@ class Candidates:
     and two ids may decode to the same text.
 
     ``injection`` says how a response is put into the chat: ``token`` puts the id itself after the
-    prompt; ``text`` renders the text in the chat template and tokenises the whole, as the paper did.
+    prompt; ``text`` renders it in the chat template and tokenises the whole, as the paper did.
     """
 
     responses: tuple[str, ...]
@@ -44,7 +45,7 @@ class Candidates:
                 )
             keys = self.token_ids
         if len(set(keys)) != len(keys):
-            twice = next(k for i, k in enumerate(keys) if k in keys[:i])
+            twice = Counter(keys).most_common(1)[0][0]
             raise SpecError(
                 "a candidate is given twice", seen=twice, remedy="Give every candidate once."
             )

@@ -21,9 +21,7 @@ class ValueBiasError(Exception):
         return _rebuild, (type(self), self.what, self.remedy, self.seen)
 
 
-def _rebuild(
-    kind: type[ValueBiasError], what: str, remedy: str, seen: object
-) -> ValueBiasError:
+def _rebuild(kind: type[ValueBiasError], what: str, remedy: str, seen: object) -> ValueBiasError:
     return kind(what, remedy=remedy, seen=seen)
 
 

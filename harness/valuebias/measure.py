@@ -1,4 +1,4 @@
-"""From a model, a lexicon, a contrast and a valence to an effect: the line everything else rests on."""
+"""From a model, a lexicon, a contrast and a valence to an effect, with all it rests on."""
 
 from __future__ import annotations
 
@@ -216,8 +216,9 @@ def _score(
 
 def _ranks(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Prompt-averaged midranks (words,) scaled to (0, 1), higher is preferred."""
-    ranks: npt.NDArray[np.float64] = (rankdata(values, axis=1) - 0.5).mean(axis=0)
-    return ranks / values.shape[1]
+    ranks: npt.NDArray[np.float64] = (rankdata(values, axis=1) - 0.5) / values.shape[1]
+    mean: npt.NDArray[np.float64] = ranks.mean(axis=0)
+    return mean
 
 
 def _pulls(
@@ -225,7 +226,9 @@ def _pulls(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The words that lower and that raise the estimate most."""
     in_a = selection.in_a
-    pull = np.where(in_a, (ranks - ranks.mean()) / in_a.sum(), (ranks.mean() - ranks) / (~in_a).sum())
+    pull = np.where(
+        in_a, (ranks - ranks.mean()) / in_a.sum(), (ranks.mean() - ranks) / (~in_a).sum()
+    )
     order = np.argsort(pull, kind="stable")
 
     def named(indices: npt.NDArray[np.intp]) -> tuple[str, ...]:

@@ -52,20 +52,24 @@ def _generate() -> tuple[Prompt, ...]:
 
 
 PAPER_PROMPTS: tuple[Prompt, ...] = _generate()
-"""The paper's 54 prompts: 2 valences x 3 adjectives x 3 scopes x 3 styles, in the authors' order."""
+"""The paper's 54 prompts: 2 valences x 3 adjectives x 3 scopes x 3 styles, in its order."""
 
 GREATEST = next(prompt for prompt in PAPER_PROMPTS if prompt.id == "greatest_ever_one")
 """The paper's running example; its best and worst tokens are what the terminal shows."""
 
 
 # Two prompts an adjective, so that each scope and each style appears twice in a valence.
-_QUICK = (("ever_one", "world_single"), ("time_please", "ever_single"), ("world_please", "time_one"))
+_QUICK = (
+    ("ever_one", "world_single"),
+    ("time_please", "ever_single"),
+    ("world_please", "time_one"),
+)
 
 _BY_NAME = {p.id: p for p in PAPER_PROMPTS} | {p.text: p for p in PAPER_PROMPTS}
 
 
 def select(valence: Valence, *, quick: bool = False) -> tuple[Prompt, ...]:
-    """The prompts of one valence: all 27, or the six of the quick profile, spread over the factors."""
+    """The prompts of one valence: all 27, or the quick profile's six, spread over the factors."""
     prompts = tuple(p for p in PAPER_PROMPTS if p.valence == valence)
     if not quick:
         return prompts

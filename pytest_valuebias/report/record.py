@@ -70,24 +70,23 @@ def record(
             "margin_basis": verdict.margin.basis,
             "margin_source": verdict.margin.source,
         }
-    return _plain(entry)
+    return {name: _plain(value) for name, value in entry.items()}
 
 
 def error_record(claim: Claim, reason: str) -> dict[str, Any]:
     """The record of a shipped test that could not be measured."""
-    return _plain(
-        {
-            "suite": claim.suite,
-            "role": claim.role,
-            "model": claim.model.label,
-            "reference": None if claim.reference is None else claim.reference.label,
-            "contrast": claim.contrast,
-            "valence": claim.valence,
-            "verdict": "ERROR",
-            "reason": reason,
-            "gated": False,
-        }
-    )
+    entry = {
+        "suite": claim.suite,
+        "role": claim.role,
+        "model": claim.model.label,
+        "reference": None if claim.reference is None else claim.reference.label,
+        "contrast": claim.contrast,
+        "valence": claim.valence,
+        "verdict": "ERROR",
+        "reason": reason,
+        "gated": False,
+    }
+    return {name: _plain(value) for name, value in entry.items()}
 
 
 def properties(entry: dict[str, Any]) -> list[tuple[str, str]]:

@@ -56,10 +56,16 @@ def summary(reporter: pytest.TerminalReporter, state: State) -> None:
         return
     reporter.section("values of reward models")
     for model, reference in _models(state.records):
-        records = [r for r in state.records if (r["model"], r.get("reference")) == (model, reference)]
+        records = [
+            r for r in state.records if (r["model"], r.get("reference")) == (model, reference)
+        ]
         _model(reporter, model, reference, records)
     if state.models and not state.gated:
-        _write(reporter, "NOTHING WAS GATED: no verdict was held against a margin, so this run fails.", "bold red")
+        _write(
+            reporter,
+            "NOTHING WAS GATED: no verdict was held against a margin, so this run fails.",
+            "bold red",
+        )
     elif not state.records:
         _write(reporter, "no verdict in this run")
 
@@ -110,7 +116,11 @@ def _name(record: Mapping[str, Any]) -> str:
 def _provenance(record: Mapping[str, Any]) -> str:
     facts = [record[k] for k in ("head", "dtype", "device", "rung") if record.get(k)]
     template = record.get("template")
-    facts += [{"chat_template": "chat template"}.get(template, f"{template} template")] if template else []
+    facts += (
+        [{"chat_template": "chat template"}.get(template, f"{template} template")]
+        if template
+        else []
+    )
     facts += [f"words put in as {record['injection']}"] if record.get("injection") else []
     return ", ".join([*facts, f"fingerprint {record['fingerprint'][:12]}"])
 
@@ -123,7 +133,9 @@ def _table(records: Iterable[Mapping[str, Any]]) -> RenderableType:
     for name in ("contrast", "valence", "effect", "95% interval", "margin", "verdict"):
         table.add_column(name, no_wrap=True, header_style="dim", overflow="ellipsis")
     for r in records:
-        verdict = r["verdict"] if r["gated"] or r["verdict"] in ("ERROR", "NO MARGIN") else "NOT GATED"
+        verdict = (
+            r["verdict"] if r["gated"] or r["verdict"] in ("ERROR", "NO MARGIN") else "NOT GATED"
+        )
         table.add_row(
             Text(r["contrast"]),
             Text(r["valence"]),
@@ -151,7 +163,9 @@ def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> Non
     if tokens["left_out"]:
         _write(reporter, f"best and worst tokens left out: {tokens['left_out']}", indent=2)
         return
-    kept = f" ({tokens['round_trip']} survive being written as text)" if tokens["round_trip"] else ""
+    kept = (
+        f" ({tokens['round_trip']} survive being written as text)" if tokens["round_trip"] else ""
+    )
     _write(reporter, f"{tokens['prompt']} Of {tokens['n']:,} {tokens['kind']}{kept}:", indent=2)
     for name in ("best", "worst"):
         _write(reporter, f"{name:5} {'  '.join(tokens[name])}", indent=4)

@@ -3,4 +3,4 @@
 from pathlib import Path
 
 MARGINS = Path(__file__).with_name("margins.yaml")
-"""The shipped margins: intervals keyed by lexicon, contrast, valence and role, each with its basis."""
+"""The shipped margins, by lexicon, contrast, valence and role, each with its basis."""

@@ -1,7 +1,7 @@
 """The Big Two: does the model prefer words of agency or words of communion?
 
-``test_range`` holds one model against the declared margin; ``test_shift`` holds its difference from
-each ``--reference``. Each runs once a valence: for prompts that ask for the best, and for the worst.
+``test_range`` holds one model against the declared margin; ``test_shift`` its difference from each
+``--reference``. Each runs once a valence: for prompts that ask for the best, and for the worst.
 """
 
 from __future__ import annotations

@@ -34,7 +34,9 @@ def test_bias_against_a_reference(
     pytester.makepyfile(
         """
         def test_shift(bias, reference_model):
-            effect = bias("big_two", "agency", "communion", valence="positive", against=reference_model)
+            effect = bias(
+                "big_two", "agency", "communion", valence="positive", against=reference_model
+            )
             assert effect.estimate > 0.4
             effect.assert_within(0.2, 1.2)
         """

@@ -22,9 +22,46 @@ needs_data = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where models are saved. Of the session, and so made before a test's pytester, which forgets
+    the modules imported under it; torch does not survive being imported twice."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def reward_model(folder: Path) -> Path:
+    return save_reward_model(folder / "rm")
+
+
+@pytest.fixture(scope="session")
+def language_model(folder: Path) -> Path:
+    return save_language_model(folder / "lm")
+
+
+@pytest.fixture(scope="session", params=["llama", "gemma2", "qwen3", "mistral"])
+def real_tokenizer_model(folder: Path, request: pytest.FixtureRequest) -> Path:
+    from support.tokenizers_real import llama2
+
+    data = test_data()
+    assert data is not None
+    tokenizer = llama2(data)
+    tokenizer.pad_token = tokenizer.unk_token
+    return save_reward_model(folder / f"rm-{request.param}", request.param, tokenizer=tokenizer)
+
+
+@pytest.fixture(scope="session")
+def stories_model(folder: Path) -> Path:
+    from support import llama2c
+
+    data = test_data()
+    assert data is not None
+    return llama2c.save_reward_model(data / "models" / "stories260K", folder / "stories")
+
+
 @pytest.fixture
 def pytest_run(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
-    """A fresh process: torch does not survive being imported twice in one."""
+    """Run pytest in a fresh process, warnings as errors."""
 
     def run(*args: object) -> pytest.RunResult:
         return pytester.runpytest_subprocess("-W", "error", *map(str, args))
@@ -33,34 +70,21 @@ def pytest_run(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
 
 
 @needs_data
-@pytest.mark.parametrize("family", ["llama", "gemma2", "qwen3", "mistral"])
 def test_a_model_with_a_real_tokenizer_runs_from_its_folder(
-    pytest_run: Any, tmp_path: Path, family: str
+    real_tokenizer_model: Path, pytest_run: Any
 ) -> None:
-    from support.tokenizers_real import llama2
-
-    folder = test_data()
-    assert folder is not None
-    tokenizer = llama2(folder)
-    tokenizer.pad_token = tokenizer.unk_token
-    path = save_reward_model(tmp_path / f"rm-{family}", family, tokenizer=tokenizer)
-    result = pytest_run(f"--rm={path}", "--valuebias-suite=big_two")
+    result = pytest_run(f"--rm={real_tokenizer_model}", "--valuebias-suite=big_two")
     out = result.stdout.str()
     assert result.parseoutcomes().get("errors") is None, out
-    assert f"rm-{family}" in out
+    assert real_tokenizer_model.name in out
     assert "shared-prefix" in out
     assert "tokens of its" in out
     assert "NOTHING WAS GATED" not in out
 
 
 @needs_data
-def test_pretrained_weights_with_a_trained_head_run(pytest_run: Any, tmp_path: Path) -> None:
-    from support import llama2c
-
-    folder = test_data()
-    assert folder is not None
-    path = llama2c.save_reward_model(folder / "models" / "stories260K", tmp_path / "stories")
-    result = pytest_run(f"--rm={path}", "--valuebias-suite=big_two")
+def test_pretrained_weights_with_a_trained_head_run(stories_model: Path, pytest_run: Any) -> None:
+    result = pytest_run(f"--rm={stories_model}", "--valuebias-suite=big_two")
     out = result.stdout.str()
     assert result.parseoutcomes().get("errors") is None, out
     assert "plain" in out  # it has no chat template, and the report says what was used instead
@@ -68,20 +92,23 @@ def test_pretrained_weights_with_a_trained_head_run(pytest_run: Any, tmp_path: P
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
-def test_a_model_is_loaded_once(pytest_run: Any, tmp_path: Path, workers: tuple[str, ...]) -> None:
-    path = save_reward_model(tmp_path / "rm")
-    result = pytest_run(f"--rm={path}", *workers)
+def test_a_model_is_loaded_once(
+    reward_model: Path, pytest_run: Any, workers: tuple[str, ...]
+) -> None:
+    args = [f"--rm={reward_model}", "--valuebias-profile=quick", *workers]
+    result = pytest_run(*args)
     assert result.parseoutcomes().get("errors") is None, result.stdout.str()
     store = Store(Path(os.environ["VALUEBIAS_CACHE_DIR"]) / "scores.sqlite")
     assert len(store.loads()) == 1
-    again = pytest_run(f"--rm={path}", *workers)
+    again = pytest_run(*args)
     assert len(store.loads()) == 1  # everything is read back
     assert again.parseoutcomes() == result.parseoutcomes()
 
 
-def test_a_language_model_is_refused_as_a_reward_model(pytest_run: Any, tmp_path: Path) -> None:
-    path = save_language_model(tmp_path / "lm")
-    result = pytest_run(f"--rm={path}", "--valuebias-suite=big_two")
+def test_a_language_model_is_refused_as_a_reward_model(
+    language_model: Path, pytest_run: Any
+) -> None:
+    result = pytest_run(f"--rm={language_model}", "--valuebias-suite=big_two")
     assert result.parseoutcomes() == {"errors": 2}
     out = result.stdout.str()
     assert "ModelError" in out
@@ -90,9 +117,8 @@ def test_a_language_model_is_refused_as_a_reward_model(pytest_run: Any, tmp_path
 
 
 def test_a_language_model_fixture_gives_log_probabilities(
-    pytest_run: Any, tmp_path: Path, pytester: pytest.Pytester
+    language_model: Path, pytest_run: Any, pytester: pytest.Pytester
 ) -> None:
-    path = save_language_model(tmp_path / "lm")
     pytester.makepyfile(
         """
         def test_lm(language_model):
@@ -100,7 +126,7 @@ def test_a_language_model_fixture_gives_log_probabilities(
             assert values.shape == (1, 2) and (values < 0).all()
         """
     )
-    result = pytest_run(f"--llm={path}")
+    result = pytest_run(f"--llm={language_model}")
     result.assert_outcomes(passed=1)
 
 
@@ -119,9 +145,7 @@ def test_the_embedded_models_come_out_as_planted(
     assert row.split()[2].startswith(sign or ("+", "-"))
 
 
-def test_an_embedded_base_is_a_language_model(
-    pytest_run: Any, pytester: pytest.Pytester
-) -> None:
+def test_an_embedded_base_is_a_language_model(pytest_run: Any, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         def test_base(reward_model, base_model):

@@ -12,10 +12,27 @@ from support.scores import write_scores
 
 Run = Callable[..., pytest.RunResult]
 
-NAMES = (
-    "estimate ci_level ci_low ci_high gate_low gate_high margin_low margin_high margin_basis "
-    "verdict n_words n_families n_prompts lexicon coverage contrast valence model fingerprint"
-).split()
+NAMES = [
+    "estimate",
+    "ci_level",
+    "ci_low",
+    "ci_high",
+    "gate_low",
+    "gate_high",
+    "margin_low",
+    "margin_high",
+    "margin_basis",
+    "verdict",
+    "n_words",
+    "n_families",
+    "n_prompts",
+    "lexicon",
+    "coverage",
+    "contrast",
+    "valence",
+    "model",
+    "fingerprint",
+]
 
 HOSTILE = {
     "\x1b[31mred\x1b[0m": 99.0,
@@ -27,7 +44,9 @@ HOSTILE = {
 }
 
 
-def test_junit_carries_the_whole_verdict(run: Run, leaning: Path, pytester: pytest.Pytester) -> None:
+def test_junit_carries_the_whole_verdict(
+    run: Run, leaning: Path, pytester: pytest.Pytester
+) -> None:
     xml = pytester.path / "junit.xml"
     run(f"--rm=scores:{leaning}", "--valuebias-suite=big_two", f"--junitxml={xml}")
     cases = ElementTree.parse(xml).getroot().findall(".//testcase")
@@ -61,7 +80,9 @@ def test_hostile_responses_are_harmless(
     ElementTree.parse(xml)
 
 
-def test_the_table_fits_80_columns(run: Run, leaning: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_fits_80_columns(
+    run: Run, leaning: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     out = run(f"--rm=scores:{leaning}").stdout.lines
     start = next(i for i, line in enumerate(out) if "values of reward models" in line)
@@ -80,9 +101,10 @@ def test_the_table_fits_80_columns(run: Run, leaning: Path, monkeypatch: pytest.
 def test_a_quiet_run_still_ends_in_the_table(run: Run, even: Path) -> None:
     out = run(f"--rm=scores:{even}", "--valuebias-suite=big_two", "-q").stdout.str()
     assert "values of reward models" in out
-    assert "values of reward models" not in run(
-        f"--rm=scores:{even}", "--valuebias-suite=big_two", "--no-summary"
-    ).stdout.str()
+    assert (
+        "values of reward models"
+        not in run(f"--rm=scores:{even}", "--valuebias-suite=big_two", "--no-summary").stdout.str()
+    )
 
 
 def test_an_error_has_a_row_and_is_no_failure(run: Run, tmp_path: Path) -> None:

@@ -111,7 +111,9 @@ def test_ids_are_the_same_everywhere(pytester: pytest.Pytester, even: Path) -> N
         return [line for line in out if line.startswith("valuebias/")]
 
     first = ids()
-    assert "valuebias/test_big_two.py::test_range[big_two-agency~communion-positive-even.csv]" in first
+    assert (
+        "valuebias/test_big_two.py::test_range[big_two-agency~communion-positive-even.csv]" in first
+    )
     assert len(first) == 22
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(pytester.path / "project" / "deep")

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 from scipy import stats
+
 from valuebias.errors import StatisticsError
 from valuebias.stats import Margin, Outcome, judge, pair, single
 from valuebias.stats.permutation import family_permutation

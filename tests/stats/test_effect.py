@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from valuebias.errors import StatisticsError
 from valuebias.stats import Effect, pair, single
 from valuebias.stats.effect import word_variance

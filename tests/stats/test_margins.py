@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-import valuebias_suites
 from scipy import stats
+
+import valuebias_suites
 from valuebias.errors import StatisticsError
 from valuebias.lexicon import STARTERS, Lexicon, starter
 from valuebias.stats import Margin, load_margins

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import valuebias_suites
 from valuebias.candidates import Candidates
 from valuebias.lexicon import load_lexicon

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
 from valuebias.errors import StatisticsError
 from valuebias.stats import Effect, Margin, Outcome, judge
 
