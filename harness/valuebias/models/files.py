@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -37,7 +37,8 @@ class ModelFiles:
     """The directories one model is read from.
 
     ``model`` holds config and weights; ``adapter`` is a PEFT adapter that goes onto it, or None.
-    ``name`` is the hub id or the directory's own name, and ``revision`` a hub model's commit.
+    ``name`` is the hub id, the embedded model's spec or the directory's own name; ``revision`` a hub
+    model's commit.
     """
 
     name: str
@@ -59,13 +60,14 @@ def locate(spec: ModelSpec, settings: Settings, role: Role) -> ModelFiles:
     Raises ModelError where they cannot be had.
     """
     if spec.scheme == "demo":
-        return _of_directory(embedded(spec.target, role), settings)
+        found = _of_directory(embedded(spec.target, role), settings)
+        return replace(found, name=f"demo:{spec.target}")
     if spec.scheme == "local":
         return _of_directory(Path(spec.target), settings)
     if spec.scheme == "hub":
         directory = download(spec.target, spec.revision, settings)
         found = _of_directory(directory, settings)
-        return ModelFiles(spec.target, found.model, found.adapter, commit_of(directory))
+        return replace(found, name=spec.target, revision=commit_of(directory))
     raise ModelError(
         "recorded scores are no model to load",
         seen=spec.text,

@@ -132,7 +132,7 @@ class RewardModel:
             ],
             dtype=np.intp,
         )
-        for ids in distinct:
+        for ids in (max(distinct, key=len), max(distinct, key=max)):
             limits.check(self.head.backbone, ids, prompt.id)
         # No longer than the frame's, so that it does not hang on which candidates there are.
         shared = len(common_prefix([frame.prefix, *distinct]))
