@@ -37,8 +37,8 @@ class ModelFiles:
     """The directories one model is read from.
 
     ``model`` holds config and weights; ``adapter`` is a PEFT adapter that goes onto it, or None.
-    ``name`` is the hub id, the embedded model's spec or the directory's own name; ``revision`` a hub
-    model's commit.
+    ``name`` is the hub id, the embedded model's spec or the directory's own name; ``revision`` is a
+    hub model's commit.
     """
 
     name: str
