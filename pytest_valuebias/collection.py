@@ -140,8 +140,8 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
 
     Whatever goes wrong is kept by the bench and raised where a test asks for the scores.
     """
+    from valuebias import measure
     from valuebias.errors import ValueBiasError
-    from valuebias.measure import jobs
 
     specs: dict[ModelSpec, None] = {}
     for item in items:
@@ -153,6 +153,7 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
             # Every suite in force, not only this process's share: whoever loads the model first
             # leaves nothing to do for the other workers.
             lexicons = [state.lexicon(name) for name in state.values["suite"]]
-            state.bench.prepare(spec, jobs(lexicons, quick=state.quick))
+            measure.prepare(state.bench, spec, lexicons, quick=state.quick)
         except ValueBiasError:
             continue
+    state.bench.release()  # the tests read from the store; nothing needs the model's memory now

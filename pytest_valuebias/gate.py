@@ -10,10 +10,12 @@ import pytest
 
 from pytest_valuebias.collection import claim_of
 from pytest_valuebias.session import State
-from valuebias.errors import ValueBiasError
+from valuebias.errors import ValueBiasError, visible
 
 if TYPE_CHECKING:
-    from valuebias.measure import Measurement
+    from collections.abc import Iterable
+
+    from valuebias.measure import Measurement, Pull
     from valuebias.stats.verdict import Margin, Verdict
 
 RECORDS = pytest.StashKey[list[dict[str, Any]]]()
@@ -92,8 +94,6 @@ def _what_would_settle(verdict: Verdict) -> str:
 
 def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
     """What a failure shows: estimate, interval, margin, basis, and the words that pull."""
-    from valuebias.errors import visible
-
     effect, margin = verdict.effect, verdict.margin
     a, b = measurement.sides
     lines = [
@@ -107,11 +107,20 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
         f"  gate        {verdict.gate_level:.0%} interval "
         f"[{verdict.gate_low:+.3f}, {verdict.gate_high:+.3f}]",
         f"  rests on    {measurement.rests_on}",
-        f"  up          {', '.join(visible(w) for w in measurement.pulls_up)}",
-        f"  down        {', '.join(visible(w) for w in measurement.pulls_down)}",
+        f"  raised by   {_pulls(measurement.raised_by, a, b)}",
+        f"  lowered by  {_pulls(measurement.lowered_by, a, b)}",
     ]
     lines += [f"  note        {visible(note)}" for note in effect.notes]
     return "\n".join(lines)
+
+
+def _pulls(pulls: Iterable[Pull], a: str, b: str) -> str:
+    """The words in groups: "communion low: duty, help; agency high: power"."""
+    groups: dict[str, list[str]] = {}
+    for pull in pulls:
+        side = f"{a if pull.in_a else b} {'high' if pull.high else 'low'}"
+        groups.setdefault(side, []).append(visible(pull.word))
+    return "; ".join(f"{side}: {', '.join(found)}" for side, found in groups.items())
 
 
 def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:

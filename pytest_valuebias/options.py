@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -52,15 +51,9 @@ def _choice(*names: str) -> Callable[[str], str]:
 
 
 def _size(text: str) -> int:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    value = (
-        0
-        if match is None
-        else int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
-    )
-    if value <= 0:
-        raise ValueError("give a size such as 512M or 2G")
-    return value
+    from valuebias.models.settings import parse_size
+
+    return parse_size(text)
 
 
 def _seed(text: str) -> int:

@@ -54,7 +54,7 @@ class State:
             references=references,
             language_models=language_models,
             bases=_bases(values["base"], models),
-            lexicon_files=_lexicon_files(values["lexicon"]),
+            lexicon_files=_lexicon_files(values["lexicon"], values["cache-dir"]),
             is_worker=hasattr(config, "workerinput"),
         )
 
@@ -185,7 +185,7 @@ def _bases(texts: tuple[str, ...], models: tuple[ModelSpec, ...]) -> Mapping[str
     )
 
 
-def _lexicon_files(texts: Iterable[str]) -> Mapping[str, Path]:
+def _lexicon_files(texts: Iterable[str], cache_dir: str | None) -> Mapping[str, Path]:
     files: dict[str, Path] = {}
     for text in texts:
         name, equals, path = text.partition("=")
@@ -200,9 +200,13 @@ def _lexicon_files(texts: Iterable[str]) -> Mapping[str, Path]:
             )
         files[name] = Path(path.strip()).expanduser()
         if not files[name].is_file():
+            from valuebias.errors import LexiconError
             from valuebias.install import installed
 
-            found = installed(path.strip())
+            try:
+                found = installed(path.strip(), Path(cache_dir) if cache_dir else None)
+            except LexiconError as error:
+                raise pytest.UsageError(f"--valuebias-lexicon {name}: {error}") from None
             if found is None:
                 raise pytest.UsageError(
                     f"--valuebias-lexicon {name}: there is no file {path!r}. Check the path, or "

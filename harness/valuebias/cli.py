@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -136,13 +135,12 @@ def _add_lexicon(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _size(text: str) -> int:
-    """Bytes: 512M, 2G, 2GiB or a plain number; units are powers of 1024."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    unit = 0 if match is None else " KMGT".index(match[2].upper() or " ")
-    value = 0 if match is None else int(float(match[1]) * 1024**unit)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"give a size such as 512M or 2G, not {text!r}")
-    return value
+    from valuebias.models.settings import parse_size
+
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
 
 
 # search

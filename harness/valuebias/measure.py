@@ -45,6 +45,15 @@ class TopTokens:
 
 
 @dataclass(frozen=True)
+class Pull:
+    """A word that moves the estimate: on which side of the contrast, ranked high or low there."""
+
+    word: str
+    in_a: bool
+    high: bool
+
+
+@dataclass(frozen=True)
 class Measurement:
     """An effect and everything a reader needs to know it by.
 
@@ -62,8 +71,8 @@ class Measurement:
     effect: Effect
     coverages: tuple[Coverage, ...]
     shared: tuple[str, ...]
-    pulls_up: tuple[str, ...]
-    pulls_down: tuple[str, ...]
+    raised_by: tuple[Pull, ...]
+    lowered_by: tuple[Pull, ...]
     provenance: Mapping[str, str]
     top: TopTokens
 
@@ -102,11 +111,27 @@ class Measurement:
         )
 
 
-def jobs(lexicons: Iterable[Lexicon], *, quick: bool) -> list[Job]:
-    """All that the shipped suites read of one model: every lexicon's words, and the vocabulary."""
+def prepare(bench: Bench, spec: ModelSpec, lexicons: Iterable[Lexicon], *, quick: bool) -> None:
+    """Score all that the shipped suites read of one model: the lexicons' words, and the vocabulary.
+
+    Raises what loading the model raises; an error of one lexicon is raised where it is measured.
+    """
     prompts = select("positive", quick=quick) + select("negative", quick=quick)
-    wanted = [Job(prompts, Candidates.words(x.words())) for x in lexicons if x.words()]
-    return [*wanted, Job((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT)]
+    jobs = [Job((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT)]
+    if spec.scheme != "scores":
+        jobs += [Job(prompts, words(bench, spec, lexicon)) for lexicon in lexicons]
+    bench.prepare(spec, jobs[1:] + jobs[:1])
+
+
+def words(bench: Bench, spec: ModelSpec, lexicon: Lexicon, *, role: Role = "rm") -> Candidates:
+    """A lexicon's words as candidates; a wildcard stands for words of the model's vocabulary."""
+    found = list(lexicon.words())
+    if any(entry.endswith("*") for entries in lexicon.categories.values() for entry in entries):
+        texts = {text.strip().lower() for text in bench.vocabulary(spec, role=role).responses}
+        known = sorted(text for text in texts - set(found) if text.isalpha())
+        expanded = lexicon.expand(known)
+        found += [word for category in expanded.values() for word in category]
+    return Candidates.words(found)
 
 
 def measure(
@@ -145,7 +170,7 @@ def measure(
             min(a, b, key=lambda c: c.matched)
             for a, b in zip(selection.coverage, second.coverage, strict=True)
         )
-    down, up = _pulls(ranks, selection)
+    lowered, raised = _pulls(ranks, selection)
     return Measurement(
         model=spec.label,
         reference=None if against is None else against.label,
@@ -156,8 +181,8 @@ def measure(
         effect=effect,
         coverages=coverages,
         shared=selection.shared,
-        pulls_up=up,
-        pulls_down=down,
+        raised_by=raised,
+        lowered_by=lowered,
         provenance=scores.provenance,
         top=top_tokens(bench, spec, GREATEST, _TOKENS, role=role),
     )
@@ -210,7 +235,8 @@ def _score(
     if spec.scheme == "scores":
         scores = bench.scores(spec, prompts, VOCABULARY)
     else:
-        scores = bench.scores(spec, prompts, Candidates.words(lexicon.words()), role=role)
+        candidates = words(bench, spec, lexicon, role=role)
+        scores = bench.scores(spec, prompts, candidates, role=role)
     return scores, lexicon.select(contrast, scores.candidates.responses)
 
 
@@ -223,16 +249,13 @@ def _ranks(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 def _pulls(
     ranks: npt.NDArray[np.float64], selection: Selection
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+) -> tuple[tuple[Pull, ...], tuple[Pull, ...]]:
     """The words that lower and that raise the estimate most."""
-    in_a = selection.in_a
-    pull = np.where(
-        in_a, (ranks - ranks.mean()) / in_a.sum(), (ranks.mean() - ranks) / (~in_a).sum()
-    )
-    order = np.argsort(pull, kind="stable")
+    in_a, above = selection.in_a, ranks - ranks.mean()
+    order = np.argsort(np.where(in_a, above / in_a.sum(), -above / (~in_a).sum()), kind="stable")
 
-    def named(indices: npt.NDArray[np.intp]) -> tuple[str, ...]:
-        return tuple(selection.words[i] for i in indices)
+    def named(indices: npt.NDArray[np.intp]) -> tuple[Pull, ...]:
+        return tuple(Pull(selection.words[i], bool(in_a[i]), bool(above[i] > 0)) for i in indices)
 
     return named(order[:_PULLS]), named(order[::-1][:_PULLS])
 

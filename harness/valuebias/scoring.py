@@ -127,6 +127,18 @@ class Bench:
             raise failure
         return shelf.read(job, spec.label)
 
+    def vocabulary(self, spec: ModelSpec, *, role: Role = "rm") -> Candidates:
+        """The tokens of the model's vocabulary that stand for text, by id; loads it if it must."""
+        shelf = self._shelf(spec, role)
+        self._raise_failure(spec, role)
+        if shelf.candidates(VOCABULARY) is None:
+            with self._turn(spec, role):
+                if shelf.candidates(VOCABULARY) is None:
+                    self._keep_vocabulary(self._load(spec, role), spec, role)
+        candidates = shelf.candidates(VOCABULARY)
+        assert candidates is not None
+        return candidates
+
     def left_out(
         self,
         spec: ModelSpec,
@@ -204,15 +216,21 @@ class Bench:
         if isinstance(job.candidates, Candidates):
             self._search(model, spec, role, job, job.candidates)
             return
-        with self._remember_failure(spec, role, job.candidates):
-            if shelf.candidates(VOCABULARY) is None:
-                shelf.put_vocabulary(model.vocabulary(), model.provenance.get("left_out", ""))
+        self._keep_vocabulary(model, spec, role)
         candidates, tokens = shelf.candidates(job.candidates), shelf.candidates(VOCABULARY)
         assert candidates is not None
         assert tokens is not None
         if self._search(model, spec, role, job, candidates) and shelf.round_trip is None:
             with self._remember_failure(spec, role, job.candidates):
                 shelf.put_round_trip(float(model.round_trip(tokens)))
+
+    def _keep_vocabulary(
+        self, model: RewardModel | LanguageModel, spec: ModelSpec, role: Role
+    ) -> None:
+        shelf = self._shelf(spec, role)
+        with self._remember_failure(spec, role, VOCABULARY):
+            if shelf.candidates(VOCABULARY) is None:
+                shelf.put_vocabulary(model.vocabulary(), model.provenance.get("left_out", ""))
 
     def _search(
         self,

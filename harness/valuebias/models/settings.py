@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -18,3 +19,16 @@ class Settings:
     chunk_memory: int = 1 << 30
     offline: bool = False
     trust_remote_code: tuple[str, ...] = ()
+
+
+def parse_size(text: str) -> int:
+    """Bytes in a text such as 512M, 2G, 2GiB or a plain number; units are powers of 1024.
+
+    Raises ValueError, saying the accepted form.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    unit = 0 if match is None else " KMGT".index(match[2].upper() or " ")
+    value = 0 if match is None else int(float(match[1]) * 1024**unit)
+    if value <= 0:
+        raise ValueError("give a size such as 512M or 2G")
+    return value
