@@ -130,6 +130,27 @@ def test_a_language_model_fixture_gives_log_probabilities(
     result.assert_outcomes(passed=1)
 
 
+def test_wildcards_stand_for_words_of_the_vocabulary(
+    pytest_run: Any, tmp_path: Path, pytester: pytest.Pytester
+) -> None:
+    lexicon = tmp_path / "big_two.dic"
+    stems = ("abil", "achiev", "ambit", "compet", "cour"), ("affect", "compas", "famil", "friend")
+    lines = [f"{stem}*\t{side}" for side, some in enumerate(stems, 1) for stem in some]
+    lexicon.write_text("%\n1 agency\n2 communion\n%\n" + "\n".join([*lines, "love*\t2", "skill\t1"]))
+    pytester.makepyfile(
+        """
+        def test_words(bias):
+            effect = bias("big_two", "agency", "communion", valence="positive")
+            assert effect.measurement.coverage == 1
+            assert effect.measurement.effect.n_words[0] >= 6
+        """
+    )
+    result = pytest_run(
+        "--rm=demo:agency", f"--valuebias-lexicon=big_two={lexicon}", "--valuebias-suite=none"
+    )
+    assert result.parseoutcomes().get("passed") == 1, result.stdout.str()
+
+
 @pytest.mark.parametrize(
     ("demo", "positive", "sign"),
     [("agency", "FAIL", "+"), ("communion", "FAIL", "-"), ("neutral", "PASS", "")],
