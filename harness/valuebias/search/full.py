@@ -33,5 +33,8 @@ class FullSequences:
         parts = [self._head.forward(part, torch.ones_like(part)) for part in torch.split(ids, step)]
         return torch.cat(parts)[: len(tails)]
 
+    def tokens_per_row(self, prefix: int, tail: int) -> int:
+        return prefix + tail
+
     def bytes_per_row(self, prefix: int, tail: int) -> float:
         return (prefix + tail) * self._sizes.token_bytes(prefix + tail)

@@ -15,7 +15,7 @@ from valuebias.search.rung import IntArray
 # (measured; a GPU needs thousands). Between the two, blocks double: few candidates then waste
 # little padding and many still run at full rate.
 FIRST_TOKENS = 256
-MOST_TOKENS = {"cpu": 512}
+MOST_TOKENS = {"cpu": 1024}
 MOST_TOKENS_ON_A_DEVICE = 16384
 
 
@@ -47,8 +47,11 @@ def buckets(tails: Sequence[Sequence[int]]) -> list[tuple[IntArray, IntArray]]:
     return found
 
 
-def rows_within(budget: int, bytes_per_row: float, tail: int, device: torch.device) -> int:
-    """Rows of the largest block: what the budget holds, up to where more gain nothing.
+def rows_within(
+    budget: int, bytes_per_row: float, tokens_per_row: int, device: torch.device
+) -> tuple[int, int]:
+    """Rows of the first and of the largest block: up to where more gain nothing, as the budget in
+    bytes allows.
 
     Raises SearchError if one row needs more than the budget.
     """
@@ -60,18 +63,31 @@ def rows_within(budget: int, bytes_per_row: float, tail: int, device: torch.devi
             remedy="Allow more chunk memory.",
         )
     most = MOST_TOKENS.get(device.type, MOST_TOKENS_ON_A_DEVICE)
-    rows = min(fit, max(1, most // tail))
-    return rows - rows % 16 if rows >= 16 else rows  # whole tiles of the matrix kernels
+    largest = _whole_tiles(min(fit, max(1, most // tokens_per_row)))
+    return min(largest, _whole_tiles(max(1, FIRST_TOKENS // tokens_per_row))), largest
 
 
-def blocks(indices: IntArray, tails: IntArray, largest: int) -> Iterator[Block]:
-    """A bucket cut into blocks that double in size up to ``largest`` rows.
+def keep_freed_memory() -> None:
+    """Have the C library keep freed blocks of up to 31 MiB for reuse.
+
+    Each layer frees and allocates the same few megabytes; handed back to the system every time,
+    they cost a fifth of a search in page faults. glibc raises its threshold to the size of a block
+    it sees freed; elsewhere this does nothing.
+    """
+    torch.empty(31 << 20, dtype=torch.uint8)
+
+
+def _whole_tiles(rows: int) -> int:
+    return rows - rows % 16 if rows >= 16 else rows  # matrix kernels work in tiles
+
+
+def blocks(indices: IntArray, tails: IntArray, first: int, largest: int) -> Iterator[Block]:
+    """A bucket cut into blocks that double from ``first`` to ``largest`` rows.
 
     Where a cut falls, and in which row of a block a candidate runs, depends only on the candidate's
     place in its bucket: never on how many follow it, nor on which were scored before.
     """
-    rows = min(largest, max(1, FIRST_TOKENS // tails.shape[1]))
-    start = 0
+    rows, start = first, 0
     while start < len(indices):
         stop = start + rows
         yield Block(indices[start:stop], tails[start:stop], rows)

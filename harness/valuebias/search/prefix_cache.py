@@ -61,6 +61,9 @@ class PrefixCache:
             self._head, self._prefix, tails, self._before, out.last_hidden_state
         )
 
+    def tokens_per_row(self, prefix: int, tail: int) -> int:
+        return tail
+
     def bytes_per_row(self, prefix: int, tail: int) -> float:
         sizes = self._sizes
         # Appending to a cache copies it a layer at a time: twice the keys and values at the most.

@@ -40,6 +40,9 @@ class Rung(Protocol):
         shape, and with it every bit, does not depend on n. Higher is better. Raises Refused.
         """
 
+    def tokens_per_row(self, prefix: int, tail: int) -> int:
+        """Tokens that pass through the model for one candidate."""
+
     def bytes_per_row(self, prefix: int, tail: int) -> float:
         """An estimate of the extra memory one candidate takes, for planning."""
 

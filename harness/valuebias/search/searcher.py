@@ -14,7 +14,15 @@ import torch
 from valuebias.errors import SearchError, ValueBiasError, visible
 from valuebias.models.head import Head
 from valuebias.search.full import FullSequences
-from valuebias.search.plan import Block, Halving, blocks, buckets, out_of_memory, rows_within
+from valuebias.search.plan import (
+    Block,
+    Halving,
+    blocks,
+    buckets,
+    keep_freed_memory,
+    out_of_memory,
+    rows_within,
+)
 from valuebias.search.prefix_cache import PrefixCache
 from valuebias.search.rung import IntArray, Refused, Rung, device_of
 from valuebias.search.self_check import Bucket, Probes, SelfCheck
@@ -76,6 +84,8 @@ class Searcher:
         self._check = SelfCheck(head)
         self._device = device_of(head.backbone)
         self._halving = Halving()
+        if self._device.type == "cpu":
+            keep_freed_memory()
         self.rung = ""
         self.notes: tuple[str, ...] = ()
         self.self_check = math.nan
@@ -125,11 +135,11 @@ class Searcher:
 
     def _blocks(self, rung: Rung, prefix: int, groups: Sequence[Bucket]) -> Iterator[Block]:
         for indices, tails in groups:
-            length = tails.shape[1]
-            largest = rows_within(
-                self._chunk_memory, rung.bytes_per_row(prefix, length), length, self._device
-            )
-            yield from blocks(indices, tails, largest)
+            tail = int(tails.shape[1])
+            memory = rung.bytes_per_row(prefix, tail)
+            tokens = rung.tokens_per_row(prefix, tail)
+            rows = rows_within(self._chunk_memory, memory, tokens, self._device)
+            yield from blocks(indices, tails, *rows)
 
     def _computed(self, rung: Rung, todo: Sequence[Block]) -> Iterator[tuple[Block, torch.Tensor]]:
         """The rewards of each block, on its device. There, one block is launched ahead of the one

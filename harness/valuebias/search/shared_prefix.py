@@ -170,8 +170,9 @@ def _attend(
     weights = torch.empty(
         (heads, n * s, total + (sinks is not None)), dtype=torch.float32, device=query.device
     )
-    over_prefix = torch.bmm(q.reshape(n * s, heads, dim).transpose(0, 1), layer.keys)
-    torch.mul(over_prefix, scaling, out=weights[:, :, :prefix])
+    _scaled_product(
+        q.reshape(n * s, heads, dim).transpose(0, 1), layer.keys, scaling, weights[:, :, :prefix]
+    )
     by_row = weights.view(heads, n, s, -1)
     grouped = q.reshape(n, s, kv_heads, groups, dim)
     k, v = key.transpose(1, 2), value.transpose(1, 2)
@@ -190,13 +191,24 @@ def _attend(
         weights[:, :, -1] = sinks.float().reshape(heads, 1)
     shares = weights.softmax(-1).to(value.dtype)
 
-    mixed = torch.bmm(shares[:, :, :prefix], layer.values).view(heads, n, s, out_dim)
-    out = mixed.permute(1, 2, 0, 3).reshape(n, s, kv_heads, groups, out_dim)
+    out = torch.empty((n * s, heads, out_dim), dtype=value.dtype, device=query.device)
+    torch.bmm(shares[:, :, :prefix], layer.values, out=out.transpose(0, 1))
+    mixed = out.view(n, s, kv_heads, groups, out_dim)
     shares_by_row = shares.view(heads, n, s, -1)
     for j in range(s):
         share = shares_by_row[:, :, j:, prefix + j].permute(1, 2, 0)
-        out[:, j:].addcmul_(share.reshape(n, s - j, kv_heads, groups, 1), v[:, j, None, :, None, :])
-    return out.reshape(n, s, heads, out_dim).contiguous()
+        mixed[:, j:].addcmul_(
+            share.reshape(n, s - j, kv_heads, groups, 1), v[:, j, None, :, None, :]
+        )
+    return out.view(n, s, heads, out_dim)
+
+
+def _scaled_product(a: torch.Tensor, b: torch.Tensor, scaling: float, out: torch.Tensor) -> None:
+    """``out = scaling * a @ b`` by batch, in one pass where the types are the same."""
+    if a.dtype == out.dtype:
+        torch.baddbmm(out, a, b, beta=0, alpha=scaling, out=out)
+    else:
+        torch.mul(torch.bmm(a, b), scaling, out=out)
 
 
 def _cap(weights: torch.Tensor, softcap: float | None) -> None:
@@ -259,7 +271,7 @@ class SharedPrefix:
         backbone = self._head.backbone
         device = device_of(backbone)
         start, length = len(self._prefix), len(tails[0])
-        at = torch.arange(start, start + length, device=device).expand(rows, -1)
+        at = torch.arange(start, start + length, device=device)[None]
         state = _Pass("attend", self._layers)
         with self._attention(state):
             hidden = backbone(
@@ -270,6 +282,9 @@ class SharedPrefix:
                 f"{state.used} attention calls for a tail and {len(self._layers)} for the prefix"
             )
         return rewards_at_reads(self._head, self._prefix, tails, self._before, hidden)
+
+    def tokens_per_row(self, prefix: int, tail: int) -> int:
+        return tail
 
     def bytes_per_row(self, prefix: int, tail: int) -> float:
         return tail * self._sizes.token_bytes(prefix + tail)
