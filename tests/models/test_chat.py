@@ -27,6 +27,25 @@ def test_a_template_that_writes_bos_gives_one() -> None:
     assert ids == tokenizer.apply_chat_template(messages)["input_ids"]
 
 
+@pytest.mark.parametrize("template", [CHATML, None])
+def test_a_tokenizer_that_adds_bos_gives_one(template: str | None) -> None:
+    """As Llama's and Gemma's do: a rendered template must not get a second one."""
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = build_tokenizer(template)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
+    )
+    chat = Chat(tokenizer)
+    ids = chat.conversations(QUESTION, ["love"])[0]
+    assert ids.count(0) == 1
+    assert chat.bos == ("template" if template else "tokenizer")
+    assert chat.frame(QUESTION).tail[-1:] == (203 if template else 1,)
+    opened, _ = chat.opening(QUESTION)
+    assert (opened.count(0), opened.count(1)) == (1, 0)
+    assert chat.continuations(QUESTION, ["love"])[0][-1] != 1
+
+
 def test_a_template_without_bos_gets_none_and_two_are_refused() -> None:
     tokenizer = build_tokenizer(CHATML.removeprefix("{{ bos_token }}"))
     assert Chat(tokenizer).bos == "none"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from support.llama2c import convert, convert_tokenizer
 from support.llama2c import save_reward_model as save_stories
@@ -85,17 +86,17 @@ def test_tokens_are_put_in_directly_whatever_the_pad_token(pad: str, tmp_path: P
 def test_responses_with_the_same_ids_are_scored_once(tmp_path: Path) -> None:
     trimming = build_tokenizer(CHATML.replace("m['content']", "m['content'] | trim"))
     model = load(save_reward_model(tmp_path / "m", tokenizer=trimming))
-    candidates = Candidates.words(["love", " love", "love\n", "power"])
+    candidates = Candidates.words(["love", " love", "power", "love\n"])
     _, tails, owner = model.layout(GREATEST, candidates)
     assert len(tails) == 2
-    assert owner.tolist() == [0, 0, 0, 1]
+    assert owner.tolist() == [0, 0, 1, 0]
     seen: dict[int, float] = {}
 
     def on_chunk(rows: Any, values: Any) -> None:
         seen.update(zip(rows.tolist(), values.tolist(), strict=True))
 
     values = model.score_prompt(GREATEST, candidates, on_chunk=on_chunk)
-    assert values[0] == values[1] == values[2] != values[3]
+    assert values[0] == values[1] == values[3] != values[2]
     assert seen == dict(enumerate(values.tolist()))
 
 
@@ -157,6 +158,9 @@ def test_the_head_is_float32_under_a_bfloat16_model(tmp_path: Path) -> None:
     values = model.score_prompt(GREATEST, model.vocabulary())
     rounded = torch.from_numpy(values).bfloat16().float().numpy()
     assert (values != rounded).mean() > 0.9
+    stored = load_file(path / "model.safetensors")["score.weight"][0]
+    states = torch.eye(len(stored), dtype=torch.bfloat16)
+    assert torch.equal(model.head.rewards({"last": states}), stored)  # not as bfloat16 rounds it
     exact = load(path).score_prompt(GREATEST, model.vocabulary())
     assert np.corrcoef(values, exact)[0, 1] > 0.99
     assert model.provenance["dtype"] == "bfloat16"

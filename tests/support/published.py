@@ -129,12 +129,12 @@ def save_qrm(path: Path, *, matrix: bool, dropout: bool, family: str = "llama") 
     sizes = [32, GATE, GATE, GATE, OBJECTIVES]
     head = {"gating.logit_scale": torch.tensor([0.8])}
     for k, i in enumerate(linear):
-        head[f"gating.layers.{i}.weight"] = torch.randn(sizes[k + 1], sizes[k])
+        head[f"gating.layers.{i}.weight"] = torch.randn(sizes[k + 1], sizes[k]) / 20
         if k < 3:
             head[f"gating.layers.{i + 2}.weight"] = torch.rand(GATE) + 0.5
             head[f"gating.layers.{i + 2}.bias"] = torch.randn(GATE)
             head[f"gating.layers.{i + 2}.running_mean"] = torch.randn(GATE)
-            head[f"gating.layers.{i + 2}.running_var"] = torch.rand(GATE) + 0.5
+            head[f"gating.layers.{i + 2}.running_var"] = torch.rand(GATE) / 20 + 0.01
             head[f"gating.layers.{i + 2}.num_batches_tracked"] = torch.tensor(3)
     head[f"gating.layers.{linear[3]}.bias"] = torch.randn(OBJECTIVES)
     head["regression_layer.weight"] = torch.randn(OBJECTIVES * QUANTILES, 32)
