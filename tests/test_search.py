@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,7 @@ class GatedHead(PlainHead):
         self.parts = torch.randn(2, 64, generator=generator)
 
     def reads(self, ids: Sequence[int]) -> Mapping[str, int]:
-        pairs = zip(ids, ids[1:], strict=False)
-        gate = max(i for i, pair in enumerate(pairs) if pair == self.pattern)
+        gate = max(i for i, pair in enumerate(pairwise(ids)) if pair == self.pattern)
         return {**super().reads(ids), "gate": gate}
 
     def rewards(self, hidden: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -228,7 +228,7 @@ def test_the_models_own_attention_is_put_back(llama: Any) -> None:
     assert before != IMPLEMENTATION
 
 
-# -- blocks, resumption, independence ---------------------------------------------------------------
+# -- blocks, resumption, independence --------------------------------------------------------------
 
 
 @settings(max_examples=12, deadline=None)

@@ -206,8 +206,10 @@ class Searcher:
                 "the model is in training mode, where dropout makes rewards random",
                 remedy="Call model.eval() first.",
             )
-        embedding = getattr(backbone, "get_input_embeddings", lambda: None)()
-        size = getattr(embedding, "num_embeddings", None)
+        try:
+            size = getattr(backbone.get_input_embeddings(), "num_embeddings", None)
+        except (AttributeError, NotImplementedError):  # not every model says
+            size = None
         lowest = min(min(prefix), *(int(tails.min()) for _, tails in groups))
         highest = max(max(prefix), *(int(tails.max()) for _, tails in groups))
         if lowest < 0 or (size is not None and highest >= size):
