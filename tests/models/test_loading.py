@@ -192,18 +192,44 @@ def test_sharded_weights_load(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load(path).score_prompt(GREATEST, WORDS), plain)
 
 
-def test_encoders_are_refused(tmp_path: Path) -> None:
-    from transformers import BertConfig, BertForSequenceClassification
+def _save_bert(path: Path, classifier: bool = True) -> Path:
+    from transformers import BertConfig, BertForSequenceClassification, BertModel
 
     tokenizer = build_tokenizer()
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=32, num_labels=1,
     )  # fmt: skip
-    BertForSequenceClassification(config).save_pretrained(tmp_path / "bert")
-    tokenizer.save_pretrained(tmp_path / "bert")
-    with pytest.raises(ModelError, match="no linear head named score"):
-        load(tmp_path / "bert")
+    torch.manual_seed(0)
+    model = BertForSequenceClassification(config)
+    for weight in model.parameters():  # as initialised, all responses get nearly one reward
+        if weight.ndim == 2:
+            torch.nn.init.normal_(weight, std=0.3)
+    (model if classifier else BertModel(config)).save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+def test_encoders_are_scored_whole(tmp_path: Path) -> None:
+    from transformers import BertForSequenceClassification
+
+    path = _save_bert(tmp_path / "bert")
+    loaded = load(path)
+    found = loaded.score_prompt(GREATEST, WORDS)
+    assert loaded.searcher.rung == "full"
+    assert loaded.provenance["head"] == "classifier"
+    model = BertForSequenceClassification.from_pretrained(path).eval()
+    with torch.inference_mode():
+        own = [
+            model(input_ids=torch.tensor([ids])).logits.item()
+            for ids in loaded.chat.conversations(GREATEST.text, WORDS.responses)
+        ]
+    np.testing.assert_allclose(found, own, atol=1e-5)
+
+
+def test_an_encoder_without_its_head_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="head"):
+        load(_save_bert(tmp_path / "bert", classifier=False))
 
 
 REMOTE = """

@@ -13,7 +13,8 @@ class Head(Protocol):
 
     The search runs ``backbone`` itself, gathers the hidden states at the positions ``reads`` names,
     and calls ``rewards``. ``forward`` is the independent way to the same number, used to check the
-    search and as its last resort.
+    search and as its last resort. A head that nothing else can run also has
+    ``rungs = ("full",)``.
     """
 
     @property

@@ -14,7 +14,7 @@ from valuebias.models.chat import Chat, common_prefix
 from valuebias.models.head import Head
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray, Scores
-from valuebias.search import Searcher
+from valuebias.search import RUNGS, Searcher
 
 IntArray = npt.NDArray[np.intp]
 BoolArray = npt.NDArray[np.bool_]
@@ -43,7 +43,8 @@ class RewardModel:
         self.head = head
         self.tokenizer = tokenizer
         self.chat = Chat(tokenizer)
-        self.searcher = Searcher(head, chunk_memory=chunk_memory)
+        rungs = getattr(head, "rungs", RUNGS)
+        self.searcher = Searcher(head, chunk_memory=chunk_memory, rungs=rungs)
         self._origin = dict(origin)
 
     @property

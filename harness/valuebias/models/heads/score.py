@@ -20,12 +20,14 @@ from valuebias.models.heads.backbone import (
     pad_of,
     quiet,
 )
+from valuebias.models.heads.whole import WholeHead
 
 
 class ScoreFamily:
     """A linear head named ``score`` on the last non-pad position.
 
     Skywork-Reward, the GRM exports as sequence classifiers, and anything trl's RewardTrainer saves.
+    Classifiers with another head (encoders, say) are run whole: see WholeHead.
     Several labels are combined only by weights that config.json states:
     ``"valuebias_weights": [0, 1]`` takes the second. PEFT adapters are merged into their base.
     """
@@ -35,7 +37,7 @@ class ScoreFamily:
     def claims(self, checkpoint: Checkpoint) -> bool:
         return True
 
-    def load(self, checkpoint: Checkpoint, placement: Placement) -> ScoreHead:
+    def load(self, checkpoint: Checkpoint, placement: Placement) -> ScoreHead | WholeHead:
         own = checkpoint.shapes if checkpoint.files.adapter is None else checkpoint.adapter_shapes
         score = own.get("score.weight", checkpoint.shapes.get("score.weight"))
         # an adapter's base need not declare how many labels it gets
@@ -52,12 +54,7 @@ class ScoreFamily:
             model = merged(model, checkpoint.files.adapter, placement)
         linear = getattr(model, "score", None)
         if not isinstance(linear, torch.nn.Linear):
-            raise ModelError(
-                f"{type(model).__name__} has no linear head named score",
-                seen=type(linear).__name__,
-                remedy="Encoders and other heads are not supported; add a head family "
-                "(entry point valuebias.heads).",
-            )
+            return WholeHead(model, weights)
         # As stored, not as rounded on loading; an adapter may also have changed its base's head.
         stored = checkpoint.tensors({"score.weight", "score.bias"} & set(own))
         model.score = FloatLinear(linear, stored)

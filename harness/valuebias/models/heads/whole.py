@@ -1,0 +1,38 @@
+"""Classifiers that only their own forward can run: encoders, and heads of more than one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+
+class WholeHead:
+    """A sequence classifier whose head is not a linear ``score`` on a causal decoder (BERT,
+    DeBERTa, ModernBERT): every token sees the response, so conversations are scored whole.
+
+    Only the bottom rung of the search applies, and the head runs in the model's own precision.
+    """
+
+    name = "classifier"
+    rungs = ("full",)
+
+    def __init__(self, model: Any, weights: torch.Tensor) -> None:
+        self._model = model
+        self._weights = weights.to(next(model.parameters()).device)
+
+    @property
+    def backbone(self) -> torch.nn.Module:
+        return getattr(self._model, self._model.base_model_prefix)  # type: ignore[no-any-return]
+
+    def reads(self, ids: Sequence[int]) -> Mapping[str, int]:
+        """The last position; what the class reads in truth (the first, a mean) sees it anyway."""
+        return {"last": len(ids) - 1}
+
+    def rewards(self, hidden: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        raise NotImplementedError("a whole classifier has no head apart from its forward")
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        logits = self._model(input_ids=input_ids, attention_mask=attention_mask).logits
+        return logits.float() @ self._weights  # type: ignore[no-any-return]
