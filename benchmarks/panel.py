@@ -32,6 +32,7 @@ from typing import get_args
 
 import numpy as np
 from scipy import stats
+
 from valuebias.candidates import Candidates
 from valuebias.errors import StatisticsError, ValueBiasError
 from valuebias.lexicon import STARTERS, Lexicon, Selection, load_lexicon, starter

@@ -136,7 +136,9 @@ def test_wildcards_stand_for_words_of_the_vocabulary(
     lexicon = tmp_path / "big_two.dic"
     stems = ("abil", "achiev", "ambit", "compet", "cour"), ("affect", "compas", "famil", "friend")
     lines = [f"{stem}*\t{side}" for side, some in enumerate(stems, 1) for stem in some]
-    lexicon.write_text("%\n1 agency\n2 communion\n%\n" + "\n".join([*lines, "love*\t2", "skill\t1"]))
+    lexicon.write_text(
+        "%\n1 agency\n2 communion\n%\n" + "\n".join([*lines, "love*\t2", "skill\t1"])
+    )
     pytester.makepyfile(
         """
         def test_words(bias):
