@@ -104,9 +104,14 @@ class Measurement:
     def rests_on(self) -> str:
         """One line: lexicon, words, families, coverage, prompts, units."""
         words, families = self.effect.n_words, self.effect.n_families
+        covered = "coverage 100%"
+        if self.coverage < 1:
+            parts = (f"{c.category} {c.matched} of {c.total}" for c in self.coverages)
+            covered = f"coverage {self.coverage:.1%} ({', '.join(parts)})"
+        left = f", {len(self.shared)} words of both sides left out" if self.shared else ""
         return (
             f"{self.lexicon_title}: {sum(words)} words in {sum(families)} families, "
-            f"coverage {self.coverage:.0%}; {self.effect.n_prompts} prompts; "
+            f"{covered}{left}; {self.effect.n_prompts} prompts; "
             f"rank-biserial correlation, {self.effect.method} by word family"
         )
 
