@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -100,18 +99,24 @@ class Measurement:
         kind = " (starter, not validated)" if self.lexicon.starter else ""
         return f"{self.lexicon.name}{kind} sha256:{self.lexicon.digest[:12]}"
 
-    @cached_property
-    def rests_on(self) -> str:
-        """One line: lexicon, words, families, coverage, prompts, units."""
-        words, families = self.effect.n_words, self.effect.n_families
+    @property
+    def covered(self) -> str:
+        """Coverage in words: of the whole contrast, and of each category where it is not full."""
         covered = "coverage 100%"
         if self.coverage < 1:
             parts = (f"{c.category} {c.matched} of {c.total}" for c in self.coverages)
             covered = f"coverage {self.coverage:.1%} ({', '.join(parts)})"
-        left = f", {len(self.shared)} words of both sides left out" if self.shared else ""
+        if self.shared:
+            covered += f", {len(self.shared)} words of both sides left out"
+        return covered
+
+    @property
+    def rests_on(self) -> str:
+        """One line: lexicon, words, families, coverage, prompts, units."""
+        words, families = self.effect.n_words, self.effect.n_families
         return (
             f"{self.lexicon_title}: {sum(words)} words in {sum(families)} families, "
-            f"{covered}{left}; {self.effect.n_prompts} prompts; "
+            f"{self.covered}; {self.effect.n_prompts} prompts; "
             f"rank-biserial correlation, {self.effect.method} by word family"
         )
 

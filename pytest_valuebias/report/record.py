@@ -49,7 +49,7 @@ def record(
         "verdict": outcome,
         "reason": reason,
         "gated": gated,
-        "rests_on": measurement.rests_on,
+        "covered": measurement.covered,
         **{name: measurement.provenance.get(name) for name in _PROVENANCE},
         "tokens": {
             "prompt": top.prompt.text,

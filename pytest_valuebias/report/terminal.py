@@ -86,14 +86,32 @@ def _model(
     if measured is not None:
         _write(reporter, _provenance(measured), indent=2)
     _write(reporter, _table(records))
-    lines = [r["rests_on"] for r in records if "rests_on" in r]
-    lines += _bases(records)
+    lines = _rests_on(records) + _bases(records)
     lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
     for line in dict.fromkeys(lines):
         _write(reporter, line, indent=2)
     tokens = next((r["tokens"] for r in records if r.get("tokens")), None)
     if tokens is not None and reference is None:
         _tokens(reporter, tokens)
+
+
+def _rests_on(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What the effects rest on, contrasts that differ in their counts alone in one line."""
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for r in records:
+        if "estimate" in r:
+            key = (r["lexicon"], r["covered"], r["n_prompts"], r["method"])
+            groups.setdefault(key, []).append(r)
+    return [
+        f"{lexicon}: {_span(found, 'n_words')} words in {_span(found, 'n_families')} families, "
+        f"{covered}; {prompts} prompts; rank-biserial correlation, {method} by word family"
+        for (lexicon, covered, prompts, method), found in groups.items()
+    ]
+
+
+def _span(records: Iterable[Mapping[str, Any]], name: str) -> str:
+    counts = sorted({r[name] for r in records})
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _bases(records: Iterable[Mapping[str, Any]]) -> list[str]:
