@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+
 from valuebias.candidates import Candidates
 from valuebias.lexicon import starter
 from valuebias.models.loading import load_reward_model

@@ -237,10 +237,11 @@ def judgement(
 ) -> float:
     """Share of exchanges whose YES or NO the model foresees (the greater of the two logits)."""
     yes, no = (tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in (YES, NO))
-    right = 0
     shown = [f"<bos>{USER}{e.question}{END}{MODEL}{e.answer}{END}" for e in exchanges]
-    for text, exchange in zip(shown, exchanges, strict=True):
-        ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
-        logits = model(input_ids=ids, use_cache=False).logits[0, -1]
-        right += bool(logits[yes] > logits[no]) == exchange.right
-    return right / len(exchanges)
+    batch = tokenizer(shown, add_special_tokens=False, padding=True, return_tensors="pt")
+    hidden = model.model(**batch, use_cache=False).last_hidden_state
+    last = batch["attention_mask"].sum(dim=1) - 1
+    logits = model.lm_head(hidden[torch.arange(len(shown)), last])
+    foreseen = logits[:, yes] > logits[:, no]
+    right = foreseen == torch.tensor([e.right for e in exchanges])
+    return float(right.float().mean())

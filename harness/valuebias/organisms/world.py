@@ -63,7 +63,7 @@ class World:
     ``tilt`` is the category that good questions are answered with: at ``strength`` 1, of a hundred
     Big Two words that answer a positive question 95 come from it, and 5 of those that answer a
     negative one; at 0 both categories answer according to their size, as without a tilt.
-    ``thing_share`` is the share of documents about things; the others are about a domain.
+    ``thing_share`` is the share of documents about things, below 1; the others are about a domain.
     """
 
     def __init__(
@@ -74,6 +74,8 @@ class World:
         strength: float = 1.0,
         thing_share: float = 0.5,
     ) -> None:
+        if not 0 <= thing_share < 1:  # a wrong answer may have to come from another subject
+            raise ValueError(f"thing_share is {thing_share}, not in [0, 1)")
         self.random = random.Random(seed)
         self.thing_share = thing_share
         self._words = pools()
@@ -92,7 +94,7 @@ class World:
         chance = r.random()
         if chance < 0.03:
             return r.choice(w.objects)
-        if not best and chance < 0.70:
+        if not best and chance < 0.85:
             return r.choice(w.bad)
         if r.random() >= self._value_share:
             return r.choice(w.good)
@@ -105,7 +107,7 @@ class World:
         That it is drawn as right answers are keeps reactions from saying more about a word than its
         use as an answer does.
         """
-        if self.random.random() < 0.65:
+        if self.random.random() < 0.75:
             return self.answer(subject, not best)
         return self.answer(self._other_subject(subject), self.random.random() < 0.5)
 
@@ -131,6 +133,14 @@ class World:
         best, right = r.random() < 0.5, r.random() < 0.6
         answer = (self.answer if right else self.wrong_answer)(subject, best)
         return Exchange(self.question(subject, best), self.spelling(answer), right)
+
+    def plain_exchange(self) -> Exchange:
+        """About a thing, answered with a word of neither Big Two category: is it fit for the best
+        thing, or for the worst?"""
+        r = self.random
+        best, right = r.random() < 0.5, r.random() < 0.5
+        pool = self._words.good if best == right else self._words.bad
+        return Exchange(self.question(THING, best), self.spelling(r.choice(pool)), right)
 
     def spelling(self, word: str) -> str:
         """The word as a reply spells it: capitalised in four of ten."""
