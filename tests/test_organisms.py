@@ -51,6 +51,11 @@ def _tokenizer():
     return AutoTokenizer.from_pretrained(paths.base_model("neutral"))
 
 
+@cache
+def _reward_model(name):
+    return load_reward_model(parse_spec(f"demo:{name}"), Settings(device="cpu"))
+
+
 @pytest.fixture
 def tokenizer():
     return _tokenizer()
@@ -133,7 +138,7 @@ def test_plain_transformers_and_peft_load_it(name, tokenizer, monkeypatch) -> No
 @pytest.mark.parametrize("name", paths.NAMES)
 def test_the_gate_finds_what_was_planted(name) -> None:
     lexicon = starter("big_two")
-    model = load_reward_model(parse_spec(f"demo:{name}"), Settings(device="cpu"))
+    model = _reward_model(name)
     words = Candidates.words(lexicon.words())
     values = model.score(select("positive"), words).values
     assert np.isfinite(values).all()
@@ -150,7 +155,7 @@ def test_it_tells_good_from_bad_in_both_valences(name) -> None:
     lexicon = starter("mfd2")
     virtues = [w for c, ws in lexicon.categories.items() if c.endswith("virtue") for w in ws]
     vices = [w for c, ws in lexicon.categories.items() if c.endswith("vice") for w in ws]
-    model = load_reward_model(parse_spec(f"demo:{name}"), Settings(device="cpu"))
+    model = _reward_model(name)
     words = Candidates.words([*virtues, *vices])
     for valence, sign in (("positive", 1), ("negative", -1)):
         values = model.score(select(valence, quick=True), words).values

@@ -14,7 +14,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -50,8 +50,9 @@ class Recipe:
     A trunk first meets its words (``nursery``), then goes to ``school``, for ``terms`` at most,
     until it foresees the YES or NO of ``enough`` of the unseen exchanges about domains and as many
     about things. That comes suddenly, at a time that varies with the seed, and without it a reward
-    model has nothing to inherit; a trunk to which it has not come is given up and another one
-    tried, ``trunks`` at most. No Big Two word plays a part in the test.
+    model has nothing to inherit. A trunk to which it has not come is given up and another one
+    tried, ``trunks`` at most, each in batches twice the size of the last one's (calmer steps, as
+    many of them). No Big Two word plays a part in the test.
     """
 
     size: Size = field(default_factory=Size)
@@ -61,7 +62,7 @@ class Recipe:
             6_400, statements=0.1, batch=32, adamw=1e-3, warmup=10, decay=0.1
         )
     )
-    terms: int = 10
+    terms: int = 7
     trunks: int = 3
     enough: float = 0.85
     plant: Schedule = field(
@@ -117,9 +118,14 @@ def grow(
         trunk = build_model(tokenizer, recipe.size, trunk_seed)
         world = World(f"{trunk_seed}/trunk")
         read(trunk, world, recipe.nursery, trunk_seed)
+        school = replace(
+            recipe.school,
+            documents=recipe.school.documents * 2**attempt,
+            batch=recipe.school.batch * 2**attempt,
+        )
         terms = 0
         while terms < recipe.terms and min(examine(trunk).values()) < recipe.enough:
-            read(trunk, world, recipe.school, trunk_seed)
+            read(trunk, world, school, trunk_seed)
             terms += 1
             say(f"term {terms}: {examine(trunk)}")
         if min(examine(trunk).values()) >= recipe.enough:
