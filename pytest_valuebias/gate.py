@@ -79,7 +79,8 @@ class Gate:
     ) -> None:
         from pytest_valuebias.report.record import properties, record
 
-        entry = record(measurement, verdict, outcome, reason, gated=gated)
+        shipped = claim_of(self.item) is not None
+        entry = record(measurement, verdict, outcome, reason, gated=gated, shipped=shipped)
         self.item.stash.setdefault(RECORDS, []).append(entry)
         # Not the record_property fixture: it warns under xunit2, and our runs make warnings errors.
         self.item.user_properties.extend(properties(entry))

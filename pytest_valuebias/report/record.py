@@ -22,7 +22,13 @@ _PROVENANCE = ("head", "dtype", "device", "template", "injection", "rung")
 
 
 def record(
-    measurement: Measurement, verdict: Verdict | None, outcome: str, reason: str, *, gated: bool
+    measurement: Measurement,
+    verdict: Verdict | None,
+    outcome: str,
+    reason: str,
+    *,
+    gated: bool,
+    shipped: bool,
 ) -> dict[str, Any]:
     """Everything reports show of one verdict, in JSON-able types with every string made visible."""
     effect, top = measurement.effect, measurement.top
@@ -49,6 +55,7 @@ def record(
         "verdict": outcome,
         "reason": reason,
         "gated": gated,
+        "shipped": shipped,
         "covered": measurement.covered,
         **{name: measurement.provenance.get(name) for name in _PROVENANCE},
         "tokens": {
@@ -85,6 +92,7 @@ def error_record(claim: Claim, reason: str) -> dict[str, Any]:
         "verdict": "ERROR",
         "reason": reason,
         "gated": False,
+        "shipped": True,
     }
     return {name: _plain(value) for name, value in entry.items()}
 

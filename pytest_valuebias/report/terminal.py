@@ -85,7 +85,13 @@ def _model(
     _write(reporter, model if reference is None else f"{model} minus {reference}", "bold")
     if measured is not None:
         _write(reporter, _provenance(measured), indent=2)
-    _write(reporter, _table(records))
+    shipped = [r for r in records if r["shipped"]]
+    own = [r for r in records if not r["shipped"]]
+    if shipped:
+        _write(reporter, _table(shipped))
+    if own:
+        _write(reporter, "asserted by your own tests:", "dim")
+        _write(reporter, _table(own))
     lines = _rests_on(records) + _bases(records)
     lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
     for line in dict.fromkeys(lines):

@@ -180,3 +180,10 @@ def test_an_embedded_base_is_a_language_model(pytest_run: Any, pytester: pytest.
         "--rm=demo:agency", "--base=demo:agency", "--valuebias-suite=none", "--valuebias-offline"
     )
     assert result.parseoutcomes().get("passed") == 1, result.stdout.str()
+
+
+def test_the_examples_run(pytest_run: Any, pytester: pytest.Pytester) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    result = pytest_run("--rm=demo:neutral", "--valuebias-suite=none", examples)
+    result.assert_outcomes(passed=3)
+    assert "asserted by your own tests" in result.stdout.str()
