@@ -127,7 +127,7 @@ def _bases(records: Iterable[Mapping[str, Any]]) -> list[str]:
         if "margin_basis" in r:
             sources.setdefault(r["margin_basis"], {})[r["margin_source"]] = None
     return [
-        f"PASS = shown to be inside the margin; margin by {basis}: "
+        f"PASS = shown to be inside the margin ({basis}): "
         + ("; ".join(found) if len(found) < 3 else _KINDS.get(basis, f"{len(found)} sources"))
         for basis, found in sources.items()
     ]
@@ -192,7 +192,8 @@ def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> Non
     )
     _write(reporter, f"{tokens['prompt']} Of {tokens['n']:,} {tokens['kind']}{kept}:", indent=2)
     for name in ("best", "worst"):
-        _write(reporter, f"{name:5} {'  '.join(tokens[name])}", indent=4)
+        shown = "  ".join(token.replace(" ", "␣") for token in tokens[name])
+        _write(reporter, f"{name:5} {shown}", indent=4)
 
 
 def _write(
