@@ -295,7 +295,7 @@ def test_blocks_cut_a_bucket_without_gap_and_end_in_padding_only(
     np.testing.assert_array_equal(np.concatenate([b.indices for b in cut]), np.arange(count))
     assert all(len(block.indices) == block.rows for block in cut[:-1])
     assert len(cut[-1].indices) <= cut[-1].rows <= largest
-    assert sum(block.rows for block in cut) <= 2 * count + first  # padding stays below the work
+    assert sum(block.rows for block in cut) <= 1.5 * count + first
 
 
 def test_an_empty_tail_borrows_from_the_prefix(llama: Any) -> None:
@@ -539,7 +539,7 @@ def test_too_slow_says_how_long_and_keeps_what_was_handed_out(
             PREFIX, tails, on_chunk=lambda i, _: handed.extend(i), time_limit=3.0
         )
     assert caught.value.estimate > 3
-    assert len(handed) in (128, 128 + 256)
+    assert len(handed) in (128, 2 * 128)
     assert isinstance(caught.value, SearchError)
 
 

@@ -12,8 +12,8 @@ from valuebias.errors import SearchError
 from valuebias.search.rung import IntArray
 
 # Tokens a pass needs before matrix products run at full rate, and from where more gains nothing
-# (measured; a GPU needs thousands). Between the two, blocks double: few candidates then waste
-# little padding and many still run at full rate.
+# (measured; a GPU needs thousands). Between the two, blocks grow: few candidates then waste little
+# padding and many still run at full rate.
 FIRST_TOKENS = 256
 MOST_TOKENS = {"cpu": 1024}
 MOST_TOKENS_ON_A_DEVICE = 16384
@@ -82,16 +82,19 @@ def _whole_tiles(rows: int) -> int:
 
 
 def blocks(indices: IntArray, tails: IntArray, first: int, largest: int) -> Iterator[Block]:
-    """A bucket cut into blocks that double from ``first`` to ``largest`` rows.
+    """A bucket cut into blocks that grow with its length, from ``first`` to ``largest`` rows.
 
     Where a cut falls, and in which row of a block a candidate runs, depends only on the candidate's
-    place in its bucket: never on how many follow it, nor on which were scored before.
+    place in its bucket: never on how many follow it, nor on which were scored before. A block is at
+    most half as long as all before it, or ``first``, and so is the padding of the last.
     """
     rows, start = first, 0
     while start < len(indices):
         stop = start + rows
         yield Block(indices[start:stop], tails[start:stop], rows)
-        start, rows = stop, min(2 * rows, largest)
+        start = stop
+        if start >= 4 * rows:
+            rows = min(2 * rows, largest)
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -200,7 +201,7 @@ class Searcher:
         return None
 
     def _validate(self, prefix: Sequence[int], groups: Sequence[Bucket]) -> None:
-        backbone = self._head.backbone
+        backbone: Any = self._head.backbone
         if backbone.training:
             raise SearchError(
                 "the model is in training mode, where dropout makes rewards random",
