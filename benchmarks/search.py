@@ -365,7 +365,7 @@ def measure(case: Case, machine: Machine) -> list[Figure]:
             f"{case.name} extra memory at four times the candidates",
             max(megabytes[1][1], 1) / max(megabytes[1][0], 1),
             "x",
-            1.5,
+            None if case.speedup is None else 1.5,  # few candidates do not fill a block
             most=True,
         ),
     ]

@@ -278,6 +278,17 @@ def test_a_resumed_search_repeats_every_bit_and_skips_what_is_done(llama: Any) -
     np.testing.assert_array_equal(kept, whole)
 
 
+def test_one_block_ahead_on_a_device_hands_out_the_same(llama: Any) -> None:
+    tails = [[token, 7] for token in range(VOCABULARY)]
+    expected = Searcher(PlainHead(llama), chunk_memory=MEMORY).run(PREFIX, tails)
+    searcher = Searcher(PlainHead(llama), chunk_memory=MEMORY)
+    searcher._device = torch.device("cuda")  # only the planning asks; the model stays on the CPU
+    handed: list[int] = []
+    values = searcher.run(PREFIX, tails, on_chunk=lambda indices, _: handed.extend(indices))
+    np.testing.assert_allclose(values, expected, atol=1e-6, rtol=0)
+    assert handed == list(range(len(tails)))
+
+
 def test_nothing_runs_when_all_is_done(llama: Any) -> None:
     searcher = Searcher(PlainHead(llama), chunk_memory=MEMORY)
     values = searcher.run(PREFIX, TAILS, done=np.ones(len(TAILS), bool))
