@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_valuebias.collection import claim_of
+from pytest_valuebias.report.record import error_record, properties, record
 from pytest_valuebias.session import State
 from valuebias.errors import ValueBiasError, visible
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from valuebias.stats.verdict import Margin, Verdict
 
 RECORDS = pytest.StashKey[list[dict[str, Any]]]()
-_REPORTED = pytest.StashKey[int]()
+_NUMBER = pytest.StashKey[int]()
 
 
 class ValueBiasWarning(UserWarning):
@@ -50,7 +51,11 @@ class Gate:
         """Gate on this margin: return on PASS, fail on FAIL, and as configured in between."""
         from valuebias.stats.verdict import Outcome, judge
 
-        verdict = judge(measurement.effect, margin)
+        try:
+            verdict = judge(measurement.effect, margin)
+        except ValueBiasError as error:  # a margin that these data can never settle
+            self._record(measurement, None, "ERROR", str(error), gated=False)
+            raise
         outcome = verdict.outcome.name
         how = self.state.values["inconclusive"] if outcome == "INCONCLUSIVE" else "fail"
         gated = verdict.outcome is Outcome.PASS or how == "fail"
@@ -77,13 +82,9 @@ class Gate:
         *,
         gated: bool,
     ) -> None:
-        from pytest_valuebias.report.record import properties, record
-
         shipped = claim_of(self.item) is not None
         entry = record(measurement, verdict, outcome, reason, gated=gated, shipped=shipped)
         self.item.stash.setdefault(RECORDS, []).append(entry)
-        # Not the record_property fixture: it warns under xunit2, and our runs make warnings errors.
-        self.item.user_properties.extend(properties(entry))
 
 
 def _what_would_settle(verdict: Verdict) -> str:
@@ -107,6 +108,8 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
         f"  margin      [{margin.low:+.3f}, {margin.high:+.3f}] ({margin.basis}: {margin.source})",
         f"  gate        {verdict.gate_level:.0%} interval "
         f"[{verdict.gate_low:+.3f}, {verdict.gate_high:+.3f}]",
+        f"  power       a true effect of {effect.mde:.3f} would be found in 80% of cases; "
+        f"{effect.method} p = {effect.p:.4f} for no effect",
         f"  rests on    {measurement.rests_on}",
         f"  raised by   {_pulls(measurement.raised_by, a, b)}",
         f"  lowered by  {_pulls(measurement.lowered_by, a, b)}",
@@ -125,18 +128,29 @@ def _pulls(pulls: Iterable[Pull], a: str, b: str) -> str:
 
 
 def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-    """Put the item's new records on the report; show our own errors without their traceback."""
-    error = call.excinfo.value if call.excinfo is not None else None
+    """Put the item's records on the report and into JUnit's properties.
+
+    An error of ours is shown without its traceback and, whatever phase it was raised in, reported
+    as an error: a model that cannot be judged must not look like one that was found wanting.
+    """
     records = item.stash.get(RECORDS, [])
+    item.stash[RECORDS] = []
+    error = call.excinfo.value if call.excinfo is not None else None
     if isinstance(error, ValueBiasError):
         report.longrepr = f"{type(error).__name__}: {error}"
+        if report.when == "call" and report.failed:
+            report.when = "setup"
         claim = claim_of(item)
-        if claim is not None:
-            from pytest_valuebias.report.record import error_record
-
+        if claim is not None and not records:
             records.append(error_record(claim, str(error)))
-            item.stash[RECORDS] = records
-    seen = item.stash.get(_REPORTED, 0)
-    if len(records) > seen:
-        report.valuebias = records[seen:]  # type: ignore[attr-defined]
-        item.stash[_REPORTED] = len(records)
+    if not report.failed:
+        for entry in records:  # a marker or the test itself let through what did not pass
+            entry["gated"] = entry["gated"] and entry["verdict"] == "PASS"
+    if not records:
+        return
+    report.valuebias = records  # type: ignore[attr-defined]
+    for entry in records:
+        number = item.stash.get(_NUMBER, 0) + 1
+        item.stash[_NUMBER] = number
+        # Not the record_property fixture: it warns under xunit2, and our runs make warnings errors.
+        item.user_properties.extend(properties(entry, number))

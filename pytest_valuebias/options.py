@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -16,7 +17,8 @@ SUITES = ("big_two", "mfd2")
 class Option:
     """One setting: ``--valuebias-NAME``, ini ``valuebias_NAME``, environment ``VALUEBIAS_NAME``.
 
-    ``parse`` turns the text into the value and raises ValueError with the accepted form.
+    ``parse`` turns the text into the value and raises ValueError with the accepted form. ``path``
+    marks a path, which in an ini file is relative to that file.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Option:
     metavar: str | None = None
     many: bool = False
     flag: bool = False
+    path: bool = False
     short: str | None = None
     parse: Callable[[str], Any] = str
 
@@ -54,6 +57,12 @@ def _size(text: str) -> int:
     from valuebias.models.settings import parse_size
 
     return parse_size(text)
+
+
+def _device(text: str) -> str:
+    from valuebias.models.settings import parse_device
+
+    return parse_device(text)
 
 
 def _seed(text: str) -> int:
@@ -113,6 +122,7 @@ OPTIONS: tuple[Option, ...] = (
         (),
         "NAME=FILE",
         True,
+        path=True,
     ),
     Option(
         "profile",
@@ -121,9 +131,15 @@ OPTIONS: tuple[Option, ...] = (
         "NAME",
         parse=_choice("quick", "ci"),
     ),
-    Option("margins", "file of declared margins, read before the shipped ones", None, "FILE"),
-    Option("cache-dir", "directory of the score store", None, "DIR"),
-    Option("device", "auto, cpu, cuda, cuda:1, mps", "auto", "NAME"),
+    Option(
+        "margins",
+        "file of declared margins, read before the shipped ones",
+        None,
+        "FILE",
+        path=True,
+    ),
+    Option("cache-dir", "directory of the score store", None, "DIR", path=True),
+    Option("device", "auto, cpu, cuda, cuda:1, mps", "auto", "NAME", parse=_device),
     Option(
         "dtype",
         "auto, float32, bfloat16, float16",
@@ -224,11 +240,24 @@ def _given(config: pytest.Config, option: Option) -> tuple[list[str] | None, str
             else [in_env]
         )
         return lines, f"environment variable {option.env}"
-    in_ini = config.getini(option.ini)
-    if in_ini in (None, ""):
-        return None, ""
     source = f"ini setting {option.ini}"
-    return ([str(x) for x in in_ini] or None if isinstance(in_ini, list) else [str(in_ini)]), source
+    try:
+        in_ini = config.getini(option.ini)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"{source}: {error}") from None
+    if in_ini is None:
+        return None, ""
+    texts = [str(text) for text in (in_ini if isinstance(in_ini, list) else [in_ini])]
+    return [_from_ini_file(config, option, text) for text in texts], source
+
+
+def _from_ini_file(config: pytest.Config, option: Option, text: str) -> str:
+    """A path in an ini file is relative to that file, not to where pytest was started."""
+    if not (option.path and config.inipath):
+        return text
+    name, equals, path = text.rpartition("=")
+    resolved = config.inipath.parent / Path(path).expanduser()
+    return f"{name}{equals}{resolved}" if resolved.exists() or not equals else text
 
 
 def _parse(option: Option, source: str, text: str) -> Any:

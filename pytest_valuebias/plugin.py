@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 
 import pytest
@@ -19,14 +20,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     state = config.stash[KEY] = State.of(config)
-    if state.in_use:
-        config.pluginmanager.register(Run(state), "valuebias-run")
+    if state.in_use and config.pluginmanager.register(Run(state), "valuebias-run") is None:
+        raise pytest.UsageError(
+            "a model was given, but -p no:valuebias-run keeps it from being run"
+        )
+    select(config, state)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     state = config.stash.get(KEY, None)
     if state is not None:
         state.close()
+
+
+def select(config: pytest.Config, state: State) -> None:
+    """Take shipped node ids, which name no file, out of the arguments; every process does so."""
+    ids = [arg for arg in config.args if arg.startswith("valuebias/") and not os.path.exists(arg)]
+    if ids and not state.models:
+        raise pytest.UsageError(f"{ids[0]} is a shipped test, which needs --rm=MODEL")
+    state.selection = tuple(ids)
+    config.args = [arg for arg in config.args if arg not in ids]
 
 
 class Run:
@@ -61,12 +74,13 @@ class Run:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         # Before the first test and outside its output capture, so that progress is seen.
-        if session.items and not session.config.option.collectonly:
+        self.state.ran = not session.config.option.collectonly
+        if session.items and self.state.ran:
             from pytest_valuebias.collection import prepare
 
             prepare(session.items, self.state)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -82,7 +96,7 @@ class Run:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if not self.state.is_worker and not session.config.option.collectonly:
+        if not self.state.is_worker:
             session.exitstatus = self.state.exit_status(session.exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

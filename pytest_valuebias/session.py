@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,8 @@ class State:
     """One pytest process's state, kept under ``KEY`` in the config's stash.
 
     ``records`` are what the tests of all processes reported: one JSON-able mapping a verdict.
+    ``selection`` holds the node ids of shipped tests named on the command line, ``ran`` whether
+    the run got as far as its tests.
     """
 
     values: options.Values
@@ -35,6 +38,8 @@ class State:
     bases: Mapping[str, ModelSpec]
     lexicon_files: Mapping[str, Path]
     is_worker: bool
+    selection: tuple[str, ...] = ()
+    ran: bool = False
     records: list[dict[str, Any]] = field(default_factory=list)
     _lexicons: dict[str, Lexicon] = field(default_factory=dict)
     _bench: Bench | None = None
@@ -46,6 +51,12 @@ class State:
         models = _specs(values["rm"], "--rm")
         references = _specs(values["reference"], "--reference")
         language_models = _specs(values["llm"], "--llm")
+        if references and not models:
+            raise pytest.UsageError("--reference is compared with a --rm, and none was given.")
+        if values["require-model"] and not (models or language_models):
+            raise pytest.UsageError(
+                "--valuebias-require-model: no model was given. Give --rm=MODEL."
+            )
         _check_labels(models + references)
         _check_labels(language_models)
         return cls(
@@ -72,18 +83,36 @@ class State:
         from valuebias.errors import ValueBiasError
 
         try:
-            for name in {*self.values["suite"], *self.lexicon_files}:
-                self.lexicon(name)
-            _ = self.margins
+            lexicons = [self.lexicon(name) for name in self.lexicon_names]
+            unused = self.margins[0].unused(lexicons) if self.values["margins"] else ()
+            _ = self.bench
         except ValueBiasError as error:
             raise pytest.UsageError(str(error)) from None
+        if unused:
+            raise pytest.UsageError(
+                f"--valuebias-margins: {'; '.join(unused)}. A margin that nothing is held against "
+                "gates nothing: name a lexicon in force and one of its contrasts."
+            )
+
+    @property
+    def lexicon_names(self) -> tuple[str, ...]:
+        """The suites' lexicons, then those that only the user's own tests can read."""
+        return tuple(dict.fromkeys((*self.values["suite"], *self.lexicon_files)))
 
     def lexicon(self, name: str) -> Lexicon:
         """The lexicon in force under a name: the user's file, or our starter."""
         if name not in self._lexicons:
-            from valuebias.lexicon import load_lexicon, starter
+            from valuebias.errors import LexiconError
+            from valuebias.lexicon import STARTERS, load_lexicon, starter
 
             path = self.lexicon_files.get(name)
+            if path is None and name not in STARTERS:
+                known = dict.fromkeys((*STARTERS, *self.lexicon_files))
+                raise LexiconError(
+                    "no lexicon has this name",
+                    seen=name,
+                    remedy=f"There are {', '.join(known)}; add one with --valuebias-lexicon.",
+                )
             self._lexicons[name] = starter(name) if path is None else load_lexicon(name, path)
         return self._lexicons[name]
 
@@ -94,7 +123,8 @@ class State:
         from valuebias_suites import MARGINS
 
         own = self.values["margins"]
-        return tuple(load_margins(path) for path in (own and Path(own), MARGINS) if path)
+        paths = (own and Path(own).expanduser(), MARGINS)
+        return tuple(load_margins(path) for path in paths if path)
 
     def margin(self, measurement: Measurement) -> Margin | None:
         """The margin declared for what was measured; the user's own counts before a shipped one."""
@@ -119,14 +149,14 @@ class State:
                 offline=values["offline"],
                 trust_remote_code=values["trust-remote-code"],
             )
-            folder = default_folder() if directory is None else Path(directory)
+            folder = default_folder() if directory is None else Path(directory).expanduser()
             self._bench = Bench(Store(folder / "scores.sqlite"), settings)
         return self._bench
 
     def exit_status(self, status: int) -> int:
         """The exit status of a run in which nothing was gated is never that of success."""
         quiet = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if self.models and status in quiet and not self.gated:
+        if self.ran and status in quiet and not self.gated:
             return pytest.ExitCode.TESTS_FAILED
         return status
 
@@ -171,12 +201,19 @@ def _bases(texts: tuple[str, ...], models: tuple[ModelSpec, ...]) -> Mapping[str
     if not texts:
         return {}
     labels = [model.label for model in models]
-    split = [text.partition("=") for text in texts]
-    if all(name in labels and rest for name, _, rest in split):
-        named = {name: rest for name, _, rest in split}
-        if len(named) == len(texts):
-            return {name: _specs([spec], "--base")[0] for name, spec in named.items()}
-    elif len(texts) == len(labels):
+    named: dict[str, str] = {}
+    for text in texts:
+        label, equals, spec = text.partition("=")
+        if equals and not Path(text).exists():
+            if label not in labels or label in named or not spec:
+                raise pytest.UsageError(
+                    f"--base is {text!r}, and {label!r} is not the label of one --rm. "
+                    f"The labels are {', '.join(labels)}."
+                )
+            named[label] = spec
+    if len(named) == len(texts):
+        return {label: _specs([spec], "--base")[0] for label, spec in named.items()}
+    if len(texts) == len(labels) and not named:
         return dict(zip(labels, _specs(texts, "--base"), strict=True))
     raise pytest.UsageError(
         f"--base was given {len(texts)} times for {len(labels)} reward models "
@@ -199,12 +236,12 @@ def _lexicon_files(texts: Iterable[str], cache_dir: str | None) -> Mapping[str, 
                 f"--valuebias-lexicon names {name!r} twice. Give each name once."
             )
         files[name] = Path(path.strip()).expanduser()
-        if not files[name].is_file():
+        if not os.path.isfile(files[name]):  # unlike Path's, false for an impossible name
             from valuebias.errors import LexiconError
             from valuebias.install import installed
 
             try:
-                found = installed(path.strip(), Path(cache_dir) if cache_dir else None)
+                found = installed(path.strip(), Path(cache_dir).expanduser() if cache_dir else None)
             except LexiconError as error:
                 raise pytest.UsageError(f"--valuebias-lexicon {name}: {error}") from None
             if found is None:

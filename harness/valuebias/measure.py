@@ -64,6 +64,7 @@ class Measurement:
     model: str
     reference: str | None
     fingerprint: str
+    reference_fingerprint: str | None
     lexicon: Lexicon
     contrast: str
     valence: Valence
@@ -121,16 +122,27 @@ class Measurement:
         )
 
 
-def prepare(bench: Bench, spec: ModelSpec, lexicons: Iterable[Lexicon], *, quick: bool) -> None:
-    """Score all that the shipped suites read of one model: the lexicons' words, and the vocabulary.
+def prepare(
+    bench: Bench,
+    spec: ModelSpec,
+    lexicons: Iterable[Lexicon],
+    *,
+    quick: bool,
+    vocabulary: bool = True,
+    role: Role = "rm",
+) -> None:
+    """Score all that measuring one model reads, loading it once: the lexicons' words on every
+    prompt, and the vocabulary on one.
 
     Raises what loading the model raises; an error of one lexicon is raised where it is measured.
     """
     prompts = select("positive", quick=quick) + select("negative", quick=quick)
-    jobs = [Job((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT)]
+    jobs = []
     if spec.scheme != "scores":
-        jobs += [Job(prompts, words(bench, spec, lexicon)) for lexicon in lexicons]
-    bench.prepare(spec, jobs[1:] + jobs[:1])
+        jobs += [Job(prompts, words(bench, spec, lexicon, role=role)) for lexicon in lexicons]
+    if vocabulary:
+        jobs.append(Job((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT))
+    bench.prepare(spec, jobs, role=role)
 
 
 def words(bench: Bench, spec: ModelSpec, lexicon: Lexicon, *, role: Role = "rm") -> Candidates:
@@ -163,6 +175,7 @@ def measure(
     way; nothing is measured on part of the prompts.
     """
     prompts = select(valence, quick=quick)
+    prepare(bench, spec, [lexicon], quick=quick, role=role)
     scores, selection = _score(bench, spec, lexicon, contrast, prompts, role)
     values = scores.values[:, selection.columns]
     if against is None:
@@ -177,14 +190,17 @@ def measure(
         effect = pair(values, other, selection.in_a, selection.families, seed=seed)
         ranks = _ranks(values) - _ranks(other)
         coverages = tuple(
-            min(a, b, key=lambda c: c.matched)
-            for a, b in zip(selection.coverage, second.coverage, strict=True)
+            _common_coverage(*parts)
+            for parts in zip(selection.coverage, second.coverage, strict=True)
         )
     lowered, raised = _pulls(ranks, selection)
     return Measurement(
         model=spec.label,
         reference=None if against is None else against.label,
         fingerprint=bench.fingerprint(spec, role=role),
+        reference_fingerprint=(
+            None if against is None else bench.fingerprint(against, role=against_role)
+        ),
         lexicon=lexicon,
         contrast=selection.contrast.name,
         valence=valence,
@@ -283,6 +299,15 @@ def _common(
             remedy="Score the same lexicon on both.",
         )
     return np.array(mine), np.array([where[first.words[i]] for i in mine])
+
+
+def _common_coverage(first: Coverage, second: Coverage) -> Coverage:
+    """Of a category's entries, those that both models were scored on. Raises LexiconError where
+    they are too few."""
+    missing = tuple(dict.fromkeys((*first.missing, *second.missing)))
+    common = replace(first, matched=first.total - len(missing), missing=missing)
+    common.check()
+    return common
 
 
 def _restrict(selection: Selection, keep: npt.NDArray[np.intp]) -> Selection:

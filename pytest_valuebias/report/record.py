@@ -15,7 +15,8 @@ _PROPERTIES = (
     "estimate", "ci_level", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low",
     "margin_high", "margin_basis", "verdict", "n_words", "n_families", "n_prompts", "lexicon",
     "coverage", "contrast", "valence", "model", "fingerprint", "reference", "role", "gated",
-    "margin_source", "injection", "rung", "template", "reason",
+    "margin_source", "injection", "rung", "template", "reason", "reference_fingerprint",
+    "method", "p", "mde", "n_shared", "notes",
 )  # fmt: skip
 
 _PROVENANCE = ("head", "dtype", "device", "template", "injection", "rung")
@@ -38,6 +39,7 @@ def record(
         "model": measurement.model,
         "reference": measurement.reference,
         "fingerprint": measurement.fingerprint,
+        "reference_fingerprint": measurement.reference_fingerprint,
         "contrast": measurement.contrast,
         "valence": measurement.valence,
         "lexicon": measurement.lexicon_title,
@@ -49,9 +51,11 @@ def record(
         "n_words": sum(effect.n_words),
         "n_families": sum(effect.n_families),
         "n_prompts": effect.n_prompts,
+        "n_shared": len(measurement.shared),
+        "p": effect.p,
         "mde": effect.mde,
         "method": effect.method,
-        "notes": list(effect.notes),
+        "notes": "; ".join(effect.notes),
         "verdict": outcome,
         "reason": reason,
         "gated": gated,
@@ -97,13 +101,20 @@ def error_record(claim: Claim, reason: str) -> dict[str, Any]:
     return {name: _plain(value) for name, value in entry.items()}
 
 
-def properties(entry: dict[str, Any]) -> list[tuple[str, str]]:
-    """The record as JUnit properties ``valuebias.NAME``; numbers to six decimals."""
-    return [
-        (f"valuebias.{name}", _text(entry[name]))
+def properties(entry: dict[str, Any], number: int = 1) -> list[tuple[str, str]]:
+    """The record as JUnit properties ``valuebias.NAME``; numbers to six decimals.
+
+    A test's second verdict has ``valuebias.2.NAME``, and so on.
+    """
+    prefix = "valuebias." if number == 1 else f"valuebias.{number}."
+    found = [
+        (f"{prefix}{name}", _text(entry[name]))
         for name in _PROPERTIES
-        if entry.get(name) is not None
+        if entry.get(name) not in (None, "")
     ]
+    if not entry["gated"]:
+        found.append((f"{prefix}status", "NOT GATED"))
+    return found
 
 
 def _text(value: object) -> str:

@@ -34,44 +34,37 @@ def header(state: State) -> list[str]:
     from valuebias.errors import visible
 
     models = ", ".join(visible(m.text) for m in (*state.models, *state.language_models))
-    given = {k: v for k, v in state.values.sources.items() if k not in ("rm", "llm")}
-    values = " ".join(f"{k}={_shown(state.values[k])}" for k in given) or "defaults"
-    lines = [f"valuebias: {models}; profile {state.values['profile']}; {values}"]
-    for suite in state.values["suite"]:
-        lexicon = state.lexicon(suite)
+    given = [k for k in state.values.sources if k not in ("rm", "llm", "profile")]
+    values = " ".join(f"{k}={_shown(state.values[k])}" for k in given) or "the rest by default"
+    lines = [f"valuebias: {models}; profile={state.values['profile']}; {values}"]
+    for name in state.lexicon_names:
+        lexicon = state.lexicon(name)
         kind = "starter lexicon, not validated" if lexicon.starter else "lexicon"
         words = len(lexicon.words())
-        lines.append(f"valuebias: {suite}: {kind}, sha256 {lexicon.digest[:12]}, {words} words")
-        lines += [f"valuebias: {suite}: {visible(note)}" for note in lexicon.notes]
+        use = "" if name in state.values["suite"] else ", read by your own tests only"
+        lines.append(f"valuebias: {name}: {kind}, sha256 {lexicon.digest[:12]}, {words} words{use}")
+        lines += [f"valuebias: {name}: {visible(note)}" for note in lexicon.notes]
     return lines
 
 
 def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
 
 
 def summary(reporter: pytest.TerminalReporter, state: State) -> None:
     """Write the closing table: per model, lexicon, contrast and valence what was found."""
-    if reporter.config.option.no_summary or reporter.config.option.collectonly:
+    if not state.ran:
         return
-    reporter.section("values of reward models")
-    for model, reference in _models(state.records):
-        records = [
-            r for r in state.records if (r["model"], r.get("reference")) == (model, reference)
-        ]
-        _model(reporter, model, reference, records)
-    if state.models and not state.gated:
-        _write(
-            reporter,
-            "NOTHING WAS GATED: no verdict was held against a margin, so this run fails.",
-            "bold red",
-        )
-    elif not state.records:
-        _write(reporter, "no verdict in this run")
-
-
-def _models(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str | None], None]:
-    return {(r["model"], r.get("reference")): None for r in records}
+    if not reporter.config.option.no_summary:
+        reporter.section("values of reward models")
+        for model, reference in {(r["model"], r["reference"]): None for r in state.records}:
+            records = [
+                r for r in state.records if (r["model"], r["reference"]) == (model, reference)
+            ]
+            _model(reporter, model, reference, records)
+    if not state.gated:
+        why = "no verdict was held against a margin" if state.records else "no verdict was reached"
+        _write(reporter, f"NOTHING WAS GATED: {why}, so this run fails.", "bold red")
 
 
 def _model(
@@ -81,18 +74,17 @@ def _model(
     records: list[dict[str, Any]],
 ) -> None:
     measured = next((r for r in records if "estimate" in r), None)
-    reporter.write_line("")
     _write(reporter, model if reference is None else f"{model} minus {reference}", "bold")
     if measured is not None:
         _write(reporter, _provenance(measured), indent=2)
-    shipped = [r for r in records if r["shipped"]]
-    own = [r for r in records if not r["shipped"]]
-    if shipped:
-        _write(reporter, _table(shipped))
-    if own:
-        _write(reporter, "asserted by your own tests:", "dim")
-        _write(reporter, _table(own))
-    lines = _rests_on(records) + _bases(records)
+    for shipped, suite in {(r["shipped"], r["suite"]): None for r in records}:
+        rows = [r for r in records if (r["shipped"], r["suite"]) == (shipped, suite)]
+        if not shipped:
+            _write(reporter, "asserted by your own tests:", "dim", indent=2)
+        for line in _rests_on(rows):
+            _write(reporter, line, indent=2)
+        _write(reporter, _table(rows))
+    lines = _bases(records)
     lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
     for line in dict.fromkeys(lines):
         _write(reporter, line, indent=2)
@@ -126,15 +118,21 @@ def _bases(records: Iterable[Mapping[str, Any]]) -> list[str]:
     for r in records:
         if "margin_basis" in r:
             sources.setdefault(r["margin_basis"], {})[r["margin_source"]] = None
-    return [
-        f"PASS = shown to be inside the margin ({basis}): "
+    lines = [
+        f"margin ({basis}): "
         + ("; ".join(found) if len(found) < 3 else _KINDS.get(basis, f"{len(found)} sources"))
         for basis, found in sources.items()
     ]
+    if any(r["verdict"] == "PASS" for r in records):
+        lines.append("PASS = the 90% interval lies inside the margin (two one-sided tests at .05)")
+    return lines
 
 
 def _name(record: Mapping[str, Any]) -> str:
-    return f"{record['contrast']} {record['valence']}"
+    permuted = (
+        f" (permutation p = {record['p']:.4f})" if record.get("method") == "permutation" else ""
+    )
+    return f"{record['contrast']} {record['valence']}{permuted}"
 
 
 def _provenance(record: Mapping[str, Any]) -> str:
@@ -146,28 +144,35 @@ def _provenance(record: Mapping[str, Any]) -> str:
         else []
     )
     facts += [f"words put in as {record['injection']}"] if record.get("injection") else []
-    return ", ".join([*facts, f"fingerprint {record['fingerprint'][:12]}"])
+    facts.append(f"fingerprint {record['fingerprint'][:12]}")
+    if record["reference_fingerprint"]:
+        facts.append(f"of the reference {record['reference_fingerprint'][:12]}")
+    return ", ".join(facts)
 
 
 def _table(records: Iterable[Mapping[str, Any]]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
+    rows = [
+        (
+            r["contrast"],
+            r["valence"],
+            _number(r.get("estimate")),
+            _interval(r.get("ci_low"), r.get("ci_high")),
+            _interval(r.get("margin_low"), r.get("margin_high")),
+            r["verdict"] if r["gated"] or r["verdict"] in ("ERROR", "NO MARGIN") else "NOT GATED",
+        )
+        for r in records
+    ]
+    names = ("contrast", "valence", "effect", "95% interval", "margin", "verdict")
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for name in ("contrast", "valence", "effect", "95% interval", "margin", "verdict"):
-        table.add_column(name, no_wrap=True, header_style="dim", overflow="ellipsis")
-    for r in records:
-        verdict = (
-            r["verdict"] if r["gated"] or r["verdict"] in ("ERROR", "NO MARGIN") else "NOT GATED"
-        )
-        table.add_row(
-            Text(r["contrast"]),
-            Text(r["valence"]),
-            Text(_number(r.get("estimate"))),
-            Text(_interval(r.get("ci_low"), r.get("ci_high"))),
-            Text(_interval(r.get("margin_low"), r.get("margin_high"))),
-            Text(verdict, style=_STYLES.get(verdict, "yellow")),
-        )
+    table.add_column(names[0], header_style="dim", overflow="fold")  # the one that may be long
+    for i, name in enumerate(names[1:], 1):
+        width = max(len(name), *(len(row[i]) for row in rows))
+        table.add_column(name, header_style="dim", no_wrap=True, min_width=width)
+    for row in rows:
+        table.add_row(*map(Text, row[:-1]), Text(row[-1], style=_STYLES.get(row[-1], "yellow")))
     return table
 
 
@@ -192,7 +197,7 @@ def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> Non
     )
     _write(reporter, f"{tokens['prompt']} Of {tokens['n']:,} {tokens['kind']}{kept}:", indent=2)
     for name in ("best", "worst"):
-        shown = "  ".join(token.replace(" ", "␣") for token in tokens[name])
+        shown = "  ".join(token.replace(" ", "␣") or '""' for token in tokens[name])
         _write(reporter, f"{name:5} {shown}", indent=4)
 
 

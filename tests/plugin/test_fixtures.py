@@ -140,7 +140,17 @@ def test_without_a_model_tests_skip_or_fail_as_asked(run: Run, pytester: pytest.
     result.assert_outcomes(skipped=4)
     result.stdout.fnmatch_lines(["*needs --rm=MODEL*"])
     result = run("--valuebias-require-model")
-    result.assert_outcomes(errors=4)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*no model was given*"])
+
+
+def test_require_model_turns_a_skip_into_an_error(
+    run: Run, pytester: pytest.Pytester, even: Path
+) -> None:
+    pytester.makepyfile("def test_reference(reference_model): pass")
+    args = (f"--rm=scores:{even}", "--valuebias-suite=big_two")
+    run(*args).assert_outcomes(passed=2, skipped=1)
+    run(*args, "--valuebias-require-model").assert_outcomes(passed=2, errors=1)
 
 
 def test_a_base_belongs_to_its_model(
@@ -167,6 +177,58 @@ def test_an_error_in_a_test_shows_its_remedy_and_no_traceback(
         """
     )
     result = run(f"--rm=scores:{even}", NO_SUITE)
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["LexiconError: *no such category*It has agency, communion*"])
     assert "measure.py" not in result.stdout.str()
+
+
+def test_an_effect_is_no_truth_value_and_arguments_are_checked(
+    run: Run, pytester: pytest.Pytester, even: Path
+) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from valuebias.errors import ValueBiasError
+
+        def test_bool(bias):
+            with pytest.raises(ValueBiasError, match="assert_within"):
+                assert bias("big_two", "agency", "communion", valence="positive")
+
+        @pytest.mark.parametrize("how", [{"against": "scores:x.csv"}, {"category": 3}])
+        def test_arguments(bias, how):
+            with pytest.raises(ValueBiasError):
+                bias("big_two", how.pop("category", "agency"), valence="positive", **how)
+
+        def test_margin(bias):
+            effect = bias("big_two", "agency", "communion", valence="positive")
+            for low, high in (("-.2", ".2"), (None, 0.2), (-0.9999, 1), (0.3, -0.3)):
+                with pytest.raises(ValueBiasError):
+                    effect.assert_within(low, high)
+
+        def test_lexicon(bias):
+            with pytest.raises(ValueBiasError, match="There are big_two, mfd2"):
+                bias("bigtwo", "agency", "communion", valence="positive")
+        """
+    )
+    result = run(f"--rm=scores:{even}", NO_SUITE)
+    result.assert_outcomes(passed=5)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED  # nothing was gated
+
+
+def test_what_a_test_lets_through_was_not_gated(
+    run: Run, pytester: pytest.Pytester, leaning: Path
+) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.xfail)
+        """
+    )
+    result = run(f"--rm=scores:{leaning}", "--valuebias-suite=big_two")
+    result.assert_outcomes(xfailed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "NOTHING WAS GATED" in result.stdout.str()
+    assert result.stdout.str().count("NOT GATED") == 2

@@ -41,6 +41,8 @@ def test_a_directory_without_a_model_is_a_usage_error(run: Run, pytester: pytest
         (["--rm=what:ever"], "not a scheme"),
         (["--rm=demo:agency", "--rm=demo:agency"], "two models have the label"),
         (["--rm=demo:agency", "--base=a/b", "--base=c/d"], "--base was given 2 times for 1"),
+        (["--rm=demo:agency", "--base=other=a/b"], "'other' is not the label of one --rm"),
+        (["--rm=demo:agency", "--valuebias-device=banana"], "cuda"),
         (["--rm=demo:agency", "--valuebias-suite=values"], "choose one of big_two, mfd2, none"),
         (["--rm=demo:agency", "--valuebias-profile=fast"], "choose one of quick, ci"),
         (["--rm=demo:agency", "--valuebias-chunk-memory=lots"], "give a size such as 512M"),
@@ -97,7 +99,7 @@ def test_native_toml_settings_are_read(run: Run, pytester: pytest.Pytester, even
 def test_the_header_shows_what_is_in_force(run: Run, even: Path) -> None:
     result = run(f"--rm=scores:{even}", "--valuebias-suite=big_two", "--valuebias-seed=7")
     result.stdout.fnmatch_lines(
-        ["valuebias: *even.csv*profile ci*seed=7*", "valuebias: big_two: starter*sha256 *words"]
+        ["valuebias: *even.csv*profile=ci*seed=7*", "valuebias: big_two: starter*sha256 *words"]
     )
 
 
@@ -136,3 +138,92 @@ def test_last_failed_and_deselect_apply(run: Run, leaning: Path) -> None:
     node = "valuebias/test_big_two.py::test_range[big_two-agency~communion-negative-leaning.csv]"
     run(*args, f"--deselect={node}").assert_outcomes(failed=1, deselected=1)
     run(*args, "--lf").assert_outcomes(failed=2)
+
+
+def test_a_shipped_id_can_be_run(run: Run, even: Path) -> None:
+    args = (f"--rm=scores:{even}",)
+    name = "valuebias/test_big_two.py::test_range"
+    run(*args, f"{name}[big_two-agency~communion-positive-even.csv]").assert_outcomes(passed=1)
+    run(*args, name).assert_outcomes(passed=2)
+    result = run(*args, "valuebias/test_big_two.py::test_shift")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result = run("valuebias/test_big_two.py")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*needs --rm=MODEL*"])
+
+
+@pytest.mark.parametrize(
+    "ini", ["python_functions=check_*", "empty_parameter_set_mark=fail_at_collect"]
+)
+def test_the_users_collection_settings_do_not_reach_the_suites(
+    run: Run, even: Path, ini: str
+) -> None:
+    run(f"--rm=scores:{even}", "--valuebias-suite=big_two", "-o", ini).assert_outcomes(passed=2)
+
+
+def test_a_run_that_was_meant_to_test_a_model_is_not_green_without(
+    run: Run, pytester: pytest.Pytester, even: Path
+) -> None:
+    pytester.makepyfile("def test_ok(): pass")
+    assert run(f"--reference=scores:{even}").ret == pytest.ExitCode.USAGE_ERROR
+    assert run("--valuebias-require-model").ret == pytest.ExitCode.USAGE_ERROR
+    assert run(f"--rm=scores:{even}", "-p", "no:valuebias-run").ret == pytest.ExitCode.USAGE_ERROR
+    assert run("--llm=demo:agency").ret == pytest.ExitCode.TESTS_FAILED
+    pytester.makeini("[pytest]\nvaluebias_rm =\n")
+    result = run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*ini setting valuebias_rm is empty*"])
+
+
+def test_paths_in_an_ini_file_are_relative_to_it(
+    run: Run, pytester: pytest.Pytester, even: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pytester.path / "margins.yaml").write_text(MARGIN.format(contrast="agency~communion"))
+    pytester.makeini("[pytest]\nvaluebias_margins = margins.yaml\n")
+    folder = pytester.mkdir("below")
+    monkeypatch.chdir(folder)
+    result = run(f"--rm=scores:{even}", "--valuebias-suite=big_two", "-k", "positive")
+    result.assert_outcomes(passed=1)
+    assert "ours" in result.stdout.str()
+
+
+MARGIN = """\
+margins:
+  - {{lexicon: big_two, contrast: {contrast}, valence: positive, role: range,
+     interval: [-0.4, 0.4], source: ours}}
+"""
+
+
+@pytest.mark.parametrize("contrast", ["agency~comunion", "care.virtue"])
+def test_a_margin_that_nothing_is_held_against_is_a_usage_error(
+    run: Run, pytester: pytest.Pytester, even: Path, contrast: str
+) -> None:
+    path = pytester.path / "margins.yaml"
+    path.write_text(MARGIN.format(contrast=contrast))
+    result = run(f"--rm=scores:{even}", f"--valuebias-margins={path}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert contrast in result.stderr.str()
+
+
+@pytest.mark.parametrize("damage", ["a file", "garbage"])
+def test_an_unusable_store_is_a_usage_error(
+    run: Run, pytester: pytest.Pytester, even: Path, damage: str
+) -> None:
+    folder = pytester.path / "store"
+    if damage == "a file":
+        folder.write_text("")
+    else:
+        folder.mkdir()
+        (folder / "scores.sqlite").write_bytes(b"no database" * 1000)
+    result = run(f"--rm=scores:{even}", f"--valuebias-cache-dir={folder}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+
+
+def test_every_lexicon_given_is_in_the_header(
+    run: Run, pytester: pytest.Pytester, even: Path
+) -> None:
+    path = pytester.path / "mine.csv"
+    path.write_text("word,category\nwork,agency\nhug,communion\n")
+    result = run(f"--rm=scores:{even}", f"--valuebias-lexicon=mine={path}", "--collect-only")
+    result.stdout.fnmatch_lines(["valuebias: mine: lexicon,*2 words, read by your own tests only"])
