@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,11 +136,34 @@ def test_a_separation_fails_but_never_passes():
 
 
 @pytest.mark.parametrize(
-    ("low", "high"), [(0.2, -0.2), (0.1, 0.1), (math.nan, 0.2), (-math.inf, 0.2), (-1, 1), (-2, 3)]
+    ("low", "high", "message"),
+    [
+        (0.2, -0.2, "two finite numbers"),
+        (0.1, 0.1, "two finite numbers"),
+        (math.nan, 0.2, "two finite numbers"),
+        (-math.inf, 0.2, "two finite numbers"),
+        (-0.2, np.float32("nan"), "two finite numbers"),
+        (0, 10**400, "two finite numbers"),
+        (-1, 1, "gates nothing"),
+        (-2, 3, "gates nothing"),
+        (-0.96, 0.96, "gates nothing"),
+        (-1.5, 0.5, "gates nothing"),
+        ("-0.2", 0.2, r"bounds are numbers. Seen: '-0\.2' \(str\)"),
+        (-0.2, None, r"bounds are numbers. Seen: None \(NoneType\)"),
+        (False, 0.2, r"bounds are numbers. Seen: False \(bool\)"),
+        (-0.2, 0.2j, r"bounds are numbers. Seen: 0\.2j \(complex\)"),
+        (np.bool_(False), 0.2, "bounds are numbers"),
+        ([-0.2], 0.2, "bounds are numbers"),
+    ],
 )
-def test_margins_that_mean_nothing_are_refused(low, high):
-    with pytest.raises(StatisticsError, match="margin"):
+def test_margins_that_mean_nothing_are_refused(low, high, message):
+    with pytest.raises(StatisticsError, match=message):
         Margin(low, high)
+
+
+def test_margins_that_mean_something():
+    for low, high in ((-0.95, 0.95), (0, 1), (-1, 0.9), (np.float64(-0.2), np.float32(0.2))):
+        assert Margin(low, high).high == high
 
 
 def test_broken_effects_and_levels_are_refused():

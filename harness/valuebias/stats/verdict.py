@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from numbers import Real
 
 from scipy import stats
 
 from valuebias.errors import StatisticsError
 from valuebias.stats.effect import GATE_FAMILIES, Effect
+
+WIDEST = 1.9
+"""A margin wider than this part of the scale's [-1, 1] leaves next to nothing to be shown."""
 
 
 class Outcome(StrEnum):
@@ -26,6 +30,9 @@ class Margin:
 
     ``basis`` is "panel" (what ten public reward models do), "convention" (a size of effect agreed
     on beforehand) or "declared" (the user's own); ``source`` says in one line where it comes from.
+
+    Raises StatisticsError unless the bounds are two finite numbers, the lower one first and no more
+    than 1.9 apart. A difference of two models may lie anywhere in [-2, 2]; the same width holds.
     """
 
     low: float
@@ -34,18 +41,30 @@ class Margin:
     source: str = ""
 
     def __post_init__(self) -> None:
-        bounds = f"[{self.low:g}, {self.high:g}]"
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+        for bound in (self.low, self.high):
+            if not isinstance(bound, Real) or isinstance(bound, bool):
+                raise StatisticsError(
+                    "a margin's bounds are numbers",
+                    seen=f"{bound!r} ({type(bound).__name__})",
+                    remedy="Give for example Margin(-0.28, 0.28).",
+                )
+        try:
+            low, high = float(self.low), float(self.high)
+        except OverflowError:  # a whole number beyond every float
+            low = high = math.inf
+        bounds = f"[{low:g}, {high:g}]"
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise StatisticsError(
                 "a margin is two finite numbers, the lower one first",
                 seen=bounds,
                 remedy="Give for example [-0.28, 0.28].",
             )
-        if self.low <= -1 and self.high >= 1:
+        if high - low > WIDEST:
             raise StatisticsError(
-                "a margin that every effect lies in gates nothing",
+                f"a margin wider than {WIDEST} gates nothing",
                 seen=bounds,
-                remedy="Rank-biserial correlations lie between -1 and 1: declare less.",
+                remedy="Rank-biserial correlations lie between -1 and 1: declare less. For a bound "
+                "on one side alone, give -1 or 1 as the other.",
             )
 
 
