@@ -66,7 +66,88 @@ def test_a_users_file_names_a_lexicon_or_its_digest(tmp_path):
     found = margins.margin_for(LEXICON, "agency~communion", "negative", "shift")
     assert found == Margin(-0.2, 0.2, "declared", "our last release")
     assert margins.margin_for(LEXICON, "agency~communion", "negative", "range") is None
-    assert margins.margin_for(LEXICON, "communion~agency", "positive", "range") is None
+    assert margins.margin_for(LEXICON, "agency", "positive", "range") is None
+
+
+def test_a_lexicon_may_be_named_in_several_ways(tmp_path):
+    lexicon = Lexicon("my_words", LEXICON.categories)
+    digest = lexicon.digest
+    rest = GOOD.partition(", ")[2] + ", interval: [-0.1, 0.3]"
+    for name in ("my-words", "My_Words", digest, digest[:12], digest[:30].upper(),
+                 f'"sha256:{digest[:12]}"'):  # fmt: skip
+        margins = load_margins(write(tmp_path, f"lexicon: {name}, {rest}"))
+        found = margins.margin_for(lexicon, "agency~communion", "positive", "range")
+        assert found is not None, name
+        assert not margins.unused([lexicon])
+    for name in ("mywords", digest[:11], digest[1:], digest[:12] + "x"):
+        margins = load_margins(write(tmp_path, f"lexicon: {name}, {rest}"))
+        assert margins.margin_for(lexicon, "agency~communion", "positive", "range") is None
+
+
+def test_a_digest_counts_before_its_beginning_before_a_name(tmp_path):
+    rest = GOOD.partition(", ")[2]
+    margins = load_margins(
+        write(
+            tmp_path,
+            f"{GOOD}, interval: [-0.1, 0.1]",
+            f"lexicon: {LEXICON.digest[:20]}, {rest}, interval: [-0.2, 0.2]",
+        )
+    )
+    found = margins.margin_for(LEXICON, "agency~communion", "positive", "range")
+    assert found is not None
+    assert found.high == 0.2
+
+
+def test_a_margin_holds_both_directions(tmp_path):
+    margins = load_margins(
+        write(
+            tmp_path,
+            f"{GOOD}, interval: [-0.1, 0.3]",
+            f"{GOOD.replace('positive', 'negative')}, interval: [0, 0.3]",
+        )
+    )
+    found = margins.margin_for(LEXICON, "Communion~Agency", "positive", "range")
+    assert found == Margin(-0.3, 0.1, "declared", "margins.yaml")
+    turned = margins.margin_for(LEXICON, "communion~agency", "negative", "range")
+    assert turned is not None
+    assert str(turned.high) == "0.0"  # not minus zero
+    for name in ("mine", "Mine"):
+        other = GOOD.replace("Agency~communion", "communion~agency").replace("mine", name)
+        with pytest.raises(StatisticsError, match=r"line 3: .* twice.*margins\.yaml, line 2"):
+            load_margins(
+                write(tmp_path, f"{GOOD}, interval: [-0.1, 0.3]", f"{other}, interval: [-0.1, 0.3]")
+            )
+    beginning, whole = (
+        GOOD.replace("mine", d) + ", interval: [-0.1, 0.3]"
+        for d in (LEXICON.digest[:12], LEXICON.digest)
+    )
+    with pytest.raises(StatisticsError, match="line 3: this margin is declared twice"):
+        load_margins(write(tmp_path, beginning, whole))
+
+
+def test_margins_that_hold_nothing_are_named_by_line(tmp_path):
+    rest = GOOD.partition(", ")[2] + ", interval: [-0.1, 0.3]"
+    path = write(
+        tmp_path,
+        f"{GOOD}, interval: [-0.1, 0.3]",
+        f"lexicon: mien, {rest}",
+        f"lexicon: {LEXICON.digest[:8]}, {rest}",
+        f"lexicon: mine, {rest.replace('Agency', 'agancy')}",
+        f"lexicon: mine, {rest.replace('Agency~communion', 'communion')}",
+        f"lexicon: {LEXICON.digest[:12]}, {rest.replace('range', 'shift')}",
+    )
+    margins = load_margins(path)
+    other = Lexicon("other", {"care": ("care",), "harm": ("harm",)})
+    assert margins.unused(lexicon for lexicon in (other, LEXICON)) == (
+        f"{path}, line 3: no lexicon in use is called mien",
+        f"{path}, line 4: no lexicon in use is called {LEXICON.digest[:8]} "
+        "(of a digest, give at least 12 characters)",
+        f"{path}, line 5: the lexicon mine has no such category: agancy",
+    )
+    assert len(margins.unused([other])) == len(margins.unused([])) == 6
+    # The same words under two names are one lexicon; two lexicons of one name are not.
+    assert len(margins.unused([LEXICON, Lexicon("mine", LEXICON.categories)])) == 3
+    assert "more than one" in margins.unused([LEXICON, Lexicon("Mine", other.categories)])[0]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +155,7 @@ def test_a_users_file_names_a_lexicon_or_its_digest(tmp_path):
     [
         (f"{GOOD}", "line 3: an entry has no `interval`"),
         (f"{GOOD}, interval: [0.2, -0.2]", "line 3: a margin is two finite numbers"),
-        (f"{GOOD}, interval: [-1, 1]", "line 3: a margin that every effect lies in"),
+        (f"{GOOD}, interval: [-1, 1]", "line 3: a margin wider than 1.9 gates nothing"),
         (f"{GOOD}, interval: [0.1]", "line 3: an interval is two numbers"),
         (f"{GOOD}, interval: [-0.1, many]", "line 3: a bound is not a finite number. Seen: many"),
         (f"{GOOD}, interval: [.nan, 0.1]", "line 3: a bound is not a finite number"),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
 
 import yaml
 
-from valuebias.errors import LexiconError, StatisticsError
+from valuebias.errors import LexiconError, StatisticsError, visible
 from valuebias.lexicon import Lexicon, normal_contrast
 from valuebias.prompts import Valence
 from valuebias.stats.verdict import Margin
@@ -22,32 +23,88 @@ Role = Literal["range", "shift"]
 _Key = tuple[str, str, Valence, Role]
 _REQUIRED = ("lexicon", "contrast", "valence", "role", "interval")
 _OPTIONAL = ("basis", "source", "name")
+_SHORTEST = 12
+"""Hex characters of a digest that name a lexicon: as many as reports show."""
 
 
 @dataclass(frozen=True)
 class Margins:
-    """Margins by (lexicon's digest or name, contrast, valence, role)."""
+    """Margins by (lexicon's digest or name, contrast, valence, role). ``where`` says in which file
+    and line each is declared."""
 
     entries: Mapping[_Key, Margin]
+    where: Mapping[_Key, str] = field(default_factory=dict)
 
     def margin_for(
         self, lexicon: Lexicon, contrast: str, valence: Valence, role: Role
     ) -> Margin | None:
-        """The margin declared for this very lexicon, or None. A digest counts before a name."""
-        for key in (lexicon.digest, lexicon.name):
-            margin = self.entries.get((key, normal_contrast(contrast), valence, role))
+        """The margin declared for this very lexicon, or None. A digest counts before a name; one
+        declared for "b~a" holds for "a~b" with its interval turned round."""
+        forward = normal_contrast(contrast)
+        for name in _names(lexicon):
+            margin = self.entries.get((name, forward, valence, role))
             if margin is not None:
                 return margin
+            margin = self.entries.get((name, _reversed(forward), valence, role))
+            if margin is not None:
+                return Margin(0 - margin.high, 0 - margin.low, margin.basis, margin.source)
         return None
+
+    def unused(self, lexicons: Iterable[Lexicon]) -> tuple[str, ...]:
+        """One line for each margin that can hold none of these lexicons: it is declared for none of
+        them, or for a contrast that the lexicon does not have, or for the beginning of more than
+        one digest."""
+        given = tuple(lexicons)
+        return tuple(
+            f"{self.where.get(key, 'an entry')}: {problem}"
+            for key in self.entries
+            if (problem := _unusable(key, given)) is not None
+        )
+
+
+def _names(lexicon: Lexicon) -> Iterator[str]:
+    """What an entry may call a lexicon, the surest first: its digest, the beginnings of that, its
+    name."""
+    for length in range(len(lexicon.digest), _SHORTEST - 1, -1):
+        yield lexicon.digest[:length]
+    yield _normal_name(lexicon.name)
+
+
+def _normal_name(text: str) -> str:
+    """ "Big-Two" -> "big_two"; "sha256:094DE3312E46", as reports have it, -> "094de3312e46"."""
+    return text.strip().lower().removeprefix("sha256:").replace("-", "_")
+
+
+def _reversed(contrast: str) -> str:
+    a, tilde, b = contrast.partition("~")
+    return b + tilde + a
+
+
+def _unusable(key: _Key, lexicons: Iterable[Lexicon]) -> str | None:
+    """Why a margin can hold none of the lexicons; None where it can."""
+    name, contrast, _, _ = key
+    meant = [lexicon for lexicon in lexicons if name in _names(lexicon)]
+    if not meant:
+        hint = ""
+        if re.fullmatch(rf"[0-9a-f]{{6,{_SHORTEST - 1}}}", name):
+            hint = f" (of a digest, give at least {_SHORTEST} characters)"
+        return f"no lexicon in use is called {visible(name)}{hint}"
+    if len({lexicon.digest for lexicon in meant}) > 1:
+        return f"{visible(name)} stands for more than one lexicon"
+    try:
+        meant[0].contrast(contrast)
+    except LexiconError as e:
+        return f"{e.what}: {visible(str(e.seen))}"
+    return None
 
 
 def load_margins(path: Path) -> Margins:
     """Read a margins file.
 
-    Its form is ``margins:``, a list of entries with the keys ``lexicon`` (a digest, or a name),
-    ``contrast`` ("agency~communion", "care.virtue"), ``valence`` (positive, negative), ``role``
-    (range, shift), ``interval`` ([low, high]), and, if wanted, ``basis``, ``source`` (one line)
-    and ``name`` (for the reader of a digest).
+    Its form is ``margins:``, a list of entries with the keys ``lexicon`` (a name, a digest, or the
+    first twelve or more characters of one), ``contrast`` ("agency~communion", "care.virtue"),
+    ``valence`` (positive, negative), ``role`` (range, shift), ``interval`` ([low, high]), and, if
+    wanted, ``basis``, ``source`` (one line) and ``name`` (for the reader of a digest).
 
     Raises StatisticsError naming file and line.
     """
@@ -65,12 +122,29 @@ def load_margins(path: Path) -> Margins:
     if "margins" not in top:
         raise file.fail(file.root, "there is no `margins` list", "Begin with `margins:`.")
     entries: dict[_Key, Margin] = {}
+    where: dict[_Key, str] = {}
     for node in file.sequence(top["margins"][1], "`margins`"):
-        where, margin = _entry(file, node, path)
-        if where in entries:
-            raise file.fail(node, "this margin is declared twice", "Keep one of them.", where)
-        entries[where] = margin
-    return Margins(entries)
+        key, margin = _entry(file, node, path)
+        again = next((other for other in entries if _same(key, other)), None)
+        if again is not None:
+            raise file.fail(
+                node,
+                "this margin is declared twice",
+                f"Keep this one or that of {where[again]}: one margin holds both a~b and b~a.",
+                ", ".join(key),
+            )
+        entries[key] = margin
+        where[key] = f"{path}, line {file.line(node)}"
+    return Margins(entries, where)
+
+
+def _same(key: _Key, other: _Key) -> bool:
+    """Whether two entries would hold the same: in either direction, under one name or digest."""
+    if key[2:] != other[2:] or key[1] not in (other[1], _reversed(other[1])):
+        return False
+    shorter, longer = sorted((key[0], other[0]), key=len)
+    digest = re.fullmatch(rf"[0-9a-f]{{{_SHORTEST},}}", shorter)
+    return longer.startswith(shorter) if digest else longer == shorter
 
 
 def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
@@ -106,7 +180,7 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
     except (LexiconError, StatisticsError) as e:
         raise file.fail(node, e.what, e.remedy, e.seen) from None
     valence, role = cast(Valence, text["valence"]), cast(Role, text["role"])
-    return (text["lexicon"], contrast, valence, role), margin
+    return (_normal_name(text["lexicon"]), contrast, valence, role), margin
 
 
 def _number(file: YamlFile, node: yaml.Node) -> float:
