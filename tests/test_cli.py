@@ -28,6 +28,7 @@ def toy(tmp_path, monkeypatch):
     """Every model is a toy; commands run in an empty folder with a cache of its own."""
     toy_model.install(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VALUEBIAS_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     return tmp_path
@@ -137,6 +138,16 @@ def test_options_reach_the_model(toy, monkeypatch):
     assert not (toy / "cache").exists()
 
 
+def test_a_tilde_in_a_folder_is_the_home(toy, monkeypatch):
+    monkeypatch.setenv("HOME", str(toy / "home"))
+    assert search("--cache-dir", "~/mine") == 0
+    assert (toy / "home" / "mine" / "scores.sqlite").is_file()
+    monkeypatch.setenv("VALUEBIAS_CACHE_DIR", "~/environment")
+    assert search() == 0
+    assert (toy / "home" / "environment" / "scores.sqlite").is_file()
+    assert not (toy / "~").exists()
+
+
 # search: what can be wrong
 
 
@@ -192,6 +203,21 @@ def test_a_wrong_command_is_refused_before_a_model_is_loaded(toy, capsys, argume
         ["search", "--rm", "org/toy", "--prompt", ASK, "--out", "o.csv", "--chunk-memory", "0"],
         ["search", "--rm", "org/toy", "--prompt", ASK, "--out", "o.csv", "--chunk-memory", "lots"],
         ["search", "--rm", "org/toy", "--prompt", ASK, "--out", "o.csv", "--injection", "magic"],
+        [
+            "search",
+            "--rm",
+            "org/toy",
+            "--prompt",
+            ASK,
+            "--out",
+            "o.csv",
+            "--chunk-memory=1" + "0" * 400,
+        ],
+        ["search", "--rm", "org/toy", "--prompt", ASK, "--out", "o.csv", "--device", "cuda:one"],
+        ["search", "--rm", "org/toy", "--prompt", ASK, "--out", "o.csv", "--device", "tpu"],
+        ["search", "--rm", "org/toy", "--prompt", ASK, "--out", "o.csv", "--dtype", "float8"],
+        ["search", "--rm", "org/toy", "--prompt", ASK, "--out", "o.csv", "--cache-dir", ""],
+        ["lexicon", "list", "--cache-dir", "~no-such-user/cache"],
         ["search", "--r", "org/toy", "--prompt", ASK, "--out", "o.csv"],
         ["lexicon"],
         ["lexicon", "install"],

@@ -194,8 +194,11 @@ def test_a_folder_that_cannot_be_written(fetch, lexicon, tmp_path):
 
 
 def test_they_lie_in_the_cache(monkeypatch, tmp_path):
+    monkeypatch.delenv("VALUEBIAS_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert lexicon_folder() == tmp_path / "valuebias" / "lexicons"
+    monkeypatch.setenv("VALUEBIAS_CACHE_DIR", str(tmp_path / "mine"))
+    assert lexicon_folder() == tmp_path / "mine" / "lexicons"
 
 
 def test_the_address_is_pinned_to_a_commit():

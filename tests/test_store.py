@@ -152,9 +152,16 @@ def test_the_address_of_a_release_stays():
 
 
 def test_default_folder(monkeypatch, tmp_path):
+    monkeypatch.delenv("VALUEBIAS_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_folder() == tmp_path / "valuebias"
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("VALUEBIAS_CACHE_DIR", str(tmp_path / "mine"))
+    assert default_folder() == tmp_path / "mine"
+    monkeypatch.setenv("VALUEBIAS_CACHE_DIR", "~/mine")
+    assert default_folder() == tmp_path / "home" / "mine"
+    monkeypatch.setenv("VALUEBIAS_CACHE_DIR", "")
+    assert default_folder() == tmp_path / "valuebias"
     for ignored in ("", "relative/path"):
         monkeypatch.setenv("XDG_CACHE_HOME", ignored)
         assert default_folder() == tmp_path / "home" / ".cache" / "valuebias"

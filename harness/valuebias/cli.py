@@ -68,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from valuebias.models.device import DTYPES
+
     search = commands.add_parser(
         "search",
         help="score every token of a model's vocabulary, or every word of a file",
@@ -99,8 +101,14 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="put token ids in directly (the default for a vocabulary), or render their text in "
         "the chat template and tokenise that (always so for words)",
     )
-    add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps")
-    add("--dtype", default="auto", metavar="NAME", help="auto, float32, bfloat16, float16")
+    add(
+        "--device",
+        type=_device,
+        default="auto",
+        metavar="NAME",
+        help="auto (the default), cpu, cuda, cuda:1, mps",
+    )
+    add("--dtype", choices=("auto", *DTYPES), default="auto", help="precision (default auto)")
     add(
         "--chunk-memory",
         type=_size,
@@ -108,7 +116,7 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="SIZE",
         help="memory one chunk may take, such as 512M or 8G (default 1G)",
     )
-    add("--cache-dir", type=Path, metavar="DIR", help="where scores are kept between runs")
+    add("--cache-dir", type=_folder, metavar="DIR", help="where scores are kept between runs")
     add("--offline", action="store_true", help="never use the network")
     add(
         "--trust-remote-code",
@@ -131,7 +139,7 @@ def _add_lexicon(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     listing = actions.add_parser("list", help="show the lexicons there are", allow_abbrev=False)
     listing.set_defaults(run=_list)
     for parser in (install, listing):
-        parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="where they are kept")
+        parser.add_argument("--cache-dir", type=_folder, metavar="DIR", help="where they are kept")
 
 
 def _size(text: str) -> int:
@@ -141,6 +149,24 @@ def _size(text: str) -> int:
         return parse_size(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
+
+
+def _device(text: str) -> str:
+    from valuebias.models.settings import parse_device
+
+    try:
+        return parse_device(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("give a folder, not ''")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # ~someone
+        raise argparse.ArgumentTypeError(f"{error} ({text!r})") from None
 
 
 # search

@@ -45,7 +45,10 @@ CREATE TABLE loads (fingerprint TEXT NOT NULL, pid INTEGER NOT NULL, time REAL N
 
 
 def default_folder() -> Path:
-    """``$XDG_CACHE_HOME/valuebias``, or ``~/.cache/valuebias``."""
+    """``$VALUEBIAS_CACHE_DIR``, ``$XDG_CACHE_HOME/valuebias``, or ``~/.cache/valuebias``."""
+    own = os.environ.get("VALUEBIAS_CACHE_DIR", "")
+    if own:
+        return Path(os.path.expanduser(own))
     base = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG specification has relative paths ignored.
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "valuebias"

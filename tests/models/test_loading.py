@@ -457,7 +457,7 @@ def test_digests_of_large_files_are_remembered(
 ) -> None:
     import valuebias.models.fingerprint as module
 
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("VALUEBIAS_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(module, "_LARGE", 10)
     monkeypatch.setattr(module, "_digests", {})
     file = tmp_path / "weights"
@@ -466,8 +466,9 @@ def test_digests_of_large_files_are_remembered(
     monkeypatch.setattr(module, "_digests", {})
     monkeypatch.setattr(module.hashlib, "file_digest", lambda *_: pytest.fail("read again"))
     assert module.file_digest(file) == first
+    assert (tmp_path / "cache" / "digests.json").is_file()
     monkeypatch.undo()
-    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")  # nowhere to remember: still right
+    monkeypatch.setenv("VALUEBIAS_CACHE_DIR", "/dev/null")  # nowhere to remember: still right
     monkeypatch.setattr(module, "_LARGE", 10)
     monkeypatch.setattr(module, "_digests", {})
     file.write_bytes(b"y" * 100)

@@ -22,6 +22,7 @@ from valuebias.models.files import (
 )
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec, is_adapter
+from valuebias.store import default_folder
 
 _LARGE = 1 << 24  # files from 16 MiB have their digest remembered between runs
 _digests: dict[str, str] = {}
@@ -94,8 +95,7 @@ def file_digest(path: Path) -> str:
 
 
 def _memory() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "valuebias" / "digests.json"
+    return default_folder() / "digests.json"
 
 
 def _remembered() -> dict[str, str]:

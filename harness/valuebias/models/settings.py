@@ -28,7 +28,17 @@ def parse_size(text: str) -> int:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
     unit = 0 if match is None else " KMGT".index(match[2].upper() or " ")
-    value = 0 if match is None else int(float(match[1]) * 1024**unit)
-    if value <= 0:
+    value = 0.0 if match is None else float(match[1]) * 1024**unit
+    if not 1 <= value < 1 << 63:  # no machine addresses more
         raise ValueError("give a size such as 512M or 2G")
-    return value
+    return int(value)
+
+
+def parse_device(text: str) -> str:
+    """The device's name as given: auto, cpu, mps, cuda, or cuda:N for the GPU number N.
+
+    Raises ValueError, saying the accepted forms.
+    """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?", text):
+        raise ValueError("give auto, cpu, mps, cuda or cuda:N (such as cuda:1)")
+    return text
