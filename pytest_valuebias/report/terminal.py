@@ -77,12 +77,16 @@ def _model(
     _write(reporter, model if reference is None else f"{model} minus {reference}", "bold")
     if measured is not None:
         _write(reporter, _provenance(measured), indent=2)
-    for shipped, suite in {(r["shipped"], r["suite"]): None for r in records}:
+    told: set[str] = set()
+    groups = dict.fromkeys((r["shipped"], r["suite"]) for r in records)
+    for shipped, suite in sorted(groups, key=lambda group: not group[0]):
         rows = [r for r in records if (r["shipped"], r["suite"]) == (shipped, suite)]
         if not shipped:
             _write(reporter, "asserted by your own tests:", "dim", indent=2)
         for line in _rests_on(rows):
-            _write(reporter, line, indent=2)
+            if line not in told:
+                _write(reporter, line, indent=2)
+            told.add(line)
         _write(reporter, _table(rows))
     lines = _bases(records)
     lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
