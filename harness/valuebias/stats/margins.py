@@ -124,17 +124,17 @@ def load_margins(path: Path) -> Margins:
     entries: dict[_Key, Margin] = {}
     where: dict[_Key, str] = {}
     for node in file.sequence(top["margins"][1], "`margins`"):
-        key, margin = _entry(file, node, path)
-        again = next((other for other in entries if _same(key, other)), None)
+        entry, margin = _entry(file, node, path)
+        again = next((other for other in entries if _same(entry, other)), None)
         if again is not None:
             raise file.fail(
                 node,
                 "this margin is declared twice",
                 f"Keep this one or that of {where[again]}: one margin holds both a~b and b~a.",
-                ", ".join(key),
+                ", ".join(entry),
             )
-        entries[key] = margin
-        where[key] = f"{path}, line {file.line(node)}"
+        entries[entry] = margin
+        where[entry] = f"{path}, line {file.line(node)}"
     return Margins(entries, where)
 
 

@@ -41,8 +41,9 @@ class Margin:
     source: str = ""
 
     def __post_init__(self) -> None:
-        for bound in (self.low, self.high):
-            if not isinstance(bound, Real) or isinstance(bound, bool):
+        given: tuple[object, ...] = (self.low, self.high)
+        for bound in given:
+            if isinstance(bound, bool) or not isinstance(bound, Real):
                 raise StatisticsError(
                     "a margin's bounds are numbers",
                     seen=f"{bound!r} ({type(bound).__name__})",
