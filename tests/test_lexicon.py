@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from valuebias.errors import LexiconError
+from valuebias.errors import LexiconError, ScoresError
 from valuebias.lexicon import STARTERS, Lexicon, normal_category, normal_contrast, starter
 
 MORAL = Lexicon(
@@ -102,55 +102,109 @@ def test_the_digest_is_of_the_content():
         assert other.digest != MORAL.digest
 
 
-TWO = Lexicon("two", {"agency": ("freedom", "US"), "communion": ("care", "us", "all of us")})
+TWO = Lexicon(
+    "two",
+    {
+        "agency": ("freedom", "US", "skill", "power", "goal"),
+        "communion": ("care", "us", "all of us", "trust", "kin"),
+    },
+)
+REST = ["skill", "power", "goal", "trust", "kin"]
 
 
 def test_the_closest_variant_is_taken_once():
     responses = ["CARE", " Freedom", "Freedom", " freedom", "US", "All of  us ", "noise", " care"]
+    responses += REST
     found = TWO.select("agency~communion", responses)
     # freedom: with a space around rather than in other case; care: the same; "US" is on both
     # sides once case is set aside, and left out.
-    assert [responses[i] for i in found.columns] == [" freedom", " care", "All of  us "]
-    assert found.words == ("freedom", "care", "all of us")
-    assert found.in_a.tolist() == [True, False, False]
+    taken = [responses[i] for i in found.columns]
+    assert taken == [" freedom", *REST[:3], " care", "All of  us ", *REST[3:]]
+    assert found.words == ("freedom", *REST[:3], "care", "all of us", *REST[3:])
+    assert found.in_a.tolist() == [True] * 4 + [False] * 4
     assert found.shared == ("US",)
     assert [(c.category, c.matched, c.total) for c in found.coverage] == [
-        ("agency", 2, 2),
-        ("communion", 3, 3),
+        ("agency", 5, 5),
+        ("communion", 5, 5),
     ]
-    exact = TWO.select("agency~communion", [*responses, "freedom", "care"])
-    assert [[*responses, "freedom", "care"][i] for i in exact.columns][:2] == ["freedom", "care"]
-    bare = TWO.select("agency~communion", [" FREEDOM", "Freedom", "us", "all of us", "care"])
+    more = [*responses, "freedom", "care"]
+    exact = TWO.select("agency~communion", more)
+    assert [more[i] for i in exact.columns if more[i] not in taken] == ["freedom", "care"]
+    bare = TWO.select("agency~communion", [" FREEDOM", "Freedom", "us", "all of us", "care", *REST])
     assert bare.columns[0] == 1
 
 
+def overlapping(shared: int, a: int, b: int) -> Lexicon:
+    """Categories of ``a`` and ``b`` words, of which some are the same."""
+    both = tuple(f"both{i}" for i in range(shared))
+    return Lexicon(
+        "lap",
+        {
+            "a": both + tuple(f"a{i}" for i in range(a - shared)),
+            "b": both + tuple(f"b{i}" for i in range(b - shared)),
+        },
+    )
+
+
 def test_words_of_both_sides_are_left_out_and_counted():
-    found = MORAL.select("care.virtue", MORAL.words())
-    assert found.words == ("care", "loyal")
-    assert found.shared == ("compassion",)
-    assert {c.category: c.fraction for c in found.coverage} == {
-        "care.virtue": 1,
-        "loyalty.virtue": 1,
-    }
+    lexicon = overlapping(2, 10, 20)
+    found = lexicon.select("a~b", lexicon.words())
+    assert len(found.words) == 8 + 18
+    assert found.shared == ("both0", "both1")
+    assert {c.category: c.fraction for c in found.coverage} == {"a": 1, "b": 1}
+
+
+@pytest.mark.parametrize("contrast", ["a~b", "b~a", "a"])
+def test_sides_that_are_mostly_the_same_words_are_refused(contrast):
+    lexicon = overlapping(130, 900, 157)
+    message = "only 27 of the 157 scored words of lap's b are left without the 130 that are on both"
+    with pytest.raises(LexiconError, match=rf"{message} sides of {contrast} .*both7, …"):
+        lexicon.select(contrast, lexicon.words())
+    # What counts are the words that were scored: 2 of 10, then 2 of 9.
+    lexicon = overlapping(2, 10, 50)
+    assert lexicon.select(contrast, lexicon.words())
+    with pytest.raises(LexiconError, match="only 7 of the 9 scored words of lap's a are left"):
+        lexicon.select(contrast, [word for word in lexicon.words() if word != "a0"])
+
+
+def test_a_word_with_several_scores_is_refused():
+    words = list(TWO.words())
+    for twice in ("care", "kin"):
+        with pytest.raises(
+            ScoresError, match=rf"1 of the words of two's .* Seen: {twice}\. Record"
+        ):
+            TWO.select("agency~communion", [*words, "noise", twice])
+    variants = [" care" if word == "care" else word for word in words]
+    with pytest.raises(ScoresError, match=r"Seen:  care\. Record each word once"):
+        TWO.select("agency~communion", [*variants, " care"])
+    # Repeated texts that no entry takes do not matter: noise, a farther variant, a shared word.
+    assert TWO.select("agency~communion", [*words, "�", "�", " care", " care", "us", "us"])
+    wild = Lexicon("wild", {"a": ("creat*",), "b": ("b",)})
+    with pytest.raises(ScoresError, match="Seen: creator"):
+        wild.select("a~b", ["create", "creator", "creator", "b"])
 
 
 def test_wildcards_stand_for_every_word_once():
     lexicon = Lexicon("w", {"a": ("creat*", "create"), "b": ("accept*", "law abid*", "creature")})
     responses = [
         " create", "Create", "creation", "creat", "creature", "accept-able", "accepting it",
-        "law abiding", "recreate", "CREATION",
+        "law abiding", "recreate", "CREATION", "creator", "accept", "accepts",
     ]  # fmt: skip
     found = lexicon.select("a~b", responses)
     assert dict(zip(found.words, (responses[i] for i in found.columns), strict=True)) == {
         "create": " create",
         "creation": "creation",
         "creat": "creat",
+        "creator": "creator",
+        "accept": "accept",
         "accept-able": "accept-able",
+        "accepts": "accepts",
         "law abiding": "law abiding",
     }
     assert found.shared == ("creature",)
     assert set(found.families[found.in_a]) == {"creat*"}
-    assert lexicon.expand(responses)["b"] == ("accept-able", "law abiding", "creature")
+    expanded = ("accept", "accept-able", "accepts", "law abiding", "creature")
+    assert lexicon.expand(responses)["b"] == expanded
 
 
 def test_too_little_coverage_names_the_words():
@@ -168,7 +222,8 @@ def test_hostile_vocabularies_do_not_confuse_it(noise, words):
     """Whatever else was scored, exact words are found, in any order, each once."""
     responses = [*words, *(text for text in noise if text not in words)]
     found = TWO.select("agency~communion", responses[::-1])
-    assert [responses[::-1][i] for i in found.columns] == ["freedom", "care", "all of us"]
+    taken = [responses[::-1][i] for i in found.columns]
+    assert taken == ["freedom", *REST[:3], "care", "all of us", *REST[3:]]
     assert len(set(found.columns.tolist())) == len(found.columns)
 
 

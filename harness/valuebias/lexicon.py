@@ -16,10 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import snowballstemmer  # type: ignore[import-untyped]
 
-from valuebias.errors import LexiconError
+from valuebias.errors import LexiconError, ScoresError
 
 MIN_COVERAGE = 0.8
 """Below this share of a category's entries among the scored responses nothing is concluded."""
+
+MIN_DISTINCT = 0.8
+"""Below this share of either side's words being its own, a contrast is not that of its names."""
 
 _WILDCARDS = " A wildcard finds words among scores of a vocabulary; for a model, write them out."
 
@@ -181,8 +184,9 @@ class Lexicon:
         wildcard stands for every single word that begins so, one variant each. Words of both sides
         are left out.
 
-        Raises LexiconError below 80 % coverage of a category. A wildcard counts as covered by one
-        response.
+        Raises LexiconError below 80 % coverage of a category (a wildcard counts as covered by one
+        response) and where words of both sides leave less than 80 % of a side; ScoresError where
+        a response that an entry stands for is there more than once.
         """
         parsed = self.contrast(contrast)
         index = _index(tuple(responses))
@@ -206,8 +210,28 @@ class Lexicon:
         for part in coverage:
             part.check()
         first, second = sides
+        shared = tuple(first[word][1] for word in first if word in second)
+        for names, words in zip((parsed.a, parsed.b), sides, strict=True):
+            own = len(words) - len(shared)
+            if own / len(words) < MIN_DISTINCT:
+                raise LexiconError(
+                    f"only {own} of the {len(words)} scored words of {self.name}'s "
+                    f"{', '.join(names)} are left without the {len(shared)} that are on both sides "
+                    f"of {parsed.name} ({MIN_DISTINCT:.0%} is the least)",
+                    seen=", ".join(shared[:8]) + (", …" if len(shared) > 8 else ""),
+                    remedy="Contrast categories that share fewer words, or decide for each word "
+                    "which one it belongs to.",
+                )
         kept = [(*found, True) for word, found in first.items() if word not in second]
         kept += [(*found, False) for word, found in second.items() if word not in first]
+        twice = [responses[column] for column, _, _ in kept if responses[column] in index.repeated]
+        if twice:
+            raise ScoresError(
+                f"{len(twice)} of the words of {self.name}'s {parsed.name} have several scores "
+                "each: the same text was recorded more than once, under different token ids",
+                seen=", ".join(twice[:8]) + (", …" if len(twice) > 8 else ""),
+                remedy="Record each word once, as text: valuebias search --candidates FILE.",
+            )
         written = tuple(word for _, word, _ in kept)
         return Selection(
             contrast=parsed,
@@ -215,7 +239,7 @@ class Lexicon:
             words=written,
             in_a=np.array([side for _, _, side in kept], dtype=bool),
             families=np.array([self.family(word) for word in written], dtype=np.str_),
-            shared=tuple(first[word][1] for word in first if word in second),
+            shared=shared,
             coverage=tuple(coverage),
         )
 
@@ -288,13 +312,17 @@ class _Index:
     """Where an entry is found among responses."""
 
     def __init__(self, responses: Sequence[str]) -> None:
+        # ``repeated`` are texts of several responses, between which nothing here can choose.
         # From the closest to the widest: the very text, it without white space around it, its case
         # variants (those without white space first). Each keeps the first response it meets.
+        self.repeated: set[str] = set()
         self._exact: dict[str, int] = {}
         self._stripped: dict[str, int] = {}
         self._bare: dict[str, int] = {}
         self._folded: dict[str, int] = {}
         for i, text in enumerate(responses):
+            if text in self._exact:
+                self.repeated.add(text)
             bare, folded = text.strip(), _fold(text)
             self._exact.setdefault(text, i)
             self._stripped.setdefault(bare, i)
