@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+_LONGEST = 300
+"""Characters of a value that a message shows."""
+
 
 class ValueBiasError(Exception):
     """Base of every error raised on purpose.
 
-    ``what`` is one sentence on what was wrong, ``seen`` the offending value (shown escaped, so that
-    no string of a vocabulary can reach a terminal raw), ``remedy`` what to do about it.
+    ``what`` is one sentence on what was wrong, ``seen`` the offending value, ``remedy`` what to do
+    about it; the attributes hold them as given. The message shows them escaped, so that no string
+    of a vocabulary or file can reach a terminal raw, and of a long value its two ends alone.
     """
 
     def __init__(self, what: str, *, remedy: str, seen: object = None) -> None:
         self.what = what
         self.seen = seen
         self.remedy = remedy
-        saw = "" if seen is None else f" Seen: {visible(str(seen))}."
-        super().__init__(f"{what.rstrip('.')}.{saw} {remedy}")
+        saw = "" if seen is None else f" Seen: {visible(_shortened(str(seen)))}."
+        super().__init__(f"{visible(what.rstrip('.'))}.{saw} {visible(remedy)}")
 
     def __reduce__(self) -> tuple[object, ...]:  # keyword-only arguments survive pickling
         return _rebuild, (type(self), self.what, self.remedy, self.seen)
@@ -51,6 +55,13 @@ class StatisticsError(ValueBiasError):
 
 class StoreError(ValueBiasError):
     """A score store that cannot be opened or that holds something else."""
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    end = _LONGEST // 2
+    return f"{text[:end]} […] {text[-end:]} ({len(text):,} characters)"
 
 
 def visible(text: str) -> str:
