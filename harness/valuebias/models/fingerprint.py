@@ -22,7 +22,6 @@ from valuebias.models.files import (
 )
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec, is_adapter
-from valuebias.store import default_folder
 
 _LARGE = 1 << 24  # files from 16 MiB have their digest remembered between runs
 _digests: dict[str, str] = {}
@@ -95,6 +94,8 @@ def file_digest(path: Path) -> str:
 
 
 def _memory() -> Path:
+    from valuebias.store import default_folder  # it needs numpy, a fingerprint seldom does
+
     return default_folder() / "digests.json"
 
 
