@@ -142,7 +142,17 @@ def test_bytes_that_are_no_text_are_escaped(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "header: there is no column `response`"),
+        ("", r"a\.csv is empty"),
+        ("\ufeff \r\n\n", r"a\.csv is empty"),
+        ("\n", r"a\.csv is empty"),
+        ("response;best_ever_one\na;1\n", "header: the columns are separated by semicolons.*comma"),
+        ("response\tbest_ever_one\na\t1\n", "header: the columns are separated by tabs.*commas"),
+        ("word\tscore\na\t1\n", "header: the columns are separated by tabs"),
+        (
+            f'"response";"{GREATEST.text}"\n"a";1,5\n'.replace('"response"', "response"),
+            "header: the columns are separated by semicolons",
+        ),
+        ("word;response x,best_ever_one\na,1\n", "header: there is no column `response`"),
         ("word,best_ever_one\na,1\n", "header: there is no column `response`"),
         ("response\na\n", "header: there is no prompt"),
         ("response,best_ever_one\n", "header: no row follows"),
@@ -157,9 +167,14 @@ def test_bytes_that_are_no_text_are_escaped(tmp_path):
         ("response,best_ever_one\na,\n", "line 2: the score for best_ever_one is not a number"),
         ("response,best_ever_one\na,NA\n", "line 2: .* Seen: NA"),
         ("response,best_ever_one\na,1_0\n", "line 2: .* Seen: 1_0"),
-        ("response,best_ever_one\na,1\nb,nan\n", "line 3: .* is not finite, or too large"),
-        ("response,best_ever_one\na,1\nb,-inf\n", "line 3: .* is not finite, or too large"),
-        ("response,best_ever_one\na,1e39\n", "line 2: .* is not finite, or too large"),
+        ("response,best_ever_one\na,1\nb,nan\n", r"line 3: .* is not finite\. Seen: nan\."),
+        ("response,best_ever_one\na,1\nb,-inf\n", r"line 3: .* is not finite\. Seen: -inf\."),
+        ("response,best_ever_one\na,Infinity\n", r"line 2: .* is not finite\. Seen: Infinity\."),
+        ("response,best_ever_one\na,1e39\n", r"line 2: .* beyond the .* float32\. Seen: 1e39\."),
+        (
+            'response,best_ever_one,bad_ever_one\n\n"a\n",1,2\n\nb,1, -1.0E+999\n',
+            r"line 6: the score for bad_ever_one is beyond .* Seen: -1\.0E\+999\.",
+        ),
         ("response,best_ever_one\na,1\n\nb,2\na,3\n", "line 5: the response was already .* line 2"),
         ('response,best_ever_one\n"a\nb",1\nc\n', "line 4: 1 cells where the header has 2"),
         ('response,best_ever_one\n"a,1\n', "line 2: not a row of CSV"),
@@ -182,6 +197,11 @@ def test_csv_mistakes(tmp_path, text, message):
         ({"response": ["a", "b"], "best_ever_one": [1.0, None]}, "row 2: nothing in column best_"),
         ({"response": ["a", "b"], "best_ever_one": ["1", "2"]}, "does not hold numbers"),
         ({"response": ["a", "b"], "best_ever_one": [1, float("nan")]}, "row 2: .* not finite"),
+        ({"response": ["a"], "best_ever_one": [1e39]}, r"row 1: .* float32\. Seen: 1e\+39"),
+        (
+            {"response": pa.array([], pa.string()), "best_ever_one": pa.array([], pa.float32())},
+            "no row",
+        ),
         ({"response": ["a", "a"], "best_ever_one": [1.0, 2]}, "row 2: .* already given in row 1"),
         ({"response": [1.5, 2], "best_ever_one": [1.0, 2]}, "the responses are not text"),
         ({"response": ["a", "b"], "token_id": ["1", "2"], "best_ever_one": [1.0, 2]}, "integers"),
@@ -193,6 +213,21 @@ def test_parquet_mistakes(tmp_path, columns, message):
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
     with pytest.raises(ScoresError, match=message):
         RecordedScores.from_file(tmp_path / "a.parquet")
+
+
+def test_parquet_columns_of_one_name(tmp_path):
+    columns = [pa.array(["a"]), pa.array([1.0]), pa.array([2.0])]
+    table = pa.Table.from_arrays(columns, names=["response", "best_ever_one", "best_ever_one"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(ScoresError, match=r"two columns have one name\. Seen: best_ever_one"):
+        RecordedScores.from_file(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_other_encodings_are_named(tmp_path, encoding):
+    text = ("\ufeff" if encoding == "utf-16-be" else "") + "response,best_ever_one\na,1\n"
+    with pytest.raises(ScoresError, match=r"the file is in UTF-16\. Save it as UTF-8"):
+        read(tmp_path, text.encode(encoding))
 
 
 def test_files_that_are_no_table(tmp_path):

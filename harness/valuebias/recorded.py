@@ -7,6 +7,7 @@ valid Unicode are backslash-escaped.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -14,9 +15,10 @@ import math
 import os
 import tempfile
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +191,16 @@ class _Table:
         if twice is not None:
             raise self.fail("header", "two columns have one name", "Remove one of them.", twice)
         if "response" not in names:
+            line = ",".join(names)
+            for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+                cells = [cell.strip(' "') for cell in line.split(mark)]
+                if len(cells) > 1 and (len(names) == 1 or "response" in cells):
+                    raise self.fail(
+                        "header",
+                        f"the columns are separated by {name}",
+                        "Separate them by commas.",
+                        line[:80],
+                    )
             raise self.fail(
                 "header",
                 "there is no column `response`",
@@ -210,7 +222,7 @@ class _Table:
         )
 
     def scores(self, provenance: dict[str, str]) -> Scores:
-        """Checked as a whole: there are rows, keys are distinct, numbers finite."""
+        """Checked as a whole: there are rows, and keys are distinct."""
         if not self.responses:
             raise self.fail("header", "no row follows it", "Give a row for each response.")
         keys: Sequence[object] = self.tokens if self.tokens is not None else self.responses
@@ -225,16 +237,6 @@ class _Table:
                     key,
                 )
             seen[key] = i
-        bad = np.argwhere(~np.isfinite(self.values.T))
-        if len(bad):
-            row, column = bad[0]
-            prompt = visible(self.prompts[column].id)
-            raise self.fail(
-                self.where(int(row)),
-                f"the score for {prompt} is not finite, or too large for float32",
-                "Score this response anew.",
-                self.values[column, row],
-            )
         candidates = Candidates(
             tuple(self.responses),
             None if self.tokens is None else tuple(self.tokens),
@@ -242,11 +244,34 @@ class _Table:
         )
         return Scores(self.values, tuple(self.prompts), candidates, provenance)
 
+    def check_finite(self, written: Callable[[int, int], object]) -> None:
+        """``written`` gives the number in a row and a prompt's column as the file has it."""
+        bad = np.argwhere(~np.isfinite(self.values.T))
+        if not len(bad):
+            return
+        row, column = bad[0].tolist()
+        number = str(written(row, column)).strip()
+        large = "n" not in number.lower()  # neither nan nor inf nor infinity
+        raise self.fail(
+            self.where(row),
+            f"the score for {visible(self.prompts[column].id)} is "
+            + ("beyond the range of float32" if large else "not finite"),
+            "Scores lie within ±3.4e38." if large else "Score this response anew.",
+            number,
+        )
+
     def where(self, row: int) -> str:
         return f"line {self.lines[row]}" if self.lines else f"row {row + 1}"
 
 
 def _read_csv(table: _Table, data: bytes) -> None:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise table.fail("header", "the file is in UTF-16", "Save it as UTF-8.")
+    if not data.removeprefix(codecs.BOM_UTF8).strip():
+        raise ScoresError(
+            f"{table.path} is empty",
+            remedy="Give a first line with response and the prompts' ids, then a row a response.",
+        )
     text = data.decode("utf-8-sig", errors="backslashreplace")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     limit = csv.field_size_limit(_LONGEST_CELL)
@@ -278,18 +303,27 @@ def _read_csv(table: _Table, data: bytes) -> None:
                 if any("_" in cell for cell in cells):  # Python's 1_000
                     raise _not_number(table, f"line {line}", cells)
             line = reader.line_num + 1
+        with np.errstate(over="ignore"):  # becomes infinite, and is refused as such
+            wide = np.frombuffer(numbers, np.float64).reshape(-1, len(table.prompts))
+            table.values = np.ascontiguousarray(wide.T.astype(np.float32))
+        table.lines = lines
+
+        def written(row: int, column: int) -> str:
+            rows = filter(None, csv.reader(io.StringIO(text, newline="")))
+            return next(islice(rows, row + 1, None))[prompts_at[column]]
+
+        table.check_finite(written)
     except csv.Error as e:
         raise table.fail(f"line {line}", "not a row of CSV", "Mend its quotes.", e) from None
     finally:
         csv.field_size_limit(limit)
-    table.lines = lines
-    with np.errstate(over="ignore"):  # becomes infinite, and is refused as such
-        wide = np.frombuffer(numbers, np.float64).reshape(-1, len(table.prompts))
-        table.values = np.ascontiguousarray(wide.T.astype(np.float32))
 
 
 def _read_parquet(table: _Table, data: bytes) -> None:
     try:
+        # The names come first: reading two columns of one name fails in Arrow's words.
+        names = pq.read_schema(pa.BufferReader(data)).names
+        response_at, token_at, prompts_at = table.columns(names)
         content = pq.read_table(pa.BufferReader(data))
     except (pa.ArrowException, OSError) as e:
         raise ScoresError(
@@ -297,7 +331,6 @@ def _read_parquet(table: _Table, data: bytes) -> None:
             seen=str(e).splitlines()[0],
             remedy="Write it again, or give CSV a name that ends in .csv.",
         ) from None
-    response_at, token_at, prompts_at = table.columns(content.column_names)
     for name in content.column_names:
         if content[name].null_count:
             row = content[name].is_null().to_pylist().index(True)
@@ -325,6 +358,7 @@ def _read_parquet(table: _Table, data: bytes) -> None:
         with np.errstate(over="ignore"):
             rows.append(column.to_numpy().astype(np.float32))
     table.values = np.array(rows, np.float32).reshape(len(prompts_at), len(table.responses))
+    table.check_finite(lambda row, column: content.column(prompts_at[column])[row].as_py())
 
 
 def _texts(table: _Table, column: pa.ChunkedArray) -> list[str]:
