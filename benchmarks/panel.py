@@ -34,7 +34,7 @@ import numpy as np
 from scipy import stats
 
 from valuebias.candidates import Candidates
-from valuebias.errors import StatisticsError, ValueBiasError
+from valuebias.errors import LexiconError, StatisticsError, ValueBiasError
 from valuebias.lexicon import STARTERS, Lexicon, Selection, load_lexicon, starter
 from valuebias.prompts import Valence, select
 from valuebias.recorded import RecordedScores
@@ -106,7 +106,11 @@ def panels(file: str, lexicon: Lexicon, models: Mapping[str, RecordedScores]) ->
     """Every contrast and valence that can be judged at all."""
     names = tuple(lexicon.categories)
     for contrast in ["~".join(names)] if len(names) == 2 else names:
-        selections = {m: lexicon.select(contrast, r.responses) for m, r in models.items()}
+        try:
+            selections = {m: lexicon.select(contrast, r.responses) for m, r in models.items()}
+        except LexiconError as error:
+            print(f"{lexicon.name:10} {contrast:18} left out: {error.what}")
+            continue
         first = next(iter(selections.values()))
         if any(s.words != first.words for s in selections.values()):
             raise SystemExit(f"{lexicon.name}, {contrast}: the models were scored on other words.")
