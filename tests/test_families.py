@@ -66,7 +66,8 @@ SHARED_PREFIX = families(
     arcee axk1 biogpt ctrl deepseek_v2 deepseek_v3 diffllama exaone4 gemma gemma2
     gemma3_text glm glm4 gpt-sw3 gpt2 gpt_bigcode gpt_neox gpt_oss helium hunyuan_v1_dense
     hunyuan_v1_moe jetmoe llama minicpm3 ministral ministral3 mistral mistral4 mixtral nemotron
-    olmo olmo2 olmo3 opt persimmon phi phi3 phimoe qwen2 qwen2_moe qwen3 qwen3_moe seed_oss smollm3 stablelm starcoder2
+    olmo olmo2 olmo3 opt persimmon phi phi3 phimoe qwen2 qwen2_moe qwen3 qwen3_moe seed_oss
+    smollm3 stablelm starcoder2
     """
 )
 PREFIX_CACHE = families(
