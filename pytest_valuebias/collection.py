@@ -91,10 +91,19 @@ def shipped_items(session: pytest.Session, state: State) -> list[pytest.Item]:
     items = list(session.genitems(root))
     if not state.selection:
         return items
-    for wanted in state.selection:
-        if not any(_within(item.nodeid, wanted) for item in items):
-            raise pytest.UsageError(f"no shipped test has the id {wanted}; see --collect-only")
     return [i for i in items if any(_within(i.nodeid, wanted) for wanted in state.selection)]
+
+
+def check_selection(state: State) -> None:
+    """Raise pytest.UsageError on a shipped id, named on the command line, that does not exist."""
+    known = [
+        f"valuebias/test_{suite}.py::test_{role}[{claim.id}]"
+        for suite, role in product(state.values["suite"], ("range", "shift"))
+        for claim in claims(suite, role, state)
+    ]
+    for wanted in state.selection:
+        if not any(_within(nodeid, wanted) for nodeid in known):
+            raise pytest.UsageError(f"no shipped test has the id {wanted}; see --collect-only")
 
 
 def _within(nodeid: str, wanted: str) -> bool:

@@ -51,6 +51,10 @@ class Run:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         self.state.check()
+        if self.state.selection:
+            from pytest_valuebias.collection import check_selection
+
+            check_selection(self.state)
 
     def pytest_report_header(self) -> list[str]:
         from pytest_valuebias.report.terminal import header
