@@ -158,6 +158,7 @@ def _save(model: Gemma2ForCausalLM, directory: Path) -> None:
     torch.nn.Module.half(half)
     half.config.dtype = torch.float16
     half.save_pretrained(directory)
+    (directory / "generation_config.json").unlink(missing_ok=True)  # nothing is generated with it
 
 
 def main() -> None:
