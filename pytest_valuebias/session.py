@@ -129,7 +129,8 @@ class State:
     def margin(self, measurement: Measurement) -> Margin | None:
         """The margin declared for what was measured; the user's own counts before a shipped one."""
         m = measurement
-        found = (x.margin_for(m.lexicon, m.contrast, m.valence, m.role) for x in self.margins)
+        key = (m.lexicon, m.contrast, m.valence, m.role, self.values["profile"])
+        found = (x.margin_for(*key) for x in self.margins)
         return next((margin for margin in found if margin is not None), None)
 
     @property

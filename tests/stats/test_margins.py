@@ -150,9 +150,67 @@ def test_margins_that_hold_nothing_are_named_by_line(tmp_path):
     assert "more than one" in margins.unused([LEXICON, Lexicon("Mine", other.categories)])[0]
 
 
+def test_a_profile_has_its_own_margin(tmp_path):
+    margins = load_margins(
+        write(
+            tmp_path,
+            f"{GOOD}, interval: [-0.1, 0.3]",
+            f"{GOOD}, interval: [-0.2, 0.2], profile: paper",
+            f"lexicon: {LEXICON.digest}, {GOOD.partition(', ')[2]}, interval: [-0.4, 0.4], "
+            "profile: quick",
+        )
+    )
+
+    def found(contrast="agency~communion", **given):
+        margin = margins.margin_for(LEXICON, contrast, "positive", "range", **given)
+        return margin and (margin.low, margin.high)
+
+    assert found() == found(profile="ci") == (-0.1, 0.3)
+    assert found("communion~agency") == (-0.3, 0.1)
+    assert found(profile="paper") == found("communion~agency", profile="paper") == (-0.2, 0.2)
+    assert found(profile="quick") == (-0.4, 0.4)
+
+
+def test_a_margin_of_another_profile_is_none(tmp_path):
+    margins = load_margins(write(tmp_path, f"{GOOD}, interval: [-0.1, 0.3], profile: paper"))
+    question = (LEXICON, "agency~communion", "positive", "range")
+    assert margins.margin_for(*question, profile="paper") is not None
+    assert margins.margin_for(*question, profile="ci") is None
+    assert margins.margin_for(*question) is None
+
+
+def test_of_a_profile_before_of_this_very_lexicon(tmp_path):
+    rest = GOOD.partition(", ")[2]
+    path = write(
+        tmp_path,
+        f"lexicon: {LEXICON.digest}, {rest}, interval: [-0.2, 0.2]",
+        f"{GOOD}, interval: [-0.1, 0.1], profile: ci",
+    )
+    found = load_margins(path).margin_for(LEXICON, "agency~communion", "positive", "range")
+    assert found is not None
+    assert found.high == 0.1
+
+
+def test_one_profile_has_one_margin(tmp_path):
+    one = f"{GOOD}, profile: ci, interval: [-0.1, 0.3]"
+    turned = one.replace("Agency~communion", "communion~agency")
+    for other in (one, turned):
+        with pytest.raises(StatisticsError, match=r"line 3: this margin is declared twice.* ci\."):
+            load_margins(write(tmp_path, one, other))
+
+
+def test_the_difference_of_the_two_valences_has_its_margin(tmp_path):
+    entry = f"{GOOD.replace('positive', 'positive-negative')}, interval: [-0.1, 0.3]"
+    margins = load_margins(write(tmp_path, entry))
+    found = margins.margin_for(LEXICON, "communion~agency", "positive-negative", "range")
+    assert found == Margin(-0.3, 0.1, "declared", "margins.yaml")
+    assert margins.margin_for(LEXICON, "agency~communion", "positive", "range") is None
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
+        (f"{GOOD}, interval: [-0.1, 0.1], profile: fast", "line 3: unknown profile. Seen: fast"),
         (f"{GOOD}", "line 3: an entry has no `interval`"),
         (f"{GOOD}, interval: [0.2, -0.2]", "line 3: a margin is two finite numbers"),
         (f"{GOOD}, interval: [-1, 1]", "line 3: a margin wider than 1.9 gates nothing"),

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -13,39 +14,49 @@ import yaml
 
 from valuebias.errors import LexiconError, StatisticsError, visible
 from valuebias.lexicon import Lexicon, normal_contrast
-from valuebias.prompts import Valence
 from valuebias.stats.verdict import Margin
 from valuebias.yaml_nodes import YamlFile
 
 Role = Literal["range", "shift"]
 """``range`` holds a single scorer; ``shift`` its paired difference from a reference."""
 
-_Key = tuple[str, str, Valence, Role]
+Asked = Literal["positive", "negative", "positive-negative"]
+"""The valence of the prompts an effect rests on; the last is the one effect minus the other."""
+
+Profile = Literal["quick", "ci", "paper"]
+
+_Key = tuple[str, str, Asked, Role, Profile | None]
 _REQUIRED = ("lexicon", "contrast", "valence", "role", "interval")
-_OPTIONAL = ("basis", "source", "name")
+_OPTIONAL = ("profile", "basis", "source", "name")
 _SHORTEST = 12
 """Hex characters of a digest that name a lexicon: as many as reports show."""
 
 
 @dataclass(frozen=True)
 class Margins:
-    """Margins by (lexicon's digest or name, contrast, valence, role). ``where`` says in which file
-    and line each is declared."""
+    """Margins by (lexicon's digest or name, contrast, valence, role, profile), the profile None
+    where the margin holds in all. ``where`` says in which file and line each is declared."""
 
     entries: Mapping[_Key, Margin]
     where: Mapping[_Key, str] = field(default_factory=dict)
 
     def margin_for(
-        self, lexicon: Lexicon, contrast: str, valence: Valence, role: Role
+        self,
+        lexicon: Lexicon,
+        contrast: str,
+        valence: Asked,
+        role: Role,
+        profile: Profile = "ci",
     ) -> Margin | None:
-        """The margin declared for this very lexicon, or None. A digest counts before a name; one
-        declared for "b~a" holds for "a~b" with its interval turned round."""
+        """The margin declared for this very lexicon, or None. One declared for this profile counts
+        before one declared for all, and then a digest before a name; one declared for "b~a" holds
+        for "a~b" with its interval turned round."""
         forward = normal_contrast(contrast)
-        for name in _names(lexicon):
-            margin = self.entries.get((name, forward, valence, role))
+        for within, name in product((profile, None), _names(lexicon)):
+            margin = self.entries.get((name, forward, valence, role, within))
             if margin is not None:
                 return margin
-            margin = self.entries.get((name, _reversed(forward), valence, role))
+            margin = self.entries.get((name, _reversed(forward), valence, role, within))
             if margin is not None:
                 return Margin(0 - margin.high, 0 - margin.low, margin.basis, margin.source)
         return None
@@ -82,7 +93,7 @@ def _reversed(contrast: str) -> str:
 
 def _unusable(key: _Key, lexicons: Iterable[Lexicon]) -> str | None:
     """Why a margin can hold none of the lexicons; None where it can."""
-    name, contrast, _, _ = key
+    name, contrast, *_ = key
     meant = [lexicon for lexicon in lexicons if name in _names(lexicon)]
     if not meant:
         hint = ""
@@ -103,8 +114,9 @@ def load_margins(path: Path) -> Margins:
 
     Its form is ``margins:``, a list of entries with the keys ``lexicon`` (a name, a digest, or the
     first twelve or more characters of one), ``contrast`` ("agency~communion", "care.virtue"),
-    ``valence`` (positive, negative), ``role`` (range, shift), ``interval`` ([low, high]), and, if
-    wanted, ``basis``, ``source`` (one line) and ``name`` (for the reader of a digest).
+    ``valence`` (positive, negative, positive-negative), ``role`` (range, shift), ``interval``
+    ([low, high]), and, if wanted, ``profile`` (quick, ci, paper: the only one it then holds in),
+    ``basis``, ``source`` (one line) and ``name`` (for the reader of a digest).
 
     Raises StatisticsError naming file and line.
     """
@@ -131,7 +143,7 @@ def load_margins(path: Path) -> Margins:
                 node,
                 "this margin is declared twice",
                 f"Keep this one or that of {where[again]}: one margin holds both a~b and b~a.",
-                ", ".join(entry),
+                ", ".join(filter(None, entry)),
             )
         entries[entry] = margin
         where[entry] = f"{path}, line {file.line(node)}"
@@ -139,7 +151,8 @@ def load_margins(path: Path) -> Margins:
 
 
 def _same(key: _Key, other: _Key) -> bool:
-    """Whether two entries would hold the same: in either direction, under one name or digest."""
+    """Whether two entries would hold the same in one profile: in either direction, under one name
+    or digest."""
     if key[2:] != other[2:] or key[1] not in (other[1], _reversed(other[1])):
         return False
     shorter, longer = sorted((key[0], other[0]), key=len)
@@ -162,8 +175,9 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
         for name, (_, value) in fields.items()
         if name != "interval"
     }
-    for name, allowed in (("valence", get_args(Valence)), ("role", get_args(Role))):
-        if text[name] not in allowed:
+    for name, kind in (("valence", Asked), ("role", Role), ("profile", Profile)):
+        allowed = get_args(kind)
+        if name in text and text[name] not in allowed:
             raise file.fail(
                 fields[name][1], f"unknown {name}", f"Give {' or '.join(allowed)}.", text[name]
             )
@@ -179,8 +193,14 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
         )
     except (LexiconError, StatisticsError) as e:
         raise file.fail(node, e.what, e.remedy, e.seen) from None
-    valence, role = cast(Valence, text["valence"]), cast(Role, text["role"])
-    return (_normal_name(text["lexicon"]), contrast, valence, role), margin
+    entry = (
+        _normal_name(text["lexicon"]),
+        contrast,
+        cast(Asked, text["valence"]),
+        cast(Role, text["role"]),
+        cast("Profile | None", text.get("profile")),
+    )
+    return entry, margin
 
 
 def _number(file: YamlFile, node: yaml.Node) -> float:
