@@ -45,6 +45,10 @@ class LexiconError(ValueBiasError):
     """A lexicon that cannot be read, or that covers too little of what was scored."""
 
 
+class SuiteError(ValueBiasError):
+    """A file of declared tests that cannot be used: a collection error."""
+
+
 class SearchError(ValueBiasError):
     """A search that cannot be carried out: out of memory at one candidate, or an inexact rung."""
 

@@ -181,16 +181,10 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
             raise file.fail(
                 fields[name][1], f"unknown {name}", f"Give {' or '.join(allowed)}.", text[name]
             )
-    bounds = [_number(file, item) for item in file.sequence(fields["interval"][1], "`interval`")]
-    if len(bounds) != 2:
-        raise file.fail(
-            fields["interval"][1], "an interval is two numbers", "Give [low, high].", len(bounds)
-        )
+    low, high = interval(file, fields["interval"][1], "`interval`")
     try:
         contrast = normal_contrast(text["contrast"])
-        margin = Margin(
-            bounds[0], bounds[1], text.get("basis", "declared"), text.get("source", path.name)
-        )
+        margin = Margin(low, high, text.get("basis", "declared"), text.get("source", path.name))
     except (LexiconError, StatisticsError) as e:
         raise file.fail(node, e.what, e.remedy, e.seen) from None
     entry = (
@@ -203,12 +197,21 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
     return entry, margin
 
 
-def _number(file: YamlFile, node: yaml.Node) -> float:
-    text = file.text(node, "a bound")
+def interval(file: YamlFile, node: yaml.Node, what: str) -> tuple[float, float]:
+    """Two finite numbers, in whatever order; errors name file and line."""
+    bounds = [number(file, item, "a bound") for item in file.sequence(node, what)]
+    if len(bounds) != 2:
+        raise file.fail(node, "an interval is two numbers", "Give [low, high].", len(bounds))
+    return bounds[0], bounds[1]
+
+
+def number(file: YamlFile, node: yaml.Node, what: str) -> float:
+    """A finite number; errors name file and line."""
+    text = file.text(node, what)
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise file.fail(node, "a bound is not a finite number", "Give for example 0.28.", text)
+        raise file.fail(node, f"{what} is not a finite number", "Give for example 0.28.", text)
     return value
