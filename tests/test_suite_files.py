@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from valuebias.errors import LexiconError, SuiteError
@@ -136,7 +136,7 @@ def test_a_mistake_on_a_line_of_its_own_is_named_by_it(tmp_path):
               paper: [0.1, -0.1]
         """,
     )
-    with pytest.raises(SuiteError, match="line 4: .* no such category"):
+    with pytest.raises(SuiteError, match=r"line 4: .* no such category"):
         read(path)
     path.write_text(path.read_text().replace("friends", "communion"))
     with pytest.raises(SuiteError, match="line 8: a margin is two finite numbers"):
@@ -191,7 +191,7 @@ def test_a_lexicon_that_is_not_known_yet_is_not_held_against_the_file(tmp_path):
     )
     (test,) = read_suite(path, lambda name: None)
     assert (test.lexicon, test.contrast) == ("ours", "pets~communion")
-    with pytest.raises(SuiteError, match="line 2: .* cannot be read. Seen: mine.csv, line 7"):
+    with pytest.raises(SuiteError, match=r"line 2: .* cannot be read\. Seen: mine\.csv, line 7"):
         read_suite(path, unreadable)
 
 
@@ -202,6 +202,7 @@ def unreadable(name: str) -> Lexicon:
 bound = st.floats(-1, 1).filter(lambda x: abs(x) > 1e-6 or x == 0)
 
 
+@settings(deadline=None)
 @given(low=bound, high=bound)
 def test_an_interval_is_read_as_written_or_refused(tmp_path_factory, low, high):
     path = entries(tmp_path_factory.mktemp("any"), f"{ONE}, within: [{low!r}, {high!r}]")
@@ -212,6 +213,7 @@ def test_an_interval_is_read_as_written_or_refused(tmp_path_factory, low, high):
             read(path)
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=12))
 def test_any_text_is_a_test_or_an_error_with_a_line(tmp_path_factory, text):
     """Whatever stands where a number should, nothing else is raised and no bound is invented."""
@@ -221,6 +223,6 @@ def test_any_text_is_a_test_or_an_error_with_a_line(tmp_path_factory, text):
         (test,) = read(path)
     except SuiteError:
         return
-    (value,) = test.bounds["ci"] if "ci" in test.bounds else (0.0,)
+    (value,) = test.bounds.get("ci", (0.0,))
     assert math.isfinite(value)
     assert -1 < value < 1
