@@ -2,6 +2,7 @@
 
 from valuebias.stats.effect import Effect, pair, single
 from valuebias.stats.margins import Margins, load_margins
+from valuebias.stats.sizes import Sizes, d_equiv, hedges_g, prob_superiority, rank_biserial, sizes
 from valuebias.stats.verdict import Margin, Outcome, Verdict, judge
 
 __all__ = [
@@ -9,9 +10,15 @@ __all__ = [
     "Margin",
     "Margins",
     "Outcome",
+    "Sizes",
     "Verdict",
+    "d_equiv",
+    "hedges_g",
     "judge",
     "load_margins",
     "pair",
+    "prob_superiority",
+    "rank_biserial",
     "single",
+    "sizes",
 ]
