@@ -2,6 +2,7 @@
 
 from valuebias.stats.effect import Effect, pair, single
 from valuebias.stats.margins import Margins, load_margins
+from valuebias.stats.similarity import Similarity, similarity
 from valuebias.stats.sizes import Sizes, d_equiv, hedges_g, prob_superiority, rank_biserial, sizes
 from valuebias.stats.verdict import Margin, Outcome, Verdict, judge
 
@@ -10,6 +11,7 @@ __all__ = [
     "Margin",
     "Margins",
     "Outcome",
+    "Similarity",
     "Sizes",
     "Verdict",
     "d_equiv",
@@ -19,6 +21,7 @@ __all__ = [
     "pair",
     "prob_superiority",
     "rank_biserial",
+    "similarity",
     "single",
     "sizes",
 ]
