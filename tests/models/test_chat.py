@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -204,3 +206,16 @@ def test_llama3_frames_end_in_the_published_gating_pattern(real_data: Path) -> N
     assert frame.prefix[-5:] == PATTERNS["llama"]
     assert frame.tail == (128009,)
     assert len(chat.vocabulary(128256).ids) == 128000
+
+
+def test_the_digest_is_of_the_template_that_is_used() -> None:
+    def digest(template: Any) -> str:
+        tokenizer = build_tokenizer()
+        tokenizer.chat_template = template
+        return Chat(tokenizer).template_sha256
+
+    own = digest(CHATML)
+    assert own == digest(CHATML)
+    assert own == digest({"default": CHATML, "tools": "other"})
+    assert len({own, digest(None), digest(CHATML.replace("assistant", "model"))}) == 3
+    assert re.fullmatch("[0-9a-f]{16}", own)

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from valuebias.errors import SpecError
-from valuebias.models.spec import DEMOS, check_labels, parse_spec
+from valuebias.models.spec import DEMOS, check_labels, check_model, parse_spec
 
 
 def _model(path: Path) -> Path:
@@ -189,3 +189,18 @@ def test_specs_import_nothing_heavy(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", code, str(_model(tmp_path / "model"))], check=True, env=environment
     )
+
+
+def test_a_baseline_is_a_file_that_exists_and_no_model(tmp_path):
+    (tmp_path / "last.json").write_text("{}")
+    spec = parse_spec(f"last=baseline:{tmp_path / 'last.json'}")
+    assert (spec.label, spec.scheme, spec.target) == (
+        "last",
+        "baseline",
+        str(tmp_path / "last.json"),
+    )
+    with pytest.raises(SpecError, match="no model that can be tested"):
+        check_model(spec)
+    check_model(parse_spec("demo:agency"))
+    with pytest.raises(SpecError, match=r"does not exist.*--valuebias-update-baseline"):
+        parse_spec("baseline:missing.json")

@@ -15,6 +15,7 @@ tokenised with the tokenizer's own special tokens.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -58,8 +59,9 @@ class Vocabulary:
 class Chat:
     """How one model's conversations are written.
 
-    ``template`` is "chat_template" or "plain"; ``bos`` says who writes the one BOS: "template",
-    "tokenizer", or "none".
+    ``template`` is "chat_template" or "plain", ``template_sha256`` the first 16 hex digits of the
+    SHA-256 of its text as it is used; ``bos`` says who writes the one BOS: "template", "tokenizer",
+    or "none".
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -71,6 +73,8 @@ class Chat:
         bos = tokenizer.bos_token_id
         writer = "tokenizer" if self.template == PLAIN else "template"
         self.bos = writer if bos is not None and first[0] == bos else "none"
+        used = _PLAIN if self.template == PLAIN else self._template or tokenizer.get_chat_template()
+        self.template_sha256 = hashlib.sha256(str(used).encode("utf-8", "replace")).hexdigest()[:16]
 
     def conversations(self, prompt: str, responses: Sequence[str]) -> list[list[int]]:
         """The ids of each response's whole conversation (``text`` injection).

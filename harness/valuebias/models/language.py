@@ -63,6 +63,7 @@ class LanguageModel:
             "fingerprint": self.fingerprint,
             "head": "log-probability",
             "template": self.template_name,
+            "template_sha256": self.chat.template_sha256,
             "bos": self.chat.bos,
         }
 

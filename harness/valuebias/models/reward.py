@@ -60,6 +60,7 @@ class RewardModel:
             "fingerprint": self.fingerprint,
             "head": self.head.name,
             "template": self.chat.template,
+            "template_sha256": self.chat.template_sha256,
             "bos": self.chat.bos,
             "rung": self.searcher.rung,
             "rung_notes": "; ".join(self.searcher.notes),

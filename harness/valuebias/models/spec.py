@@ -12,7 +12,7 @@ from typing import Literal
 
 from valuebias.errors import SpecError
 
-Scheme = Literal["demo", "scores", "hub", "local"]
+Scheme = Literal["demo", "scores", "baseline", "hub", "local"]
 
 DEMOS = ("agency", "communion", "neutral")
 """The embedded models."""
@@ -32,8 +32,8 @@ class ModelSpec:
     """What one model spec says.
 
     ``label`` is what reports and node ids show. ``target`` is an absolute path (``local``,
-    ``scores``), a hub id (``hub``) or an embedded model's name (``demo``); ``revision`` is a hub
-    model's; ``text`` is the spec as given.
+    ``scores``, ``baseline``), a hub id (``hub``) or an embedded model's name (``demo``);
+    ``revision`` is a hub model's; ``text`` is the spec as given.
     """
 
     label: str
@@ -76,6 +76,16 @@ def parse_spec(text: str) -> ModelSpec:
         )
     parsed = _parse(rest.strip(), text)
     return ModelSpec(name, parsed.scheme, parsed.target, parsed.revision, text)
+
+
+def check_model(spec: ModelSpec) -> None:
+    """Raise SpecError on a baseline, which other models are compared with and is none itself."""
+    if spec.scheme == "baseline":
+        raise SpecError(
+            "a baseline is the record of a release, and no model that can be tested",
+            seen=spec.text,
+            remedy="Compare a model with it: pytest --rm=MODEL --valuebias-baseline FILE.",
+        )
 
 
 def check_labels(specs: Iterable[ModelSpec]) -> None:
@@ -148,10 +158,20 @@ def _schemed(scheme: str, target: str, spec: str, text: str) -> ModelSpec:
                 remedy="Give scores:FILE, a CSV or Parquet file.",
             )
         return ModelSpec(path.name, "scores", str(path), None, text)
+    if scheme == "baseline":
+        path = _path(target)
+        if not target or not os.path.isfile(path):
+            raise SpecError(
+                "the baseline file does not exist",
+                seen=target or spec,
+                remedy="Make it with the release to compare with: pytest --rm=MODEL "
+                "--valuebias-baseline FILE --valuebias-update-baseline.",
+            )
+        return ModelSpec(path.name, "baseline", str(path), None, text)
     raise SpecError(
         f"{scheme!r} is not a scheme this version knows",
         seen=spec,
-        remedy=f"The schemes are demo: and scores:. {_FORMS}",
+        remedy=f"The schemes are demo:, scores: and baseline:. {_FORMS}",
     )
 
 
