@@ -1,5 +1,6 @@
 """Effects with honest intervals, and verdicts against a declared margin."""
 
+from valuebias.stats.composition import Composition, composition, composition_over, shared_words
 from valuebias.stats.effect import Effect, pair, single
 from valuebias.stats.margins import Margins, load_margins
 from valuebias.stats.similarity import Similarity, similarity
@@ -7,6 +8,7 @@ from valuebias.stats.sizes import Sizes, d_equiv, hedges_g, prob_superiority, ra
 from valuebias.stats.verdict import Margin, Outcome, Verdict, judge
 
 __all__ = [
+    "Composition",
     "Effect",
     "Margin",
     "Margins",
@@ -14,6 +16,8 @@ __all__ = [
     "Similarity",
     "Sizes",
     "Verdict",
+    "composition",
+    "composition_over",
     "d_equiv",
     "hedges_g",
     "judge",
@@ -21,6 +25,7 @@ __all__ = [
     "pair",
     "prob_superiority",
     "rank_biserial",
+    "shared_words",
     "similarity",
     "single",
     "sizes",
