@@ -23,7 +23,7 @@ from valuebias.stats.paper import (
     median_ranks,
     permutation_t,
 )
-from valuebias.stats.paper_mixed import mixed_model
+from valuebias.stats.paper_mixed import mixed_model, three_way_by_models
 from valuebias.stats.paper_words import COLUMNS, RELEASED, VIRTUES, column_ranges, shared_words
 
 DATA = Path(__file__).parent / "data"
@@ -161,6 +161,21 @@ def test_the_three_way_contrast_is_least_squares_with_a_dummy_for_each_model(med
     assert found.estimate == pytest.approx(beta[-1], abs=1e-9)
     se = np.sqrt(sigma * np.linalg.inv(x.T @ x)[-1, -1])
     assert found.se == pytest.approx(se, rel=1e-9)
+
+
+def test_with_models_for_the_sample_it_is_lme4s_with_random_slopes(medians, r_answers):
+    found, golden = three_way_by_models(medians), r_answers["lmer_randslopes"]
+    name = "baseB:categorycommunion:valencenegative"
+    assert found.estimate == pytest.approx(golden["coef"][name], rel=1e-6)
+    assert found.se == pytest.approx(golden["se"][name], rel=1e-4)
+    assert found.df == pytest.approx(golden["df"][name], rel=1e-4)
+    assert found.p == pytest.approx(golden["p"][name], rel=1e-3)
+    again = MedianRanks(
+        np.repeat(medians.values[:1], 4, axis=0), tuple("abcd"), tuple("AABB"), medians.valences,
+        medians.categories,
+    )  # fmt: skip
+    with pytest.raises(StatisticsError, match="do not differ from one another"):
+        three_way_by_models(again)
 
 
 def test_a_singular_fit_is_allowed_and_noted():

@@ -15,7 +15,7 @@ from valuebias.lexicon import load_lexicon
 from valuebias.prompts import PAPER_PROMPTS
 from valuebias.recorded import RecordedScores
 from valuebias.stats.paper import cells, median_ranks
-from valuebias.stats.paper_mixed import mixed_model
+from valuebias.stats.paper_mixed import mixed_model, three_way_by_models
 from valuebias.stats.paper_words import column_ranges, shared_words
 
 FOLDER = os.environ.get("VALUEBIAS_PUBLISHED_DATA")
@@ -63,6 +63,10 @@ def test_the_published_mixed_model(big_two):
     assert found.three_way.p == pytest.approx(4.98e-15, rel=0.01)
     assert (found.three_way.df, found.n_rows) == (1064, 1080)
     assert found.model_variance == pytest.approx(1.358, abs=5e-4)
+    honest = three_way_by_models(big_two)  # from 5e-15 to .077 by the unit alone
+    assert honest.estimate == pytest.approx(found.three_way.estimate)
+    assert (honest.se, honest.df) == (pytest.approx(9.780, abs=5e-4), 8)
+    assert honest.p == pytest.approx(0.077, abs=5e-4)
 
 
 def test_the_published_cells(big_two):

@@ -77,12 +77,7 @@ def mixed_model(medians: MedianRanks) -> MixedModel:
     finite; and where the two fits differ.
     """
     first, second = medians.families
-    if len(medians.categories) != 2 or len(medians.models) < 3:
-        raise StatisticsError(
-            "the paper's mixed model takes two categories and three models at least",
-            seen=f"{len(medians.categories)} categories, {len(medians.models)} models",
-            remedy="Give more models of the two base families, and a lexicon of two categories.",
-        )
+    _check_shape(medians)
     design = _Design.of(medians, first, second)
     fit = _closed_form(design)
     notes = []
@@ -107,6 +102,42 @@ def mixed_model(medians: MedianRanks) -> MixedModel:
         n_rows=n_rows,
         notes=tuple(notes),
     )
+
+
+def _check_shape(medians: MedianRanks) -> None:
+    if len(medians.categories) != 2 or len(medians.models) < 3:
+        raise StatisticsError(
+            "the paper's mixed model takes two categories and three models at least",
+            seen=f"{len(medians.categories)} categories, {len(medians.models)} models",
+            remedy="Give more models of the two base families, and a lexicon of two categories.",
+        )
+
+
+def three_way_by_models(medians: MedianRanks) -> Coefficient:
+    """The same three-way contrast with models for the sample, which is what families consist of.
+
+    It is the t-test between the two families of the models' own contrasts, and in this design what
+    the mixed model gives once every model may have its own slopes (lme4's category x valence
+    slopes by model). No reproduction: this is what the paper's model leaves out. Raises
+    StatisticsError as `mixed_model` does, and where no family's models differ among themselves.
+    """
+    first, second = medians.families
+    _check_shape(medians)
+    change = [medians.of(valence)[..., 1] - medians.of(valence)[..., 0] for valence in VALENCES]
+    own = change[1].mean(axis=1) - change[0].mean(axis=1)
+    x, y = own[medians.family(first)], own[medians.family(second)]
+    df = len(own) - 2
+    squares = float(((x - x.mean()) ** 2).sum() + ((y - y.mean()) ** 2).sum())
+    if squares / df <= 1e-12:
+        raise StatisticsError(
+            "the models of a base do not differ from one another",
+            seen=squares / df,
+            remedy="They look like one model under several names: give each once.",
+        )
+    se = math.sqrt(squares / df * (1 / len(x) + 1 / len(y)))
+    estimate = float(y.mean() - x.mean())
+    t = estimate / se
+    return Coefficient(estimate, se, df, t, float(2 * stats.t.sf(abs(t), df)))
 
 
 @dataclass(frozen=True, eq=False)
