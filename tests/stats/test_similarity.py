@@ -92,7 +92,16 @@ def test_models_of_a_base_can_be_less_alike():
     scores, base = models({"g": 4, "l": 4}, pull=2.0)
     crossed = dict(zip(scores, ["x", "x", "y", "y"] * 2, strict=True))
     assert similarity(scores, base).difference > 0
-    assert similarity(scores, crossed).difference < 0
+    found = similarity(scores, crossed)
+    assert found.difference < 0
+    # R^2 has no direction: groupings that make same-base pairs more alike count against it too.
+    tau = plain(scores, base)[0]
+    r2s = [
+        plain_r2(tau, plain(scores, {m: str(m in chosen) for m in scores})[1])
+        for chosen in itertools.combinations(scores, 4)
+    ]
+    assert found.p == np.mean(np.array(r2s) >= found.r2 - 1e-12)
+    assert similarity(scores, base).p < found.p
 
 
 @pytest.mark.parametrize("sizes", [(3, 4), (4, 4), (2, 2, 3)])
@@ -112,12 +121,11 @@ def test_the_level_is_exact(sizes):
 )
 def test_every_grouping_is_tried_once(sizes, groupings):
     labels = [i for i, n in enumerate(sizes) for _ in range(n)]
-    source = _all_groupings(np.array(labels))
-    found = {
+    found = [
         frozenset(frozenset(np.flatnonzero(g == name).tolist()) for name in set(g.tolist()))
-        for g in source
-    }
-    assert len(found) == groupings
+        for g in _all_groupings(np.array(labels))
+    ]
+    assert len(found) == len(set(found)) == groupings
     assert all(sorted(map(len, g)) == sorted(sizes) for g in found)
     scores, base = models({f"b{i}": n for i, n in enumerate(sizes)}, words=20, prompts=1)
     assert similarity(scores, base, alpha=0.1).groupings == groupings
@@ -130,6 +138,7 @@ def test_many_models_are_drawn_from_a_seed():
     assert found.groupings == math.comb(18, 9) // 2
     assert found.smallest_p == 1 / 20_000
     assert similarity(scores, base).p == found.p
+    assert similarity(*models({"g": 11, "l": 11}, pull=2.0)).p == found.smallest_p
     others = [similarity(scores, base, seed=s).p for s in (1, 2)]
     assert len({found.p, *others}) > 1
     assert others == pytest.approx([found.p] * 2, abs=5 * math.sqrt(found.p / 20_000))
