@@ -174,7 +174,7 @@ def _folder(text: str) -> Path:
 
 def _search(arguments: argparse.Namespace) -> int:
     from valuebias.models.settings import Settings
-    from valuebias.models.spec import parse_spec
+    from valuebias.models.spec import check_model, parse_spec
     from valuebias.prompts import resolve
     from valuebias.recorded import write_scores
     from valuebias.scoring import Bench
@@ -182,6 +182,7 @@ def _search(arguments: argparse.Namespace) -> int:
 
     # All that can be wrong with the command is found before anything is computed.
     spec = parse_spec(arguments.rm)
+    check_model(spec)
     prompts = tuple(resolve(text) for text in arguments.prompts)
     _check_prompts(prompts)
     _check_out(arguments.out)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from valuebias.candidates import Candidates
-from valuebias.errors import ModelError, SearchError, StoreError, ValueBiasError
+from valuebias.errors import ModelError, ScoresError, SearchError, StoreError, ValueBiasError
 from valuebias.models.files import Role as Role
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
@@ -33,6 +33,7 @@ from valuebias.shelf import Vocabulary as Vocabulary
 from valuebias.store import Store, address
 
 if TYPE_CHECKING:
+    from valuebias.baseline import Baseline
     from valuebias.models.language import LanguageModel
     from valuebias.models.reward import RewardModel
     from valuebias.recorded import RecordedScores
@@ -55,6 +56,7 @@ class Bench:
         self._fingerprints: dict[tuple[ModelSpec, Role], str] = {}
         self._shelves: dict[str, Shelf] = {}
         self._recorded: dict[ModelSpec, RecordedScores] = {}
+        self._baselines: dict[ModelSpec, Baseline] = {}
         self._failures: dict[tuple[object, ...], ValueBiasError] = {}
 
     def __enter__(self) -> Bench:
@@ -82,6 +84,8 @@ class Bench:
         """A digest of everything that decides the model's numbers; its weights are not loaded."""
         if spec.scheme == "scores":
             return self._records(spec).fingerprint
+        if spec.scheme == "baseline":
+            return self.baseline(spec).fingerprint
         known = self._fingerprints.get((spec, role))
         if known is None:
             from valuebias.models.fingerprint import fingerprint
@@ -106,6 +110,7 @@ class Bench:
         model raises; SearchError where the search was left out for its time limit (ask ``left_out``
         first); ScoresError on scores that are not finite.
         """
+        self._refuse_baseline(spec)
         job = Job(tuple(prompts), candidates, time_limit)
         if spec.scheme == "scores":
             records = self._records(spec)
@@ -129,6 +134,7 @@ class Bench:
 
     def vocabulary(self, spec: ModelSpec, *, role: Role = "rm") -> Candidates:
         """The tokens of the model's vocabulary that stand for text, by id; loads it if it must."""
+        self._refuse_baseline(spec)
         shelf = self._shelf(spec, role)
         self._raise_failure(spec, role)
         if shelf.candidates(VOCABULARY) is None:
@@ -156,6 +162,8 @@ class Bench:
             recorded = {prompt.text for prompt in self._records(spec).prompts}
             absent = [prompt.id for prompt in prompts if prompt.text not in recorded]
             return f"{spec.label} holds no score for {', '.join(absent)}" if absent else None
+        if spec.scheme == "baseline":
+            return f"the baseline {spec.label} holds the ranks of its lexicons' words alone"
         job = Job(tuple(prompts), candidates, time_limit)
         self.prepare(spec, [job], role=role)
         return self._shelf(spec, role).left_out(job)
@@ -168,6 +176,9 @@ class Bench:
         """
         if spec.scheme == "scores":
             self._records(spec)
+            return
+        if spec.scheme == "baseline":
+            self.baseline(spec)
             return
         self._raise_failure(spec, role)
         if all(self._settled(spec, role, job) for job in jobs):
@@ -184,6 +195,27 @@ class Bench:
                         raise
                     except ValueBiasError:
                         pass  # remembered, and raised to whoever asks for this job
+
+    def baseline(self, spec: ModelSpec) -> Baseline:
+        """The record of a release that a baseline spec names. Raises ScoresError where the file
+        cannot be used."""
+        known = self._baselines.get(spec)
+        if known is None:
+            from valuebias.baseline_file import read_baseline
+
+            self._raise_failure(spec)
+            with self._remember_failure(spec):
+                known = read_baseline(Path(spec.target))
+            self._baselines[spec] = known
+        return known
+
+    def _refuse_baseline(self, spec: ModelSpec) -> None:
+        if spec.scheme == "baseline":
+            raise ScoresError(
+                "a baseline holds ranks, which are no scores",
+                seen=spec.text,
+                remedy="Compare a model with it: bias(..., against=baseline).",
+            )
 
     def _settled(self, spec: ModelSpec, role: Role, job: Job) -> bool:
         """Whether nothing is to be computed: all is stored, known to fail or known to take long."""
