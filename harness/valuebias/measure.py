@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
-from valuebias.candidates import Candidates
-from valuebias.errors import LexiconError, ScoresError
+from valuebias import stats
+from valuebias.errors import ScoresError
 from valuebias.lexicon import Coverage, Lexicon, Selection
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import GREATEST, Prompt, Valence, select
+from valuebias.prompts import GREATEST, Prompt, select
+from valuebias.scored import RECORDED, Scored, Valences, in_common, words
 from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Job, Role
-from valuebias.stats.effect import Effect, pair, single
 
 VOCABULARY_LIMIT = 300.0
 """Seconds a search of the whole vocabulary may take before it is left out of the table."""
@@ -67,8 +67,8 @@ class Measurement:
     reference_fingerprint: str | None
     lexicon: Lexicon
     contrast: str
-    valence: Valence
-    effect: Effect
+    valence: Valences
+    effect: stats.Effect
     coverages: tuple[Coverage, ...]
     shared: tuple[str, ...]
     raised_by: tuple[Pull, ...]
@@ -77,7 +77,9 @@ class Measurement:
     top: TopTokens
 
     @property
-    def role(self) -> Literal["range", "shift"]:
+    def role(self) -> Literal["range", "shift", "regression"]:
+        if isinstance(self.effect, stats.Regression):
+            return "regression"
         return "range" if self.reference is None else "shift"
 
     @property
@@ -138,22 +140,11 @@ def prepare(
     """
     prompts = select("positive", quick=quick) + select("negative", quick=quick)
     jobs = []
-    if spec.scheme != "scores":
+    if spec.scheme not in RECORDED:
         jobs += [Job(prompts, words(bench, spec, lexicon, role=role)) for lexicon in lexicons]
     if vocabulary:
         jobs.append(Job((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT))
     bench.prepare(spec, jobs, role=role)
-
-
-def words(bench: Bench, spec: ModelSpec, lexicon: Lexicon, *, role: Role = "rm") -> Candidates:
-    """A lexicon's words as candidates; a wildcard stands for words of the model's vocabulary."""
-    found = list(lexicon.words())
-    if any(entry.endswith("*") for entries in lexicon.categories.values() for entry in entries):
-        texts = {text.strip().lower() for text in bench.vocabulary(spec, role=role).responses}
-        known = sorted(text for text in texts - set(found) if text.isalpha())
-        expanded = lexicon.expand(known)
-        found += [word for category in expanded.values() for word in category]
-    return Candidates.words(found)
 
 
 def measure(
@@ -161,39 +152,37 @@ def measure(
     spec: ModelSpec,
     lexicon: Lexicon,
     contrast: str,
-    valence: Valence,
+    valence: Valences,
     *,
     against: ModelSpec | None = None,
     role: Role = "rm",
     against_role: Role = "rm",
+    regression: bool = False,
     quick: bool = False,
     seed: int = 0,
 ) -> Measurement:
     """Measure one contrast of one model, or its paired difference from another.
 
+    ``regression`` measures how much further from zero the model lies than the other, instead.
+
     Raises the ModelError, ScoresError, LexiconError or StatisticsError of whatever stands in the
     way; nothing is measured on part of the prompts.
     """
-    prompts = select(valence, quick=quick)
     prepare(bench, spec, [lexicon], quick=quick, role=role)
-    scores, selection = _score(bench, spec, lexicon, contrast, prompts, role)
-    values = scores.values[:, selection.columns]
+    mine = Scored.of(bench, spec, lexicon, contrast, valence, role, quick)
     if against is None:
-        effect = single(values, selection.in_a, selection.families, seed=seed)
-        ranks = _ranks(values)
-        coverages = selection.coverage
+        effect = stats.contrast(mine.terms(), *mine.sides, seed=seed)
+        moved = mine.ranks()
     else:
-        theirs, second = _score(bench, against, lexicon, contrast, prompts, against_role)
-        mine, same = _common(selection, second)
-        values, other = values[:, mine], theirs.values[:, second.columns[same]]
-        selection = _restrict(selection, mine)
-        effect = pair(values, other, selection.in_a, selection.families, seed=seed)
-        ranks = _ranks(values) - _ranks(other)
-        coverages = tuple(
-            _common_coverage(*parts)
-            for parts in zip(selection.coverage, second.coverage, strict=True)
-        )
-    lowered, raised = _pulls(ranks, selection)
+        other = Scored.of(bench, against, lexicon, contrast, valence, against_role, quick)
+        mine, other = in_common(mine, other)
+        if regression:
+            effect = stats.regression(mine.terms(), other.terms(), *mine.sides, seed=seed)
+        else:
+            effect = stats.contrast([*mine.terms(), *other.terms(-1.0)], *mine.sides, seed=seed)
+        moved = mine.ranks() - other.ranks()
+    selection = mine.selection
+    lowered, raised = _pulls(moved, selection)
     return Measurement(
         model=spec.label,
         reference=None if against is None else against.label,
@@ -205,13 +194,20 @@ def measure(
         contrast=selection.contrast.name,
         valence=valence,
         effect=effect,
-        coverages=coverages,
+        coverages=selection.coverage,
         shared=selection.shared,
         raised_by=raised,
         lowered_by=lowered,
-        provenance=scores.provenance,
+        provenance=mine.provenance,
         top=top_tokens(bench, spec, GREATEST, _TOKENS, role=role),
     )
+
+
+def seed_for(suite_seed: int, *key: str) -> int:
+    """The seed of a test's permutations: from the run's and what is tested, in any process, order
+    or selection. ``key`` is the test's key and never holds a model's name."""
+    entropy = [suite_seed, crc32("\x1f".join(key).encode())]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
 
 def top_tokens(
@@ -249,72 +245,14 @@ def _top(prompt: Prompt, kind: str, scores: Scores, k: int) -> TopTokens:
     )
 
 
-def _score(
-    bench: Bench,
-    spec: ModelSpec,
-    lexicon: Lexicon,
-    contrast: str,
-    prompts: tuple[Prompt, ...],
-    role: Role,
-) -> tuple[Scores, Selection]:
-    """Scores of a model's candidates, and which of them the contrast rests on."""
-    if spec.scheme == "scores":
-        scores = bench.scores(spec, prompts, VOCABULARY)
-    else:
-        candidates = words(bench, spec, lexicon, role=role)
-        scores = bench.scores(spec, prompts, candidates, role=role)
-    return scores, lexicon.select(contrast, scores.candidates.responses)
-
-
-def _ranks(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Prompt-averaged midranks (words,) scaled to (0, 1), higher is preferred."""
-    ranks: npt.NDArray[np.float64] = (rankdata(values, axis=1) - 0.5) / values.shape[1]
-    mean: npt.NDArray[np.float64] = ranks.mean(axis=0)
-    return mean
-
-
 def _pulls(
-    ranks: npt.NDArray[np.float64], selection: Selection
+    moved: npt.NDArray[np.float64], selection: Selection
 ) -> tuple[tuple[Pull, ...], tuple[Pull, ...]]:
     """The words that lower and that raise the estimate most."""
-    in_a, above = selection.in_a, ranks - ranks.mean()
+    in_a, above = selection.in_a, moved - moved.mean()
     order = np.argsort(np.where(in_a, above / in_a.sum(), -above / (~in_a).sum()), kind="stable")
 
     def named(indices: npt.NDArray[np.intp]) -> tuple[Pull, ...]:
         return tuple(Pull(selection.words[i], bool(in_a[i]), bool(above[i] > 0)) for i in indices)
 
     return named(order[:_PULLS]), named(order[::-1][:_PULLS])
-
-
-def _common(
-    first: Selection, second: Selection
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Positions of the words that both selections hold, in the first one's order."""
-    where = {word: i for i, word in enumerate(second.words)}
-    mine = [i for i, word in enumerate(first.words) if word in where]
-    if not mine:
-        raise LexiconError(
-            "the two models have no scored word in common",
-            seen=f"{len(first.words)} and {len(second.words)} words",
-            remedy="Score the same lexicon on both.",
-        )
-    return np.array(mine), np.array([where[first.words[i]] for i in mine])
-
-
-def _common_coverage(first: Coverage, second: Coverage) -> Coverage:
-    """Of a category's entries, those that both models were scored on. Raises LexiconError where
-    they are too few."""
-    missing = tuple(dict.fromkeys((*first.missing, *second.missing)))
-    common = replace(first, matched=first.total - len(missing), missing=missing)
-    common.check()
-    return common
-
-
-def _restrict(selection: Selection, keep: npt.NDArray[np.intp]) -> Selection:
-    return replace(
-        selection,
-        columns=selection.columns[keep],
-        words=tuple(selection.words[i] for i in keep),
-        in_a=selection.in_a[keep],
-        families=selection.families[keep],
-    )

@@ -10,7 +10,9 @@ from numbers import Real
 from scipy import stats
 
 from valuebias.errors import StatisticsError
-from valuebias.stats.effect import GATE_FAMILIES, Effect
+from valuebias.stats.checks import GATE_FAMILIES
+from valuebias.stats.crossed import half_width
+from valuebias.stats.effect import Effect
 
 WIDEST = 1.9
 """A margin wider than this part of the scale's [-1, 1] leaves next to nothing to be shown."""
@@ -31,8 +33,11 @@ class Margin:
     ``basis`` is "panel" (what ten public reward models do), "convention" (a size of effect agreed
     on beforehand) or "declared" (the user's own); ``source`` says in one line where it comes from.
 
+    A margin on one side alone has an infinite bound on the other: `above` and `below`.
+
     Raises StatisticsError unless the bounds are two finite numbers, the lower one first and no more
-    than 1.9 apart. A difference of two models may lie anywhere in [-2, 2]; the same width holds.
+    than 1.9 apart, or one finite number. A difference of two models may lie anywhere in [-2, 2];
+    the same width holds.
     """
 
     low: float
@@ -52,8 +57,12 @@ class Margin:
         try:
             low, high = float(self.low), float(self.high)
         except OverflowError:  # a whole number beyond every float
-            low = high = math.inf
+            low = high = math.nan
         bounds = f"[{low:g}, {high:g}]"
+        one_sided = math.isfinite(low) and high == math.inf
+        one_sided |= math.isfinite(high) and low == -math.inf
+        if one_sided:
+            return
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise StatisticsError(
                 "a margin is two finite numbers, the lower one first",
@@ -65,18 +74,46 @@ class Margin:
                 f"a margin wider than {WIDEST} gates nothing",
                 seen=bounds,
                 remedy="Rank-biserial correlations lie between -1 and 1: declare less. For a bound "
-                "on one side alone, give -1 or 1 as the other.",
+                "on one side alone, use assert_above or assert_below.",
             )
+
+    @classmethod
+    def above(cls, bound: float, basis: str = "declared", source: str = "") -> Margin:
+        """An effect must be shown to lie above this bound."""
+        return cls(_one_sided(bound), math.inf, basis, source)
+
+    @classmethod
+    def below(cls, bound: float, basis: str = "declared", source: str = "") -> Margin:
+        """An effect must be shown to lie below this bound."""
+        return cls(-math.inf, _one_sided(bound), basis, source)
+
+    def __str__(self) -> str:
+        if math.isinf(self.high):
+            return f"above {self.low:+.3f}"
+        if math.isinf(self.low):
+            return f"below {self.high:+.3f}"
+        return f"[{self.low:+.3f}, {self.high:+.3f}]"
+
+
+def _one_sided(bound: float) -> float:
+    given: object = bound
+    number = isinstance(given, Real) and not isinstance(given, bool)
+    if not (number and math.isfinite(bound)):
+        raise StatisticsError(
+            "a bound is one finite number", seen=repr(bound), remedy="Give for example 0.1."
+        )
+    return bound
 
 
 @dataclass(frozen=True)
 class Verdict:
     """An outcome and what it rests on.
 
-    ``gate_low`` and ``gate_high`` bound the effect at ``gate_level`` = 1 - 2 alpha: the interval
-    the verdict used. ``families_needed`` is the number of word families, both categories together,
-    that would settle an INCONCLUSIVE if the estimate stayed where it is; None where more words
-    would not, or where none are needed. ``reason`` is one sentence.
+    ``gate_low`` and ``gate_high`` bound the effect at ``gate_level`` = 1 - 2 alpha, the interval
+    the verdict used: each bound is one of two one-sided tests at alpha. ``families_needed`` is the
+    number of word families, both categories together, that would settle an INCONCLUSIVE if the
+    estimate stayed where it is; None where more words would not, or where none are needed.
+    ``reason`` is one sentence.
     """
 
     outcome: Outcome
@@ -90,7 +127,7 @@ class Verdict:
 
 
 def judge(effect: Effect, margin: Margin, *, alpha: float = 0.05) -> Verdict:
-    """Equivalence by two one-sided tests, each at ``alpha`` (Schuirmann 1987).
+    """Two one-sided tests, each at ``alpha`` (Schuirmann 1987); one for a margin on one side.
 
     PASS if the 1 - 2 alpha interval lies inside the margin, FAIL if it lies wholly outside, else
     INCONCLUSIVE. An exploratory effect and one from fewer than 20 word families a category never
@@ -110,8 +147,14 @@ def judge(effect: Effect, margin: Margin, *, alpha: float = 0.05) -> Verdict:
             seen=f"{effect.estimate} [{low}, {high}]",
             remedy="Look at the scores it was computed from.",
         )
-    found = f"{level:.0%} interval [{low:+.3f}, {high:+.3f}]"
-    bounds = f"[{margin.low:+.3f}, {margin.high:+.3f}]"
+    if margin.low >= effect.span or margin.high <= -effect.span:
+        raise StatisticsError(
+            f"no effect can lie {margin}",
+            seen=f"an effect of this kind lies between {-effect.span:g} and {effect.span:g}",
+            remedy="Declare a bound inside that.",
+        )
+    found = f"{_percent(level)} interval [{low:+.3f}, {high:+.3f}]"
+    bounds = str(margin)
 
     def verdict(outcome: Outcome, reason: str, needed: int | None = None) -> Verdict:
         return Verdict(outcome, effect, margin, low, high, level, needed, reason)
@@ -137,19 +180,19 @@ def judge(effect: Effect, margin: Margin, *, alpha: float = 0.05) -> Verdict:
         )
     if effect.exploratory:
         return verdict(Outcome.INCONCLUSIVE, f"exploratory: {effect.exploratory}")
-    if effect.method != "crossed-delong":
+    if effect.method == "separation":
         return verdict(
             Outcome.INCONCLUSIVE, f"{'; '.join(effect.notes)}: the {found} is a bound, not a test"
         )
     if margin.low <= low and high <= margin.high:
         return verdict(Outcome.PASS, f"the {found} lies inside the margin {bounds}")
-    half = float(stats.t.ppf(1 - alpha, effect.df)) * effect.se
-    if margin.high - margin.low <= 2 * half:
+    least = 2 * half_width(effect.parts, 2 * alpha)
+    if margin.high - margin.low <= least:
         raise StatisticsError(
             f"the margin {bounds} is too narrow for these data: with a standard error of "
             f"{effect.se:.3f} no estimate could PASS",
             seen=f"{effect.estimate:+.3f}, {found}",
-            remedy=f"Declare a margin wider than {2 * half:.3f}, or use a lexicon with more word "
+            remedy=f"Declare a margin wider than {least:.3f}, or use a lexicon with more word "
             f"families (now {sum(effect.n_families)}).",
         )
     return verdict(
@@ -162,11 +205,16 @@ def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None
 
     More words shrink the word part of the variance only. At least 20 families a category.
     """
-    distance = min(abs(effect.estimate - margin.low), abs(effect.estimate - margin.high))
-    target = (distance / float(stats.norm.ppf(1 - alpha))) ** 2 - effect.se_prompts**2
-    if target <= 0:
+    distance = min(abs(effect.estimate - edge) for edge in (margin.low, margin.high))
+    target = distance**2 - half_width(effect.parts[1:], 2 * alpha) ** 2
+    if target <= 0 or not effect.parts:
         return None
-    factor = (effect.se**2 - effect.se_prompts**2) / target
+    factor = effect.parts[0][0] * float(stats.norm.ppf(1 - alpha)) ** 2 / target
     factor = max(factor, GATE_FAMILIES / min(effect.n_families))
     needed = max(math.ceil(sum(effect.n_families) * factor), sum(effect.n_families) + 1)
     return needed if needed <= 100_000 else None  # the estimate lies on the edge
+
+
+def _percent(level: float) -> str:
+    """90%, and 99.5% where that is what it is."""
+    return f"{100 * level:.4g}%"

@@ -1,0 +1,210 @@
+"""Do models of one base prefer a category more than models of another?
+
+Models and words are both samples, and either alone misleads: words alone call any two models
+different, models alone ignore what a base's own taste in words can do. Both tests must agree: the
+permutation of base labels over the models and the word-level contrast, of whose p the larger
+counts (an intersection-union test, Berger 1982).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from valuebias.errors import StatisticsError
+from valuebias.stats.crossed import (
+    Bools,
+    Factors,
+    Floats,
+    half_width,
+    placements,
+    satterthwaite,
+    word_variance,
+)
+from valuebias.stats.effect import Effect, Term, contrast
+
+_MOST = 20_000
+"""Up to so many ways to share out the base labels all are counted; beyond, a sample of them."""
+_DRAWS = 99_999
+
+
+@dataclass(frozen=True)
+class Family:
+    """The mean effect in the first family's models minus that in the second's.
+
+    ``effect`` is positive where the first family prefers category A more; its p is the larger of
+    ``p_models`` (labels of the models permuted) and ``p_words`` (the word-level contrast of these
+    very models), its interval rests on words, prompts and models. ``n_models`` counts the units;
+    ``smallest_p`` is the least that this many models can give. ``estimates`` are the models' own
+    effects, the first family's before the second's.
+    """
+
+    effect: Effect
+    p_models: float
+    p_words: float
+    n_models: tuple[int, int]
+    smallest_p: float
+    estimates: tuple[tuple[float, ...], tuple[float, ...]]
+
+    @property
+    def estimate(self) -> float:
+        return self.effect.estimate
+
+    @property
+    def low(self) -> float:
+        return self.effect.low
+
+    @property
+    def high(self) -> float:
+        return self.effect.high
+
+    @property
+    def p(self) -> float:
+        return self.effect.p
+
+
+def family(
+    first: Sequence[npt.NDArray[Any]],
+    second: Sequence[npt.NDArray[Any]],
+    in_a: Bools,
+    families: Sequence[str] | npt.NDArray[Any],
+    *,
+    prompts: Factors | None = None,
+    alpha: float = 0.05,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Family:
+    """Compare two families of models: one (prompts, words) array of scores a model.
+
+    The other arguments are those of `single`. To compare another quantity, such as positive minus
+    negative prompts, use `families_of_terms`.
+
+    Raises StatisticsError where so few models can give no p as small as ``alpha``, for two models
+    that order all words alike, and what `single` raises.
+    """
+    a, b = ([[Term(v, 1.0, prompts)] for v in side] for side in (first, second))
+    return families_of_terms(a, b, in_a, families, alpha=alpha, level=level, seed=seed)
+
+
+def families_of_terms(
+    first: Sequence[Sequence[Term]],
+    second: Sequence[Sequence[Term]],
+    in_a: Bools,
+    families: Sequence[str] | npt.NDArray[Any],
+    *,
+    alpha: float = 0.05,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Family:
+    """As `family`, of any contrast: each model's terms, as `contrast` takes them."""
+    n_models = (len(first), len(second))
+    smallest = smallest_p(*n_models)
+    if smallest > alpha:
+        raise StatisticsError(
+            f"{n_models[0]} against {n_models[1]} models can give no p below {smallest:.3g}, and "
+            f"alpha is {alpha:g}",
+            seen=f"{n_models[0]} and {n_models[1]} models",
+            remedy="Give more models of each base (four of each, or four and six, are enough at "
+            ".05), or compare two models alone, which says nothing about their bases.",
+        )
+    _check_distinct([*first, *second])
+    weighted = [
+        replace(term, weight=sign * term.weight / len(side))
+        for sign, side in ((1, first), (-1, second))
+        for model in side
+        for term in model
+    ]
+    words = contrast(weighted, in_a, families, level=level, seed=seed)
+    numbers = np.unique(np.asarray(families), return_inverse=True)[1].reshape(-1)
+    between, noise, estimates = [], 0.0, []
+    for side in (first, second):
+        a, b = _word_placements(side, in_a)
+        own = 2 * a.mean(axis=1)
+        estimates.append(own)
+        between.append((float(own.var(ddof=1)) / len(side), len(side) - 1.0))
+        # What models differ by because each has its own noise of words is in both parts.
+        spread = sum(
+            word_variance(x, y, in_a, numbers)[0]
+            for x, y in zip(a - a.mean(axis=0), b - b.mean(axis=0), strict=True)
+        )
+        noise += 4 * spread / (len(side) - 1) / len(side)
+    total = sum(variance for variance, _ in between)
+    models = (max(total - noise, 0.0), satterthwaite(between, total))
+    parts = (*words.parts, models) if models[0] else words.parts
+    p_models = _permute_models(np.concatenate(estimates), len(first), seed)
+    half = half_width(parts, 1 - level)
+    null = sum(t.weight for t in first[0])
+    effect = replace(
+        words,
+        parts=parts,
+        low=max(words.estimate - half, -words.span),
+        high=min(words.estimate + half, words.span),
+        p=max(p_models, words.p),
+        p_high=max(p_models, words.p_high),
+        method="families" if words.method == "crossed-delong" else words.method,
+        notes=(
+            *words.notes,
+            f"{n_models[0]} and {n_models[1]} models: p by models {p_models:.4f}, by words "
+            f"{words.p:.4f}, the larger counts",
+        ),
+    )
+    shown = tuple(tuple(float(e - null) for e in side) for side in estimates)
+    return Family(effect, p_models, words.p, n_models, smallest, (shown[0], shown[1]))
+
+
+def smallest_p(first: int, second: int) -> float:
+    """The least p that permuting the labels of so many models can give, two-sided."""
+    if min(first, second) < 2:
+        return 1.0
+    return (2 if first == second else 1) / math.comb(first + second, first)
+
+
+def _word_placements(side: Sequence[Sequence[Term]], in_a: Bools) -> tuple[Floats, Floats]:
+    """Each model's placements, averaged over prompts and summed over its terms: (models, words)."""
+    a, b = [], []
+    for model in side:
+        placed = [(t.weight, *placements(t.values, in_a)) for t in model]
+        a.append(sum(w * x.mean(axis=0) for w, x, _ in placed))
+        b.append(sum(w * y.mean(axis=0) for w, _, y in placed))
+    return np.array(a), np.array(b)
+
+
+def _check_distinct(models: Sequence[Sequence[Term]]) -> None:
+    """Two models that are one would count one draw twice."""
+    seen: dict[bytes, int] = {}
+    for i, model in enumerate(models, 1):
+        key = b"".join(stats.rankdata(term.values, axis=-1).tobytes() for term in model)
+        if key in seen:
+            raise StatisticsError(
+                "two models order every word alike on every prompt",
+                seen=f"models {seen[key]} and {i}",
+                remedy="They look like one model under two names: give each once.",
+            )
+        seen[key] = i
+
+
+def _permute_models(effects: Floats, n_first: int, seed: int) -> float:
+    """Two-sided p of no difference between the families' means, all labellings alike."""
+    n = len(effects)
+    n_second = n - n_first
+
+    def difference(sums: Floats) -> Floats:
+        apart: Floats = np.abs(sums / n_first - (effects.sum() - sums) / n_second)
+        return apart
+
+    observed = difference(effects[:n_first].sum(keepdims=True))[0] - 1e-12
+    labellings = math.comb(n, n_first)
+    if labellings <= _MOST:
+        chosen = np.array(list(combinations(range(n), n_first)))
+        return float((difference(effects[chosen].sum(axis=1)) >= observed).mean())
+    rng = np.random.default_rng(seed)
+    order = rng.permuted(np.broadcast_to(effects, (_DRAWS, n)), axis=1)
+    beyond = int((difference(order[:, :n_first].sum(axis=1)) >= observed).sum())
+    return (beyond + 1) / (_DRAWS + 1)

@@ -1,0 +1,68 @@
+"""Is a scorer further from zero than another? What "no worse than the last release" rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy.typing as npt
+
+from valuebias.stats.crossed import Bools
+from valuebias.stats.effect import Effect, Term, contrast
+
+
+@dataclass(frozen=True)
+class Regression(Effect):
+    """|effect of the new scorer| - |effect of the old|, over the same words and prompts.
+
+    Positive means that the new one is further from zero. ``difference`` and ``total`` are the
+    contrasts new - old and new + old that it is bounded by: with the sign of the old effect known
+    to be s, |new| - |old| is the larger of s(new - s old) and -(new + s old).
+    """
+
+    difference: Effect = None  # type: ignore[assignment]  # the fields before it have defaults
+    total: Effect = None  # type: ignore[assignment]
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Bounds that hold at (1 - level) / 2 each. The signs are learnt from the same data, so
+        that either sign is tested at half of that (Bonferroni)."""
+        (d_low, d_high), (t_low, t_high) = (
+            e.interval(1 - (1 - level) / 2) for e in (self.difference, self.total)
+        )
+        # For either sign of the old effect: new - old and -new - old, or new + old and old - new.
+        high = min(max(d_high, -t_low), max(t_high, -d_low))
+        # For either sign of the new effect: new - old and new + old, or their negatives.
+        low = max(min(d_low, t_low), min(-t_high, -d_high))
+        return max(low, -1.0), min(high, 1.0)
+
+
+def regression(
+    new: Sequence[Term],
+    old: Sequence[Term],
+    in_a: Bools,
+    families: Sequence[str] | npt.NDArray[Any],
+    *,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Regression:
+    """How much further from zero the new scorer's effect lies than the old one's.
+
+    Arguments and errors as for `contrast`; both sides are scored on the same prompts and words.
+    """
+    against = [replace(term, weight=-term.weight) for term in old]
+    difference = contrast([*new, *against], in_a, families, level=level, seed=seed)
+    total = contrast([*new, *old], in_a, families, level=level, seed=seed)
+    mine, theirs = (
+        (total.estimate + difference.estimate) / 2,
+        (total.estimate - difference.estimate) / 2,
+    )
+    nearer = difference if mine * theirs >= 0 else total
+    shared = {name: getattr(nearer, name) for name in Effect.__dataclass_fields__}
+    result = Regression(
+        **shared | {"estimate": abs(mine) - abs(theirs), "span": 1.0},
+        difference=difference,
+        total=total,
+    )
+    low, high = result.interval(level)
+    return replace(result, low=low, high=high)
