@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
 
+from pytest_valuebias.declared import DeclaredItem
 from pytest_valuebias.options import SUITES
 from pytest_valuebias.session import KEY, State
 from valuebias.prompts import Valence
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
+    from valuebias.scoring import Role as ScorerRole
 
 Role = Literal["range", "shift"]
 
@@ -75,8 +77,8 @@ class _Suite(pytest.Module):
 
     def funcnamefilter(self, name: str) -> bool:
         # Whatever the user's python_functions says; and no test_shift where nothing is to compare.
-        references = self.config.stash[KEY].references
-        return name == "test_range" or (name == "test_shift" and bool(references))
+        compared = self.config.stash[KEY].compared
+        return name == "test_range" or (name == "test_shift" and bool(compared))
 
 
 _KEY = pytest.StashKey[Sequence[str]]()
@@ -120,7 +122,7 @@ def claim_of(item: pytest.Item) -> Claim | None:
 
 def claims(suite: str, role: str, state: State) -> list[Claim]:
     """The claims of one suite, in an order that is the same in every process."""
-    references = (None,) if role == "range" else state.references
+    references = (None,) if role == "range" else state.compared
     return [
         Claim(suite, contrast, valence, model, reference)
         for model, reference, contrast, valence in product(
@@ -156,28 +158,44 @@ def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
 
 
 def prepare(items: Sequence[pytest.Item], state: State) -> None:
-    """Score what the selected shipped tests will read, each model in one go.
+    """Score what the selected shipped and declared tests will read, each model in one go.
 
     Whatever goes wrong is kept by the bench and raised where a test asks for the scores.
     """
     from valuebias import measure
     from valuebias.errors import ValueBiasError
 
-    under_test: dict[ModelSpec, bool] = {}
-    suites: dict[str, None] = {}
+    # Of each model, whether it is under test (its vocabulary is read too), and the lexicons read.
+    under_test: dict[tuple[ModelSpec, ScorerRole], bool] = {}
+    lexicons: dict[tuple[ModelSpec, ScorerRole], dict[str, None]] = {}
     for item in items:
-        claim = claim_of(item)
-        if claim is not None:
-            under_test[claim.model] = True
-            if claim.reference is not None:
-                under_test.setdefault(claim.reference, False)
-            suites[claim.suite] = None
-    for spec, vocabulary in under_test.items():
+        name, models = _reads(item)
+        for first, model in enumerate(models):
+            under_test[model] = under_test.get(model, False) or first == 0
+            lexicons.setdefault(model, {})[name] = None
+    for (spec, role), vocabulary in under_test.items():
         try:
             # All that was selected, not only this process's share: whoever loads the model first
             # leaves nothing to do for the other workers.
-            lexicons = [state.lexicon(name) for name in suites]
-            measure.prepare(state.bench, spec, lexicons, quick=state.quick, vocabulary=vocabulary)
+            named = [state.lexicon(name) for name in lexicons[spec, role]]
+            measure.prepare(
+                state.bench, spec, named, quick=state.quick, vocabulary=vocabulary, role=role
+            )
+            if vocabulary and role == "rm" and state.values["profile"] == "paper":
+                from valuebias.paper import prepare_vocabulary
+
+                prepare_vocabulary(state.bench, spec)
         except ValueBiasError:
             continue
     state.bench.release()  # the tests read from the store; nothing needs the model's memory now
+
+
+def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, ScorerRole]]]:
+    """The lexicon and the models that a test is known to read, the one under test first."""
+    claim = claim_of(item)
+    if claim is not None:
+        models = (claim.model, claim.reference)
+        return claim.suite, [(model, "rm") for model in models if model is not None]
+    if isinstance(item, DeclaredItem):
+        return item.test.lexicon, item.models
+    return "", []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,14 @@ def pytest_configure(config: pytest.Config) -> None:
             "a model was given, but -p no:valuebias-run keeps it from being run"
         )
     select(config, state)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if not file_path.name.endswith((".valuebias.yaml", ".valuebias.yml")):
+        return None
+    from pytest_valuebias.declared import SuiteFile
+
+    return SuiteFile.from_parent(parent, path=file_path)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -102,8 +111,14 @@ class Run:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if not self.state.is_worker:
             session.exitstatus = self.state.exit_status(session.exitstatus)
+            if self.state.values["update-baseline"] and self.state.ran:
+                from pytest_valuebias.baseline import update
+
+                session.exitstatus = update(self.state, session.exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_valuebias.report.terminal import summary
 
         summary(terminalreporter, self.state)
+        for line in self.state.recorded:
+            terminalreporter.write_line(line, bold=True)

@@ -1,0 +1,156 @@
+"""Collects ``*.valuebias.yaml`` files: each entry is a test, of every ``--rm``, without Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_valuebias.session import KEY, State
+from valuebias.errors import ValueBiasError, visible
+from valuebias.lexicon import STARTERS, Lexicon
+from valuebias.suite_files import DeclaredTest, read_suite
+
+if TYPE_CHECKING:
+    from valuebias.models.spec import ModelSpec
+    from valuebias.scoring import Role
+    from valuebias_fixtures.handles import BoundEffect, ModelHandle
+
+
+@dataclass(frozen=True)
+class Case:
+    """One declared test of one model: ``other`` is what it is compared with.
+
+    ``missing`` says which model was not given, and that the case cannot be tested without it.
+    """
+
+    model: ModelSpec | None
+    other: ModelSpec | None = None
+    missing: str | None = None
+
+    @property
+    def id(self) -> str:
+        """What stands in brackets behind the test's name; empty without a model."""
+        labels = [visible(spec.label) for spec in (self.model, self.other) if spec is not None]
+        return f"[{'-vs-'.join(labels)}]" if labels else ""
+
+
+class SuiteFile(pytest.File):
+    """A file of declared tests; one that cannot be used is a collection error."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        state = self.config.stash[KEY]
+        try:
+            tests = read_suite(self.path, self._lexicon)
+        except ValueBiasError as error:
+            raise self.CollectError(f"{type(error).__name__}: {error}") from None
+        for test in tests:
+            for case in cases(test, state):
+                yield DeclaredItem.from_parent(self, name=test.name + case.id, test=test, case=case)
+
+    def _lexicon(self, name: str) -> Lexicon | None:
+        """The lexicon in force; None for one that only a run with a model may be given."""
+        state = self.config.stash[KEY]
+        if not state.models and name not in (*STARTERS, *state.lexicon_files):
+            return None
+        return state.lexicon(name)
+
+
+def cases(test: DeclaredTest, state: State) -> list[Case]:
+    """The models a test is held against, in an order that is the same in every process."""
+    if not state.models:
+        return [Case(None, missing="--rm=MODEL, and none was given")]
+    if test.against is None:
+        return [Case(model) for model in state.models]
+    if test.against == "base":
+        return [
+            Case(model, base)
+            if (base := state.bases.get(model.label)) is not None
+            else Case(model, missing=f"the base of {visible(model.label)}: give --base=MODEL")
+            for model in state.models
+        ]
+    if test.against == "reference":
+        others, option = state.references, "--reference=MODEL"
+    else:
+        others, option = (), "--valuebias-baseline=FILE"
+    if not others:
+        return [Case(model, missing=f"{option}, and none was given") for model in state.models]
+    return [Case(model, other) for model in state.models for other in others]
+
+
+class DeclaredItem(pytest.Item):
+    """One declared test of one model. What it claims is keyed by ``originalname``."""
+
+    def __init__(self, *, test: DeclaredTest, case: Case, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.test, self.case = test, case
+        self.originalname = test.name
+        self.state = self.config.stash[KEY]
+        self.bounds = test.bounds.get(self.state.values["profile"])
+        self.effect: BoundEffect | None = None
+
+    @property
+    def models(self) -> list[tuple[ModelSpec, Role]]:
+        """The models whose scores it reads, the one under test first; none where it is skipped."""
+        if self.case.model is None or self.case.missing is not None or self.bounds is None:
+            return []
+        found: list[tuple[ModelSpec, Role]] = [(self.case.model, "rm")]
+        if self.case.other is not None:
+            found.append((self.case.other, self._other_role))
+        return found
+
+    @property
+    def _other_role(self) -> Role:
+        return "llm" if self.test.against == "base" else "rm"
+
+    def _against(self) -> ModelHandle | None:
+        from valuebias_fixtures.handles import ModelHandle
+
+        other = self.case.other
+        return None if other is None else ModelHandle(other, self.state, self._other_role)
+
+    def setup(self) -> None:
+        """Measure, so that a model or lexicon that cannot be used is an error and never looks like
+        a value failure."""
+        test, case = self.test, self.case
+        if case.missing is not None:
+            reason = f"this test needs {case.missing}"
+            if self.state.values["require-model"]:
+                pytest.fail(f"{reason} (--valuebias-require-model)", pytrace=False)
+            pytest.skip(reason)
+        if self.bounds is None:
+            pytest.skip(
+                f"{self.path.name}, line {test.line}: `{test.demand}` is declared for "
+                f"{', '.join(test.bounds)}, not for the profile {self.state.values['profile']}"
+            )
+        from pytest_valuebias.gate import Gate
+        from valuebias_fixtures.handles import Bias
+
+        assert case.model is not None
+        bias = Bias(case.model, self.state, Gate(self, self.state))
+        # What must not have grown is an effect of the model alone; else their difference is held.
+        against = None if test.demand == "no_regression" else self._against()
+        self.effect = bias(test.lexicon, *test.sides, valence=test.valence, against=against)
+
+    def runtest(self) -> None:
+        assert self.effect is not None
+        assert self.bounds is not None
+        match self.test.demand:
+            case "within":
+                self.effect.assert_within(*self.bounds)
+            case "above":
+                self.effect.assert_above(*self.bounds)
+            case "below":
+                self.effect.assert_below(*self.bounds)
+            case "no_regression":
+                self.effect.assert_no_regression(against=self._against(), by=self.bounds[0])
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
+        if isinstance(excinfo.value, ValueBiasError):
+            return f"{type(excinfo.value).__name__}: {excinfo.value}"
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Any, int, str]:
+        return self.path, self.test.line - 1, self.name
