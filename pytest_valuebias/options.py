@@ -11,6 +11,8 @@ from typing import Any, Literal
 import pytest
 
 SUITES = ("big_two", "mfd2")
+PAPER_TESTS = ("mixed-model", "anova", "welch", "permutation-t")
+"""The paper's own tests, none of which is calibrated; `valuebias.paper.NAMES` are the same."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,11 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "profile",
-        "quick (six prompts a valence; cannot pass) or ci (the default)",
+        "quick (six prompts a valence; cannot pass), ci (the default) or paper (the paper's own "
+        "tests beside ours)",
         "ci",
         "NAME",
-        parse=_choice("quick", "ci"),
+        parse=_choice("quick", "ci", "paper"),
     ),
     Option(
         "margins",
@@ -170,6 +173,15 @@ OPTIONS: tuple[Option, ...] = (
         "fail",
         "HOW",
         parse=_choice("fail", "xfail", "warn"),
+    ),
+    Option(
+        "allow-uncalibrated",
+        "test of the paper that the paper_tests fixture may assert on although it is not "
+        f"calibrated: {', '.join(PAPER_TESTS)}; repeatable",
+        (),
+        "NAME",
+        True,
+        parse=_choice(*PAPER_TESTS),
     ),
 )
 

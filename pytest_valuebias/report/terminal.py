@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_valuebias.report import paper
 from pytest_valuebias.session import State
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def summary(reporter: pytest.TerminalReporter, state: State) -> None:
                 r for r in state.records if (r["model"], r["reference"]) == (model, reference)
             ]
             _model(reporter, model, reference, records)
+        paper.section(reporter, state)
     if not state.gated:
         why = "no verdict was held against a margin" if state.records else "no verdict was reached"
         _write(reporter, f"NOTHING WAS GATED: {why}, so this run fails.", "bold red")

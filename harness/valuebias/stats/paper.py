@@ -35,6 +35,11 @@ DRAWS = 9_999
 _BLOCK = 1_024
 
 
+def shown(p: float) -> str:
+    """A p in words, never as zero."""
+    return f"p {p:.2g}" if p > 0 else "p < 1e-300"
+
+
 class Reproduction:
     """What every result of the paper's tests is: nothing that a release may rest on."""
 
@@ -189,7 +194,7 @@ class Cell(Reproduction):
     def line(self) -> str:
         return (
             f"{self.category} {self.valence}, {self.first} minus {self.second}: d {self.d:+.3f}, "
-            f"Welch t({self.df:.1f}) {self.t:+.3f}, p {self.p:.2g}"
+            f"Welch t({self.df:.1f}) {self.t:+.3f}, {shown(self.p)}"
         )
 
 
@@ -305,7 +310,8 @@ class Anova(Reproduction):
     @property
     def line(self) -> str:
         term = self.three_way
-        return f"{term.name}: F(1, {self.df}) {term.f:.3f}, p {term.p:.2g}"
+        name = term.name.replace(":", " x ")
+        return f"analysis of variance, {name}: F(1, {self.df}) {term.f:.3f}, {shown(term.p)}"
 
 
 def anova(medians: MedianRanks) -> Anova:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from valuebias.errors import StatisticsError
-from valuebias.stats.paper import VALENCES, Floats, MedianRanks, Reproduction
+from valuebias.stats.paper import VALENCES, Floats, MedianRanks, Reproduction, shown
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class MixedModel(Reproduction):
         c = self.three_way
         return (
             f"mixed model, base x category x valence: {c.estimate:+.3f} (SE {c.se:.3f}), "
-            f"t({c.df}) {c.t:+.3f}, p {c.p:.2g}"
+            f"t({c.df}) {c.t:+.3f}, {shown(c.p)}"
         )
 
 

@@ -1,0 +1,172 @@
+"""The terminal's section on the paper's own tests, under the profile ``paper``: they gate nothing.
+
+Computed on the controller, from the store. What could not be computed has a line that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pytest_valuebias.session import State
+from valuebias.errors import ValueBiasError, visible
+
+if TYPE_CHECKING:
+    import pytest
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from valuebias.models.spec import ModelSpec
+    from valuebias.paper import PaperTests
+    from valuebias.stats.family import Family
+
+TITLE = "the paper's own tests: reproduction only, they gate nothing"
+
+
+def section(reporter: pytest.TerminalReporter, state: State) -> None:
+    """Write the section, where the profile asks for it and there are reward models."""
+    if state.values["profile"] != "paper" or not state.models:
+        return
+    from pytest_valuebias.report.terminal import _write
+    from valuebias.stats.paper import WHY
+
+    reporter.section(TITLE)
+    _write(reporter, f"They gate nothing because {WHY}.")
+    for name in state.values["suite"]:
+        for what, indent in _lexicon(state, name):
+            _write(reporter, what, indent=indent)
+    for spec in state.models:
+        if spec.scheme != "scores":
+            _write(reporter, f"vocabulary of {visible(spec.label)}: {_vocabulary(state, spec)}")
+
+
+def results(state: State, name: str) -> PaperTests:
+    """The paper's tests of all ``--rm`` on a lexicon. Raises what stands in their way."""
+    from valuebias.paper import paper_tests
+
+    return paper_tests(
+        state.bench,
+        state.models,
+        state.lexicon(name),
+        {label: base.label for label, base in state.bases.items()},
+        quick=state.quick,
+        seed=state.values["seed"],
+    )
+
+
+def _lexicon(state: State, name: str) -> Iterator[tuple[RenderableType, int]]:
+    """What is written of one lexicon, each with its indent."""
+    if len(state.lexicon(name).categories) != 2:
+        n = len(state.lexicon(name).categories)
+        yield f"{name}: left out, the paper's tests compare two categories and it has {n}", 0
+        return
+    try:
+        found = results(state, name)
+    except ValueBiasError as error:
+        yield f"{name}: {error}", 0
+        return
+    except Exception as error:  # the run's own results must not be lost to a defect here
+        yield f"{name}: not foreseen, please report it: {visible(repr(error))}", 0
+        return
+    counts = ", ".join(
+        f"{n} {visible(category)}"
+        for n, category in zip(found.medians.n_words, found.medians.categories, strict=True)
+    )
+    n = len(found.medians.valences)
+    yield f"{name}: mean over prompts of the median rank; 1 is preferred; {counts}; {n} prompts", 0
+    yield _medians(found), 2
+    sides = ""
+    if found.compared is not None:
+        sides = " minus ".join(
+            f"{visible(base)} ({len(found.compared.family(base))} models)"
+            for base in found.compared.families
+        )
+    if found.cells:
+        yield f"{sides}; above zero = the first ranks them further down:", 0
+        yield _cells(found), 2
+    for result in (found.mixed, found.anova):
+        if result is not None:
+            yield visible(result.line), 2
+    if found.mixed is not None:
+        fit = found.mixed
+        yield f"REML log-likelihood {fit.log_likelihood:.4f}, {fit.n_rows} rows", 4
+        for note in fit.notes:
+            yield note, 4
+    if found.by_models is not None:
+        c = found.by_models
+        yield (
+            f"the same contrast with models for the sample: SE {c.se:.3f}, t({c.df}) {c.t:+.3f}, "
+            f"p {c.p:.2g}",
+            4,
+        )
+    if found.honest:
+        yield (
+            f"what may be said, with models and word families for the sample: {sides}, "
+            f"rank-biserial correlation of {visible(found.contrast)}:",
+            0,
+        )
+        for question, family in found.honest.items():
+            yield _honest(question.replace("-", " minus "), family), 2
+    for reason in dict.fromkeys(found.problems.values()):
+        tests = ", ".join(test for test, why in found.problems.items() if why == reason)
+        yield f"{tests}: {reason}", 0
+
+
+def _honest(question: str, family: Family) -> str:
+    return (
+        f"{question}: {family.estimate:+.3f} [{family.low:+.3f}, {family.high:+.3f}], "
+        f"p {family.p:.3f} (by models {family.p_models:.3f}, by words {family.p_words:.3f})"
+    )
+
+
+def _medians(found: PaperTests) -> RenderableType:
+    from rich.text import Text
+
+    from valuebias.stats.paper import VALENCES
+
+    medians = found.medians
+    names = [f"{v}\n{visible(c)}" for v in VALENCES for c in medians.categories]
+    rows = []
+    for i, model in enumerate(medians.models):
+        values = [f"{x:.1f}" for v in VALENCES for x in medians.of(v)[i].mean(axis=0)]
+        base = "" if medians.bases[i] == model else medians.bases[i]
+        rows.append([visible(model), visible(base), *values])
+    table = _table(["model", "base"], names)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _cells(found: PaperTests) -> RenderableType:
+    from rich.text import Text
+
+    m = len(found.cells)
+    table = _table(["category"], ["valence", "d", "Welch p", f"p x{m}", "FDR p", "permuted p"])
+    for cell in found.cells:
+        p = (cell.p, cell.p_bonferroni, cell.p_fdr, cell.perm_p)
+        row = (visible(cell.category), cell.valence, f"{cell.d:+.3f}", *(f"{x:.2g}" for x in p))
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _table(texts: list[str], numbers: list[str]) -> Table:
+    """An empty table: columns of text, which may fold, then columns of numbers, which may not."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for name in texts:
+        table.add_column(name, header_style="dim", overflow="fold")
+    for name in numbers:
+        table.add_column(name, header_style="dim", no_wrap=True, justify="right")
+    return table
+
+
+def _vocabulary(state: State, spec: ModelSpec) -> str:
+    """Whether the vocabulary was searched for all 54 prompts, in words."""
+    from valuebias.paper import vocabulary_left_out
+
+    try:
+        reason = vocabulary_left_out(state.bench, spec)
+    except ValueBiasError as error:
+        return str(error)
+    return "searched for all 54 prompts" if reason is None else f"left out: {visible(reason)}"
