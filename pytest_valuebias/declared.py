@@ -48,7 +48,10 @@ class SuiteFile(pytest.File):
             raise self.CollectError(f"{type(error).__name__}: {error}") from None
         for test in tests:
             for case in cases(test, state):
-                yield DeclaredItem.from_parent(self, name=test.name + case.id, test=test, case=case)
+                name = test.name + case.id
+                # As a text, which pytest takes apart as it does the ids it reads back for --lf.
+                nodeid = f"{self.nodeid}::{name}"
+                yield DeclaredItem.from_parent(self, name=name, nodeid=nodeid, test=test, case=case)
 
     def _lexicon(self, name: str) -> Lexicon | None:
         """The lexicon in force; None for one that only a run with a model may be given."""
