@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_valuebias.claims import Terms, terms
 from pytest_valuebias.collection import claim_of
 from pytest_valuebias.report.record import error_record, properties, record
 from pytest_valuebias.session import State
@@ -48,18 +47,12 @@ class Gate:
             pytest.skip(reason)
         self.hold(measurement, margin)
 
-    def terms(self, lexicon: str, contrast: str, valence: str, role: str) -> Terms:
-        """The level and seed of a claim that this test makes."""
-        return terms(self.item, self.state, lexicon, contrast, valence, role)
-
     def hold(self, measurement: Measurement, margin: Margin) -> None:
         """Gate on this margin: return on PASS, fail on FAIL, and as configured in between."""
         from valuebias.stats.verdict import Outcome, judge
 
-        m = measurement
-        alpha = self.terms(m.lexicon.name, m.contrast, m.valence, m.role).alpha
         try:
-            verdict = judge(measurement.effect, margin, alpha=alpha)
+            verdict = judge(measurement.effect, margin)
         except ValueBiasError as error:  # a margin that these data can never settle
             self._record(measurement, None, "ERROR", str(error), gated=False)
             raise
