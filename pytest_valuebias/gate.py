@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_valuebias.collection import claim_of
+from pytest_valuebias.claims import Terms, terms
+from pytest_valuebias.collection import CONTRASTS, VALENCES, claim_of
 from pytest_valuebias.report.record import error_record, properties, record
 from pytest_valuebias.session import State
 from valuebias.errors import ValueBiasError, visible
@@ -47,12 +48,18 @@ class Gate:
             pytest.skip(reason)
         self.hold(measurement, margin)
 
+    def terms(self, lexicon: str, contrast: str, valence: str, role: str) -> Terms:
+        """The level and seed of a claim that this test makes."""
+        return terms(self.item, self.state, lexicon, contrast, valence, role)
+
     def hold(self, measurement: Measurement, margin: Margin) -> None:
         """Gate on this margin: return on PASS, fail on FAIL, and as configured in between."""
         from valuebias.stats.verdict import Outcome, judge
 
+        m = measurement
+        alpha = self.terms(m.lexicon.name, m.contrast, m.valence, m.role).alpha
         try:
-            verdict = judge(measurement.effect, margin)
+            verdict = judge(measurement.effect, margin, alpha=alpha)
         except ValueBiasError as error:  # a margin that these data can never settle
             self._record(measurement, None, "ERROR", str(error), gated=False)
             raise
@@ -83,7 +90,15 @@ class Gate:
         gated: bool,
     ) -> None:
         shipped = claim_of(self.item) is not None
-        entry = record(measurement, verdict, outcome, reason, gated=gated, shipped=shipped)
+        entry = record(
+            measurement,
+            verdict,
+            outcome,
+            reason,
+            gated=gated,
+            shipped=shipped,
+            n_claims=sum(len(CONTRASTS[s]) for s in self.state.values["suite"]) * len(VALENCES),
+        )
         self.item.stash.setdefault(RECORDS, []).append(entry)
 
 
@@ -102,11 +117,12 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
         f"{verdict.outcome.name}: {reason}",
         "",
         f"  model       {visible(measurement.title)}",
-        f"  contrast    {a} against {b}, {measurement.valence} prompts; above zero = {a} preferred",
+        f"  contrast    {a} against {b}, {_asked(measurement)}; "
+        f"above zero = {_positive(measurement)}",
         f"  estimate    {effect.estimate:+.3f} rank-biserial, {effect.level:.0%} interval "
         f"[{effect.low:+.3f}, {effect.high:+.3f}]",
-        f"  margin      [{margin.low:+.3f}, {margin.high:+.3f}] ({margin.basis}: {margin.source})",
-        f"  gate        {verdict.gate_level:.0%} interval "
+        f"  margin      {margin} ({margin.basis}: {margin.source})",
+        f"  gate        {100 * verdict.gate_level:.4g}% interval "
         f"[{verdict.gate_low:+.3f}, {verdict.gate_high:+.3f}]",
         f"  power       a true effect of {effect.mde:.3f} would be found in 80% of cases; "
         f"{effect.method} p = {effect.p:.4f} for no effect",
@@ -115,7 +131,44 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
         f"  lowered by  {_pulls(measurement.lowered_by, a, b)}",
     ]
     lines += [f"  note        {visible(note)}" for note in effect.notes]
+    lines.append(f"  what to do  {_remedy(measurement, verdict)}")
     return "\n".join(lines)
+
+
+def _asked(measurement: Measurement) -> str:
+    if measurement.valence == "positive-negative":
+        return "positive minus negative prompts"
+    return f"{measurement.valence} prompts"
+
+
+def _positive(measurement: Measurement) -> str:
+    """What an effect above zero means."""
+    if measurement.role == "regression":
+        return f"further from zero than {visible(measurement.reference or '')}"
+    return f"{measurement.sides[0]} preferred"
+
+
+def _remedy(measurement: Measurement, verdict: Verdict) -> str:
+    """What a reader can do about a verdict that does not pass."""
+    if verdict.outcome.name == "FAIL":
+        look = "look at the words above in the model's top and bottom ranks"
+        return (
+            f"{look} and train the shift away, or declare, with a reason, a margin that allows it"
+            if measurement.reference is None
+            else f"{look}: what changed since {visible(measurement.reference)}? If it was meant, "
+            "declare a margin that allows it"
+        )
+    if verdict.families_needed is not None:
+        return (
+            "use a lexicon with more word families (--valuebias-lexicon), or a wider margin "
+            "declared before looking; running it again changes nothing"
+        )
+    if verdict.effect.exploratory:
+        return "run all prompts (--valuebias-profile=ci): this profile is for a first look"
+    return (
+        "the prompts disagree, and more words would not settle it: declare a wider margin, or "
+        "decide which prompts count; running it again changes nothing"
+    )
 
 
 def _pulls(pulls: Iterable[Pull], a: str, b: str) -> str:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_valuebias import options
+from pytest_valuebias.baseline import check, reference
 
 if TYPE_CHECKING:
     from valuebias.lexicon import Lexicon
     from valuebias.measure import Measurement
     from valuebias.models.spec import ModelSpec
     from valuebias.scoring import Bench
+    from valuebias.stats.claims import Claims
     from valuebias.stats.margins import Margins
     from valuebias.stats.verdict import Margin
 
@@ -28,7 +30,8 @@ class State:
 
     ``records`` are what the tests of all processes reported: one JSON-able mapping a verdict.
     ``selection`` holds the node ids of shipped tests named on the command line, ``ran`` whether
-    the run got as far as its tests.
+    the run got as far as its tests. ``baseline`` is the recorded release that every model is
+    compared with besides the references; ``recorded`` says what became of recording a new one.
     """
 
     values: options.Values
@@ -38,6 +41,8 @@ class State:
     bases: Mapping[str, ModelSpec]
     lexicon_files: Mapping[str, Path]
     is_worker: bool
+    baseline: ModelSpec | None = None
+    recorded: tuple[str, ...] = ()
     selection: tuple[str, ...] = ()
     ran: bool = False
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -57,7 +62,8 @@ class State:
             raise pytest.UsageError(
                 "--valuebias-require-model: no model was given. Give --rm=MODEL."
             )
-        _check_labels(models + references)
+        baseline = reference(values, models)
+        _check_labels(models + references + ((baseline,) if baseline else ()))
         _check_labels(language_models)
         return cls(
             values=values,
@@ -67,12 +73,18 @@ class State:
             bases=_bases(values["base"], models),
             lexicon_files=_lexicon_files(values["lexicon"], values["cache-dir"]),
             is_worker=hasattr(config, "workerinput"),
+            baseline=baseline,
         )
 
     @property
     def in_use(self) -> bool:
         """True when a model of any kind was given."""
         return bool(self.models or self.language_models)
+
+    @property
+    def compared(self) -> tuple[ModelSpec, ...]:
+        """What every model is compared with: the references, then the baseline."""
+        return self.references if self.baseline is None else (*self.references, self.baseline)
 
     @property
     def quick(self) -> bool:
@@ -85,7 +97,8 @@ class State:
         try:
             lexicons = [self.lexicon(name) for name in self.lexicon_names]
             unused = self.margins[0].unused(lexicons) if self.values["margins"] else ()
-            _ = self.bench
+            _ = self.bench, self.claims
+            check(self)
         except ValueBiasError as error:
             raise pytest.UsageError(str(error)) from None
         if unused:
@@ -129,9 +142,19 @@ class State:
     def margin(self, measurement: Measurement) -> Margin | None:
         """The margin declared for what was measured; the user's own counts before a shipped one."""
         m = measurement
+        if m.role == "regression":  # its margin is named where it is asserted
+            return None
         key = (m.lexicon, m.contrast, m.valence, m.role, self.values["profile"])
         found = (x.margin_for(*key) for x in self.margins)
         return next((margin for margin in found if margin is not None), None)
+
+    @cached_property
+    def claims(self) -> Claims | None:
+        """The declared registry of claims; None where each claim is tested at .05."""
+        from valuebias.stats.claims import load_claims
+
+        path = self.values["claims"]
+        return load_claims(Path(path).expanduser()) if path else None
 
     @property
     def bench(self) -> Bench:
@@ -178,10 +201,13 @@ def _specs(texts: Iterable[str], option: str) -> tuple[ModelSpec, ...]:
     if not texts:
         return ()
     from valuebias.errors import SpecError
-    from valuebias.models.spec import parse_spec
+    from valuebias.models.spec import check_model, parse_spec
 
     try:
-        return tuple(parse_spec(text) for text in texts)
+        specs = tuple(parse_spec(text) for text in texts)
+        for spec in specs if option != "--reference" else ():
+            check_model(spec)
+        return specs
     except SpecError as error:
         raise pytest.UsageError(f"{option}: {error}") from None
 

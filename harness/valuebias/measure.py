@@ -159,11 +159,13 @@ def measure(
     against_role: Role = "rm",
     regression: bool = False,
     quick: bool = False,
+    alpha: float = 0.05,
     seed: int = 0,
 ) -> Measurement:
     """Measure one contrast of one model, or its paired difference from another.
 
     ``regression`` measures how much further from zero the model lies than the other, instead.
+    ``alpha`` is what it will be judged at: a permutation goes on until its p is settled there.
 
     Raises the ModelError, ScoresError, LexiconError or StatisticsError of whatever stands in the
     way; nothing is measured on part of the prompts.
@@ -171,15 +173,19 @@ def measure(
     prepare(bench, spec, [lexicon], quick=quick, role=role)
     mine = Scored.of(bench, spec, lexicon, contrast, valence, role, quick)
     if against is None:
-        effect = stats.contrast(mine.terms(), *mine.sides, seed=seed)
+        effect = stats.contrast(mine.terms(), *mine.sides, alpha=alpha, seed=seed)
         moved = mine.ranks()
     else:
         other = Scored.of(bench, against, lexicon, contrast, valence, against_role, quick)
         mine, other = in_common(mine, other)
         if regression:
-            effect = stats.regression(mine.terms(), other.terms(), *mine.sides, seed=seed)
+            effect = stats.regression(
+                mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
+            )
         else:
-            effect = stats.contrast([*mine.terms(), *other.terms(-1.0)], *mine.sides, seed=seed)
+            effect = stats.contrast(
+                [*mine.terms(), *other.terms(-1.0)], *mine.sides, alpha=alpha, seed=seed
+            )
         moved = mine.ranks() - other.ranks()
     selection = mine.selection
     lowered, raised = _pulls(moved, selection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
@@ -16,7 +17,7 @@ _PROPERTIES = (
     "margin_high", "margin_basis", "verdict", "n_words", "n_families", "n_prompts", "lexicon",
     "coverage", "contrast", "valence", "model", "fingerprint", "reference", "role", "gated",
     "margin_source", "injection", "rung", "template", "reason", "reference_fingerprint",
-    "method", "p", "mde", "n_shared", "notes",
+    "method", "p", "mde", "n_shared", "notes", "alpha",
 )  # fmt: skip
 
 _PROVENANCE = ("head", "dtype", "device", "template", "injection", "rung")
@@ -30,8 +31,12 @@ def record(
     *,
     gated: bool,
     shipped: bool,
+    n_claims: int,
 ) -> dict[str, Any]:
-    """Everything reports show of one verdict, in JSON-able types with every string made visible."""
+    """Everything reports show of one verdict, in JSON-able types with every string made visible.
+
+    ``n_claims`` is how many shipped tests ask something of this model, selected or not.
+    """
     effect, top = measurement.effect, measurement.top
     entry: dict[str, Any] = {
         "suite": measurement.lexicon.name,
@@ -60,6 +65,7 @@ def record(
         "reason": reason,
         "gated": gated,
         "shipped": shipped,
+        "n_claims": n_claims,
         "covered": measurement.covered,
         **{name: measurement.provenance.get(name) for name in _PROVENANCE},
         "tokens": {
@@ -76,8 +82,9 @@ def record(
         entry |= {
             "gate_low": verdict.gate_low,
             "gate_high": verdict.gate_high,
-            "margin_low": verdict.margin.low,
-            "margin_high": verdict.margin.high,
+            "margin_low": _finite(verdict.margin.low),
+            "margin_high": _finite(verdict.margin.high),
+            "alpha": (1 - verdict.gate_level) / 2,
             "margin_basis": verdict.margin.basis,
             "margin_source": verdict.margin.source,
         }
@@ -121,6 +128,11 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.6f}" if isinstance(value, float) else str(value)
+
+
+def _finite(bound: float) -> float | None:
+    """A bound, or None on the open side of a one-sided margin."""
+    return bound if math.isfinite(bound) else None
 
 
 def _plain(value: Any) -> Any:

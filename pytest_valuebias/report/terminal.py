@@ -36,7 +36,7 @@ def header(state: State) -> list[str]:
 
     models = ", ".join(visible(m.text) for m in (*state.models, *state.language_models))
     given = [k for k in state.values.sources if k not in ("rm", "llm", "profile")]
-    values = " ".join(f"{k}={_shown(state.values[k])}" for k in given) or "the rest by default"
+    values = " ".join(f"{k}={_value(state.values[k])}" for k in given) or "the rest by default"
     lines = [f"valuebias: {models}; profile={state.values['profile']}; {values}"]
     for name in state.lexicon_names:
         lexicon = state.lexicon(name)
@@ -48,7 +48,7 @@ def header(state: State) -> list[str]:
     return lines
 
 
-def _shown(value: object) -> str:
+def _value(value: object) -> str:
     return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
 
 
@@ -90,7 +90,7 @@ def _model(
                 _write(reporter, line, indent=2)
             told.add(line)
         _write(reporter, _table(rows))
-    lines = _bases(records)
+    lines = _bases(records) + _shown(records)
     lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
     for line in dict.fromkeys(lines):
         _write(reporter, line, indent=2)
@@ -130,8 +130,46 @@ def _bases(records: Iterable[Mapping[str, Any]]) -> list[str]:
         for basis, found in sources.items()
     ]
     if any(r["verdict"] == "PASS" for r in records):
-        lines.append("PASS = the 90% interval lies inside the margin (two one-sided tests at .05)")
+        lines.append(_passes(records))
     return lines
+
+
+def _passes(records: Iterable[Mapping[str, Any]]) -> str:
+    """What a PASS says, at the levels in force."""
+    levels = sorted({r["alpha"] for r in records if "alpha" in r})
+    if len(levels) == 1:
+        return (
+            f"PASS = the {100 - 200 * levels[0]:.4g}% interval lies inside the margin "
+            f"(two one-sided tests at {_short(levels[0])})"
+        )
+    return (
+        "PASS = shown to lie inside the margin by two one-sided tests at the claim's share of the "
+        f"declared budget ({_short(levels[0])} to {_short(levels[-1])})"
+    )
+
+
+def _short(alpha: float) -> str:
+    return f"{alpha:.3g}".removeprefix("0")
+
+
+def _shown(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """How many effects differ from zero once corrected for how many were looked at.
+
+    The family is what a model's shipped tests ask in all (each record says how many), whatever was
+    selected, and what else was asserted.
+    """
+    from valuebias.stats.claims import benjamini_hochberg, holm
+
+    found = [r for r in records if "p" in r]
+    if len(found) < 2:
+        return []
+    p = [r["p"] for r in found]
+    m = max(r["n_claims"] for r in found) + sum(not r["shipped"] for r in found)
+    strict, loose = (int((f(p, m) < 0.05).sum()) for f in (holm, benjamini_hochberg))
+    return [
+        f"of {m} effects {sum(x < 0.05 for x in p)} differ from zero at .05 each, {strict} after "
+        f"Holm's correction, {loose} at a false discovery rate of .05; this gates nothing"
+    ]
 
 
 def _name(record: Mapping[str, Any]) -> str:
@@ -166,7 +204,7 @@ def _table(records: Iterable[Mapping[str, Any]]) -> RenderableType:
             r["valence"],
             _number(r.get("estimate")),
             _interval(r.get("ci_low"), r.get("ci_high")),
-            _interval(r.get("margin_low"), r.get("margin_high")),
+            _margin(r),
             r["verdict"] if r["gated"] or r["verdict"] in ("ERROR", "NO MARGIN") else "NOT GATED",
         )
         for r in records
@@ -192,6 +230,14 @@ def _number(value: float | None) -> str:
 
 def _interval(low: float | None, high: float | None) -> str:
     return "" if low is None else f"[{_number(low)}, {_number(high)}]"
+
+
+def _margin(record: Mapping[str, Any]) -> str:
+    """[-.200, +.200], or on one side alone > +.100."""
+    low, high = record.get("margin_low"), record.get("margin_high")
+    if low is not None and high is not None:
+        return _interval(low, high)
+    return "" if low is high else f"> {_number(low)}" if high is None else f"< {_number(high)}"
 
 
 def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> None:

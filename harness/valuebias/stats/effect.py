@@ -120,6 +120,7 @@ def single(
     prompts: Factors | None = None,
     level: float = 0.95,
     cluster: Cluster = "family",
+    alpha: float = 0.05,
     seed: int = 0,
 ) -> Effect:
     """The effect in one scorer: category A against category B.
@@ -128,14 +129,21 @@ def single(
     and False for one of B; ``families`` (words,) names each word's family; ``prompts`` holds each
     prompt's factors (``[p.factors for p in prompts]``), without which prompts count as independent
     draws. ``cluster="word"`` takes every spelling for a draw of its own; its intervals are too
-    short and serve for comparison. ``seed`` is used where a permutation is.
+    short and serve for comparison. ``seed`` is used where a permutation is, which goes on until its
+    p is settled at ``alpha``.
 
     Raises StatisticsError for data no honest interval can come from: scores that are not finite or
     nearly all tied, fewer than 5 families in a category, fewer than 6 prompts, prompts with the
     same scores throughout, no variance.
     """
     return contrast(
-        [Term(values, 1.0, prompts)], in_a, families, level=level, cluster=cluster, seed=seed
+        [Term(values, 1.0, prompts)],
+        in_a,
+        families,
+        level=level,
+        cluster=cluster,
+        alpha=alpha,
+        seed=seed,
     )
 
 
@@ -148,6 +156,7 @@ def pair(
     prompts: Factors | None = None,
     level: float = 0.95,
     cluster: Cluster = "family",
+    alpha: float = 0.05,
     seed: int = 0,
 ) -> Effect:
     """The effect in one scorer minus that in another, over the same words and prompts.
@@ -157,7 +166,7 @@ def pair(
     one model under two names or the same numbers recorded twice.
     """
     terms = [Term(values, 1.0, prompts), Term(reference, -1.0, prompts)]
-    return contrast(terms, in_a, families, level=level, cluster=cluster, seed=seed)
+    return contrast(terms, in_a, families, level=level, cluster=cluster, alpha=alpha, seed=seed)
 
 
 def contrast(
@@ -167,6 +176,7 @@ def contrast(
     *,
     level: float = 0.95,
     cluster: Cluster = "family",
+    alpha: float = 0.05,
     seed: int = 0,
 ) -> Effect:
     """A weighted sum of effects over the same words: any scorers, any sets of prompts.
@@ -196,7 +206,9 @@ def contrast(
         moved += np.mean(change, axis=0)
     span = float(sum(abs(t.weight) for t in terms))
     null = 0.5 * sum(t.weight for t in terms)
-    return _effect(layout, placed, moved, span=span, null=null, lone=len(terms) == 1, seed=seed)
+    return _effect(
+        layout, placed, moved, span=span, null=null, lone=len(terms) == 1, alpha=alpha, seed=seed
+    )
 
 
 def _grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
@@ -228,6 +240,7 @@ def _effect(
     span: float,
     null: float,
     lone: bool,
+    alpha: float,
     seed: int,
 ) -> Effect:
     """From each prompt group's summed placements, and the words' summed mean ranks."""
@@ -263,9 +276,7 @@ def _effect(
     if few < GATE_FAMILIES:
         if method == "crossed-delong":
             method = "permutation"
-        p, p_high = family_permutation(
-            moved, layout.in_a, layout.family, alpha=1 - level, seed=seed
-        )
+        p, p_high = family_permutation(moved, layout.in_a, layout.family, alpha=alpha, seed=seed)
         notes.append(
             f"fewer than {GATE_FAMILIES} word families in a category "
             f"({layout.n_families[0]} and {layout.n_families[1]}): an effect can be shown, "

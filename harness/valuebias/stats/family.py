@@ -121,7 +121,7 @@ def families_of_terms(
         for model in side
         for term in model
     ]
-    words = contrast(weighted, in_a, families, level=level, seed=seed)
+    words = contrast(weighted, in_a, families, level=level, alpha=alpha, seed=seed)
     numbers = np.unique(np.asarray(families), return_inverse=True)[1].reshape(-1)
     between, noise, estimates = [], 0.0, []
     for side in (first, second):

@@ -44,6 +44,7 @@ def regression(
     families: Sequence[str] | npt.NDArray[Any],
     *,
     level: float = 0.95,
+    alpha: float = 0.05,
     seed: int = 0,
 ) -> Regression:
     """How much further from zero the new scorer's effect lies than the old one's.
@@ -51,8 +52,8 @@ def regression(
     Arguments and errors as for `contrast`; both sides are scored on the same prompts and words.
     """
     against = [replace(term, weight=-term.weight) for term in old]
-    difference = contrast([*new, *against], in_a, families, level=level, seed=seed)
-    total = contrast([*new, *old], in_a, families, level=level, seed=seed)
+    difference = contrast([*new, *against], in_a, families, level=level, alpha=alpha, seed=seed)
+    total = contrast([*new, *old], in_a, families, level=level, alpha=alpha, seed=seed)
     mine, theirs = (
         (total.estimate + difference.estimate) / 2,
         (total.estimate - difference.estimate) / 2,

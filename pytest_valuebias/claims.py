@@ -1,0 +1,43 @@
+"""Which claim a test makes: the key its share of the error budget and its seed come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_valuebias.collection import claim_of
+
+if TYPE_CHECKING:
+    from pytest_valuebias.session import State
+    from valuebias.stats.claims import Key
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What one claim is tested with: the error it may spend, and the seed of its permutations."""
+
+    key: Key
+    alpha: float
+    seed: int
+
+
+def terms(
+    item: pytest.Item, state: State, lexicon: str, contrast: str, valence: str, role: str
+) -> Terms:
+    """A claim's terms, which follow from what is tested and from nothing else.
+
+    Raises StatisticsError where a registry of claims is in force and does not hold this one.
+    """
+    from valuebias.lexicon import normal_contrast
+    from valuebias.measure import seed_for
+    from valuebias.stats.claims import ALPHA, Key
+
+    shipped = claim_of(item)
+    suite = shipped.suite if shipped is not None else item.nodeid.partition("::")[0]
+    test = getattr(item, "originalname", None) or item.name
+    key = Key(suite, test, lexicon, normal_contrast(contrast), valence, role)
+    registry = state.claims
+    alpha = ALPHA if registry is None else registry.alpha(key)
+    return Terms(key, alpha, seed_for(state.values["seed"], *key))
