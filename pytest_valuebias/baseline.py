@@ -1,0 +1,155 @@
+"""The committed baseline of a run: what every model is compared with, and how it is made anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_valuebias.options import Values
+    from pytest_valuebias.session import State
+    from valuebias.baseline import Baseline
+    from valuebias.models.spec import ModelSpec
+
+LABEL = "baseline"
+OPTION = "--valuebias-baseline"
+UPDATE = "--valuebias-update-baseline"
+_STOPPED = (
+    pytest.ExitCode.INTERRUPTED,
+    pytest.ExitCode.INTERNAL_ERROR,
+    pytest.ExitCode.USAGE_ERROR,
+)
+
+
+def reference(values: Values, models: tuple[ModelSpec, ...]) -> ModelSpec | None:
+    """The recorded release that every model is compared with, if one is given and not to be
+    written. Raises pytest.UsageError where the options cannot be used together."""
+    given = values[LABEL]
+    if values["update-baseline"]:
+        _check_update(values, models)
+        return None
+    if given is None or not models:
+        if values.sources.get(LABEL) == OPTION:
+            raise pytest.UsageError(f"{OPTION} is compared with a --rm, and none was given.")
+        return None
+    path = _absolute(given)
+    if not os.path.isfile(path):
+        raise pytest.UsageError(
+            f"{OPTION}: there is no file {given!r}. Make it with the release to compare with: "
+            f"pytest --rm=MODEL {OPTION} {given} {UPDATE}"
+        )
+    from valuebias.models.spec import ModelSpec
+
+    return ModelSpec(LABEL, "baseline", str(path), None, f"baseline:{given}")
+
+
+def _check_update(values: Values, models: tuple[ModelSpec, ...]) -> None:
+    given = values[LABEL]
+    if given is None:
+        raise pytest.UsageError(f"{UPDATE} writes the file of {OPTION}: give {OPTION} FILE.")
+    if len(models) != 1:
+        raise pytest.UsageError(
+            f"{UPDATE} records one release, and --rm was given {len(models)} times."
+        )
+    if values["profile"] == "quick":
+        raise pytest.UsageError(
+            f"{UPDATE} records all 54 prompts, and the quick profile asks twelve. Leave "
+            "--valuebias-profile=quick out."
+        )
+    if not (values["suite"] or values["lexicon"]):
+        raise pytest.UsageError(
+            f"{UPDATE} has nothing to record: no suite is in force, and no lexicon was given."
+        )
+    path = _absolute(given)
+    if path.is_dir():
+        reason = "it is a folder"
+    elif not path.parent.is_dir():
+        reason = "its folder does not exist"
+    elif not os.access(path.parent, os.W_OK):
+        reason = "its folder is not yours to write to"
+    else:
+        return
+    raise pytest.UsageError(f"{OPTION}: {given!r} cannot be written: {reason}.")
+
+
+def _absolute(text: str) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(text)))
+
+
+def check(state: State) -> None:
+    """Read every baseline to compare with, and find in it the lexicons of the suites in force.
+
+    Raises the ScoresError of one that cannot be used.
+    """
+    for spec in state.compared:
+        if spec.scheme == "baseline":
+            recorded = state.bench.baseline(spec)
+            for name in state.values["suite"]:
+                recorded.ranking(state.lexicon(name))
+
+
+def update(state: State, status: int) -> int:
+    """Record the model in the file, whatever tests were selected, and say so in ``state.recorded``.
+
+    Returns the run's exit status: never that of success where nothing could be written. What was in
+    the file before stays until the new record is whole.
+    """
+    from valuebias.errors import ValueBiasError, visible
+
+    path = _absolute(state.values[LABEL])
+    kept = "the file is as it was" if path.exists() else "no file was made"
+    if status in _STOPPED:
+        state.recorded = (f"BASELINE NOT WRITTEN: the run was stopped; {kept}",)
+        return status
+    try:
+        baseline = _record(state)
+        from valuebias.baseline_file import write_baseline
+
+        write_baseline(baseline, path)
+    except (ValueBiasError, OSError) as error:
+        state.recorded = (f"BASELINE NOT WRITTEN: {visible(str(error))} ({kept})",)
+        return pytest.ExitCode.TESTS_FAILED if status == pytest.ExitCode.OK else status
+    state.recorded = _told(baseline, path)
+    return status
+
+
+def _record(state: State) -> Baseline:
+    from pytest_valuebias.collection import claims
+    from valuebias.baseline_recording import effect_of, record
+    from valuebias.measure import measure, seed_for
+
+    effects = []
+    for suite in state.values["suite"]:
+        for claim in claims(suite, "range", state):
+            key = (suite, "test_range", suite, claim.contrast, claim.valence, "range")
+            measurement = measure(
+                state.bench,
+                claim.model,
+                state.lexicon(suite),
+                claim.contrast,
+                claim.valence,
+                seed=seed_for(state.values["seed"], *key),
+            )
+            margin = state.margin(measurement)
+            effects.append(effect_of(measurement, margin, suite=suite, test="test_range"))
+    lexicons = [state.lexicon(name) for name in state.lexicon_names]
+    return record(state.bench, state.models[0], lexicons, effects)
+
+
+def _told(baseline: Baseline, path: Path) -> tuple[str, ...]:
+    from valuebias.errors import visible
+
+    words = ", ".join(f"{len(r.words)} words of {n}" for n, r in baseline.lexicons.items())
+    lines = [
+        f"BASELINE WRITTEN to {visible(str(path))}: {visible(baseline.model)}, {words}, "
+        f"{len(baseline.effects)} effects. This run compared nothing with a baseline."
+    ]
+    lines += [
+        f"recorded although {e.verdict}: {e.suite} {e.contrast} {e.valence} {e.estimate:+.3f}"
+        for e in baseline.effects
+        if e.verdict != "PASS"
+    ]
+    return tuple(lines)
