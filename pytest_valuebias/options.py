@@ -162,20 +162,6 @@ OPTIONS: tuple[Option, ...] = (
         "FILE",
         path=True,
     ),
-    Option(
-        "baseline",
-        "file of a recorded release that every --rm is compared with",
-        None,
-        "FILE",
-        path=True,
-    ),
-    Option(
-        "update-baseline",
-        "record the one --rm in the file of --valuebias-baseline when the run ends",
-        False,
-        flag=True,
-        parse=_truth,
-    ),
     Option("cache-dir", "directory of the score store", None, "DIR", path=True),
     Option("device", "auto, cpu, cuda, cuda:1, mps", "auto", "NAME", parse=_device),
     Option(

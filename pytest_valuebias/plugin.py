@@ -115,16 +115,10 @@ class Run:
                 from pytest_valuebias.baseline import update
 
                 session.exitstatus = update(self.state, session.exitstatus)
-            if self.state.values["update-baseline"] and self.state.ran:
-                from pytest_valuebias.baseline import update
-
-                session.exitstatus = update(self.state, session.exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_valuebias.report.terminal import summary
 
         summary(terminalreporter, self.state)
-        for line in self.state.recorded:
-            terminalreporter.write_line(line, bold=True)
         for line in self.state.recorded:
             terminalreporter.write_line(line, bold=True)

@@ -13,7 +13,6 @@ import pytest
 
 from pytest_valuebias import options
 from pytest_valuebias.baseline import check, reference
-from pytest_valuebias.baseline import check, reference
 
 if TYPE_CHECKING:
     from valuebias.lexicon import Lexicon
@@ -88,11 +87,6 @@ class State:
         return self.references if self.baseline is None else (*self.references, self.baseline)
 
     @property
-    def compared(self) -> tuple[ModelSpec, ...]:
-        """What every model is compared with: the references, then the baseline."""
-        return self.references if self.baseline is None else (*self.references, self.baseline)
-
-    @property
     def quick(self) -> bool:
         return bool(self.values["profile"] == "quick")
 
@@ -104,7 +98,6 @@ class State:
             lexicons = [self.lexicon(name) for name in self.lexicon_names]
             unused = self.margins[0].unused(lexicons) if self.values["margins"] else ()
             _ = self.bench, self.claims
-            _ = self.bench
             check(self)
         except ValueBiasError as error:
             raise pytest.UsageError(str(error)) from None
