@@ -11,7 +11,7 @@ import pytest
 from pytest_valuebias.session import KEY, State
 from valuebias.errors import ValueBiasError, visible
 from valuebias.lexicon import STARTERS, Lexicon
-from valuebias.suite_files import DeclaredTest, read_suite
+from valuebias.suite_files import Against, DeclaredTest, read_suite
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 class Case:
     """One declared test of one model: ``other`` is what it is compared with.
 
-    ``missing`` says which model was not given, and that the case cannot be tested without it.
+    ``missing`` says what the run lacks to test it, ``skipped`` why it is not to be tested at all.
     """
 
     model: ModelSpec | None
     other: ModelSpec | None = None
     missing: str | None = None
+    skipped: str | None = None
 
     @property
     def id(self) -> str:
@@ -64,23 +65,28 @@ class SuiteFile(pytest.File):
 def cases(test: DeclaredTest, state: State) -> list[Case]:
     """The models a test is held against, in an order that is the same in every process."""
     if not state.models:
-        return [Case(None, missing="--rm=MODEL, and none was given")]
-    if test.against is None:
-        return [Case(model) for model in state.models]
-    if test.against == "base":
-        return [
-            Case(model, base)
-            if (base := state.bases.get(model.label)) is not None
-            else Case(model, missing=f"the base of {visible(model.label)}: give --base=MODEL")
-            for model in state.models
-        ]
-    if test.against == "reference":
-        others, option = state.references, "--reference=MODEL"
+        return [Case(None, missing="this test needs --rm=MODEL, and none was given")]
+    return [case for model in state.models for case in _cases_of(model, test.against, state)]
+
+
+def _cases_of(model: ModelSpec, against: Against | None, state: State) -> list[Case]:
+    others: tuple[ModelSpec | None, ...]
+    if against is None:
+        return [Case(model)]
+    if against == "base":
+        others = (state.bases.get(model.label),)
+        missing = f"this test needs the base of {visible(model.label)}: give --base=MODEL"
+    elif against == "reference":
+        others = state.references
+        missing = "this test needs --reference=MODEL, and none was given"
+    elif state.values["update-baseline"]:
+        anew = "the baseline is being recorded anew, and nothing is compared with it"
+        return [Case(model, skipped=anew)]
     else:
-        others, option = (), "--valuebias-baseline=FILE"
-    if not others:
-        return [Case(model, missing=f"{option}, and none was given") for model in state.models]
-    return [Case(model, other) for model in state.models for other in others]
+        others = (state.baseline,)
+        missing = "this test needs --valuebias-baseline=FILE, and none was given"
+    found = [Case(model, other) for other in others if other is not None]
+    return found or [Case(model, missing=missing)]
 
 
 class DeclaredItem(pytest.Item):
@@ -97,12 +103,22 @@ class DeclaredItem(pytest.Item):
     @property
     def models(self) -> list[tuple[ModelSpec, Role]]:
         """The models whose scores it reads, the one under test first; none where it is skipped."""
-        if self.case.model is None or self.case.missing is not None or self.bounds is None:
+        if self.case.model is None or self._skipped is not None or self.case.missing is not None:
             return []
         found: list[tuple[ModelSpec, Role]] = [(self.case.model, "rm")]
         if self.case.other is not None:
             found.append((self.case.other, self._other_role))
         return found
+
+    @property
+    def _skipped(self) -> str | None:
+        """Why the test is not to be run, whatever is given."""
+        if self.bounds is not None:
+            return self.case.skipped
+        return (
+            f"{self.path.name}, line {self.test.line}: `{self.test.demand}` is declared for "
+            f"{', '.join(self.test.bounds)}, not for the profile {self.state.values['profile']}"
+        )
 
     @property
     def _other_role(self) -> Role:
@@ -118,16 +134,12 @@ class DeclaredItem(pytest.Item):
         """Measure, so that a model or lexicon that cannot be used is an error and never looks like
         a value failure."""
         test, case = self.test, self.case
+        if self._skipped is not None:
+            pytest.skip(self._skipped)
         if case.missing is not None:
-            reason = f"this test needs {case.missing}"
             if self.state.values["require-model"]:
-                pytest.fail(f"{reason} (--valuebias-require-model)", pytrace=False)
-            pytest.skip(reason)
-        if self.bounds is None:
-            pytest.skip(
-                f"{self.path.name}, line {test.line}: `{test.demand}` is declared for "
-                f"{', '.join(test.bounds)}, not for the profile {self.state.values['profile']}"
-            )
+                pytest.fail(f"{case.missing} (--valuebias-require-model)", pytrace=False)
+            pytest.skip(case.missing)
         from pytest_valuebias.gate import Gate
         from valuebias_fixtures.handles import Bias
 

@@ -65,10 +65,11 @@ class Run:
 
             check_selection(self.state)
 
-    def pytest_report_header(self) -> list[str]:
+    def pytest_report_header(self, config: pytest.Config) -> list[str]:
+        from pytest_valuebias import reruns
         from pytest_valuebias.report.terminal import header
 
-        return header(self.state)
+        return [*header(self.state), *reruns.header(config)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
@@ -92,6 +93,12 @@ class Run:
             from pytest_valuebias.collection import prepare
 
             prepare(session.items, self.state)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        from pytest_valuebias import reruns
+
+        reruns.warn(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
