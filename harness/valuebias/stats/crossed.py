@@ -32,13 +32,29 @@ def ranks(values: npt.NDArray[Any]) -> Floats:
 
 
 def placements(values: npt.NDArray[Any], in_a: Bools) -> tuple[Floats, Floats]:
-    """Placements (prompts, words of A) and (prompts, words of B); each row's mean is the
-    probability that A beats B on that prompt."""
-    ranked = stats.rankdata(values, axis=-1)
+    """Placements (..., words of A) and (..., words of B) of scores (..., words); the mean of each
+    last axis is the probability that A beats B."""
+    n = len(in_a)
+    order = np.argsort(values, axis=-1)
+    ordered = np.take_along_axis(values, order, axis=-1)
+    differs = np.ones(ordered.shape, dtype=bool)
+    differs[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    # Of each place in the order, where its group of tied words begins and where it ends.
+    place = np.arange(n)
+    begin = np.maximum.accumulate(np.where(differs, place, 0), axis=-1)
+    last = np.ones(ordered.shape, dtype=bool)
+    last[..., :-1] = differs[..., 1:]
+    end = np.flip(np.minimum.accumulate(np.flip(np.where(last, place + 1, n), -1), axis=-1), -1)
+    count_b = np.zeros((*ordered.shape[:-1], n + 1))
+    np.cumsum(~in_a[order], axis=-1, out=count_b[..., 1:])
+    beaten_b = np.empty(ordered.shape)
+    half = np.take_along_axis(count_b, begin, -1) + np.take_along_axis(count_b, end, -1)
+    np.put_along_axis(beaten_b, order, half / 2, axis=-1)
+    beaten = np.empty(ordered.shape)
+    np.put_along_axis(beaten, order, (begin + end) / 2, axis=-1)
     n_a = int(in_a.sum())
-    n_b = len(in_a) - n_a
-    a = (ranked[..., in_a] - stats.rankdata(values[..., in_a], axis=-1)) / n_b
-    b = 1 - (ranked[..., ~in_a] - stats.rankdata(values[..., ~in_a], axis=-1)) / n_a
+    a = beaten_b[..., in_a] / (n - n_a)
+    b = 1 - (beaten - beaten_b)[..., ~in_a] / n_a
     return a, b
 
 

@@ -191,19 +191,19 @@ def contrast(
     for term in terms:
         check_scores(term.values, layout)
     placed: list[tuple[Floats, Floats, Factors | None]] = []
-    moved = np.zeros(len(in_a))
     for group in groups.values():
         weights = np.array([t.weight for t in group])
         values = np.array([t.values for t in group])  # (scorers, prompts, words)
         a, b = (np.einsum("s,spw->pw", weights, x) for x in placements(values, in_a))
         placed.append((a, b, group[0].prompts))
-        change = np.einsum("s,spw->pw", weights, ranks(values))
-        if len(group) > 1 and np.ptp(change) < 1e-12:
+        if len(group) > 1 and max(np.ptp(a), np.ptp(b)) < 1e-12:
             raise StatisticsError(
                 "the two scorers order every word alike on every prompt",
                 remedy="They look like one model under two names: give the reference you mean.",
             )
-        moved += np.mean(change, axis=0)
+    moved = None
+    if min(layout.n_families) < GATE_FAMILIES:
+        moved = np.sum([t.weight * ranks(t.values).mean(axis=0) for t in terms], axis=0)
     span = float(sum(abs(t.weight) for t in terms))
     null = 0.5 * sum(t.weight for t in terms)
     return _effect(
@@ -235,7 +235,7 @@ def _grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
 def _effect(
     layout: Layout,
     placed: Sequence[tuple[Floats, Floats, Factors | None]],
-    moved: Floats,
+    moved: Floats | None,
     *,
     span: float,
     null: float,
@@ -243,7 +243,8 @@ def _effect(
     alpha: float,
     seed: int,
 ) -> Effect:
-    """From each prompt group's summed placements, and the words' summed mean ranks."""
+    """From each prompt group's summed placements, and, where families are so few that they are
+    permuted, the words' summed mean ranks."""
     level, few = layout.level, min(layout.n_families)
     estimate = 2 * (sum(float(a.mean()) for a, _, _ in placed) - null)
     word_a = np.sum([a.mean(axis=0) for a, _, _ in placed], axis=0)
@@ -273,7 +274,7 @@ def _effect(
     parts = tuple((4 * variance, df) for variance, df in (words, *by_prompt) if variance)
     p = p_value(estimate, parts) if parts else 0.5 ** (few - 1)  # of a sign test of families
     p_high = p
-    if few < GATE_FAMILIES:
+    if moved is not None:
         if method == "crossed-delong":
             method = "permutation"
         p, p_high = family_permutation(moved, layout.in_a, layout.family, alpha=alpha, seed=seed)

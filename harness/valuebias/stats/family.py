@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from valuebias.errors import StatisticsError
 from valuebias.stats.crossed import (
@@ -114,7 +113,8 @@ def families_of_terms(
             remedy="Give more models of each base (four of each, or four and six, are enough at "
             ".05), or compare two models alone, which says nothing about their bases.",
         )
-    _check_distinct([*first, *second])
+    placed = [_word_placements(side, in_a) for side in (first, second)]
+    _check_distinct(placed)
     weighted = [
         replace(term, weight=sign * term.weight / len(side))
         for sign, side in ((1, first), (-1, second))
@@ -124,17 +124,17 @@ def families_of_terms(
     words = contrast(weighted, in_a, families, level=level, alpha=alpha, seed=seed)
     numbers = np.unique(np.asarray(families), return_inverse=True)[1].reshape(-1)
     between, noise, estimates = [], 0.0, []
-    for side in (first, second):
-        a, b = _word_placements(side, in_a)
+    for a, b in placed:
+        k = len(a)
         own = 2 * a.mean(axis=1)
         estimates.append(own)
-        between.append((float(own.var(ddof=1)) / len(side), len(side) - 1.0))
+        between.append((float(own.var(ddof=1)) / k, k - 1.0))
         # What models differ by because each has its own noise of words is in both parts.
         spread = sum(
             word_variance(x, y, in_a, numbers)[0]
             for x, y in zip(a - a.mean(axis=0), b - b.mean(axis=0), strict=True)
         )
-        noise += 4 * spread / (len(side) - 1) / len(side)
+        noise += 4 * spread / (k - 1) / k
     total = sum(variance for variance, _ in between)
     models = (max(total - noise, 0.0), satterthwaite(between, total))
     parts = (*words.parts, models) if models[0] else words.parts
@@ -176,18 +176,18 @@ def _word_placements(side: Sequence[Sequence[Term]], in_a: Bools) -> tuple[Float
     return np.array(a), np.array(b)
 
 
-def _check_distinct(models: Sequence[Sequence[Term]]) -> None:
-    """Two models that are one would count one draw twice."""
+def _check_distinct(placed: Sequence[tuple[Floats, Floats]]) -> None:
+    """Two models that order all words alike are one, and would be counted as two draws."""
     seen: dict[bytes, int] = {}
-    for i, model in enumerate(models, 1):
-        key = b"".join(stats.rankdata(term.values, axis=-1).tobytes() for term in model)
-        if key in seen:
+    models = np.concatenate([np.hstack(side) for side in placed])
+    for i, model in enumerate(models.round(12) + 0.0, 1):
+        if model.tobytes() in seen:
             raise StatisticsError(
                 "two models order every word alike on every prompt",
-                seen=f"models {seen[key]} and {i}",
+                seen=f"models {seen[model.tobytes()]} and {i}",
                 remedy="They look like one model under two names: give each once.",
             )
-        seen[key] = i
+        seen[model.tobytes()] = i
 
 
 def _permute_models(effects: Floats, n_first: int, seed: int) -> float:
