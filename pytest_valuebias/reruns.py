@@ -96,6 +96,7 @@ def warn(item: pytest.Item) -> None:
     from pytest_valuebias.gate import ValueBiasWarning
 
     item.warn(ValueBiasWarning(f"{_rerun_by(item)} runs this test again; {_WHY}"))
+    stash[_FIRST] = None  # not reached where warnings are errors: then every attempt is one
 
 
 def _rerun_by(item: pytest.Item) -> str | None:

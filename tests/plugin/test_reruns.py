@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,16 +20,18 @@ RERUNS = """
     def pytest_configure(config):
         config.addinivalue_line("markers", "flaky(reruns): run it again")
 
-    @pytest.hookimpl(trylast=True)
     def pytest_runtest_protocol(item, nextitem):
         from _pytest.runner import runtestprotocol
 
-        for attempt in range(1 + (item.config.getoption("reruns") or 0)):
-            last = attempt == (item.config.getoption("reruns") or 0)
-            reports = runtestprotocol(item, nextitem=nextitem if last else item, log=False)
-            if last or not any(report.failed for report in reports):
-                break
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        left = item.config.getoption("reruns") or 0
+        while True:
+            with open("attempts", "a") as file:
+                file.write(item.nodeid + "\\n")
+            reports = runtestprotocol(item, nextitem=nextitem, log=False)
+            if left == 0 or not any(report.failed for report in reports):
+                break
+            left -= 1
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -85,6 +88,7 @@ def test_reruns_are_warned_of_once_and_in_the_header(
         ]
     )
     assert result.stdout.str().count("ValueBiasWarning:") == 1
+    assert attempts(pytester) == [3, 3, 3]
 
 
 def test_without_reruns_nothing_is_said(
@@ -143,6 +147,12 @@ def test_where_warnings_are_errors_the_first_test_is_an_error_at_every_attempt(
     result.assert_outcomes(errors=1, passed=1)
     assert "INTERNALERROR" not in result.stdout.str()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert attempts(pytester) == [1, 3]
+
+
+def attempts(pytester: pytest.Pytester) -> list[int]:
+    """How often each test was run, the least first."""
+    return sorted(Counter((pytester.path / "attempts").read_text().splitlines()).values())
 
 
 @pytest.mark.parametrize(
