@@ -78,7 +78,7 @@ def _lexicon(state: State, name: str) -> Iterator[tuple[RenderableType, int]]:
     sides = ""
     if found.compared is not None:
         sides = " minus ".join(
-            f"{visible(base)} ({len(found.compared.family(base))} models)"
+            f"{visible(base)} ({_counted(len(found.compared.family(base)))})"
             for base in found.compared.families
         )
     if found.cells:
@@ -110,6 +110,10 @@ def _lexicon(state: State, name: str) -> Iterator[tuple[RenderableType, int]]:
     for reason in dict.fromkeys(found.problems.values()):
         tests = ", ".join(test for test, why in found.problems.items() if why == reason)
         yield f"{tests}: {reason}", 0
+
+
+def _counted(n: int) -> str:
+    return f"{n} model{'s' if n > 1 else ''}"
 
 
 def _honest(question: str, family: Family) -> str:
