@@ -24,7 +24,7 @@ from valuebias.stats.paper import (
     permutation_t,
 )
 from valuebias.stats.paper_mixed import mixed_model, three_way_by_models
-from valuebias.stats.paper_words import COLUMNS, RELEASED, VIRTUES, column_ranges, shared_words
+from valuebias.stats.paper_words import COLUMNS, RELEASED, VIRTUES, column_ranges, shared_nouns
 
 DATA = Path(__file__).parent / "data"
 
@@ -403,14 +403,14 @@ def test_vice_words_move_the_released_selection_alone():
     assert str(released).startswith(LABEL)
 
 
-def test_shared_words_are_tokens_to_the_letter(tmp_path):
+def test_shared_nouns_are_tokens_to_the_letter(tmp_path):
     table = tmp_path / "tokens.csv"
     table.write_text('"","token_decoded"\n"1","duty"\n"2","Care"\n"3","""\n"\n', encoding="utf-8")
     words = {"a": ("duty", "power"), "b": ("care",)}
-    assert shared_words(words, table) == {"a": ("duty",), "b": ()}
+    assert shared_nouns(words, table) == {"a": ("duty",), "b": ()}
     for content in ("word\nduty\n", "token_decoded\n"):
         table.write_text(content)
         with pytest.raises(LexiconError, match="shared tokens"):
-            shared_words(words, table)
+            shared_nouns(words, table)
     with pytest.raises(LexiconError, match="cannot read the shared tokens"):
-        shared_words(words, tmp_path / "none.csv")
+        shared_nouns(words, tmp_path / "none.csv")

@@ -82,7 +82,7 @@ def column_ranges(
     return found[0], found[1]
 
 
-def shared_words(
+def shared_nouns(
     categories: Mapping[str, Sequence[str]], tokens: Path
 ) -> Mapping[str, tuple[str, ...]]:
     """A lexicon's words that are tokens of both vocabularies, to the letter, by category.
