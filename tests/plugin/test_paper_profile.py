@@ -14,12 +14,20 @@ import statsmodels.api  # noqa: F401  (extension modules: an in-process run cann
 import valuebias.paper
 from pytest_valuebias import options
 from support.scores import write_scores
+from valuebias.store import Store
 
 Run = Callable[..., pytest.RunResult]
 
 FOLDER = os.environ.get("VALUEBIAS_PUBLISHED_DATA")
 NO_SUITE = "--valuebias-suite=none"
 TITLE = "*the paper's own tests: reproduction only, they gate nothing*"
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from support.models import save_reward_model
+
+    return save_reward_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture
@@ -260,6 +268,21 @@ def test_names_and_levels_are_checked(plain: Run, pytester: pytest.Pytester, eve
     result = plain(f"--rm=scores:{even}", "--valuebias-allow-uncalibrated=t-test")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*choose one of mixed-model, anova, welch, permutation-t*"])
+
+
+@pytest.mark.parametrize("extra", [["-p", "no:xdist"], ["-n", "2"]], ids=["plain", "xdist"])
+def test_the_vocabulary_is_searched_for_every_prompt_with_one_load(
+    extra: list[str], pytester: pytest.Pytester, tiny_model: Path, tmp_path: Path
+) -> None:
+    # In a process of its own: torch does not survive being imported twice.
+    result = pytester.runpytest_subprocess(
+        "-W", "error", *extra, f"--rm=tiny={tiny_model}", "--valuebias-suite=big_two",
+        "--valuebias-profile=paper",
+    )  # fmt: skip
+    result.stdout.fnmatch_lines([TITLE, "vocabulary of tiny: searched for all 54 prompts"])
+    store = Store(tmp_path / "store" / "scores.sqlite")
+    assert len(store.loads()) == 1
+    store.close()
 
 
 def test_without_a_model_the_fixture_skips(plain: Run, pytester: pytest.Pytester) -> None:
