@@ -69,7 +69,9 @@ def judged(seed: str, name: str, spec: str) -> Iterator[Row]:
         margin = margins.margin_for(lexicon, CONTRAST, valence, "range")
         assert margin is not None, "the suite declares no margin for the starter lexicon"
         values = model.score(select(valence), words).values[:, chosen.columns]
-        verdict = judge(single(values, chosen.in_a, chosen.families), margin)
+        factors = [prompt.factors for prompt in select(valence)]
+        effect = single(values, chosen.in_a, chosen.families, prompts=factors)
+        verdict = judge(effect, margin)
         distinct = np.mean([len(np.unique(row)) / len(row) for row in values])
         yield Row(seed, name, valence, verdict, 1 - float(distinct))
 

@@ -135,14 +135,15 @@ def _panel(
         responses = [model.responses[i] for i in words.columns]
         values[name] = model.score(select(valence), Candidates.words(responses)).values
     side, families = words.in_a, words.families
+    factors = [prompt.factors for prompt in select(valence)]
     return Panel(
         file,
         lexicon,
         contrast,
         valence,
-        {m: single(v, side, families) for m, v in values.items()},
+        {m: single(v, side, families, prompts=factors) for m, v in values.items()},
         {
-            (m, n): pair(values[m], values[n], side, families)
+            (m, n): pair(values[m], values[n], side, families, prompts=factors)
             for m, n in itertools.combinations(values, 2)
             if base(m) == base(n)
         },

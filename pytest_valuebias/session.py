@@ -95,17 +95,10 @@ class State:
         from valuebias.errors import ValueBiasError
 
         try:
-            lexicons = [self.lexicon(name) for name in self.lexicon_names]
-            unused = self.margins[0].unused(lexicons) if self.values["margins"] else ()
-            _ = self.bench, self.claims
+            _ = self.margins, self.bench, self.claims
             check(self)
         except ValueBiasError as error:
             raise pytest.UsageError(str(error)) from None
-        if unused:
-            raise pytest.UsageError(
-                f"--valuebias-margins: {'; '.join(unused)}. A margin that nothing is held against "
-                "gates nothing: name a lexicon in force and one of its contrasts."
-            )
 
     @property
     def lexicon_names(self) -> tuple[str, ...]:
@@ -115,34 +108,23 @@ class State:
     def lexicon(self, name: str) -> Lexicon:
         """The lexicon in force under a name: the user's file, or our starter."""
         if name not in self._lexicons:
-            from valuebias.errors import LexiconError
-            from valuebias.lexicon import STARTERS, load_lexicon, starter
+            from valuebias.suites import lexicon_in_force
 
-            path = self.lexicon_files.get(name)
-            if path is None and name not in STARTERS:
-                known = dict.fromkeys((*STARTERS, *self.lexicon_files))
-                raise LexiconError(
-                    "no lexicon has this name",
-                    seen=name,
-                    remedy=f"There are {', '.join(known)}; add one with --valuebias-lexicon.",
-                )
-            self._lexicons[name] = starter(name) if path is None else load_lexicon(name, path)
+            self._lexicons[name] = lexicon_in_force(name, self.lexicon_files)
         return self._lexicons[name]
 
     @cached_property
     def margins(self) -> tuple[Margins, ...]:
         """Declared margins: the user's file, then the shipped ones."""
-        from valuebias.stats.margins import load_margins
-        from valuebias_suites import MARGINS
+        from valuebias.suites import margins_in_force
 
-        own = self.values["margins"]
-        paths = (own and Path(own).expanduser(), MARGINS)
-        return tuple(load_margins(path) for path in paths if path)
+        lexicons = [self.lexicon(name) for name in self.lexicon_names]
+        return margins_in_force(self.values["margins"], lexicons)
 
     def margin(self, measurement: Measurement) -> Margin | None:
         """The margin declared for what was measured; the user's own counts before a shipped one."""
         m = measurement
-        if m.role == "regression":  # its margin is named where it is asserted
+        if m.role not in ("range", "shift"):  # its margin is named where it is asserted
             return None
         key = (m.lexicon, m.contrast, m.valence, m.role, self.values["profile"])
         found = (x.margin_for(*key) for x in self.margins)
@@ -250,32 +232,12 @@ def _bases(texts: tuple[str, ...], models: tuple[ModelSpec, ...]) -> Mapping[str
 
 
 def _lexicon_files(texts: Iterable[str], cache_dir: str | None) -> Mapping[str, Path]:
-    files: dict[str, Path] = {}
-    for text in texts:
-        name, equals, path = text.partition("=")
-        name = name.strip().replace("-", "_")
-        if not (equals and name and path.strip()):
-            raise pytest.UsageError(
-                f"--valuebias-lexicon is {text!r}. Give NAME=FILE, such as big_two=words.csv."
-            )
-        if name in files:
-            raise pytest.UsageError(
-                f"--valuebias-lexicon names {name!r} twice. Give each name once."
-            )
-        files[name] = Path(path.strip()).expanduser()
-        if not os.path.isfile(files[name]):  # unlike Path's, false for an impossible name
-            from valuebias.errors import LexiconError
-            from valuebias.install import installed
+    if not texts:
+        return {}
+    from valuebias.errors import ValueBiasError
+    from valuebias.suites import lexicon_files
 
-            try:
-                found = installed(path.strip(), Path(cache_dir).expanduser() if cache_dir else None)
-            except LexiconError as error:
-                raise pytest.UsageError(f"--valuebias-lexicon {name}: {error}") from None
-            if found is None:
-                raise pytest.UsageError(
-                    f"--valuebias-lexicon {name}: there is no file {path!r}. Check the path, or "
-                    "fetch the published lexicons with 'valuebias lexicon install big-two mfd2' "
-                    "and give big_two=big-two or mfd2=mfd2."
-                )
-            files[name] = found
-    return files
+    try:
+        return lexicon_files(texts, Path(cache_dir).expanduser() if cache_dir else None)
+    except ValueBiasError as error:
+        raise pytest.UsageError(f"--valuebias-lexicon: {error}") from None

@@ -143,7 +143,8 @@ def test_the_gate_finds_what_was_planted(name) -> None:
     values = model.score(select("positive"), words).values
     assert np.isfinite(values).all()
     chosen = lexicon.select("agency~communion", words.responses)
-    effect = single(values[:, chosen.columns], chosen.in_a, chosen.families)
+    factors = [prompt.factors for prompt in select("positive")]
+    effect = single(values[:, chosen.columns], chosen.in_a, chosen.families, prompts=factors)
     assert judge(effect, MARGIN).outcome is PLANTED[name]
     assert effect.estimate * SIGN.get(name, 0) >= 0
     distinct = [len(np.unique(row)) / len(row) for row in values]

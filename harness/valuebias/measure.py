@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 from zlib import crc32
 
@@ -11,13 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias import stats
-from valuebias.errors import ScoresError
+from valuebias.errors import ScoresError, SpecError, StatisticsError
 from valuebias.lexicon import Coverage, Lexicon, Selection
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, Prompt, select
 from valuebias.scored import RECORDED, Scored, Valences, in_common, words
 from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Job, Role
+
+Covariate = Mapping[str, float] | Callable[[str], float]
+"""A number for each word, such as its log frequency: by a mapping or a function."""
 
 VOCABULARY_LIMIT = 300.0
 """Seconds a search of the whole vocabulary may take before it is left out of the table."""
@@ -77,9 +82,11 @@ class Measurement:
     top: TopTokens
 
     @property
-    def role(self) -> Literal["range", "shift", "regression"]:
+    def role(self) -> Literal["range", "shift", "regression", "controlled"]:
         if isinstance(self.effect, stats.Regression):
             return "regression"
+        if self.effect.method == "freedman-lane":
+            return "controlled"
         return "range" if self.reference is None else "shift"
 
     @property
@@ -158,6 +165,7 @@ def measure(
     role: Role = "rm",
     against_role: Role = "rm",
     regression: bool = False,
+    covariates: Mapping[str, Covariate] | None = None,
     quick: bool = False,
     alpha: float = 0.05,
     seed: int = 0,
@@ -165,6 +173,7 @@ def measure(
     """Measure one contrast of one model, or its paired difference from another.
 
     ``regression`` measures how much further from zero the model lies than the other, instead.
+    ``covariates``, by name a mapping or function from word to number, are controlled for.
     ``alpha`` is what it will be judged at: a permutation goes on until its p is settled there.
 
     Raises the ModelError, ScoresError, LexiconError or StatisticsError of whatever stands in the
@@ -173,20 +182,24 @@ def measure(
     prepare(bench, spec, [lexicon], quick=quick, role=role)
     mine = Scored.of(bench, spec, lexicon, contrast, valence, role, quick)
     if against is None:
-        effect = stats.contrast(mine.terms(), *mine.sides, alpha=alpha, seed=seed)
-        moved = mine.ranks()
+        if regression:
+            raise SpecError(
+                "there is nothing to have regressed from", remedy="Name the model in against."
+            )
+        terms, moved = mine.terms(), mine.ranks()
     else:
         other = Scored.of(bench, against, lexicon, contrast, valence, against_role, quick)
         mine, other = in_common(mine, other)
-        if regression:
-            effect = stats.regression(
-                mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
-            )
-        else:
-            effect = stats.contrast(
-                [*mine.terms(), *other.terms(-1.0)], *mine.sides, alpha=alpha, seed=seed
-            )
-        moved = mine.ranks() - other.ranks()
+        terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
+    if regression:
+        effect: stats.Effect = stats.regression(
+            mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
+        )
+    elif covariates is not None:
+        columns = {name: _column(name, given, mine) for name, given in covariates.items()}
+        effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
+    else:
+        effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
     selection = mine.selection
     lowered, raised = _pulls(moved, selection)
     return Measurement(
@@ -207,6 +220,25 @@ def measure(
         provenance=mine.provenance,
         top=top_tokens(bench, spec, GREATEST, _TOKENS, role=role),
     )
+
+
+def _column(name: str, given: Covariate, scored: Scored) -> npt.NDArray[np.float64]:
+    """A covariate's number for each word. Raises StatisticsError where a word has none."""
+    look_up = given if callable(given) else given.get
+    values = [look_up(word) for word in scored.selection.words]
+    numbers = [_is_finite(v) for v in values]
+    if not all(numbers):
+        lost = [w for w, ok in zip(scored.selection.words, numbers, strict=True) if not ok]
+        raise StatisticsError(
+            f"the covariate {name} has no finite number for {len(lost)} of {len(values)} words",
+            seen=", ".join(lost[:8]) + (", …" if len(lost) > 8 else ""),
+            remedy="Give one for every word; a frequency of zero counts, as log(1 + 0).",
+        )
+    return np.array(values, dtype=np.float64)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 def seed_for(suite_seed: int, *key: str) -> int:

@@ -1,6 +1,7 @@
 """Effects with honest intervals, and verdicts against a declared margin."""
 
 from valuebias.stats.composition import Composition, composition, composition_over, shared_words
+from valuebias.stats.confounds import controlled
 from valuebias.stats.effect import Effect, Term, contrast, pair, single
 from valuebias.stats.family import Family, family
 from valuebias.stats.margins import Margins, load_margins
@@ -24,6 +25,7 @@ __all__ = [
     "composition",
     "composition_over",
     "contrast",
+    "controlled",
     "d_equiv",
     "family",
     "hedges_g",

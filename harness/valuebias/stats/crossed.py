@@ -103,15 +103,17 @@ def prompt_parts(
     if left > 0:
         rest = centred - design @ np.linalg.lstsq(design, centred, rcond=None)[0]
         residual = float(rest @ rest) / left / n
-    squares = []
+    above = []
     for levels in columns:
         k = int(levels.max()) + 1
         sums = np.bincount(levels, weights=centred)
-        squares.append((float(sums @ sums) / n**2 * k / (k - 1), k - 1.0))
-    total = sum(square for square, _ in squares)
+        above.append((float(sums @ sums) / n**2 * k / (k - 1) - residual, k - 1.0))
+    # Factors without effect lie about zero and cancel; what one factor shows is never cancelled.
+    seen = [(square, df) for square, df in above if square > 0]
+    shared = max([sum(square for square, _ in above), *(square for square, _ in seen), 0.0])
     return [
         (max(residual - noise, 0.0), float(max(left, 1))),
-        (max(total - len(squares) * residual, 0.0), satterthwaite(squares, total)),
+        (shared, satterthwaite(seen, sum(square for square, _ in seen))),
     ]
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -72,6 +72,7 @@ class Effect:
     p_high: float = 1.0
     span: float = 1.0
     exploratory: str = ""
+    fisher: bool = False
 
     @property
     def se(self) -> float:
@@ -92,9 +93,23 @@ class Effect:
 
     def interval(self, level: float) -> tuple[float, float]:
         """The two-sided confidence interval at another level, within the scale's own bounds."""
-        return _interval(
-            self.method, self.estimate, self.parts, self.span, min(self.n_families), level
-        )
+        if self.method == "separation":
+            # The n disjoint pairs of an A and a B family all came out one way: Clopper-Pearson.
+            bound = float(2 * ((1 - level) / 2) ** (1 / min(self.n_families)) - 1)
+            return (bound, 1.0) if self.estimate > 0 else (-1.0, -bound)
+        half = half_width(self.parts, 1 - level)
+        if self.fisher:
+            centre, half = math.atanh(self.estimate), half / (1 - self.estimate**2)
+            return math.tanh(centre - half), math.tanh(centre + half)
+        return max(self.estimate - half, -self.span), min(self.estimate + half, self.span)
+
+    def distance(self, value: float) -> float:
+        """How far the estimate lies from a value, in the units of a half width."""
+        if not self.fisher:
+            return abs(self.estimate - value)
+        if abs(value) >= 1:
+            return math.inf
+        return abs(math.atanh(self.estimate) - math.atanh(value)) * (1 - self.estimate**2)
 
 
 @dataclass(frozen=True)
@@ -272,7 +287,9 @@ def _effect(
                 remedy="Give more words, or look at how the scores were made.",
             )
     parts = tuple((4 * variance, df) for variance, df in (words, *by_prompt) if variance)
-    p = p_value(estimate, parts) if parts else 0.5 ** (few - 1)  # of a sign test of families
+    fisher = lone and bool(parts) and abs(estimate) < 1
+    scaled = math.atanh(estimate) * (1 - estimate**2) if fisher else estimate
+    p = p_value(scaled, parts) if parts else 0.5 ** (few - 1)  # of a sign test of families
     p_high = p
     if moved is not None:
         if method == "crossed-delong":
@@ -291,12 +308,11 @@ def _effect(
             f"({GATE_PROMPTS} are needed)"
         )
         notes.append(exploratory)
-    low, high = _interval(method, estimate, parts, span, few, level)
-    return Effect(
+    effect = Effect(
         estimate=estimate,
         parts=parts,
-        low=low,
-        high=high,
+        low=-span,
+        high=span,
         level=level,
         p=p,
         n_words=layout.n_words,
@@ -307,15 +323,7 @@ def _effect(
         p_high=p_high,
         span=span,
         exploratory=exploratory,
+        fisher=fisher,
     )
-
-
-def _interval(
-    method: Method, estimate: float, parts: Parts, span: float, families: int, level: float
-) -> tuple[float, float]:
-    if method == "separation":
-        # The n disjoint pairs of an A and a B family all came out one way: Clopper-Pearson.
-        bound = float(2 * ((1 - level) / 2) ** (1 / families) - 1)
-        return (bound, 1.0) if estimate > 0 else (-1.0, -bound)
-    half = half_width(parts, 1 - level)
-    return max(estimate - half, -span), min(estimate + half, span)
+    low, high = effect.interval(level)
+    return replace(effect, low=low, high=high)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
@@ -28,9 +30,8 @@ def family_permutation(
     ``word`` (words,) is each word's mean rank over prompts (or a difference of two scorers' ranks),
     ``family`` numbers the families from 0. Families, not words, exchange their labels; a family
     with words on both sides keeps them. The statistic is studentised over families, so that
-    categories of unequal spread raise no false alarms (Janssen 1997). p is (b + 1) / (R + 1) with
-    R = 9,999, extended to 99,999 where the 99.9 % Clopper-Pearson interval of p holds ``alpha``;
-    the second figure is that interval's upper limit.
+    categories of unequal spread raise no false alarms (Janssen 1997). The second figure is the
+    upper limit of p's Monte-Carlo error (`monte_carlo_p`).
 
     Raises StatisticsError if there are too few labellings for any p as small as ``alpha``.
     """
@@ -60,22 +61,38 @@ def family_permutation(
 
     labels = (a[~mixed, 1] > 0).astype(float)
     observed = statistic(labels[None])[0]
+
+    def exceeding(rng: np.random.Generator, rows: int) -> int:
+        chosen = np.argpartition(rng.random((rows, len(free))), n_a - 1, axis=1)[:, :n_a]
+        draw = np.zeros((rows, len(free)))
+        np.put_along_axis(draw, chosen, 1.0, axis=1)
+        # Not "<": a draw without spread is nan and counts against significance.
+        return int((~(statistic(draw) < observed - 1e-9)).sum())
+
+    return monte_carlo_p(exceeding, alpha=alpha, seed=seed)
+
+
+def monte_carlo_p(
+    exceeding: Callable[[np.random.Generator, int], int], *, alpha: float, seed: int
+) -> tuple[float, float]:
+    """p = (b + 1) / (R + 1), and the upper limit of its own error.
+
+    ``exceeding`` draws so many permutations and counts those at least as extreme as what was
+    observed. R = 9,999, and 99,999 where the 99.9 % Clopper-Pearson interval of p holds ``alpha``;
+    the second figure is that interval's upper limit.
+    """
     rng = np.random.default_rng(seed)
-    done = exceeding = 0
+    done = beyond = 0
     for target in (DRAWS, MORE_DRAWS):
         while done < target:
             rows = min(_BLOCK, target - done)
-            chosen = np.argpartition(rng.random((rows, len(free))), n_a - 1, axis=1)[:, :n_a]
-            draw = np.zeros((rows, len(free)))
-            np.put_along_axis(draw, chosen, 1.0, axis=1)
-            # Not "<": a draw without spread is nan and counts against significance.
-            exceeding += int((~(statistic(draw) < observed - 1e-9)).sum())
+            beyond += exceeding(rng, rows)
             done += rows
-        low = stats.beta.ppf(0.0005, exceeding, done - exceeding + 1) if exceeding else 0.0
-        high = stats.beta.ppf(0.9995, exceeding + 1, done - exceeding) if exceeding < done else 1.0
+        low = stats.beta.ppf(0.0005, beyond, done - beyond + 1) if beyond else 0.0
+        high = stats.beta.ppf(0.9995, beyond + 1, done - beyond) if beyond < done else 1.0
         if not low <= alpha <= high:
             break
-    return (exceeding + 1) / (done + 1), float(high)
+    return (beyond + 1) / (done + 1), float(high)
 
 
 def _studentised(a: Floats, b: Floats) -> Floats:

@@ -205,7 +205,7 @@ def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None
 
     More words shrink the word part of the variance only. At least 20 families a category.
     """
-    distance = min(abs(effect.estimate - edge) for edge in (margin.low, margin.high))
+    distance = min(effect.distance(edge) for edge in (margin.low, margin.high))
     target = distance**2 - half_width(effect.parts[1:], 2 * alpha) ** 2
     if target <= 0 or not effect.parts:
         return None

@@ -1,0 +1,173 @@
+"""Is it the value of the words, or their length or frequency? An effect with covariates controlled.
+
+A category whose words are more frequent, shorter or made of fewer tokens is ranked otherwise
+whatever it stands for. Here midranks are regressed on the category and the covariates; without
+covariates the estimate is the rank-biserial correlation itself, which is twice the difference of
+the categories' mean ranks in (0, 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias.errors import StatisticsError
+from valuebias.stats.checks import Layout
+from valuebias.stats.crossed import Bools, Floats, half_width, prompt_parts, ranks
+from valuebias.stats.effect import Effect, Term, contrast
+from valuebias.stats.permutation import monte_carlo_p
+
+_LEAST = 1e-8
+"""Below this share of its variance, what is left of a column beside the others is rounding."""
+
+
+def controlled(
+    terms: Sequence[Term],
+    in_a: Bools,
+    families: Sequence[str] | npt.NDArray[Any],
+    covariates: Mapping[str, npt.NDArray[Any]],
+    *,
+    level: float = 0.95,
+    alpha: float = 0.05,
+    seed: int = 0,
+) -> Effect:
+    """The effect beside what ``covariates`` (each (words,)) explain, linearly in the ranks.
+
+    Terms and other arguments are those of `contrast`. The interval is from the regression over
+    words, clustered by word family (Bell and McCaffrey's CR2), and over prompts; p is Freedman and
+    Lane's permutation of the families' residuals (Journal of Business & Economic Statistics 1983).
+
+    Raises StatisticsError for a covariate that is not finite, does not vary, or leaves nothing of
+    the categories' difference, and what `contrast` raises.
+    """
+    plain = contrast(terms, in_a, families, level=level, alpha=alpha, seed=seed)
+    family = Layout.of(in_a, families, "family", level).family
+    design = _design(in_a, covariates)
+    side = _left(design[:, -1], design[:, :-1])
+    weights = side / (side @ side)  # of the words, in the coefficient of the category
+    parts: list[tuple[float, float]] = []
+    moved = np.zeros(len(in_a))
+    estimate = 0.0
+    groups: dict[str, list[Term]] = {}
+    for term in terms:
+        groups.setdefault(term.group, []).append(term)
+    for group in groups.values():
+        ranked = np.sum([t.weight * ranks(t.values) for t in group], axis=0)
+        by_prompt = 2 * ranked @ weights
+        estimate += float(by_prompt.mean())
+        left = _left((ranked - ranked.mean(axis=0)).T, design)
+        n_prompts, (n, k) = len(ranked), design.shape
+        spread = float((left**2).sum()) / ((n - k) * (n_prompts - 1))
+        noise = 4 * float(weights @ weights) * spread / n_prompts
+        parts += prompt_parts(by_prompt, group[0].prompts, noise)
+        moved += ranked.mean(axis=0)
+    words = _word_part(moved, design, weights, family)
+    parts = [words, *((variance, df) for variance, df in parts if variance)]
+    p, p_high = _freedman_lane(moved, design, family, alpha=alpha, seed=seed)
+    half = half_width(parts, 1 - level)
+    note = f"controlled for {', '.join(covariates)}: {plain.estimate:+.3f} without"
+    return replace(
+        plain,
+        estimate=estimate,
+        parts=tuple(parts),
+        low=max(estimate - half, -plain.span),
+        high=min(estimate + half, plain.span),
+        p=p,
+        p_high=p_high,
+        method="freedman-lane",
+        notes=(*plain.notes, note),
+        fisher=False,
+    )
+
+
+def _design(in_a: Bools, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
+    """(words, columns): one, the standardised covariates, and the category last."""
+    if not covariates:
+        raise StatisticsError(
+            "there is nothing to control for",
+            seen="no covariates",
+            remedy="Name at least one, such as length=len.",
+        )
+    columns = [np.ones(len(in_a))]
+    for name, values in covariates.items():
+        column = np.asarray(values, dtype=np.float64)
+        if column.shape != in_a.shape or not np.isfinite(column).all():
+            raise StatisticsError(
+                f"the covariate {name} is not one finite number for each word",
+                seen=f"{column.shape}, {int((~np.isfinite(column)).sum())} not finite",
+                remedy="Give a number for every word; of a count take log(1 + count).",
+            )
+        spread = column.std()
+        beside = _left(column, np.column_stack(columns))
+        if spread == 0 or float(beside @ beside) < _LEAST * float(column @ column):
+            raise StatisticsError(
+                f"the covariate {name} does not vary beside the others",
+                seen=f"{column.min():g} to {column.max():g}",
+                remedy="Leave it out.",
+            )
+        columns.append((column - column.mean()) / spread)
+    side = in_a.astype(np.float64)
+    beside = _left(side, np.column_stack(columns))
+    if float(beside @ beside) < 1e-3 * float(((side - side.mean()) ** 2).sum()):
+        raise StatisticsError(
+            "the covariates say of nearly every word which category it is in, so that nothing is "
+            "left to compare",
+            seen=", ".join(covariates),
+            remedy="Control for less, or use words that differ less in it.",
+        )
+    return np.column_stack([*columns, side])
+
+
+def _left(values: Floats, columns: Floats) -> Floats:
+    """What is left of values (words, ...) beside the columns, by least squares."""
+    rest: Floats = values - columns @ np.linalg.lstsq(columns, values, rcond=None)[0]
+    return rest
+
+
+def _word_part(
+    moved: Floats, design: Floats, weights: Floats, family: npt.NDArray[np.intp]
+) -> tuple[float, float]:
+    """Variance of the estimate from the draw of word families, and its degrees of freedom."""
+    left = _left(moved, design)
+    inverse = np.linalg.inv(design.T @ design)
+    scores, own = [], []
+    for number in range(int(family.max()) + 1):
+        rows = np.flatnonzero(family == number)
+        x = design[rows]
+        values, vectors = np.linalg.eigh(np.eye(len(rows)) - x @ inverse @ x.T)
+        root = vectors @ np.diag(1 / np.sqrt(np.maximum(values, _LEAST))) @ vectors.T
+        scores.append(float(weights[rows] @ root @ left[rows]))
+        own.append(float(weights[rows] @ weights[rows]))
+    shares = np.array(own)
+    df = float(shares.sum() ** 2 / (shares**2).sum()) - design.shape[1] + 1
+    return 4 * float(np.square(scores).sum()), max(df, 1.0)
+
+
+def _freedman_lane(
+    moved: Floats, design: Floats, family: npt.NDArray[np.intp], *, alpha: float, seed: int
+) -> tuple[float, float]:
+    """Two-sided p of the category's coefficient over families' means, and its error's limit."""
+    counts = np.bincount(family)
+    means = np.array([np.bincount(family, weights=c) / counts for c in (*design.T, moved)])
+    columns, y = means[:-1].T, means[-1]
+    rest = _left(y, columns[:, :-1])
+    basis = np.linalg.qr(columns)[0]  # the last column is the category beside the covariates
+    total, df = float(rest @ rest), len(y) - columns.shape[1]
+
+    def statistic(residuals: Floats) -> Floats:
+        projected = residuals @ basis
+        error = np.maximum(total - (projected**2).sum(axis=-1), 1e-300) / df
+        t: Floats = np.abs(projected[..., -1]) / np.sqrt(error)
+        return t
+
+    observed = float(statistic(rest))
+
+    def exceeding(rng: np.random.Generator, rows: int) -> int:
+        draws = rng.permuted(np.broadcast_to(rest, (rows, len(rest))), axis=1)
+        return int((statistic(draws) >= observed - 1e-9).sum())
+
+    return monte_carlo_p(exceeding, alpha=alpha, seed=seed)
