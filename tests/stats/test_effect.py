@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
+from support import naive_effect
+from support.naive_effect import placements as naive_placements
 from valuebias.errors import StatisticsError
+from valuebias.prompts import select
 from valuebias.stats import Effect, pair, single
-from valuebias.stats.effect import word_variance
+from valuebias.stats.crossed import half_width, p_value, placements, word_variance
 
 DATA = Path(__file__).parent / "data"
 
@@ -32,23 +36,16 @@ def synthetic():
     return scores, in_a, json.loads((DATA / "synthetic_expected.json").read_text())
 
 
-def naive_placements(row, in_a):
-    a, b = row[in_a], row[~in_a]
-    wins = (a[:, None] > b[None, :]) + 0.5 * (a[:, None] == b[None, :])
-    return wins.mean(axis=1), wins.mean(axis=0)
-
-
 def test_word_variance_of_one_prompt_is_the_one_of_proc(synthetic):
     scores, in_a, expected = synthetic
-    placements = {}
+    placed = {}
     for model in ("m0", "m4"):
-        a, b = naive_placements(scores[model][0], in_a)
-        placements[model] = a[None], b[None]
+        a, b = placed[model] = naive_placements(scores[model][0], in_a)
         want = expected["proc"][f"delong_{model}_p00"]
         assert a.mean() == pytest.approx(want["auc"], abs=1e-12)
-        variance, _ = word_variance(a[None], b[None], in_a, np.arange(len(in_a)))
+        variance, _ = word_variance(a, b, in_a, np.arange(len(in_a)))
         assert variance == pytest.approx(want["var"], rel=1e-9)
-    a, b = (x - y for x, y in zip(placements["m0"], placements["m4"], strict=True))
+    a, b = (x - y for x, y in zip(placed["m0"], placed["m4"], strict=True))
     variance, _ = word_variance(a, b, in_a, np.arange(len(in_a)))
     assert a.mean() / math.sqrt(variance) == pytest.approx(
         expected["proc"]["delong_paired"]["z"], rel=1e-9
@@ -62,11 +59,39 @@ def test_crossed_interval_by_word(synthetic, case):
     words = np.arange(len(in_a))
     effect = (single if len(values) == 1 else pair)(*values, in_a, words)
     want = expected["crossed"][f"{case}_positive_random"]
-    got = (effect.estimate, effect.se, effect.df, effect.low, effect.high, effect.p)
-    assert got == pytest.approx(tuple(want[k] for k in ("rb", "se", "df", "lo", "hi", "p")))
+    # The prompts' part of the figures is var(prompts) - noise, in truth no less than zero: where it
+    # is below, they leave the words' variance alone, as we do. So that no part is cut off anywhere.
+    assert (effect.estimate, effect.se) == pytest.approx((want["rb"], want["se"]), rel=1e-9)
+    # Their interval has one t for the sum, and is symmetric; ours has a t for each part (never
+    # shorter), and of one scorer it is symmetric on Fisher's scale.
+    half = half_width(effect.parts, 0.05)
+    theirs = (want["hi"] - want["lo"]) / 2
+    assert theirs * (1 - 1e-9) <= half <= theirs * 1.001
+    assert p_value(want["rb"], effect.parts) == pytest.approx(want["p"], abs=1e-3)
     assert effect.method == "crossed-delong"
     assert effect.n_words == (24, 36)
     assert effect.mde == pytest.approx(want["mde80"], rel=0.05)  # t here, normal there
+
+
+@pytest.mark.parametrize("factors", [None, "balanced"])
+def test_parts_and_interval_are_those_of_the_definitions(synthetic, factors):
+    scores, in_a, _ = synthetic
+    family = np.where(np.arange(len(in_a)) % 24 < 4, np.arange(len(in_a)) // 2, 100 + np.arange(60))
+    prompts = [p.factors for p in select("positive")] if factors else None
+    lean = np.repeat([0.9, 0.0, -0.9], 9)[:, None] * in_a if factors else 0.0  # by adjective
+    own = 0.4 * np.random.default_rng(3).normal(size=(27, 1)) * in_a  # and by prompt
+    first, second = scores["m0"] + lean + own, scores["m4"]
+    for group, effect in (
+        ([(1, first)], single(first, in_a, family, prompts=prompts)),
+        ([(1, first), (-1, second)], pair(first, second, in_a, family, prompts=prompts)),
+    ):
+        naive = naive_effect.effect([group], in_a, family, prompts)
+        assert effect.estimate == pytest.approx(naive.estimate, abs=1e-12)
+        assert len(effect.parts) == (3 if factors else 2)
+        assert np.array(effect.parts) == pytest.approx(np.array(naive.parts), rel=1e-9)
+        assert (effect.low, effect.high) == pytest.approx(naive.interval, abs=1e-9)
+        assert naive.half(effect.p) == pytest.approx(naive.distance, rel=1e-6)
+        assert effect.se_prompts == pytest.approx(math.sqrt(effect.se**2 - naive.parts[0][0]))
 
 
 def test_words_of_one_family_are_one_draw(synthetic):
@@ -84,26 +109,75 @@ def test_words_of_one_family_are_one_draw(synthetic):
     assert spellings.se < 0.75 * once.se
 
 
-def test_families_on_both_sides_are_obuchowskis_covariance():
+def test_equal_families_on_both_sides_are_obuchowskis_covariance():
+    """With families of one size, setting their sums right multiplies by n / (n - 1)."""
     rng = np.random.default_rng(5)
-    in_a = np.arange(90) < 40
-    family = rng.integers(0, 30, 90)
+    family = np.repeat(np.arange(30), 3)
+    in_a = np.tile([True, False, False], 30)
     row = rng.normal(size=90) + rng.normal(size=30)[family]
     a, b = naive_placements(row, in_a)
-    total, k = 0.0, len(set(family))
     terms = {"a": 0.0, "b": 0.0, "ab": 0.0}
-    for f in set(family):
+    for f in range(30):
         sa = sum(v - a.mean() for v, g in zip(a, family[in_a], strict=True) if g == f)
         sb = sum(v - b.mean() for v, g in zip(b, family[~in_a], strict=True) if g == f)
         terms["a"] += sa * sa
         terms["b"] += sb * sb
         terms["ab"] += sa * sb
-    ka, kb = len(set(family[in_a])), len(set(family[~in_a]))
-    total = terms["a"] * ka / (ka - 1) / 40**2 + terms["b"] * kb / (kb - 1) / 50**2
-    total += 2 * terms["ab"] * k / (k - 1) / 40 / 50
-    variance, df = word_variance(a[None], b[None], in_a, np.unique(family, return_inverse=True)[1])
-    assert variance == pytest.approx(total, rel=1e-12)
-    assert 0 < df < ka + kb
+    total = terms["a"] / 30**2 + terms["b"] / 60**2 + 2 * terms["ab"] / 30 / 60
+    variance, df = word_variance(a, b, in_a, family)
+    assert variance == pytest.approx(total * 30 / 29, rel=1e-12)
+    assert 0 < df < 60
+
+
+def test_a_family_that_is_half_of_a_category_is_one_draw_of_few():
+    rng = np.random.default_rng(6)
+    in_a = np.arange(80) < 40
+    family = np.where(np.arange(80) < 20, 0, np.arange(80))
+    a, b = naive_placements(rng.normal(size=80) + (family == 0), in_a)
+    got = word_variance(a, b, in_a, np.unique(family, return_inverse=True)[1])
+    assert got == pytest.approx(naive_effect.word_part(a, b, in_a, family), rel=1e-12)
+    alone = word_variance(a, b, in_a, np.arange(80))
+    assert got[0] > 4 * alone[0]
+    assert got[1] < alone[1] / 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 6, 1000]))
+def test_placements_are_shares_of_pairs_won(seed, distinct):
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, distinct, size=(2, 3, 17)).astype(np.float32)
+    values[0, 0, :3] = [0.0, -0.0, 0.0]  # one number
+    in_a = rng.permutation(np.arange(17) < 6)
+    a, b = placements(values, in_a)
+    for scorer, prompt in np.ndindex(2, 3):
+        want = naive_placements(values[scorer, prompt], in_a)
+        assert a[scorer, prompt] == pytest.approx(want[0], abs=1e-12)
+        assert b[scorer, prompt] == pytest.approx(want[1], abs=1e-12)
+
+
+PARTS = st.lists(st.tuples(st.floats(1e-6, 1.0), st.floats(1.0, 300.0)), min_size=1, max_size=4)
+
+
+@given(PARTS, st.floats(0.001, 0.5), st.floats(-2, 2))
+def test_the_interval_of_several_parts(parts, alpha, estimate):
+    half = half_width(parts, alpha)
+    each = [math.sqrt(v) * stats.t.ppf(1 - alpha / 2, df) for v, df in parts]
+    assert half == pytest.approx(math.hypot(*each), rel=1e-6)
+    # Never shorter than with the most degrees of freedom for all.
+    most = stats.t.ppf(1 - alpha / 2, max(df for _, df in parts))
+    assert half >= most * math.sqrt(sum(v for v, _ in parts)) * (1 - 1e-6)
+    p = p_value(estimate, parts)
+    assert 0 <= p <= 1
+    if 1e-12 < p < 1:
+        assert half_width(parts, p) == pytest.approx(abs(estimate), rel=1e-4)
+
+
+def test_the_p_of_one_part_is_that_of_a_t_test():
+    for estimate, df in ((0.3, 4.0), (-1.2, 50.0), (0.01, 2.0)):
+        want = 2 * stats.t.sf(abs(estimate) / 0.2, df)
+        assert p_value(estimate, [(0.04, df)]) == pytest.approx(want, rel=1e-6)
+    assert p_value(0.0, [(0.04, 5.0)]) == 1.0
+    assert p_value(1e9, [(0.04, 300.0)]) == 0.0
 
 
 @st.composite
@@ -119,7 +193,7 @@ def layouts(draw):
 
 
 def numbers(effect: Effect) -> tuple[float, ...]:
-    return effect.estimate, effect.se, effect.df, effect.low, effect.high, effect.p
+    return effect.estimate, effect.se, effect.low, effect.high, effect.p
 
 
 @settings(max_examples=40, deadline=None)
@@ -137,7 +211,7 @@ def test_invariances(layout, seed):
     shuffled = single(values[::-1, order], in_a[order], np.char.add("x", family[order]))
     assert numbers(shuffled) == pytest.approx(numbers(effect))
     assert -1 <= effect.low <= effect.estimate <= effect.high <= 1
-    naive = np.mean([2 * naive_placements(row, in_a)[0].mean() - 1 for row in values])
+    naive = naive_effect.rank_biserial(values, in_a)
     assert effect.estimate == pytest.approx(naive, abs=1e-12)
 
 

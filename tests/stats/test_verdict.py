@@ -15,11 +15,11 @@ from valuebias.errors import StatisticsError
 from valuebias.stats import Effect, Margin, Outcome, judge
 
 
-def effect(estimate: float, se: float, **changes: object) -> Effect:
+def effect(estimate: float, se: float, *, df: float = 100.0, **changes: object) -> Effect:
+    """An effect that only the words make uncertain."""
     base = Effect(
         estimate=estimate,
-        se=se,
-        df=100.0,
+        parts=((se**2, df),),
         low=estimate - 1.98 * se,
         high=estimate + 1.98 * se,
         level=0.95,
@@ -27,7 +27,6 @@ def effect(estimate: float, se: float, **changes: object) -> Effect:
         n_words=(104, 159),
         n_families=(70, 106),
         n_prompts=27,
-        mde=2.8 * se,
         method="crossed-delong",
         p_high=0.5,
     )
@@ -55,10 +54,16 @@ def test_the_three_outcomes():
 
 def test_more_words_do_not_take_the_prompts_part_away():
     margin = Margin(-0.2, 0.2)
-    settled = judge(effect(0.1, 0.08, se_prompts=0.04), margin)
-    assert settled.families_needed is not None
-    assert settled.families_needed > judge(effect(0.1, 0.08), margin).families_needed
-    assert judge(effect(0.1, 0.08, se_prompts=0.07), margin).families_needed is None
+
+    def needed(prompts: float) -> int | None:
+        """Of one standard error, of which the prompts make up that much."""
+        parts = ((0.08**2 - prompts**2, 100.0), (prompts**2, 100.0))
+        return judge(effect(0.1, 0.08, parts=parts), margin).families_needed
+
+    # (1.645^2 x words' variance / (.1^2 - (1.660 x .04)^2)) of 176 families
+    assert needed(0.04) == math.ceil(176 * 1.6449**2 * 0.0048 / (0.01 - (T * 0.04) ** 2))
+    assert needed(0.04) > judge(effect(0.1, 0.08), margin).families_needed
+    assert needed(0.07) is None
     assert judge(effect(0.2, 0.08), margin).families_needed is None  # on the edge itself
 
 
@@ -77,18 +82,19 @@ def test_a_margin_too_narrow_to_pass_is_an_error_unless_it_fails():
     low=st.floats(-0.99, 0.9),
     width=st.floats(0.01, 1),
     df=st.floats(4, 500),
+    words=st.floats(0.01, 1),
     alpha=st.sampled_from([0.01, 0.05, 0.1]),
     few=st.booleans(),
     exploratory=st.booleans(),
 )
-def test_no_wrong_pass(estimate, se, low, width, df, alpha, few, exploratory):
-    """PASS only ever means: by either one-sided t test the effect is inside; many families; no
-    quick profile."""
+def test_no_wrong_pass(estimate, se, low, width, df, words, alpha, few, exploratory):
+    """PASS only ever means: by either one-sided t test the effect is inside, even if all of its
+    variance had the words' degrees of freedom; many families; no quick profile."""
     margin = Margin(low, min(low + width, 0.999))
     it = effect(
         estimate,
         se,
-        df=df,
+        parts=((se**2 * words, df), (se**2 * (1 - words), 2.0)),
         n_families=(12, 106) if few else (70, 106),
         method="permutation" if few else "crossed-delong",
         p_high=0.001,
@@ -98,8 +104,8 @@ def test_no_wrong_pass(estimate, se, low, width, df, alpha, few, exploratory):
         outcome = judge(it, margin, alpha=alpha).outcome
     except StatisticsError:
         return
-    above = stats.t.sf((estimate - margin.low) / se, df)
-    below = stats.t.cdf((estimate - margin.high) / se, df)
+    above = stats.t.sf((estimate - margin.low) / se, max(df, 2))
+    below = stats.t.cdf((estimate - margin.high) / se, max(df, 2))
     if outcome is Outcome.PASS:
         assert max(above, below) <= alpha + 1e-9
         assert not few
@@ -130,7 +136,7 @@ def test_few_families_never_pass_and_fail_on_both_grounds():
 
 
 def test_a_separation_fails_but_never_passes():
-    whole = effect(1.0, 0.0, method="separation", n_families=(30, 30), df=29.0)
+    whole = effect(1.0, 0.0, method="separation", n_families=(30, 30), parts=())
     assert judge(whole, Margin(-0.3, 0.3)).outcome is Outcome.FAIL
     assert judge(whole, Margin(0.2, 1.0)).outcome is Outcome.INCONCLUSIVE
 
@@ -141,7 +147,10 @@ def test_a_separation_fails_but_never_passes():
         (0.2, -0.2, "two finite numbers"),
         (0.1, 0.1, "two finite numbers"),
         (math.nan, 0.2, "two finite numbers"),
-        (-math.inf, 0.2, "two finite numbers"),
+        (-math.inf, math.inf, "two finite numbers"),
+        (math.inf, 0.2, "two finite numbers"),
+        (0.2, -math.inf, "two finite numbers"),
+        (-math.inf, math.nan, "two finite numbers"),
         (-0.2, np.float32("nan"), "two finite numbers"),
         (0, 10**400, "two finite numbers"),
         (-1, 1, "gates nothing"),
@@ -173,3 +182,70 @@ def test_broken_effects_and_levels_are_refused():
         judge(effect(0.0, math.nan), Margin(-0.2, 0.2))
     with pytest.raises(StatisticsError, match="alpha"):
         judge(effect(0.0, 0.1), Margin(-0.2, 0.2), alpha=0.5)
+
+
+@pytest.mark.parametrize("side", [Margin.above, Margin.below])
+@pytest.mark.parametrize(
+    "bound", [math.nan, math.inf, -math.inf, "0.1", True, None, np.bool_(False), 0.1j, 10**400]
+)
+def test_bounds_that_are_no_number_are_refused(side, bound):
+    with pytest.raises(StatisticsError, match="one finite number"):
+        side(bound)
+
+
+def test_a_margin_on_one_side_is_one_test():
+    it = effect(0.3, 0.08)
+    edge = 0.3 - T * 0.08
+    assert judge(it, Margin.above(edge - 1e-9)).outcome is Outcome.PASS
+    inside = judge(it, Margin.above(edge + 1e-9))
+    assert inside.outcome is Outcome.INCONCLUSIVE
+    assert "above +0.167" in inside.reason
+    edge = 0.3 + T * 0.08
+    assert judge(it, Margin.above(edge - 1e-9)).outcome is Outcome.INCONCLUSIVE
+    assert judge(it, Margin.above(edge + 1e-9)).outcome is Outcome.FAIL
+    assert judge(it, Margin.below(edge + 1e-9)).outcome is Outcome.PASS
+    assert judge(it, Margin.below(edge - 1e-9)).outcome is Outcome.INCONCLUSIVE
+    assert judge(it, Margin.below(0.3 - T * 0.08 - 1e-9)).outcome is Outcome.FAIL
+    # No width can be too narrow: however uncertain, some estimate would do.
+    assert judge(effect(0.0, 0.5), Margin.below(0.1)).outcome is Outcome.INCONCLUSIVE
+    assert judge(effect(0.3, 0.08, exploratory="quick"), Margin.above(0.0)).outcome is (
+        Outcome.INCONCLUSIVE
+    )
+    few = effect(0.3, 0.01, n_families=(12, 70), method="permutation", p=0.0001, p_high=0.0008)
+    assert judge(few, Margin.above(0.0)).outcome is Outcome.INCONCLUSIVE
+    assert judge(few, Margin.below(0.1)).outcome is Outcome.FAIL
+    assert judge(few, Margin.below(-0.1)).outcome is Outcome.INCONCLUSIVE  # zero is outside too
+
+
+@pytest.mark.parametrize(
+    ("margin", "span", "message"),
+    [
+        (Margin.below(1.5), 1, "gates nothing"),  # every effect there is lies below
+        (Margin.below(1.0), 1, "gates nothing"),
+        (Margin.above(-1.0), 1, "gates nothing"),
+        (Margin.above(-0.95), 1, "gates nothing"),
+        (Margin.below(2.5), 2, "gates nothing"),
+        (Margin.above(1.0), 1, "no effect can lie"),
+        (Margin.below(-1.5), 1, "no effect can lie"),
+        (Margin(1.1, 1.9), 1, "no effect can lie"),
+    ],
+)
+def test_bounds_that_no_effect_could_miss_or_meet_are_errors(margin, span, message):
+    for estimate in (-0.9, 0.0, 0.9):
+        with pytest.raises(StatisticsError, match=message):
+            judge(effect(estimate, 0.01, span=span), margin)
+
+
+def test_bounds_inside_the_scale_are_judged():
+    assert judge(effect(0.0, 0.01), Margin.below(0.9)).outcome is Outcome.PASS
+    assert judge(effect(0.0, 0.01, span=2), Margin.below(1.2)).outcome is Outcome.PASS
+    assert judge(effect(0.0, 0.01, span=2), Margin.above(1.2)).outcome is Outcome.FAIL
+
+
+def test_the_level_is_the_claims_own():
+    it = effect(0.0, 0.08)
+    edge = float(stats.t.ppf(1 - 0.0025, 100)) * 0.08
+    verdict = judge(it, Margin(-edge - 1e-9, edge + 1e-9), alpha=0.0025)
+    assert verdict.outcome is Outcome.PASS
+    assert "99.5% interval" in verdict.reason
+    assert judge(it, Margin(-edge + 1e-9, edge + 0.1), alpha=0.0025).outcome is Outcome.INCONCLUSIVE

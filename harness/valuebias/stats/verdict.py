@@ -98,7 +98,11 @@ class Margin:
 def _one_sided(bound: float) -> float:
     given: object = bound
     number = isinstance(given, Real) and not isinstance(given, bool)
-    if not (number and math.isfinite(bound)):
+    try:
+        finite = number and math.isfinite(bound)
+    except OverflowError:  # a whole number beyond every float
+        finite = False
+    if not finite:
         raise StatisticsError(
             "a bound is one finite number", seen=repr(bound), remedy="Give for example 0.1."
         )
@@ -152,6 +156,13 @@ def judge(effect: Effect, margin: Margin, *, alpha: float = 0.05) -> Verdict:
             f"no effect can lie {margin}",
             seen=f"an effect of this kind lies between {-effect.span:g} and {effect.span:g}",
             remedy="Declare a bound inside that.",
+        )
+    inside = min(margin.high, effect.span) - max(margin.low, -effect.span)
+    if inside > WIDEST * effect.span:
+        raise StatisticsError(
+            f"a margin {margin} gates nothing",
+            seen=f"an effect of this kind lies between {-effect.span:g} and {effect.span:g}",
+            remedy="Declare a bound that an effect could miss.",
         )
     found = f"{_percent(level)} interval [{low:+.3f}, {high:+.3f}]"
     bounds = str(margin)
