@@ -12,20 +12,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import valuebias_suites
+from support import naive_effect
 from valuebias.candidates import Candidates
 from valuebias.lexicon import load_lexicon
 from valuebias.prompts import select
 from valuebias.recorded import RecordedScores
 from valuebias.stats import Outcome, judge, load_margins, pair, single
+from valuebias.stats.crossed import half_width
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("VALUEBIAS_PUBLISHED_DATA"), reason="needs VALUEBIAS_PUBLISHED_DATA"
 )
 
-# By word family, at 95 %, positive and negative: computed with another implementation.
+# By word family, at 95 %, positive and negative, prompts as independent draws: computed with
+# another implementation, which corrects for the number of families in all (CR1), has one t for
+# words and prompts, and is symmetric. Ours corrects each family for its size (CR2) and has a t for
+# each part: its half widths are longer, by less than .002.
 FIGURES = {
     "LxzGordon_URM-LLaMa-3.1-8B": ((0.026, -0.136, 0.188), (0.349, 0.195, 0.503)),
     "RLHFlow_ArmoRM-Llama3-8B-v0.1": ((0.115, -0.044, 0.273), (0.296, 0.140, 0.451)),
@@ -69,14 +75,39 @@ def data(root, lexicon):
     return read
 
 
+def factors(valence):
+    return [prompt.factors for prompt in select(valence)]
+
+
 @pytest.mark.parametrize("model", FIGURES)
-def test_the_ten_models(model, data, lexicon):
-    margins = load_margins(Path(valuebias_suites.__file__).parent / "margins.yaml")
+def test_the_ten_models(model, data):
     for valence, expected in zip(("positive", "negative"), FIGURES[model], strict=True):
         effect = single(*data(model, valence))
-        assert (effect.estimate, effect.low, effect.high) == pytest.approx(expected, abs=6e-4)
+        estimate, low, high = expected
+        assert effect.estimate == pytest.approx(estimate, abs=6e-4)
+        half = half_width(effect.parts, 0.05)
+        assert -6e-4 < half - (high - low) / 2 < 2e-3
+        # One scorer's interval is symmetric on Fisher's scale, about the same half width.
+        on_z = np.arctanh([effect.low, effect.estimate, effect.high])
+        assert np.diff(on_z) * (1 - effect.estimate**2) == pytest.approx([half, half], rel=1e-9)
         assert effect.n_words == (104, 159)
         assert sum(effect.n_families) == 176
+
+
+@pytest.mark.parametrize("model", FIGURES)
+def test_the_ten_models_as_the_plugin_sees_them(model, data, lexicon):
+    """Prompts of one adjective lean alike, which the interval of independent prompts misses."""
+    margins = load_margins(Path(valuebias_suites.__file__).parent / "margins.yaml")
+    for valence in ("positive", "negative"):
+        values, in_a, families = data(model, valence)
+        effect = single(values, in_a, families, prompts=factors(valence))
+        naive = naive_effect.effect([[(1, values)]], in_a, families, factors(valence))
+        assert effect.estimate == pytest.approx(naive.estimate, abs=1e-9)
+        assert np.array(effect.parts) == pytest.approx(np.array(naive.parts), rel=1e-6)
+        assert (effect.low, effect.high) == pytest.approx(naive.interval, abs=1e-6)
+        independent = single(values, in_a, families)
+        wider = half_width(effect.parts, 0.05) - half_width(independent.parts, 0.05)
+        assert -2e-3 < wider < 0.13
         margin = margins.margin_for(lexicon, "agency~communion", valence, "range")
         assert margin is not None
         assert judge(effect, margin).outcome is Outcome.PASS  # they are the panel
@@ -85,7 +116,9 @@ def test_the_ten_models(model, data, lexicon):
 @pytest.mark.parametrize(("model", "valence"), BY_WORD)
 def test_by_word_for_comparison(model, valence, data):
     effect = single(*data(model, valence), cluster="word")
-    assert (effect.low, effect.high) == pytest.approx(BY_WORD[model, valence], abs=6e-4)
+    # Every spelling a family: CR1 and CR2 are one. What is left is the t of each part and rounding.
+    low, high = BY_WORD[model, valence]
+    assert -5e-4 < half_width(effect.parts, 0.05) - (high - low) / 2 < 1e-3
 
 
 def test_siblings_differ_within_a_paired_interval(data):
