@@ -39,7 +39,18 @@ from valuebias.errors import StatisticsError
 from valuebias.lexicon import load_lexicon
 from valuebias.prompts import select
 from valuebias.recorded import RecordedScores
-from valuebias.stats import Margin, Outcome, family, judge, pair, single
+from valuebias.stats import (
+    Effect,
+    Margin,
+    Outcome,
+    Term,
+    controlled,
+    family,
+    judge,
+    pair,
+    regression,
+    single,
+)
 from valuebias.stats.paper import anova, cells, median_ranks
 
 Array = npt.NDArray[Any]
@@ -71,6 +82,8 @@ class World:
     own: float = 0.0
     step: float = 0.0
     effect: float = 0.0
+    other: float = 0.0
+    frequency: float = 0.0
 
     @property
     def in_a(self) -> Array:
@@ -91,7 +104,7 @@ class World:
         lean = self.slope * rng.standard_normal((models, PROMPTS))
         lean = lean + self.shared_slope * rng.standard_normal((models, 3))[:, ADJECTIVE]
         lean = lean + self.own * rng.standard_normal((models, 1))
-        lean = lean + self.effect * (of_base == 0)[:, None]
+        lean = lean + np.where(of_base == 0, self.effect, self.other)[:, None]
         values = values + lean[:, :, None] * side
         return np.round(values / self.step) * self.step if self.step else values
 
@@ -106,7 +119,7 @@ class Cell:
     """One question about one world; ``name`` is its row in the table."""
 
     name: str
-    question: str  # single, pair or family
+    question: str  # single, pair, family, controlled or regression
     world: World
     kind: str = "null"  # null, edge, effect
     published: str = ""  # the valence, where words of the published scores are relabelled
@@ -178,6 +191,24 @@ def planned() -> list[Cell]:
     found.append(
         Cell("on the margin, 263 words, own taste .2", "family", World(effect=0.4, own=0.2), "edge")
     )
+    found += [
+        Cell("263 words, frequency .4 controlled", "controlled", World(frequency=0.4)),
+        Cell(
+            "263 words, frequency .4 controlled, d = 0.4",
+            "controlled",
+            World(frequency=0.4, effect=0.4),
+            kind="effect",
+        ),
+    ]
+    found += [
+        Cell(
+            f"no further from zero than d = {old}, on the margin",
+            "regression",
+            World(effect=new, other=old),
+            kind="edge",
+        )
+        for new, old in ((0.4, 0.0), (0.4, 0.2), (-0.5, 0.3))
+    ]
     return sorted(found, key=lambda c: -(c.world.words * (10 if c.question == "family" else 1)))
 
 
@@ -191,18 +222,26 @@ def simulate(job: tuple[Cell, int, int, Path | None]) -> tuple[Cell, Counts]:
         try:
             if cell.question == "single":
                 effect = single(first[0], side, names, prompts=factors)
+            elif cell.question == "controlled":
+                effect = _controlled(cell.world, rng, first[0], side, names, factors, counts)
+            elif cell.question == "regression":
+                new, old = ([Term(side_[0], 1.0, factors)] for side_ in (first, second))
+                effect = regression(new, old, side, names)
             elif cell.question == "pair":
                 effect = pair(first[0], second[0], side, names, prompts=factors)
             else:
                 effect = family(first, second, side, names, prompts=factors).effect
         except StatisticsError as error:  # nothing simulated here may be refused
             raise SystemExit(f"{cell}: {error}") from None
-        truth = cell.world.truth(cell.world.effect) if cell.kind != "null" else 0.0
+        truth = _truth(cell)
         counts.alarms += effect.p < ALPHA
         counts.covered += effect.low <= truth <= effect.high
         if cell.kind == "edge":
             try:
-                outcome = judge(effect, Margin(truth - 0.9, truth), alpha=ALPHA).outcome
+                margin = Margin(truth - 0.9, truth)
+                if cell.question == "regression":
+                    margin = Margin.below(truth)
+                outcome = judge(effect, margin, alpha=ALPHA).outcome
             except StatisticsError:
                 continue
             counts.passes += outcome is Outcome.PASS
@@ -210,6 +249,36 @@ def simulate(job: tuple[Cell, int, int, Path | None]) -> tuple[Cell, Counts]:
         if cell.question == "pair" and cell.kind == "null" and not cell.published and i % 4 == 0:
             _paper(cell.world, rng, counts.paper)
     return cell, counts
+
+
+def _truth(cell: Cell) -> float:
+    world = cell.world
+    if cell.kind == "null":
+        return 0.0
+    if cell.question == "regression":
+        return abs(world.truth(world.effect)) - abs(world.truth(world.other))
+    if cell.question == "controlled":  # scaled as in _controlled; the ranks are not linear
+        return math.nan
+    return world.truth(world.effect)
+
+
+def _controlled(
+    world: World,
+    rng: np.random.Generator,
+    values: Array,
+    side: Array,
+    names: Array,
+    factors: Any,
+    counts: Counts,
+) -> Effect:
+    """The effect beside a frequency that raises scores; counts what is found without it."""
+    frequency = rng.standard_normal(len(side)) + 0.8 * side
+    values = world.frequency * frequency + math.sqrt(1 - world.frequency**2) * values
+    hits = counts.paper.setdefault("not controlled", [0, 0])
+    hits[0] += single(values, side, names, prompts=factors).p < ALPHA
+    hits[1] += 1
+    covariates = {"frequency": frequency}
+    return controlled([Term(values, 1.0, factors)], side, names, covariates)
 
 
 def _scores(
@@ -260,7 +329,10 @@ def _paper(world: World, rng: np.random.Generator, found: dict[str, list[int]]) 
     )
     welch = cells(medians, draws=1)[0].p
     three_way = anova(medians).terms[-1].p
-    for name, p in (("Welch on prompts", welch), ("ANOVA F(1,208)", three_way)):
+    for name, p in (
+        ("paper mode: Welch on prompts", welch),
+        ("paper mode: ANOVA F(1,208)", three_way),
+    ):
         hits = found.setdefault(name, [0, 0])
         hits[0] += p < ALPHA
         hits[1] += 1
@@ -293,7 +365,8 @@ def figures(cell: Cell, counts: Counts) -> list[dict[str, Any]]:
         rows.append(
             ("power", counts.alarms, least and (lambda rate, *_: rate >= least), f">= {least}")
         )
-    rows.append(("coverage", counts.covered, covers, ".93 to .97"))
+    if not math.isnan(_truth(cell)) and cell.question != "regression":
+        rows.append(("coverage", counts.covered, covers, ".93 to .97"))
     found = []
     for what, hits, test, target in rows:
         rate = hits / counts.sims
@@ -311,7 +384,7 @@ def figures(cell: Cell, counts: Counts) -> list[dict[str, Any]]:
     for name, (hits, runs) in counts.paper.items():
         found.append(
             {
-                "name": f"{cell.name} | paper mode: {name} | false alarms",
+                "name": f"{cell.name} | {name} | false alarms",
                 "value": hits / runs,
                 "interval_99": list(interval(hits, runs)),
                 "unit": f"share of {runs} simulations",
