@@ -221,9 +221,8 @@ def contrast(
         moved = np.sum([t.weight * ranks(t.values).mean(axis=0) for t in terms], axis=0)
     span = float(sum(abs(t.weight) for t in terms))
     null = 0.5 * sum(t.weight for t in terms)
-    return _effect(
-        layout, placed, moved, span=span, null=null, lone=len(terms) == 1, alpha=alpha, seed=seed
-    )
+    lone = len(terms) == 1 and span == 1
+    return _effect(layout, placed, moved, span=span, null=null, lone=lone, alpha=alpha, seed=seed)
 
 
 def _grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
@@ -237,6 +236,14 @@ def _grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
                 "the scorers were not scored on the same words and prompts",
                 seen=" and ".join(map(str, sorted(shapes))),
                 remedy="Take the words and prompts that all have, in one order.",
+            )
+        asked = [None if t.prompts is None else [dict(f) for f in t.prompts] for t in group]
+        if any(a != asked[0] or (a is not None and len(a) != len(group[0].values)) for a in asked):
+            raise StatisticsError(
+                "prompts and factors do not describe the same prompts",
+                seen=f"{len(group[0].values)} prompts, factors of "
+                + " and ".join("none" if a is None else str(len(a)) for a in asked),
+                remedy="Give each scorer's factors in the order of its prompts, the same for all.",
             )
     if not groups or not all(math.isfinite(t.weight) and t.weight for t in terms):
         raise StatisticsError(
