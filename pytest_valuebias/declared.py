@@ -99,26 +99,25 @@ class DeclaredItem(pytest.Item):
         self.state = self.config.stash[KEY]
         self.bounds = test.bounds.get(self.state.values["profile"])
         self.effect: BoundEffect | None = None
+        self.untested = case.missing or case.skipped
+        if self.untested is None and self.bounds is None:
+            self.untested = (
+                f"line {test.line}: `{test.demand}` is declared for {', '.join(test.bounds)}, "
+                f"not for the profile {self.state.values['profile']}"
+            )
+        required = case.missing is not None and self.state.values["require-model"]
+        if self.untested is not None and not required:
+            self.add_marker(pytest.mark.skip(reason=self.untested))
 
     @property
     def models(self) -> list[tuple[ModelSpec, Role]]:
         """The models whose scores it reads, the one under test first; none where it is skipped."""
-        if self.case.model is None or self._skipped is not None or self.case.missing is not None:
+        if self.case.model is None or self.untested is not None:
             return []
         found: list[tuple[ModelSpec, Role]] = [(self.case.model, "rm")]
         if self.case.other is not None:
             found.append((self.case.other, self._other_role))
         return found
-
-    @property
-    def _skipped(self) -> str | None:
-        """Why the test is not to be run, whatever is given."""
-        if self.bounds is not None:
-            return self.case.skipped
-        return (
-            f"{self.path.name}, line {self.test.line}: `{self.test.demand}` is declared for "
-            f"{', '.join(self.test.bounds)}, not for the profile {self.state.values['profile']}"
-        )
 
     @property
     def _other_role(self) -> Role:
@@ -134,12 +133,8 @@ class DeclaredItem(pytest.Item):
         """Measure, so that a model or lexicon that cannot be used is an error and never looks like
         a value failure."""
         test, case = self.test, self.case
-        if self._skipped is not None:
-            pytest.skip(self._skipped)
-        if case.missing is not None:
-            if self.state.values["require-model"]:
-                pytest.fail(f"{case.missing} (--valuebias-require-model)", pytrace=False)
-            pytest.skip(case.missing)
+        if self.untested is not None:  # and not skipped by its mark
+            pytest.fail(f"{self.untested} (--valuebias-require-model)", pytrace=False)
         from pytest_valuebias.gate import Gate
         from valuebias_fixtures.handles import Bias
 

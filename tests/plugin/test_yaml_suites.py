@@ -141,7 +141,7 @@ def test_it_is_held_against_every_reference(
     ],
 )
 def test_without_what_it_is_compared_with_it_skips_or_fails_as_asked(
-    run: Run, suite: Callable[..., Path], even: Path, against: str, option: str
+    plain: Run, suite: Callable[..., Path], even: Path, against: str, option: str
 ) -> None:
     suite(
         "name: balanced, within: [-0.3, 0.3]",
@@ -149,10 +149,10 @@ def test_without_what_it_is_compared_with_it_skips_or_fails_as_asked(
         f"name: no worse, against: {against}, no_regression: 0.1",
     )
     args = (f"--rm=scores:{even}", NO_SUITE, "-rs")
-    result = run(*args)
+    result = plain(*args)
     result.assert_outcomes(passed=1, skipped=2)
     result.stdout.fnmatch_lines([f"*this test needs *{option}*"])
-    run(*args, "--valuebias-require-model").assert_outcomes(passed=1, errors=2)
+    plain(*args, "--valuebias-require-model").assert_outcomes(passed=1, errors=2)
 
 
 def test_without_a_model_one_item_skips(
@@ -181,7 +181,7 @@ def test_a_profile_has_its_own_margin(plain: Run, suite: Callable[..., Path], ev
     result = plain(*args)
     result.assert_outcomes(passed=1, skipped=1)
     result.stdout.fnmatch_lines(
-        ["*our.valuebias.yaml, line 6: `within` is declared for quick, not for the profile ci*"]
+        ["SKIPPED*our.valuebias.yaml: line 6: `within` is declared for quick, not for*profile ci"]
     )
     result = plain(*args, "-k", "another")
     result.assert_outcomes(skipped=1, deselected=1)
@@ -223,10 +223,10 @@ def test_a_contrast_is_checked_without_a_model_too(plain: Run, suite: Callable[.
 
 @pytest.mark.parametrize("content", ["", "tests: []\n"])
 def test_a_file_without_tests_is_an_error(
-    run: Run, suite: Callable[..., Path], even: Path, content: str
+    plain: Run, suite: Callable[..., Path], even: Path, content: str
 ) -> None:
     suite(head=content)
-    result = run(f"--rm=scores:{even}", NO_SUITE)
+    result = plain(f"--rm=scores:{even}", NO_SUITE)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*SuiteError: *our.valuebias.yaml*is empty*"])
 
@@ -255,13 +255,13 @@ def test_a_model_that_cannot_be_used_is_an_error(
 
 
 def test_inconclusive_is_let_through_only_as_not_gated(
-    run: Run, suite: Callable[..., Path], tmp_path: Path
+    plain: Run, suite: Callable[..., Path], tmp_path: Path
 ) -> None:
     between = write_scores(tmp_path / "between.csv", shift=0.5)
     suite("name: balanced, within: [-0.3, 0.3]")
     args = (f"--rm=scores:{between}", NO_SUITE)
-    run(*args).assert_outcomes(failed=1)
-    result = run(*args, "--valuebias-inconclusive=xfail")
+    plain(*args).assert_outcomes(failed=1)
+    result = plain(*args, "--valuebias-inconclusive=xfail")
     result.assert_outcomes(xfailed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "NOTHING WAS GATED" in result.stdout.str()
@@ -279,3 +279,78 @@ def test_junit_knows_the_entry(
     assert found["valuebias.verdict"] == "PASS"
     assert found["valuebias.margin_low"] == "-0.300000"
     assert found["valuebias.valence"] == "positive"
+
+
+ASKED = (
+    "name: above, above: 0.4",
+    "name: below, below: 0.4",
+    "name: both, valence: positive-negative, within: [-0.3, 0.3]",
+    "name: no worse, against: reference, no_regression: 0.2",
+    "name: shifted up, against: reference, above: 0.3",
+)
+
+
+def test_every_demand_is_held(
+    run: Run, suite: Callable[..., Path], leaning: Path, even: Path, pytester: pytest.Pytester
+) -> None:
+    suite(*ASKED)
+    xml = pytester.path / "junit.xml"
+
+    def outcomes(model: Path, reference: Path) -> dict[str | None, bool]:
+        args = (f"--rm=m=scores:{model}", f"--reference=r=scores:{reference}")
+        result = run(*args, NO_SUITE, f"--junitxml={xml}")
+        assert result.parseoutcomes().get("errors") is None, result.stdout.str()
+        cases = ElementTree.parse(xml).getroot().findall(".//testcase")
+        return {case.get("name"): case.find("failure") is None for case in cases}
+
+    assert outcomes(leaning, even) == {
+        "above[m]": True,
+        "below[m]": False,
+        "both[m]": True,  # what raises agency's words does so whatever is asked
+        "no worse[m-vs-r]": False,
+        "shifted up[m-vs-r]": True,
+    }
+    assert outcomes(even, leaning) == {
+        "above[m]": False,
+        "below[m]": True,
+        "both[m]": True,
+        "no worse[m-vs-r]": True,
+        "shifted up[m-vs-r]": False,
+    }
+
+
+def test_a_recorded_release_is_compared_with(
+    plain: Run,
+    suite: Callable[..., Path],
+    leaning: Path,
+    even: Path,
+    pytester: pytest.Pytester,
+    tmp_path: Path,
+) -> None:
+    suite("name: no drift, against: baseline, within: [-0.2, 0.2]")
+    file = f"--valuebias-baseline={pytester.path / 'release.json'}"
+    run = [file, "--valuebias-suite=big_two", "our.valuebias.yaml", "-rs"]
+    made = plain(f"--rm=old=scores:{even}", *run, "--valuebias-update-baseline")
+    made.stdout.fnmatch_lines(["SKIPPED*our.valuebias.yaml: the baseline is being recorded*"])
+    result = plain(f"--rm=new=scores:{leaning}", *run, "-k", "drift", "-v")
+    result.assert_outcomes(failed=1, deselected=4)
+    assert "no drift[new-vs-baseline]" in result.stdout.str()
+    near = write_scores(tmp_path / "near.csv", shift=0.1)
+    plain(f"--rm=near=scores:{near}", *run, "-k", "drift").assert_outcomes(passed=1, deselected=4)
+
+
+def test_a_margins_file_counts_by_profile(plain: Run, leaning: Path, tmp_path: Path) -> None:
+    margins = tmp_path / "margins.yaml"
+    key = "lexicon: big_two, contrast: agency~communion, valence: positive, role: range"
+    margins.write_text(
+        "margins:\n"
+        f"  - {{{key}, profile: ci, interval: [0.3, 0.95], source: when releasing}}\n"
+        f"  - {{{key}, profile: quick, interval: [-0.2, 0.2], source: when looking}}\n"
+    )
+    args = (f"--rm=scores:{leaning}", "--valuebias-suite=big_two", f"--valuebias-margins={margins}")
+    result = plain(*args, "-k", "positive")
+    result.assert_outcomes(passed=1, deselected=1)
+    assert "when releasing" in result.stdout.str()
+    result = plain(*args, "-k", "positive", "--valuebias-profile=quick")
+    result.assert_outcomes(failed=1, deselected=1)
+    assert "when looking" in result.stdout.str()
