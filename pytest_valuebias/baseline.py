@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LABEL = "baseline"
 OPTION = "--valuebias-baseline"
 UPDATE = "--valuebias-update-baseline"
+TEST = "test_range"
+"""The shipped test whose effects are recorded."""
 _STOPPED = (
     pytest.ExitCode.INTERRUPTED,
     pytest.ExitCode.INTERNAL_ERROR,
@@ -120,21 +122,24 @@ def _record(state: State) -> Baseline:
     from pytest_valuebias.collection import claims
     from valuebias.baseline_recording import effect_of, record
     from valuebias.measure import measure, seed_for
+    from valuebias.stats.claims import ALPHA, Key
 
     effects = []
     for suite in state.values["suite"]:
         for claim in claims(suite, "range", state):
-            key = (suite, "test_range", suite, claim.contrast, claim.valence, "range")
+            key = Key(suite, TEST, suite, claim.contrast, claim.valence, "range")
+            alpha = ALPHA if state.claims is None else state.claims.alpha(key)
             measurement = measure(
                 state.bench,
                 claim.model,
                 state.lexicon(suite),
                 claim.contrast,
                 claim.valence,
+                alpha=alpha,
                 seed=seed_for(state.values["seed"], *key),
             )
             margin = state.margin(measurement)
-            effects.append(effect_of(measurement, margin, suite=suite, test="test_range"))
+            effects.append(effect_of(measurement, margin, suite=suite, test=TEST, alpha=alpha))
     lexicons = [state.lexicon(name) for name in state.lexicon_names]
     return record(state.bench, state.models[0], lexicons, effects)
 

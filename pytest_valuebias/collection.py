@@ -16,21 +16,13 @@ from pytest_valuebias.declared import DeclaredItem
 from pytest_valuebias.options import SUITES
 from pytest_valuebias.session import KEY, State
 from valuebias.prompts import Valence
+from valuebias.suites import CONTRASTS, VALENCES
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
     from valuebias.scoring import Role as ScorerRole
 
 Role = Literal["range", "shift"]
-
-_FOUNDATIONS = ("care", "fairness", "loyalty", "authority", "sanctity")
-CONTRASTS = {
-    "big_two": ("agency~communion",),
-    "mfd2": tuple(f"{f}.{polarity}" for f in _FOUNDATIONS for polarity in ("virtue", "vice")),
-}
-"""What each suite asks: one category against another, or against the others of its polarity."""
-
-VALENCES: tuple[Valence, ...] = ("positive", "negative")
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_valuebias.claims import Terms, terms
-from pytest_valuebias.collection import CONTRASTS, VALENCES, claim_of
+from pytest_valuebias.collection import claim_of
 from pytest_valuebias.report.record import error_record, properties, record
 from pytest_valuebias.session import State
 from valuebias.errors import ValueBiasError, visible
+from valuebias.suites import CONTRASTS, VALENCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

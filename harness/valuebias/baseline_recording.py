@@ -49,9 +49,14 @@ def record(
 
 
 def effect_of(
-    measurement: Measurement, margin: Margin | None, *, suite: str, test: str
+    measurement: Measurement,
+    margin: Margin | None,
+    *,
+    suite: str,
+    test: str,
+    alpha: float = 0.05,
 ) -> RecordedEffect:
-    """What a baseline keeps of one claim, with the verdict that the margin gives.
+    """What a baseline keeps of one claim, with the verdict that the margin gives at ``alpha``.
 
     Raises StatisticsError on a difference between models or valences.
     """
@@ -65,7 +70,7 @@ def effect_of(
     verdict = "NO MARGIN"
     if margin is not None:
         try:
-            verdict = judge(effect, margin).outcome.name
+            verdict = judge(effect, margin, alpha=alpha).outcome.name
         except StatisticsError:  # a margin that these data can never settle
             verdict = "ERROR"
     return RecordedEffect(
