@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from support.scores import write_scores
+from valuebias.store import Store
 
 Run = Callable[..., pytest.RunResult]
 
@@ -354,3 +356,21 @@ def test_a_margins_file_counts_by_profile(plain: Run, leaning: Path, tmp_path: P
     result = plain(*args, "-k", "positive", "--valuebias-profile=quick")
     result.assert_outcomes(failed=1, deselected=1)
     assert "when looking" in result.stdout.str()
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
+def test_every_model_is_loaded_once(
+    suite: Callable[..., Path], pytester: pytest.Pytester, workers: list[str]
+) -> None:
+    suite(
+        "name: balanced, within: [-0.3, 0.3]",
+        "name: no further than its base, against: base, within: [-0.4, 0.4]",
+        "name: care, lexicon: mfd2, contrast: care.virtue, within: [-0.6, 0.6]",
+        "name: in another profile, valence: negative, within: {paper: [-0.3, 0.3]}",
+    )
+    args = ["--rm=demo:neutral", "--base=demo:neutral", NO_SUITE, "--valuebias-profile=quick"]
+    result = pytester.runpytest_subprocess("-W", "error", *args, *workers)
+    assert result.parseoutcomes() == {"failed": 3, "skipped": 1}  # quick: six prompts cannot pass
+    assert "6 prompts are too few" in result.stdout.str()
+    store = Store(Path(os.environ["VALUEBIAS_CACHE_DIR"]) / "scores.sqlite")
+    assert len(store.loads()) == 2
