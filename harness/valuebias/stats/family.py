@@ -113,8 +113,6 @@ def families_of_terms(
             remedy="Give more models of each base (four of each, or four and six, are enough at "
             ".05), or compare two models alone, which says nothing about their bases.",
         )
-    placed = [_word_placements(side, in_a) for side in (first, second)]
-    _check_distinct(placed)
     weighted = [
         replace(term, weight=sign * term.weight / len(side))
         for sign, side in ((1, first), (-1, second))
@@ -122,6 +120,8 @@ def families_of_terms(
         for term in model
     ]
     words = contrast(weighted, in_a, families, level=level, alpha=alpha, seed=seed)
+    placed = [_word_placements(side, in_a) for side in (first, second)]
+    _check_distinct(placed)
     numbers = np.unique(np.asarray(families), return_inverse=True)[1].reshape(-1)
     between, noise, estimates = [], 0.0, []
     for a, b in placed:

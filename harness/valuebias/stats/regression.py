@@ -34,7 +34,7 @@ class Regression(Effect):
         high = min(max(d_high, -t_low), max(t_high, -d_low))
         # For either sign of the new effect: new - old and new + old, or their negatives.
         low = max(min(d_low, t_low), min(-t_high, -d_high))
-        return max(low, -1.0), min(high, 1.0)
+        return max(low, -self.span), min(high, self.span)
 
 
 def regression(
@@ -59,9 +59,10 @@ def regression(
         (total.estimate - difference.estimate) / 2,
     )
     nearer = difference if mine * theirs >= 0 else total
+    span = max(sum(abs(t.weight) for t in side) for side in (new, old))
     shared = {name: getattr(nearer, name) for name in Effect.__dataclass_fields__}
     result = Regression(
-        **shared | {"estimate": abs(mine) - abs(theirs), "span": 1.0},
+        **shared | {"estimate": abs(mine) - abs(theirs), "span": float(span)},
         difference=difference,
         total=total,
     )
