@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from valuebias.cli_options import add_model_options, folder, settings
+from valuebias.compare import add_compare
 from valuebias.errors import LexiconError, SpecError, ValueBiasError, visible
 
 if TYPE_CHECKING:
@@ -64,12 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_search(commands)
     _add_lexicon(commands)
+    add_compare(commands)
     return parser
 
 
 def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from valuebias.models.device import DTYPES
-
     search = commands.add_parser(
         "search",
         help="score every token of a model's vocabulary, or every word of a file",
@@ -101,30 +102,7 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="put token ids in directly (the default for a vocabulary), or render their text in "
         "the chat template and tokenise that (always so for words)",
     )
-    add(
-        "--device",
-        type=_device,
-        default="auto",
-        metavar="NAME",
-        help="auto (the default), cpu, cuda, cuda:1, mps",
-    )
-    add("--dtype", choices=("auto", *DTYPES), default="auto", help="precision (default auto)")
-    add(
-        "--chunk-memory",
-        type=_size,
-        default=1 << 30,
-        metavar="SIZE",
-        help="memory one chunk may take, such as 512M or 8G (default 1G)",
-    )
-    add("--cache-dir", type=_folder, metavar="DIR", help="where scores are kept between runs")
-    add("--offline", action="store_true", help="never use the network")
-    add(
-        "--trust-remote-code",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="allow this one model to run code of its own; may be given several times",
-    )
+    add_model_options(search)
     search.set_defaults(run=_search)
 
 
@@ -139,41 +117,13 @@ def _add_lexicon(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     listing = actions.add_parser("list", help="show the lexicons there are", allow_abbrev=False)
     listing.set_defaults(run=_list)
     for parser in (install, listing):
-        parser.add_argument("--cache-dir", type=_folder, metavar="DIR", help="where they are kept")
-
-
-def _size(text: str) -> int:
-    from valuebias.models.settings import parse_size
-
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
-
-
-def _device(text: str) -> str:
-    from valuebias.models.settings import parse_device
-
-    try:
-        return parse_device(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
-
-
-def _folder(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("give a folder, not ''")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:  # ~someone
-        raise argparse.ArgumentTypeError(f"{error} ({text!r})") from None
+        parser.add_argument("--cache-dir", type=folder, metavar="DIR", help="where they are kept")
 
 
 # search
 
 
 def _search(arguments: argparse.Namespace) -> int:
-    from valuebias.models.settings import Settings
     from valuebias.models.spec import check_model, parse_spec
     from valuebias.prompts import resolve
     from valuebias.recorded import write_scores
@@ -187,16 +137,9 @@ def _search(arguments: argparse.Namespace) -> int:
     _check_prompts(prompts)
     _check_out(arguments.out)
     candidates = _candidates(arguments.candidates, arguments.injection)
-    settings = Settings(
-        device=arguments.device,
-        dtype=arguments.dtype,
-        chunk_memory=arguments.chunk_memory,
-        offline=arguments.offline,
-        trust_remote_code=tuple(arguments.trust_remote_code),
-    )
     store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")
     start = time.monotonic()
-    with Bench(store, settings) as bench:
+    with Bench(store, settings(arguments)) as bench:
         try:
             scores = bench.scores(spec, prompts, candidates)
         except KeyboardInterrupt:

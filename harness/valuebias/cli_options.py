@@ -1,0 +1,81 @@
+"""What commands that score with a model have in common: where it runs, in which precision."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from valuebias.models.settings import Settings
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """The options that `settings` reads, and ``--cache-dir``."""
+    from valuebias.models.device import DTYPES
+
+    add = parser.add_argument
+    add(
+        "--device",
+        type=_device,
+        default="auto",
+        metavar="NAME",
+        help="auto (the default), cpu, cuda, cuda:1, mps",
+    )
+    add("--dtype", choices=("auto", *DTYPES), default="auto", help="precision (default auto)")
+    add(
+        "--chunk-memory",
+        type=_size,
+        default=1 << 30,
+        metavar="SIZE",
+        help="memory one chunk may take, such as 512M or 8G (default 1G)",
+    )
+    add("--cache-dir", type=folder, metavar="DIR", help="where scores are kept between runs")
+    add("--offline", action="store_true", help="never use the network")
+    add(
+        "--trust-remote-code",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="allow this one model to run code of its own; may be given several times",
+    )
+
+
+def settings(arguments: argparse.Namespace) -> Settings:
+    """How models are run, from a command's options."""
+    from valuebias.models.settings import Settings
+
+    return Settings(
+        device=arguments.device,
+        dtype=arguments.dtype,
+        chunk_memory=arguments.chunk_memory,
+        offline=arguments.offline,
+        trust_remote_code=tuple(arguments.trust_remote_code),
+    )
+
+
+def _size(text: str) -> int:
+    from valuebias.models.settings import parse_size
+
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
+
+
+def _device(text: str) -> str:
+    from valuebias.models.settings import parse_device
+
+    try:
+        return parse_device(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
+
+
+def folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("give a folder, not ''")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # ~someone
+        raise argparse.ArgumentTypeError(f"{error} ({text!r})") from None

@@ -1,0 +1,132 @@
+"""What ``valuebias compare`` asks of two models or two families of models, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from valuebias.errors import ValueBiasError
+from valuebias.lexicon import Lexicon
+from valuebias.measure import Pull, measure, seed_for
+from valuebias.measure_family import measure_family
+from valuebias.models.spec import ModelSpec
+from valuebias.scored import Valences
+from valuebias.scoring import Bench
+from valuebias.stats.effect import Effect
+from valuebias.stats.margins import Margins
+from valuebias.stats.verdict import Margin, judge
+
+_TEST = "test_shift"
+"""The shipped test that asks the same; the seed of its permutations follows from its name."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A contrast that is asked of two sides."""
+
+    suite: str
+    lexicon: Lexicon
+    contrast: str
+    valence: Valences
+
+    @property
+    def seed(self) -> int:
+        """The seed that pytest's test_shift has by default."""
+        key = (self.suite, _TEST, self.lexicon.name, self.contrast, self.valence, "shift")
+        return seed_for(0, *key)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An answer: a verdict, what it rests on, and details, each with a title.
+
+    ``effect`` is None where nothing could be measured. ``counts`` says whether the command's exit
+    status rests on this row.
+    """
+
+    question: Question
+    verdict: str
+    effect: Effect | None = None
+    margin: Margin | None = None
+    rests_on: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+    counts: bool = True
+
+
+def pair_row(
+    bench: Bench, a: ModelSpec, b: ModelSpec, question: Question, margins: Sequence[Margins]
+) -> Row:
+    """A minus B over the same words and prompts, as pytest's test_shift finds it."""
+    q = question
+    try:
+        found = measure(bench, a, q.lexicon, q.contrast, q.valence, against=b, seed=q.seed)
+    except ValueBiasError as error:
+        return Row(q, "ERROR", details=(("error", str(error)),))
+    details = [
+        (title, _grouped(pulls, *found.sides))
+        for title, pulls in (("raised by", found.raised_by), ("lowered by", found.lowered_by))
+    ]
+    return _held(q, found.effect, margins, found.rests_on, details)
+
+
+def family_row(
+    bench: Bench,
+    first: Sequence[ModelSpec],
+    second: Sequence[ModelSpec],
+    question: Question,
+    margins: Sequence[Margins],
+) -> Row:
+    """The first family's mean minus the second's, over the words that all were scored on."""
+    q = question
+    try:
+        found = measure_family(bench, first, second, q.lexicon, q.contrast, q.valence, seed=q.seed)
+    except ValueBiasError as error:
+        return Row(q, "ERROR", details=(("error", str(error)),))
+    family = found.family
+    p = (
+        f"{family.p:.4f}, the larger of {family.p_models:.4f} (labels of the models permuted) and "
+        f"{family.p_words:.4f} (words); {family.n_models[0]} and {family.n_models[1]} models can "
+        f"give no less than {family.smallest_p:.4f}"
+    )
+    return _held(q, family.effect, margins, found.rests_on, [("p", p)])
+
+
+def _held(
+    question: Question,
+    effect: Effect,
+    margins: Sequence[Margins],
+    rests_on: str,
+    details: Sequence[tuple[str, str]],
+) -> Row:
+    """The row of an effect, held against the margin that is declared for it."""
+    q = question
+    found = (m.margin_for(q.lexicon, q.contrast, q.valence, "shift", "ci") for m in margins)
+    margin = next((m for m in found if m is not None), None)
+    shown = (*details, *(("note", note) for note in effect.notes))
+    if margin is None:
+        # The shipped margins know no difference of the two valences; it is shown without a gate.
+        counts = q.valence != "positive-negative"
+        verdict = "NO MARGIN" if counts else "NOT GATED"
+        shown = (*shown, ("margin", "none is declared: declare one with --margins FILE"))
+        return Row(q, verdict, effect, None, rests_on, shown, counts)
+    shown = (*shown, ("margin", f"{margin} ({margin.basis}: {margin.source})"))
+    try:
+        judged = judge(effect, margin)
+    except ValueBiasError as error:
+        return Row(q, "ERROR", effect, margin, rests_on, (*shown, ("error", str(error))))
+    reason = judged.reason
+    if judged.families_needed is not None:
+        reason += (
+            f"; about {judged.families_needed} word families would settle it (now "
+            f"{sum(effect.n_families)})"
+        )
+    return Row(q, judged.outcome.name, effect, margin, rests_on, (*shown, ("verdict", reason)))
+
+
+def _grouped(pulls: Iterable[Pull], a: str, b: str) -> str:
+    """Words by side and rank: "communion low: duty, help; agency high: power"."""
+    groups: dict[str, list[str]] = {}
+    for pull in pulls:
+        side = f"{a if pull.in_a else b} {'high' if pull.high else 'low'}"
+        groups.setdefault(side, []).append(pull.word)
+    return "; ".join(f"{side}: {', '.join(words)}" for side, words in groups.items())

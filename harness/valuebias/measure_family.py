@@ -1,0 +1,77 @@
+"""The families' question: do models of one base prefer a category more than models of another?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from valuebias.lexicon import Coverage, Lexicon
+from valuebias.models.spec import ModelSpec
+from valuebias.scored import Scored, Valences, in_common
+from valuebias.scoring import Bench
+from valuebias.stats.family import Family, families_of_terms
+
+
+@dataclass(frozen=True)
+class FamilyMeasurement:
+    """What was found, and the words it rests on: those that every model was scored on.
+
+    Above zero the first family prefers the contrast's first side more than the second family does.
+    """
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    lexicon: Lexicon
+    contrast: str
+    valence: Valences
+    family: Family
+    coverages: tuple[Coverage, ...]
+
+    @property
+    def rests_on(self) -> str:
+        """One line: lexicon, words, families, coverage, models, prompts, units."""
+        effect, lexicon = self.family.effect, self.lexicon
+        kind = " (starter, not validated)" if lexicon.starter else ""
+        matched, total = (sum(getattr(c, n) for c in self.coverages) for n in ("matched", "total"))
+        return (
+            f"{lexicon.name}{kind} sha256:{lexicon.digest[:12]}: {sum(effect.n_words)} words in "
+            f"{sum(effect.n_families)} families, coverage {matched / total:.1%}; "
+            f"{len(self.first)} and {len(self.second)} models; {effect.n_prompts} prompts; "
+            f"rank-biserial correlation, {effect.method}"
+        )
+
+
+def measure_family(
+    bench: Bench,
+    first: Sequence[ModelSpec],
+    second: Sequence[ModelSpec],
+    lexicon: Lexicon,
+    contrast: str,
+    valence: Valences,
+    *,
+    alpha: float = 0.05,
+    seed: int = 0,
+) -> FamilyMeasurement:
+    """Compare two families of reward models over the same words and prompts.
+
+    Raises what loading or scoring a model raises; LexiconError where too few words are left that
+    all were scored on; StatisticsError where so few models can give no p as small as ``alpha``.
+    """
+    specs = (*first, *second)
+    scored = [Scored.of(bench, s, lexicon, contrast, valence, "rm", False) for s in specs]
+    common = scored[0]
+    for other in scored[1:]:
+        common, _ = in_common(common, other)
+    terms = [in_common(common, other)[1].terms() for other in scored]
+    family = families_of_terms(
+        terms[: len(first)], terms[len(first) :], *common.sides, alpha=alpha, seed=seed
+    )
+    return FamilyMeasurement(
+        first=tuple(spec.label for spec in first),
+        second=tuple(spec.label for spec in second),
+        lexicon=lexicon,
+        contrast=common.selection.contrast.name,
+        valence=valence,
+        family=family,
+        coverages=common.selection.coverage,
+    )
