@@ -10,10 +10,11 @@ import pytest
 from support.scores import write_scores
 from valuebias.errors import LexiconError
 from valuebias.lexicon import Lexicon, starter
-from valuebias.measure import measure, top_tokens
+from valuebias.measure import measure, seed_for, top_tokens
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec, parse_spec
 from valuebias.prompts import GREATEST, resolve
+from valuebias.scored import Valences
 from valuebias.scoring import Bench
 from valuebias.store import Store
 
@@ -89,3 +90,43 @@ def test_top_tokens_are_ordered_and_may_be_left_out(bench: Bench, tmp_path: Path
     other = top_tokens(bench, spec, resolve("Is there such a thing?"), 3)
     assert other.best == ()
     assert "holds no score" in (other.left_out or "")
+
+
+def test_a_regression_is_raised_by_what_moves_it_away_from_zero(
+    bench: Bench, tmp_path: Path
+) -> None:
+    away = recorded(tmp_path / "away.csv", shift=-1.5)
+    near = recorded(tmp_path / "near.csv", shift=-0.2, seed=1)
+    lexicon = starter("big_two")
+    found = measure(bench, away, lexicon, BIG_TWO, "positive", against=near, regression=True)
+    assert found.role == "regression"
+    singles = [measure(bench, m, lexicon, BIG_TWO, "positive").effect for m in (away, near)]
+    assert singles[0].estimate < singles[1].estimate < 0
+    assert found.effect.estimate == pytest.approx(
+        abs(singles[0].estimate) - abs(singles[1].estimate), abs=1e-12
+    )
+    # Both lean to communion: agency's words low, or communion's high, is what moves it further.
+    assert all(p.in_a != p.high for p in found.raised_by)
+    assert all(p.in_a == p.high for p in found.lowered_by)
+
+
+def test_positive_minus_negative(bench: Bench, tmp_path: Path) -> None:
+    spec, other = recorded(tmp_path / "a.csv", shift=0.8), recorded(tmp_path / "b.csv", seed=1)
+    lexicon = starter("big_two")
+
+    def estimate(valence: Valences, against: ModelSpec | None = None) -> float:
+        found = measure(bench, spec, lexicon, BIG_TWO, valence, against=against)
+        assert found.effect.n_prompts == (54 if valence == "positive-negative" else 27)
+        return found.effect.estimate
+
+    for against in (None, other):
+        assert estimate("positive-negative", against) == pytest.approx(
+            estimate("positive", against) - estimate("negative", against), abs=1e-12
+        )
+
+
+def test_seeds_are_those_of_the_claim() -> None:
+    key = ("suite", "test", "big_two", BIG_TWO, "positive", "range")
+    assert seed_for(0, *key) == seed_for(0, *key) == 2787310395
+    others = {seed_for(1, *key), seed_for(0, *key[:-1], "shift"), seed_for(0, *key[:-1])}
+    assert len(others | {seed_for(0, *key)}) == 4

@@ -191,17 +191,22 @@ def measure(
         other = Scored.of(bench, against, lexicon, contrast, valence, against_role, quick)
         mine, other = in_common(mine, other)
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
+    away = 1.0
     if regression:
-        effect: stats.Effect = stats.regression(
+        effect: stats.Effect
+        effect = regressed = stats.regression(
             mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
         )
+        # What moves a distance from zero: of an effect below zero, the words that lower it.
+        away, same = regressed.signs
+        moved = mine.ranks() - same * other.ranks()
     elif covariates is not None:
         columns = {name: _column(name, given, mine) for name, given in covariates.items()}
         effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
     else:
         effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
     selection = mine.selection
-    lowered, raised = _pulls(moved, selection)
+    lowered, raised = _pulls(moved, selection, away)
     return Measurement(
         model=spec.label,
         reference=None if against is None else against.label,
@@ -284,11 +289,13 @@ def _top(prompt: Prompt, kind: str, scores: Scores, k: int) -> TopTokens:
 
 
 def _pulls(
-    moved: npt.NDArray[np.float64], selection: Selection
+    moved: npt.NDArray[np.float64], selection: Selection, away: float
 ) -> tuple[tuple[Pull, ...], tuple[Pull, ...]]:
-    """The words that lower and that raise the estimate most."""
+    """The words that lower and that raise the estimate most, which grows as A's words move up
+    (``away`` 1) or down (-1)."""
     in_a, above = selection.in_a, moved - moved.mean()
-    order = np.argsort(np.where(in_a, above / in_a.sum(), -above / (~in_a).sum()), kind="stable")
+    pull = away * np.where(in_a, above / in_a.sum(), -above / (~in_a).sum())
+    order = np.argsort(pull, kind="stable")
 
     def named(indices: npt.NDArray[np.intp]) -> tuple[Pull, ...]:
         return tuple(Pull(selection.words[i], bool(in_a[i]), bool(above[i] > 0)) for i in indices)

@@ -6,7 +6,9 @@ sharding or repetition can change a verdict (weighted Bonferroni; Holm 1979).
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +44,12 @@ class Key(NamedTuple):
     role: str
 
     def __str__(self) -> str:
-        return "{" + ", ".join(f"{k}: {v}" for k, v in self._asdict().items()) + "}"
+        """As an entry of a claims file: what YAML could misread is quoted."""
+        values = {
+            k: v if re.fullmatch(r"[\w~][\w./~-]*", v) else json.dumps(v, ensure_ascii=False)
+            for k, v in self._asdict().items()
+        }
+        return "{" + ", ".join(f"{k}: {v}" for k, v in values.items()) + "}"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,14 @@ class Regression(Effect):
     difference: Effect = None  # type: ignore[assignment]  # the fields before it have defaults
     total: Effect = None  # type: ignore[assignment]
 
+    @property
+    def signs(self) -> tuple[float, float]:
+        """1 or -1: whether the new effect lies above zero, and whether the old one's sign is its
+        own."""
+        new = self.total.estimate + self.difference.estimate
+        old = self.total.estimate - self.difference.estimate
+        return (1.0 if new >= 0 else -1.0), (1.0 if new * old >= 0 else -1.0)
+
     def interval(self, level: float) -> tuple[float, float]:
         """Bounds that hold at (1 - level) / 2 each. The signs are learnt from the same data, so
         that either sign is tested at half of that (Bonferroni)."""
