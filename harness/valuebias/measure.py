@@ -21,6 +21,10 @@ from valuebias.scored import RECORDED, Scored, Valences, in_common, words
 from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Job, Role
 
+Question = Literal["range", "shift", "regression", "controlled", "family"]
+"""What is asked: of one scorer; its difference from another; how much further from zero it is; with
+covariates controlled; of families of models."""
+
 Covariate = Mapping[str, float] | Callable[[str], float]
 """A number for each word, such as its log frequency: by a mapping or a function."""
 
@@ -62,8 +66,8 @@ class Measurement:
     """An effect and everything a reader needs to know it by.
 
     ``reference`` is the model it was compared with, None for a single model. Positive means that
-    the contrast's first side is preferred (more than by the reference). ``pulls_up`` and
-    ``pulls_down`` are the words that raise and lower the estimate most.
+    the contrast's first side is preferred (more than by the reference). ``raised_by`` and
+    ``lowered_by`` are the words that raise and lower the estimate most.
     """
 
     model: str
@@ -73,6 +77,7 @@ class Measurement:
     lexicon: Lexicon
     contrast: str
     valence: Valences
+    role: Question
     effect: stats.Effect
     coverages: tuple[Coverage, ...]
     shared: tuple[str, ...]
@@ -80,14 +85,6 @@ class Measurement:
     lowered_by: tuple[Pull, ...]
     provenance: Mapping[str, str]
     top: TopTokens
-
-    @property
-    def role(self) -> Literal["range", "shift", "regression", "controlled"]:
-        if isinstance(self.effect, stats.Regression):
-            return "regression"
-        if self.effect.method == "freedman-lane":
-            return "controlled"
-        return "range" if self.reference is None else "shift"
 
     @property
     def title(self) -> str:
@@ -206,7 +203,7 @@ def measure(
     else:
         effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
     selection = mine.selection
-    lowered, raised = _pulls(moved, selection, away)
+    lowered, raised = pulls(moved, selection, away)
     return Measurement(
         model=spec.label,
         reference=None if against is None else against.label,
@@ -217,6 +214,7 @@ def measure(
         lexicon=lexicon,
         contrast=selection.contrast.name,
         valence=valence,
+        role=_question(against, regression, covariates),
         effect=effect,
         coverages=selection.coverage,
         shared=selection.shared,
@@ -225,6 +223,16 @@ def measure(
         provenance=mine.provenance,
         top=top_tokens(bench, spec, GREATEST, _TOKENS, role=role),
     )
+
+
+def _question(
+    against: ModelSpec | None, regression: bool, covariates: Mapping[str, Covariate] | None
+) -> Question:
+    if regression:
+        return "regression"
+    if covariates is not None:
+        return "controlled"
+    return "range" if against is None else "shift"
 
 
 def _column(name: str, given: Covariate, scored: Scored) -> npt.NDArray[np.float64]:
@@ -288,8 +296,8 @@ def _top(prompt: Prompt, kind: str, scores: Scores, k: int) -> TopTokens:
     )
 
 
-def _pulls(
-    moved: npt.NDArray[np.float64], selection: Selection, away: float
+def pulls(
+    moved: npt.NDArray[np.float64], selection: Selection, away: float = 1.0
 ) -> tuple[tuple[Pull, ...], tuple[Pull, ...]]:
     """The words that lower and that raise the estimate most, which grows as A's words move up
     (``away`` 1) or down (-1)."""

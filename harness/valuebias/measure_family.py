@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from valuebias.lexicon import Coverage, Lexicon
+from valuebias.measure import Measurement, Pull, TopTokens, pulls
 from valuebias.models.spec import ModelSpec
+from valuebias.prompts import GREATEST
 from valuebias.scored import Scored, Valences, in_common
 from valuebias.scoring import Bench
 from valuebias.stats.family import Family, families_of_terms
@@ -26,6 +30,29 @@ class FamilyMeasurement:
     valence: Valences
     family: Family
     coverages: tuple[Coverage, ...]
+    shared: tuple[str, ...]
+    raised_by: tuple[Pull, ...]
+    lowered_by: tuple[Pull, ...]
+
+    def measurement(self, first: str, second: str, fingerprints: tuple[str, str]) -> Measurement:
+        """The same as any measurement, under the two families' names."""
+        return Measurement(
+            model=first,
+            reference=second,
+            fingerprint=fingerprints[0],
+            reference_fingerprint=fingerprints[1],
+            lexicon=self.lexicon,
+            contrast=self.contrast,
+            valence=self.valence,
+            role="family",
+            effect=self.family.effect,
+            coverages=self.coverages,
+            shared=self.shared,
+            raised_by=self.raised_by,
+            lowered_by=self.lowered_by,
+            provenance={},
+            top=TopTokens(GREATEST, "", 0, left_out="several models are compared"),
+        )
 
     @property
     def rests_on(self) -> str:
@@ -49,6 +76,7 @@ def measure_family(
     contrast: str,
     valence: Valences,
     *,
+    quick: bool = False,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> FamilyMeasurement:
@@ -58,7 +86,7 @@ def measure_family(
     all were scored on; StatisticsError where so few models can give no p as small as ``alpha``.
     """
     specs = (*first, *second)
-    scored = [Scored.of(bench, s, lexicon, contrast, valence, "rm", False) for s in specs]
+    scored = [Scored.of(bench, s, lexicon, contrast, valence, "rm", quick) for s in specs]
     common = scored[0]
     for other in scored[1:]:
         common, _ = in_common(common, other)
@@ -66,6 +94,10 @@ def measure_family(
     family = families_of_terms(
         terms[: len(first)], terms[len(first) :], *common.sides, alpha=alpha, seed=seed
     )
+    # What one family's models rank higher than the other's, on average.
+    ranks = np.array([in_common(common, other)[1].ranks() for other in scored])
+    moved = ranks[: len(first)].mean(axis=0) - ranks[len(first) :].mean(axis=0)
+    lowered, raised = pulls(moved, common.selection)
     return FamilyMeasurement(
         first=tuple(spec.label for spec in first),
         second=tuple(spec.label for spec in second),
@@ -74,4 +106,7 @@ def measure_family(
         valence=valence,
         family=family,
         coverages=common.selection.coverage,
+        shared=common.selection.shared,
+        raised_by=raised,
+        lowered_by=lowered,
     )

@@ -160,11 +160,18 @@ def _shown(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """
     from valuebias.stats.claims import benjamini_hochberg, holm
 
-    found = [r for r in records if "p" in r]
+    shipped: dict[tuple[str, ...], Mapping[str, Any]] = {}  # once each, however often it was run
+    own = []
+    for r in records:
+        if "p" in r and r["shipped"]:
+            shipped[r["suite"], r["contrast"], r["valence"], r["role"]] = r
+        elif "p" in r:
+            own.append(r)
+    found = [*shipped.values(), *own]
     if len(found) < 2:
         return []
     p = [r["p"] for r in found]
-    m = max(r["n_claims"] for r in found) + sum(not r["shipped"] for r in found)
+    m = max(r["n_claims"] for r in found) + len(own)
     strict, loose = (int((f(p, m) < 0.05).sum()) for f in (holm, benjamini_hochberg))
     return [
         f"of {m} effects {sum(x < 0.05 for x in p)} differ from zero at .05 each, {strict} after "
@@ -201,7 +208,7 @@ def _table(records: Iterable[Mapping[str, Any]]) -> RenderableType:
     rows = [
         (
             r["contrast"],
-            r["valence"],
+            r["valence"].replace("positive-negative", "pos-neg"),
             _number(r.get("estimate")),
             _interval(r.get("ci_low"), r.get("ci_high")),
             _margin(r),

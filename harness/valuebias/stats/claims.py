@@ -26,14 +26,15 @@ ALPHA = 0.05
 which needs no correction (intersection-union)."""
 
 _VALENCES = ("positive", "negative", "positive-negative")
-_ROLES = ("range", "shift", "regression", "controlled")
+_ROLES = ("range", "shift", "regression", "controlled", "family")
 
 
 class Key(NamedTuple):
     """What is tested, never which model: each release has a new name, and the same claims.
 
     ``suite`` is a shipped suite's name or the path of a test file, ``test`` a function's or an
-    entry's name; ``role`` is "range", "shift", "regression" or "controlled".
+    entry's name; ``role`` is "range", "shift",
+    "regression", "controlled" or "family".
     """
 
     suite: str
