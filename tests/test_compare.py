@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -252,8 +253,9 @@ def test_families_are_compared_by_models_and_words(capsys: pytest.CaptureFixture
     told = " ".join(out.split())
     assert len(re.findall(r"^agency~communion .* FAIL$", out, re.MULTILINE)) == 2
     assert re.search(r"agency~communion pos-neg .* NOT GATED", out)
-    assert "the larger of 0.0286 (labels of the models permuted)" in told
-    assert "4 and 4 models can give no less than 0.0286" in told
+    assert "0.0286; so many models can give no less than 0.0286" in told
+    assert "4 and 4 models: p by models 0.0286, by words 0.0000, the larger counts" in told
+    assert len(re.findall(r"^  (?:raised|lowered) by +\w", out, re.MULTILINE)) == 6
     assert "2 models" not in told
     assert max(map(len, out.splitlines())) <= 80
     third = siblings("eleven", 4)
@@ -307,3 +309,21 @@ def test_a_family_is_measured_on_the_words_that_all_have(tmp_path: Path) -> None
             )
         with pytest.raises(LexiconError, match="no such category"):
             measure_family(bench, specs[:4], specs[4:], lexicon, "agency~power", "positive")
+
+
+@pytest.mark.skipif(
+    not os.environ.get("VALUEBIAS_PUBLISHED_DATA"), reason="VALUEBIAS_PUBLISHED_DATA is not set"
+)
+def test_the_published_families(capsys: pytest.CaptureFixture[str]) -> None:
+    data = Path(os.environ["VALUEBIAS_PUBLISHED_DATA"]).absolute() / "data"
+    files = sorted((data / "reward_model_scores" / "dict_big2_nouns").glob("*.csv"))
+    gemma = [f"scores:{file}" for file in files if "gemma" in file.name.lower()]
+    llama = [f"scores:{file}" for file in files if "gemma" not in file.name.lower()]
+    assert (len(gemma), len(llama)) == (4, 6)
+    words = f"big_two={data / 'corpora' / 'dict_big2_nouns.csv'}"
+    assert main(["compare", *gemma, "--against", *llama, *BIG_TWO, "--lexicon", words]) == 0
+    rows = re.findall(
+        r"^agency~communion (positive|negative|pos-neg) +(\S+) ", capsys.readouterr().out, re.M
+    )
+    # Computed apart from this code, from the scores.
+    assert rows == [("positive", "-.034"), ("negative", "+.068"), ("pos-neg", "-.102")]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from valuebias.errors import ValueBiasError
 from valuebias.lexicon import Lexicon
-from valuebias.measure import Pull, measure, seed_for
-from valuebias.measure_family import measure_family
+from valuebias.measure import Measurement, Pull, measure, seed_for
+from valuebias.measure_family import FamilyMeasurement, measure_family
 from valuebias.models.spec import ModelSpec
 from valuebias.scored import Valences
 from valuebias.scoring import Bench
@@ -62,11 +62,7 @@ def pair_row(
         found = measure(bench, a, q.lexicon, q.contrast, q.valence, against=b, seed=q.seed)
     except ValueBiasError as error:
         return Row(q, "ERROR", details=(("error", str(error)),))
-    details = [
-        (title, _grouped(pulls, *found.sides))
-        for title, pulls in (("raised by", found.raised_by), ("lowered by", found.lowered_by))
-    ]
-    return _held(q, found.effect, margins, found.rests_on, details)
+    return _held(q, found.effect, margins, found.rests_on, _pulled(found))
 
 
 def family_row(
@@ -83,12 +79,8 @@ def family_row(
     except ValueBiasError as error:
         return Row(q, "ERROR", details=(("error", str(error)),))
     family = found.family
-    p = (
-        f"{family.p:.4f}, the larger of {family.p_models:.4f} (labels of the models permuted) and "
-        f"{family.p_words:.4f} (words); {family.n_models[0]} and {family.n_models[1]} models can "
-        f"give no less than {family.smallest_p:.4f}"
-    )
-    return _held(q, family.effect, margins, found.rests_on, [("p", p)])
+    p = f"{family.p:.4f}; so many models can give no less than {family.smallest_p:.4f}"
+    return _held(q, family.effect, margins, found.rests_on, [*_pulled(found), ("p", p)])
 
 
 def _held(
@@ -121,6 +113,14 @@ def _held(
             f"{sum(effect.n_families)})"
         )
     return Row(q, judged.outcome.name, effect, margin, rests_on, (*shown, ("verdict", reason)))
+
+
+def _pulled(found: Measurement | FamilyMeasurement) -> list[tuple[str, str]]:
+    """The words that raise and lower the difference most."""
+    contrast = found.lexicon.contrast(found.contrast)
+    sides = contrast.a[0], contrast.b[0] if len(contrast.b) == 1 else "the others"
+    both = (("raised by", found.raised_by), ("lowered by", found.lowered_by))
+    return [(title, _grouped(pulls, *sides)) for title, pulls in both]
 
 
 def _grouped(pulls: Iterable[Pull], a: str, b: str) -> str:
