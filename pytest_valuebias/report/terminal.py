@@ -36,7 +36,9 @@ def header(state: State) -> list[str]:
 
     models = ", ".join(visible(m.text) for m in (*state.models, *state.language_models))
     given = [k for k in state.values.sources if k not in ("rm", "llm", "profile")]
-    values = " ".join(f"{k}={_value(state.values[k])}" for k in given) or "the rest by default"
+    values = (
+        visible(" ".join(f"{k}={_value(state.values[k])}" for k in given)) or "the rest by default"
+    )
     lines = [f"valuebias: {models}; profile={state.values['profile']}; {values}"]
     for name in state.lexicon_names:
         lexicon = state.lexicon(name)

@@ -73,7 +73,7 @@ def test_a_valence_has_to_be_named(run: Run, pytester: pytest.Pytester, even: Pa
                 bias("big_two", "agency", "communion")
 
         def test_unknown(bias):
-            with pytest.raises(LexiconError, match="Give positive or negative"):
+            with pytest.raises(LexiconError, match="Give positive, negative, or positive-negative"):
                 bias("big_two", "agency", "communion", valence="both")
         """
     )

@@ -1,0 +1,264 @@
+"""assert_above, assert_below, assert_no_regression and the valences: what passes, what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.scores import write_scores
+
+Run = Callable[..., pytest.RunResult]
+
+NO_SUITE = "--valuebias-suite=none"
+PLAIN = pytest.mark.parametrize("run", ["plain"], indirect=True)
+"""What another process cannot change is tested in one."""
+BIAS = 'bias("big_two", "agency", "communion", valence="positive")'
+
+
+def outcomes(result: pytest.RunResult) -> dict[str, str]:
+    """Test name -> outcome, of a run with -rA."""
+    found = {}
+    for line in result.stdout.lines:
+        outcome, _, rest = line.partition(" ")
+        if outcome in ("PASSED", "FAILED", "ERROR") and "::" in rest:
+            found[rest.partition("::")[2].partition(" ")[0]] = outcome
+    return found
+
+
+def test_one_sided_assertions_pass_fail_and_do_neither(
+    run: Run, pytester: pytest.Pytester, leaning: Path
+) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.parametrize("how, bound", [
+            ("above", 0.2), ("above", 0.9), ("below", 0.9), ("below", 0.2),
+        ])
+        def test_side(bias, how, bound):
+            getattr({BIAS}, f"assert_{{how}}")(bound)
+
+        @pytest.mark.parametrize("how", ["above", "below"])
+        def test_on_the_edge(bias, how):
+            effect = {BIAS}
+            getattr(effect, f"assert_{{how}}")(effect.estimate)
+        """
+    )
+    result = run(f"--rm=m=scores:{leaning}", NO_SUITE, "-rA")
+    assert outcomes(result) == {
+        "test_side[m-above-0.2]": "PASSED",
+        "test_side[m-above-0.9]": "FAILED",
+        "test_side[m-below-0.9]": "PASSED",
+        "test_side[m-below-0.2]": "FAILED",
+        "test_on_the_edge[m-above]": "FAILED",
+        "test_on_the_edge[m-below]": "FAILED",
+    }
+    out = result.stdout.str()
+    assert out.count("INCONCLUSIVE: the 90% interval") == 2
+    assert "lies wholly outside the margin below +0.200" in out
+    assert "> +.900" in out  # in the table
+
+
+@PLAIN
+def test_bounds_that_mean_nothing_are_errors_and_never_pass(
+    run: Run, pytester: pytest.Pytester, even: Path, leaning: Path
+) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        BAD = [float("nan"), float("inf"), "0.1", True, 1.5, -1.5, 10**400]
+
+        @pytest.mark.parametrize("bound", BAD, ids=[str(i) for i in range(len(BAD))])
+        @pytest.mark.parametrize("how", ["above", "below", "regression", "within"])
+        def test_bound(bias, reference_model, how, bound):
+            effect = {BIAS}
+            if how == "within":
+                effect.assert_within(bound, bound)
+            elif how == "regression":
+                effect.assert_no_regression(against=reference_model, by=bound)
+            else:
+                getattr(effect, f"assert_{{how}}")(bound)
+        """
+    )
+    result = run(f"--rm=m=scores:{leaning}", f"--reference=e=scores:{even}", NO_SUITE, "-q")
+    result.assert_outcomes(errors=28)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_no_regression(run: Run, pytester: pytest.Pytester, tmp_path: Path) -> None:
+    """Against the same lean a little changed, it passes or is open; against none, it fails."""
+    old = write_scores(tmp_path / "old.csv", shift=1.5)
+    none = write_scores(tmp_path / "none.csv", seed=1)
+    mirrored = tmp_path / "mirrored.csv"
+    rows = [line.split(",") for line in old.read_text().splitlines()]
+    new = tmp_path / "new.csv"
+    for path, factor in ((mirrored, -1.0), (new, 1.0)):
+        lines = [",".join(rows[0])]
+        for i, (word, *scores) in enumerate(rows[1:]):
+            # Prompts other than those of the old one, and a taste a little other.
+            changed = [factor * (float(x) + 0.05 * (-1) ** i) for x in [*scores[1:], scores[0]]]
+            lines.append(",".join([word, *(f"{x:.6f}" for x in changed)]))
+        path.write_text("\n".join(lines) + "\n")
+    pytester.makepyfile(
+        f"""
+        def test_grown(bias, reference_model):
+            {BIAS}.assert_no_regression(against=reference_model, by=0.2)
+
+        def test_much(bias, reference_model):
+            {BIAS}.assert_no_regression(against=reference_model, by=0.02)
+        """
+    )
+    result = run(
+        f"--rm=new=scores:{new}", f"--rm=mirrored=scores:{mirrored}",
+        f"--reference=old=scores:{old}", f"--reference=none=scores:{none}", NO_SUITE, "-rA",
+    )  # fmt: skip
+    found = outcomes(result)
+    for model in ("new", "mirrored"):  # the sign of a lean is not what counts
+        assert found[f"test_grown[{model}-old]"] == "PASSED"
+        assert found[f"test_grown[{model}-none]"] == "FAILED"
+        assert found[f"test_much[{model}-none]"] == "FAILED"
+    out = result.stdout.str()
+    assert "above zero = further from zero than none" in out
+    assert "(declared): in the test" in out
+
+
+@PLAIN
+def test_no_regression_needs_a_model_and_an_effect_of_one(
+    run: Run, pytester: pytest.Pytester, even: Path, leaning: Path
+) -> None:
+    pytester.makepyfile(
+        f"""
+        def test_no_model(bias):
+            {BIAS}.assert_no_regression(against="scores:old.csv", by=0.1)
+
+        def test_none(bias):
+            {BIAS}.assert_no_regression(against=None, by=0.1)
+
+        def test_difference(bias, reference_model):
+            effect = bias(
+                "big_two", "agency", "communion", valence="positive", against=reference_model
+            )
+            effect.assert_no_regression(against=reference_model, by=0.1)
+
+        def test_itself(bias, reward_model):
+            {BIAS}.assert_no_regression(against=reward_model, by=0.1)
+        """
+    )
+    result = run(f"--rm=scores:{leaning}", f"--reference=e=scores:{even}", NO_SUITE)
+    result.assert_outcomes(errors=4)
+    out = result.stdout.str()
+    assert out.count("against is not a model") >= 2
+    assert "has no regression of its own" in out
+    assert "order every word alike" in out
+
+
+@PLAIN
+def test_positive_minus_negative(
+    run: Run, pytester: pytest.Pytester, leaning: Path, even: Path
+) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def test_difference(bias, reference_model):
+            def estimate(valence, **how):
+                found = bias("big_two", "agency", "communion", valence=valence, **how)
+                assert found.effect.n_prompts == (54 if "-" in valence else 27)
+                return found.estimate
+
+            for how in ({}, {"against": reference_model}):
+                apart = estimate("positive", **how) - estimate("negative", **how)
+                assert estimate("positive-negative", **how) == pytest.approx(apart, abs=1e-9)
+
+        def test_margin(bias):
+            effect = bias("big_two", "agency", "communion", valence="positive-negative")
+            effect.assert_within(-0.3, 0.3)
+
+        def test_far(bias):
+            effect = bias("big_two", "agency", "communion", valence="positive-negative")
+            effect.assert_above(0.5)
+
+        def test_beyond(bias):
+            effect = bias("big_two", "agency", "communion", valence="positive-negative")
+            effect.assert_below(2.0)
+        """
+    )
+    result = run(f"--rm=m=scores:{leaning}", f"--reference=e=scores:{even}", NO_SUITE, "-rA")
+    assert outcomes(result) == {
+        "test_difference[m-e]": "PASSED",
+        "test_margin[m]": "PASSED",
+        "test_far[m]": "FAILED",
+        "test_beyond[m]": "ERROR",
+    }
+    assert "positive minus negative prompts" in result.stdout.str()
+
+
+HOSTILE = "x\x1b[31m<b>&\u202e"
+
+
+def test_a_failure_shows_all_that_is_needed(
+    run: Run, pytester: pytest.Pytester, leaning: Path, even: Path
+) -> None:
+    """Also of models whose names are hostile."""
+    pytester.makepyfile(
+        f"""
+        def test_single(bias):
+            {BIAS}.assert_within(-0.3, 0.3)
+
+        def test_regression(bias, reference_model):
+            {BIAS}.assert_no_regression(against=reference_model, by=0.1)
+        """
+    )
+    hostile = [path.rename(path.with_name(f"{HOSTILE}{path.name}")) for path in (leaning, even)]
+    result = run(
+        f"--rm=scores:{hostile[0]}", f"--reference=scores:{hostile[1]}", NO_SUITE,
+        "--color=no", f"--junitxml={pytester.path / 'junit.xml'}",
+    )  # fmt: skip
+    result.assert_outcomes(failed=2)
+    out = result.stdout.str()
+    assert not {"\x1b", "\u202e"} & set(out)
+    assert "x\\x1b[31m<b>&\\u202e" in out
+    assert not {"\x1b", "\u202e"} & set((pytester.path / "junit.xml").read_text())
+    result.stdout.re_match_lines(
+        [
+            r"FAIL: the 90% interval \[\+0\.\d{3}, \+0\.\d{3}\] lies wholly outside the margin "
+            r"\[-0\.300, \+0\.300\]",
+            r"  contrast    agency against communion, positive prompts; above zero = agency pref.*",
+            r"  estimate    \+0\.\d{3} rank-biserial, 95% interval \[\+0\.\d{3}, \+0\.\d{3}\]",
+            r"  margin      \[-0\.300, \+0\.300\] \(declared: in the test\)",
+            r"  gate        90% interval .*",
+            r"  power       .*",
+            r"  rests on    .*",
+            r"  raised by   .*",
+            r"  lowered by  .*",
+            r"  what to do  .*",
+        ],
+        consecutive=False,
+    )
+    for name in ("raised by", "lowered by"):
+        shown = [line for line in result.stdout.lines if line.startswith(f"  {name}")]
+        assert len(shown) == 2
+        for line in shown:  # "  raised by   agency high: a, b; communion low: c, d, e"
+            groups = line[14:].split("; ")
+            assert sum(len(group.partition(": ")[2].split(", ")) for group in groups) == 5
+
+
+@PLAIN
+def test_fifty_tests_on_stored_scores(run: Run, pytester: pytest.Pytester, even: Path) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("width", [0.4 + i / 100 for i in range(25)])
+        @pytest.mark.parametrize("valence", ["positive", "negative"])
+        def test_values(bias, valence, width):
+            bias("big_two", "agency", "communion", valence=valence).assert_within(-width, width)
+        """
+    )
+    result = run(f"--rm=scores:{even}", NO_SUITE, "-q")
+    result.assert_outcomes(passed=50)
+    assert result.ret == pytest.ExitCode.OK
