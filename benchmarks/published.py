@@ -143,7 +143,8 @@ def report_big_two(found: PaperTests, data: Path) -> Iterator[Figure]:
     for name, ours in found.honest.items():
         print(
             f"ours, {name:18} {ours.estimate:+.3f} [{ours.low:+.3f}, {ours.high:+.3f}], p "
-            f"{ours.p:.3f} (models {ours.p_models:.3f}, words {ours.p_words:.3f})"
+            f"{ours.p:.3f} (models {ours.p_models:.3f}, words {ours.p_words:.3f}, "
+            f"both {ours.p_both:.3f})"
         )
         yield Figure(f"family {name}", ours.estimate, "rank-biserial")
         yield Figure(f"family p {name}", ours.p, "p")

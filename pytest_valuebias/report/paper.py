@@ -119,7 +119,8 @@ def _counted(n: int) -> str:
 def _honest(question: str, family: Family) -> str:
     return (
         f"{question}: {family.estimate:+.3f} [{family.low:+.3f}, {family.high:+.3f}], "
-        f"p {family.p:.3f} (by models {family.p_models:.3f}, by words {family.p_words:.3f})"
+        f"p {family.p:.3f} (by models {family.p_models:.3f}, by words {family.p_words:.3f}, "
+        f"by both {family.p_both:.3f})"
     )
 
 

@@ -66,7 +66,7 @@ def test_labels_of_models_are_permuted_exactly(sizes, shift):
     terms = [Term(v, w) for v, w in zip([*first, *second], weights, strict=True)]
     words = contrast(terms, IN_A, WORDS)
     assert found.p_words == pytest.approx(words.p, rel=1e-9)
-    assert found.p == max(found.p_models, found.p_words)
+    assert found.p == max(found.p_models, found.p_words, found.p_both)
     assert f"{sizes[0]} and {sizes[1]} models" in found.effect.notes[-1]
     assert found.effect.method == "families"
     # Models are a third sample: its variance comes on top.
@@ -225,7 +225,7 @@ def test_the_published_models_of_two_bases():
             prompts=prompts[valence],
         )
         assert result.estimate == pytest.approx(estimate, abs=6e-4)
-        assert result.p == max(result.p_models, result.p_words)
+        assert result.p == max(result.p_models, result.p_words, result.p_both)
         assert result.low < 0 < result.high
         assert result.smallest_p == pytest.approx(1 / 210)
         own = [single(s[valence], *layout).estimate for side in sides for s, _ in side]

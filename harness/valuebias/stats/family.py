@@ -1,9 +1,9 @@
 """Do models of one base prefer a category more than models of another?
 
 Models and words are both samples, and either alone misleads: words alone call any two models
-different, models alone ignore what a base's own taste in words can do. Both tests must agree: the
-permutation of base labels over the models and the word-level contrast, of whose p the larger
-counts (an intersection-union test, Berger 1982).
+different, models alone ignore what a base's own taste in words can do. All must agree: the
+permutation of base labels over the models, the word-level contrast of these very models, and the
+interval that rests on both; the largest p counts (an intersection-union test, Berger 1982).
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from valuebias.stats.crossed import (
     Factors,
     Floats,
     half_width,
+    p_value,
     placements,
+    prompt_parts,
+    residual_variance,
     satterthwaite,
     word_variance,
 )
@@ -38,16 +41,17 @@ _DRAWS = 99_999
 class Family:
     """The mean effect in the first family's models minus that in the second's.
 
-    ``effect`` is positive where the first family prefers category A more; its p is the larger of
-    ``p_models`` (labels of the models permuted) and ``p_words`` (the word-level contrast of these
-    very models), its interval rests on words, prompts and models. ``n_models`` counts the units;
-    ``smallest_p`` is the least that this many models can give. ``estimates`` are the models' own
-    effects, the first family's before the second's.
+    ``effect`` is positive where the first family prefers category A more. Its interval rests on
+    words, prompts and models; its p is the largest of ``p_models`` (labels of the models permuted),
+    ``p_words`` (the word-level contrast of these very models) and ``p_both`` (the interval's).
+    ``n_models`` counts the units; ``smallest_p`` is the least that this many models can give.
+    ``estimates`` are the models' own effects, the first family's before the second's.
     """
 
     effect: Effect
     p_models: float
     p_words: float
+    p_both: float
     n_models: tuple[int, int]
     smallest_p: float
     estimates: tuple[tuple[float, ...], tuple[float, ...]]
@@ -120,43 +124,36 @@ def families_of_terms(
         for term in model
     ]
     words = contrast(weighted, in_a, families, level=level, alpha=alpha, seed=seed)
-    placed = [_word_placements(side, in_a) for side in (first, second)]
-    _check_distinct(placed)
     numbers = np.unique(np.asarray(families), return_inverse=True)[1].reshape(-1)
-    between, noise, estimates = [], 0.0, []
-    for a, b in placed:
-        k = len(a)
-        own = 2 * a.mean(axis=1)
-        estimates.append(own)
-        between.append((float(own.var(ddof=1)) / k, k - 1.0))
-        # What models differ by because each has its own noise of words is in both parts.
-        spread = sum(
-            word_variance(x, y, in_a, numbers)[0]
-            for x, y in zip(a - a.mean(axis=0), b - b.mean(axis=0), strict=True)
-        )
-        noise += 4 * spread / (k - 1) / k
+    sides = [_Side.of(side, in_a) for side in (first, second)]
+    _check_distinct(sides)
+    between, shared = [], 0.0
+    for side in sides:
+        k = len(side.estimates)
+        between.append((float(side.estimates.var(ddof=1)) / k, k - 1.0))
+        shared += side.noise(in_a, numbers) / (k - 1) / k
     total = sum(variance for variance, _ in between)
-    models = (max(total - noise, 0.0), satterthwaite(between, total))
+    models = (max(total - shared, 0.0), satterthwaite(between, total))
     parts = (*words.parts, models) if models[0] else words.parts
-    p_models = _permute_models(np.concatenate(estimates), len(first), seed)
-    half = half_width(parts, 1 - level)
+    p_models = _permute_models(np.concatenate([s.estimates for s in sides]), len(first), seed)
+    half, p_both = half_width(parts, 1 - level), p_value(words.estimate, parts)
     null = sum(t.weight for t in first[0])
     effect = replace(
         words,
         parts=parts,
         low=max(words.estimate - half, -words.span),
         high=min(words.estimate + half, words.span),
-        p=max(p_models, words.p),
-        p_high=max(p_models, words.p_high),
+        p=max(p_models, words.p, p_both),
+        p_high=max(p_models, words.p_high, p_both),
         method="families" if words.method == "crossed-delong" else words.method,
         notes=(
             *words.notes,
             f"{n_models[0]} and {n_models[1]} models: p by models {p_models:.4f}, by words "
-            f"{words.p:.4f}, the larger counts",
+            f"{words.p:.4f}, by both at once {p_both:.4f}; the largest counts",
         ),
     )
-    shown = tuple(tuple(float(e - null) for e in side) for side in estimates)
-    return Family(effect, p_models, words.p, n_models, smallest, (shown[0], shown[1]))
+    shown = tuple(tuple(float(e - null) for e in side.estimates) for side in sides)
+    return Family(effect, p_models, words.p, p_both, n_models, smallest, (shown[0], shown[1]))
 
 
 def smallest_p(first: int, second: int) -> float:
@@ -166,20 +163,58 @@ def smallest_p(first: int, second: int) -> float:
     return (2 if first == second else 1) / math.comb(first + second, first)
 
 
-def _word_placements(side: Sequence[Sequence[Term]], in_a: Bools) -> tuple[Floats, Floats]:
-    """Each model's placements, averaged over prompts and summed over its terms: (models, words)."""
-    a, b = [], []
-    for model in side:
-        placed = [(t.weight, *placements(t.values, in_a)) for t in model]
-        a.append(sum(w * x.mean(axis=0) for w, x, _ in placed))
-        b.append(sum(w * y.mean(axis=0) for w, _, y in placed))
-    return np.array(a), np.array(b)
+@dataclass(frozen=True)
+class _Side:
+    """One family's placements by prompt group: (models, prompts, words of a category), and the
+    prompts' factors."""
+
+    groups: tuple[tuple[Floats, Floats, Factors | None], ...]
+
+    @classmethod
+    def of(cls, models: Sequence[Sequence[Term]], in_a: Bools) -> _Side:
+        names = {tuple(term.group for term in model) for model in models}
+        if len(names) > 1:
+            raise StatisticsError(
+                "the models of a family are not measured alike",
+                seen=" and ".join(map(str, sorted(names))),
+                remedy="Give every model the same terms, in one order.",
+            )
+        groups = []
+        for terms in zip(*models, strict=True):
+            weights = np.array([term.weight for term in terms])[:, None, None]
+            a, b = placements(np.array([term.values for term in terms]), in_a)
+            groups.append((weights * a, weights * b, terms[0].prompts))
+        return cls(tuple(groups))
+
+    @property
+    def estimates(self) -> Floats:
+        """Each model's effect but for a constant: (models,)."""
+        found: Floats = 2 * np.sum([a.mean(axis=(1, 2)) for a, _, _ in self.groups], axis=0)
+        return found
+
+    def word_means(self) -> tuple[Floats, Floats]:
+        """Placements averaged over prompts and summed over groups: (models, words)."""
+        a = np.sum([a.mean(axis=1) for a, _, _ in self.groups], axis=0)
+        b = np.sum([b.mean(axis=1) for _, b, _ in self.groups], axis=0)
+        return a, b
+
+    def noise(self, in_a: Bools, family: npt.NDArray[np.intp]) -> float:
+        """What models differ by, summed over them, because each has its own noise of words and of
+        prompts: the word part and the prompt part hold that already."""
+        means = self.word_means()
+        a, b = (x - x.mean(axis=0) for x in means)
+        found = sum(word_variance(x, y, in_a, family)[0] for x, y in zip(a, b, strict=True))
+        for a, b, factors in self.groups:
+            for x, y in zip(a - a.mean(axis=0), b - b.mean(axis=0), strict=True):
+                score = residual_variance(x) + residual_variance(y)
+                found += sum(v for v, _ in prompt_parts(x.mean(axis=1), factors, score))
+        return 4 * found
 
 
-def _check_distinct(placed: Sequence[tuple[Floats, Floats]]) -> None:
+def _check_distinct(sides: Sequence[_Side]) -> None:
     """Two models that order all words alike are one, and would be counted as two draws."""
     seen: dict[bytes, int] = {}
-    models = np.concatenate([np.hstack(side) for side in placed])
+    models = np.concatenate([np.hstack(side.word_means()) for side in sides])
     for i, model in enumerate(models.round(12) + 0.0, 1):
         if model.tobytes() in seen:
             raise StatisticsError(
