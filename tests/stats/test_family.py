@@ -249,4 +249,4 @@ def test_the_published_models_of_two_bases():
     for side in terms:  # prompts as independent draws, as in the figures: words alone are alarmed
         side[:] = [[replace(t, prompts=None) for t in model] for model in side]
     alarmed = families_of_terms(*terms, *layout)
-    assert alarmed.p_words < 0.05 < alarmed.p_models < alarmed.p
+    assert alarmed.p_words < 0.05 < alarmed.p_models <= alarmed.p
