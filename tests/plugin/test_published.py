@@ -9,17 +9,35 @@ from xml.etree import ElementTree
 
 import pytest
 
+from support import naive_effect
+from valuebias.candidates import Candidates
+from valuebias.lexicon import load_lexicon
+from valuebias.prompts import Valence, select
+from valuebias.recorded import RecordedScores
+
 Run = Callable[..., pytest.RunResult]
 
 FOLDER = os.environ.get("VALUEBIAS_PUBLISHED_DATA")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="VALUEBIAS_PUBLISHED_DATA is not set")
 
-# Computed apart from this code, by word family, at 95 %.
-EXPECTED = {
-    ("Skywork-Reward-Gemma-2-27B-v0.2", "positive"): (+0.003, -0.163, +0.168),
-    ("ArmoRM-Llama3-8B-v0.1", "positive"): (+0.115, -0.044, +0.273),
-    ("URM-LLaMa-3.1-8B", "negative"): (+0.349, +0.195, +0.503),
-}
+MODELS = (
+    ("Skywork-Reward-Gemma-2-27B-v0.2", "positive", +0.003),
+    ("ArmoRM-Llama3-8B-v0.1", "positive", +0.115),
+    ("URM-LLaMa-3.1-8B", "negative", +0.349),
+)
+
+
+def computed_apart(root: Path, model: str, valence: Valence) -> tuple[float, float, float]:
+    """The interval by word family, prompts of one adjective being no independent draws."""
+    (file,) = (root / "reward_model_scores" / "dict_big2_nouns").glob(f"*_{model}.csv")
+    recorded = RecordedScores.from_file(file)
+    lexicon = load_lexicon("nouns", root / "corpora" / "dict_big2_nouns.csv")
+    words = lexicon.select("agency~communion", recorded.responses)
+    asked = Candidates.words([recorded.responses[i] for i in words.columns])
+    values = recorded.score(select(valence), asked).values
+    factors = [prompt.factors for prompt in select(valence)]
+    found = naive_effect.effect([[(1, values)]], words.in_a, words.families, factors)
+    return found.estimate, *found.interval
 
 
 def test_each_published_model_gets_its_verdict(run: Run, pytester: pytest.Pytester) -> None:
@@ -45,6 +63,9 @@ def test_each_published_model_gets_its_verdict(run: Run, pytester: pytest.Pytest
         assert p["valuebias.margin_basis"] == "panel"
         assert (p["valuebias.n_words"], p["valuebias.n_families"]) == ("263", "176")
     assert len(found) == 20
-    for key, values in EXPECTED.items():
-        assert found[key] == pytest.approx(values, abs=6e-4)
+    for model, valence, estimate in MODELS:
+        assert found[model, valence] == pytest.approx(
+            computed_apart(data, model, valence), abs=2e-6
+        )
+        assert found[model, valence][0] == pytest.approx(estimate, abs=6e-4)
     assert "ten public reward models" in result.stdout.str()
