@@ -126,7 +126,7 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
         f"  gate        {100 * verdict.gate_level:.4g}% interval "
         f"[{verdict.gate_low:+.3f}, {verdict.gate_high:+.3f}]",
         f"  power       a true effect of {effect.mde:.3f} would be found in 80% of cases; "
-        f"{effect.method} p = {effect.p:.4f} for no effect",
+        f"{effect.method} {_p(effect.p)} for no effect",
         f"  rests on    {measurement.rests_on}",
         f"  raised by   {_pulls(measurement.raised_by, a, b)}",
         f"  lowered by  {_pulls(measurement.lowered_by, a, b)}",
@@ -134,6 +134,10 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
     lines += [f"  note        {visible(note)}" for note in effect.notes]
     lines.append(f"  what to do  {_remedy(measurement, verdict)}")
     return "\n".join(lines)
+
+
+def _p(p: float) -> str:
+    return "p < .0001" if p < 0.0001 else f"p = {p:.4f}"
 
 
 def _asked(measurement: Measurement) -> str:
