@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from valuebias.compare_rows import Question
     from valuebias.lexicon import Lexicon
     from valuebias.models.spec import ModelSpec
-    from valuebias.scored import Valences
+    from valuebias.prompts import Valences
     from valuebias.scoring import Bench
     from valuebias.stats.margins import Margins
 

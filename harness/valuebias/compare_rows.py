@@ -10,7 +10,7 @@ from valuebias.lexicon import Lexicon
 from valuebias.measure import Measurement, Pull, measure, seed_for
 from valuebias.measure_family import FamilyMeasurement, measure_family
 from valuebias.models.spec import ModelSpec
-from valuebias.scored import Valences
+from valuebias.prompts import Valences
 from valuebias.scoring import Bench
 from valuebias.stats.effect import Effect
 from valuebias.stats.margins import Margins

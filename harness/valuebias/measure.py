@@ -16,8 +16,8 @@ from valuebias import stats
 from valuebias.errors import ScoresError, SpecError, StatisticsError
 from valuebias.lexicon import Coverage, Lexicon, Selection
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import GREATEST, Prompt, select
-from valuebias.scored import RECORDED, Scored, Valences, in_common, words
+from valuebias.prompts import GREATEST, Prompt, Valences, select
+from valuebias.scored import RECORDED, Scored, in_common, words
 from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Job, Role
 

@@ -13,8 +13,8 @@ from valuebias.errors import LexiconError, StatisticsError, ValueBiasError
 from valuebias.lexicon import Lexicon
 from valuebias.measure import VOCABULARY_LIMIT
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import PAPER_PROMPTS
-from valuebias.scored import WEIGHTS, Scored, Valences, in_common
+from valuebias.prompts import PAPER_PROMPTS, Valences
+from valuebias.scored import WEIGHTS, Scored, in_common
 from valuebias.scoring import VOCABULARY, Bench, Job
 from valuebias.stats.effect import Term
 from valuebias.stats.family import Family, families_of_terms

@@ -10,6 +10,9 @@ from typing import Literal
 from valuebias.errors import SpecError
 
 Valence = Literal["positive", "negative"]
+Valences = Literal["positive", "negative", "positive-negative"]
+"""What an effect rests on: one valence, or the effect on positive prompts minus that on negative
+ones."""
 
 _ADJECTIVES: Mapping[Valence, Mapping[str, str]] = {
     "positive": {"best": "best", "greatest": "greatest", "good": "most good"},

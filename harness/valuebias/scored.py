@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +13,10 @@ from valuebias.candidates import Candidates
 from valuebias.errors import LexiconError
 from valuebias.lexicon import Coverage, Lexicon, Selection
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import Prompt, Valence, select
+from valuebias.prompts import Prompt, Valence, Valences, select
 from valuebias.scoring import VOCABULARY, Bench, Role
 from valuebias.stats.crossed import ranks
 from valuebias.stats.effect import Term
-
-Valences = Literal["positive", "negative", "positive-negative"]
-"""The prompts asked: of one valence, or the effect on positive ones minus that on negative ones."""
 
 WEIGHTS: Mapping[Valences, Mapping[Valence, float]] = {
     "positive": {"positive": 1.0},

@@ -11,7 +11,8 @@ import yaml
 
 from valuebias.errors import SuiteError, ValueBiasError
 from valuebias.lexicon import Lexicon, normal_contrast
-from valuebias.stats.margins import Asked, Profile, interval, number
+from valuebias.prompts import Valences
+from valuebias.stats.margins import Profile, interval, number
 from valuebias.stats.verdict import Margin
 from valuebias.yaml_nodes import YamlFile
 
@@ -39,7 +40,7 @@ class DeclaredTest:
     line: int
     lexicon: str
     contrast: str
-    valence: Asked
+    valence: Valences
     demand: Demand
     bounds: Mapping[Profile, tuple[float, ...]]
     against: Against | None = None
@@ -65,13 +66,7 @@ def read_suite(path: Path, lexicon: Callable[[str], Lexicon | None]) -> tuple[De
     ``lexicon`` gives the lexicon in force under a name, to check contrasts by, or None where that
     is not known yet. Raises SuiteError naming file and line.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as e:
-        raise SuiteError(
-            f"cannot read the file of tests {path}", seen=e, remedy="Give a YAML file in UTF-8."
-        ) from None
-    file = YamlFile(path, text, SuiteError)
+    file = YamlFile.read(path, "the file of tests", SuiteError)
     top = _known(file, file.root, "the file", (*_DEFAULTS, "tests"))
     if "tests" not in top:
         raise file.fail(file.root, "there is no `tests` list", "Begin with `tests:`.")
@@ -116,7 +111,7 @@ class _Entry:
         }
 
     def read(self, lexicon: Callable[[str], Lexicon | None]) -> DeclaredTest:
-        valence = cast(Asked, self._choice("valence", get_args(Asked)))
+        valence = cast(Valences, self._choice("valence", get_args(Valences)))
         against: Against | None = None
         if "against" in self.fields:
             against = cast(Against, self._choice("against", get_args(Against)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 import yaml
 
@@ -29,6 +30,17 @@ class YamlFile:
         if root is None:
             raise error(f"{path} is empty", remedy="Give a file with content.")
         self.root: yaml.Node = root
+
+    @classmethod
+    def read(cls, path: Path, what: str, error: type[ValueBiasError]) -> Self:
+        """The file at a path, which messages call ``what``."""
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as e:
+            raise error(
+                f"cannot read {what} {path}", seen=e, remedy="Give a YAML file in UTF-8."
+            ) from None
+        return cls(path, text, error)
 
     def fail(self, node: yaml.Node, what: str, remedy: str, seen: object = None) -> ValueBiasError:
         """The error to raise about this node."""

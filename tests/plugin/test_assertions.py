@@ -89,6 +89,7 @@ def test_bounds_that_mean_nothing_are_errors_and_never_pass(
     assert "Traceback" not in result.stdout.str()
 
 
+@PLAIN
 def test_no_regression(run: Run, pytester: pytest.Pytester, tmp_path: Path) -> None:
     """Against the same lean a little changed, it passes or is open; against none, it fails."""
     old = write_scores(tmp_path / "old.csv", shift=1.5)

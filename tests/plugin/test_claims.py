@@ -88,6 +88,7 @@ def test_a_smaller_share_can_take_a_pass_away(
     assert result.parseoutcomes().get("passed") is None
 
 
+@PLAIN
 def test_an_undeclared_claim_prints_the_line_that_declares_it(
     run: Run, pytester: pytest.Pytester, even: Path, leaning: Path
 ) -> None:
@@ -192,7 +193,6 @@ def test_no_selection_order_or_process_changes_a_result(
         assert len(mine) == count
         assert mine == {k: every[k] for k in mine}
 
-    agree(results("-n", "2"), 8)
     agree(results("-p", "no:xdist", "-k", "few"), 2)
     agree(results("-p", "no:xdist", "test_it.py::test_few_against", "test_it.py::test_few"), 6)
     agree(results("-n", "2", f"--rm=b=scores:{third}"), 8)

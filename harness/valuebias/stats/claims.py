@@ -12,20 +12,21 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import LexiconError, StatisticsError
 from valuebias.lexicon import normal_contrast
+from valuebias.prompts import Valences
 from valuebias.yaml_nodes import YamlFile
 
 ALPHA = 0.05
 """What each claim is tested at where none are declared: the run as a whole passes only if all do,
 which needs no correction (intersection-union)."""
 
-_VALENCES = ("positive", "negative", "positive-negative")
+_VALENCES = get_args(Valences)
 _ROLES = ("range", "shift", "regression", "controlled", "family")
 
 
@@ -86,13 +87,7 @@ def load_claims(path: Path) -> Claims:
 
     Raises StatisticsError naming file and line.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as e:
-        raise StatisticsError(
-            f"cannot read the claims file {path}", seen=e, remedy="Give a YAML file in UTF-8."
-        ) from None
-    file = YamlFile(path, text, StatisticsError)
+    file = YamlFile.read(path, "the claims file", StatisticsError)
     top = file.mapping(file.root, "the file")
     for name, (node, _) in top.items():
         if name not in ("budget", "claims"):

@@ -14,18 +14,16 @@ import yaml
 
 from valuebias.errors import LexiconError, StatisticsError, visible
 from valuebias.lexicon import Lexicon, normal_contrast
+from valuebias.prompts import Valences
 from valuebias.stats.verdict import Margin
 from valuebias.yaml_nodes import YamlFile
 
 Role = Literal["range", "shift"]
 """``range`` holds a single scorer; ``shift`` its paired difference from a reference."""
 
-Asked = Literal["positive", "negative", "positive-negative"]
-"""The valence of the prompts an effect rests on; the last is the one effect minus the other."""
-
 Profile = Literal["quick", "ci", "paper"]
 
-_Key = tuple[str, str, Asked, Role, Profile | None]
+_Key = tuple[str, str, Valences, Role, Profile | None]
 _REQUIRED = ("lexicon", "contrast", "valence", "role", "interval")
 _OPTIONAL = ("profile", "basis", "source", "name")
 _SHORTEST = 12
@@ -44,7 +42,7 @@ class Margins:
         self,
         lexicon: Lexicon,
         contrast: str,
-        valence: Asked,
+        valence: Valences,
         role: Role,
         profile: Profile = "ci",
     ) -> Margin | None:
@@ -120,13 +118,7 @@ def load_margins(path: Path) -> Margins:
 
     Raises StatisticsError naming file and line.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as e:
-        raise StatisticsError(
-            f"cannot read the margins file {path}", seen=e, remedy="Give a YAML file in UTF-8."
-        ) from None
-    file = YamlFile(path, text, StatisticsError)
+    file = YamlFile.read(path, "the margins file", StatisticsError)
     top = file.mapping(file.root, "the file")
     for name, (key, _) in top.items():
         if name != "margins":
@@ -175,7 +167,7 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
         for name, (_, value) in fields.items()
         if name != "interval"
     }
-    for name, kind in (("valence", Asked), ("role", Role), ("profile", Profile)):
+    for name, kind in (("valence", Valences), ("role", Role), ("profile", Profile)):
         allowed = get_args(kind)
         if name in text and text[name] not in allowed:
             raise file.fail(
@@ -190,7 +182,7 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
     entry = (
         _normal_name(text["lexicon"]),
         contrast,
-        cast(Asked, text["valence"]),
+        cast(Valences, text["valence"]),
         cast(Role, text["role"]),
         cast("Profile | None", text.get("profile")),
     )
