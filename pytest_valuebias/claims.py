@@ -28,7 +28,7 @@ def terms(
 ) -> Terms:
     """A claim's terms, which follow from what is tested and from nothing else.
 
-    Raises StatisticsError where a registry of claims is in force and does not hold this one.
+    What is measured and not asserted needs no share of the budget: `spend` asks for that.
     """
     from valuebias.lexicon import normal_contrast
     from valuebias.measure import seed_for
@@ -39,5 +39,14 @@ def terms(
     test = getattr(item, "originalname", None) or item.name
     key = Key(suite, test, lexicon, normal_contrast(contrast), valence, role)
     registry = state.claims
-    alpha = ALPHA if registry is None else registry.alpha(key)
+    declared = registry is not None and key in registry.weights
+    alpha = registry.alpha(key) if registry is not None and declared else ALPHA
     return Terms(key, alpha, seed_for(state.values["seed"], *key))
+
+
+def spend(terms: Terms, state: State) -> float:
+    """The error that the claim may spend.
+
+    Raises StatisticsError where a registry of claims is in force and does not hold this one.
+    """
+    return terms.alpha if state.claims is None else state.claims.alpha(terms.key)

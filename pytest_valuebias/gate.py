@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_valuebias.claims import Terms, terms
+from pytest_valuebias.claims import Terms, spend, terms
 from pytest_valuebias.collection import claim_of
 from pytest_valuebias.report.record import error_record, properties, record
 from pytest_valuebias.session import State
@@ -58,7 +58,7 @@ class Gate:
         from valuebias.stats.verdict import Outcome, judge
 
         m = measurement
-        alpha = self.terms(m.lexicon.name, m.contrast, m.valence, m.role).alpha
+        alpha = spend(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.state)
         try:
             verdict = judge(measurement.effect, margin, alpha=alpha)
         except ValueBiasError as error:  # a margin that these data can never settle

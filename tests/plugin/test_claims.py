@@ -250,3 +250,23 @@ def test_a_test_that_is_run_again_does_not_break_the_report(
     result.assert_outcomes(failed=6)
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
     assert "differ from zero" in result.stdout.str()
+
+
+@PLAIN
+def test_what_is_measured_and_not_asserted_needs_no_claim(
+    run: Run, pytester: pytest.Pytester, even: Path, leaning: Path
+) -> None:
+    pytester.makepyfile(
+        test_ours="""
+        def test_no_worse(bias, reference_model):
+            effect = bias("big_two", "agency", "communion", valence="positive")
+            effect.assert_no_regression(against=reference_model, by=0.1)
+        """
+    )
+    claims = registry(
+        pytester.path,
+        "suite: test_ours.py, test: test_no_worse, lexicon: big_two, "
+        "contrast: agency~communion, valence: positive, role: regression",
+    )
+    models = (f"--rm=scores:{even}", f"--reference=scores:{leaning}", NO_SUITE)
+    run(*models, f"--valuebias-claims={claims}").assert_outcomes(passed=1)

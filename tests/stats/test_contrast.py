@@ -258,3 +258,18 @@ def test_factors_belong_to_the_prompts():
         contrast(turned, in_a, family)
     with pytest.raises(StatisticsError, match="prompts and factors"):
         contrast([Term(values, 1), Term(other, -1, FACTORS)], in_a, family)
+
+
+@pytest.mark.parametrize("sizes", [(10, 10), (18, 2), (12, 5, 3)])
+def test_a_factors_part_is_right_on_average_whatever_its_levels_hold(sizes):
+    """Levels of unit variance: that of the mean over prompts is the sum of squared shares."""
+    levels = np.repeat(np.arange(len(sizes)), sizes)
+    factors = [{"adjective": str(level)} for level in levels]
+    rng = np.random.default_rng(8)
+    found = [
+        prompt_parts(
+            rng.normal(size=len(sizes))[levels] + 0.05 * rng.normal(size=20), factors, 0.0
+        )[1][0]
+        for _ in range(4000)
+    ]
+    assert np.mean(found) == pytest.approx(np.square(np.array(sizes) / 20).sum(), rel=0.12)

@@ -105,9 +105,12 @@ def prompt_parts(
         residual = float(rest @ rest) / left / n
     above = []
     for levels in columns:
-        k = int(levels.max()) + 1
-        sums = np.bincount(levels, weights=centred)
-        above.append((float(sums @ sums) / n**2 * k / (k - 1) - residual, k - 1.0))
+        sizes = np.bincount(levels).astype(float)
+        means = np.bincount(levels, weights=centred) / sizes
+        k, squares = len(sizes), float(sizes @ sizes)
+        between = float(sizes @ means**2) / (k - 1)
+        typical = (n - squares / n) / (k - 1)  # prompts a level; n / k where all have as many
+        above.append(((between - n * residual) * squares / n**2 / typical, k - 1.0))
     # Factors without effect lie about zero and cancel; what one factor shows is never cancelled.
     seen = [(square, df) for square, df in above if square > 0]
     shared = max([sum(square for square, _ in above), *(square for square, _ in seen), 0.0])

@@ -197,7 +197,7 @@ def judge(effect: Effect, margin: Margin, *, alpha: float = 0.05) -> Verdict:
         )
     if margin.low <= low and high <= margin.high:
         return verdict(Outcome.PASS, f"the {found} lies inside the margin {bounds}")
-    least = 2 * half_width(effect.parts, 2 * alpha)
+    least = high - low if effect.fisher else 2 * half_width(effect.parts, 2 * alpha)
     if margin.high - margin.low <= least:
         raise StatisticsError(
             f"the margin {bounds} is too narrow for these data: with a standard error of "
