@@ -51,7 +51,8 @@ from valuebias.stats import (
     regression,
     single,
 )
-from valuebias.stats.paper import anova, cells, median_ranks
+from valuebias.stats.paper import cells, median_ranks
+from valuebias.stats.paper_anova import anova
 
 Array = npt.NDArray[Any]
 ALPHA = 0.05

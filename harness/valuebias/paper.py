@@ -18,7 +18,8 @@ from valuebias.scored import WEIGHTS, Scored, in_common
 from valuebias.scoring import VOCABULARY, Bench, Job
 from valuebias.stats.effect import Term
 from valuebias.stats.family import Family, families_of_terms
-from valuebias.stats.paper import VALENCES, Anova, Cell, MedianRanks, anova, cells, median_ranks
+from valuebias.stats.paper import VALENCES, Cell, MedianRanks, cells, median_ranks
+from valuebias.stats.paper_anova import Anova, anova
 from valuebias.stats.paper_mixed import (
     Coefficient,
     MixedModel,

@@ -6,7 +6,6 @@ computes, the others find its scores in the store and never load the model.
 
 from __future__ import annotations
 
-import copy
 import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError, ScoresError, SearchError, StoreError, ValueBiasError
+from valuebias.failures import Failures
 from valuebias.models.files import Role as Role
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
@@ -57,7 +57,7 @@ class Bench:
         self._shelves: dict[str, Shelf] = {}
         self._recorded: dict[ModelSpec, RecordedScores] = {}
         self._baselines: dict[ModelSpec, Baseline] = {}
-        self._failures: dict[tuple[object, ...], ValueBiasError] = {}
+        self._failures = Failures()
 
     def __enter__(self) -> Bench:
         return self
@@ -90,7 +90,7 @@ class Bench:
         if known is None:
             from valuebias.models.fingerprint import fingerprint
 
-            with self._remember_failure(spec, role):
+            with self._failures.remembered(spec, role):
                 known = fingerprint(spec, self.settings, role=role)
             self._fingerprints[spec, role] = known
         return known
@@ -136,7 +136,7 @@ class Bench:
         """The tokens of the model's vocabulary that stand for text, by id; loads it if it must."""
         self._refuse_baseline(spec)
         shelf = self._shelf(spec, role)
-        self._raise_failure(spec, role)
+        self._failures.raise_again(spec, role)
         if shelf.candidates(VOCABULARY) is None:
             with self._turn(spec, role):
                 if shelf.candidates(VOCABULARY) is None:
@@ -180,7 +180,7 @@ class Bench:
         if spec.scheme == "baseline":
             self.baseline(spec)
             return
-        self._raise_failure(spec, role)
+        self._failures.raise_again(spec, role)
         if all(self._settled(spec, role, job) for job in jobs):
             return
         with self._turn(spec, role):
@@ -203,8 +203,8 @@ class Bench:
         if known is None:
             from valuebias.baseline_file import read_baseline
 
-            self._raise_failure(spec)
-            with self._remember_failure(spec):
+            self._failures.raise_again(spec)
+            with self._failures.remembered(spec):
                 known = read_baseline(Path(spec.target))
             self._baselines[spec] = known
         return known
@@ -216,6 +216,18 @@ class Bench:
                 seen=spec.text,
                 remedy="Compare a model with it: bias(..., against=baseline).",
             )
+
+    def _failure(self, spec: ModelSpec, role: Role, job: Job) -> ValueBiasError | None:
+        """What stopped the job before, in this process."""
+        if not self._failures:
+            return None
+        keys: list[tuple[object, ...]] = [(spec, role)]
+        if isinstance(job.candidates, Vocabulary):
+            keys.append((spec, role, job.candidates))
+        candidates = self._shelf(spec, role).candidates(job.candidates)
+        if candidates is not None:
+            keys += [(spec, role, candidates.digest, prompt.text) for prompt in job.prompts]
+        return self._failures.first(keys)
 
     def _settled(self, spec: ModelSpec, role: Role, job: Job) -> bool:
         """Whether nothing is to be computed: all is stored, known to fail or known to take long."""
@@ -233,8 +245,8 @@ class Bench:
         if known is None:
             from valuebias.recorded import RecordedScores
 
-            self._raise_failure(spec)
-            with self._remember_failure(spec):
+            self._failures.raise_again(spec)
+            with self._failures.remembered(spec):
                 known = RecordedScores.from_file(Path(spec.target), name=spec.label)
             self._recorded[spec] = known
         return known
@@ -253,14 +265,14 @@ class Bench:
         assert candidates is not None
         assert tokens is not None
         if self._search(model, spec, role, job, candidates) and shelf.round_trip is None:
-            with self._remember_failure(spec, role, job.candidates):
+            with self._failures.remembered(spec, role, job.candidates):
                 shelf.put_round_trip(float(model.round_trip(tokens)))
 
     def _keep_vocabulary(
         self, model: RewardModel | LanguageModel, spec: ModelSpec, role: Role
     ) -> None:
         shelf = self._shelf(spec, role)
-        with self._remember_failure(spec, role, VOCABULARY):
+        with self._failures.remembered(spec, role, VOCABULARY):
             if shelf.candidates(VOCABULARY) is None:
                 shelf.put_vocabulary(model.vocabulary(), model.provenance.get("left_out", ""))
 
@@ -300,7 +312,7 @@ class Bench:
         with self.progress.task(spec.label, total, done=before) as advance:
             for prompt, done in missing.items():
                 keep = keeper(prompt, done)
-                with self._remember_failure(spec, role, candidates.digest, prompt.text):
+                with self._failures.remembered(spec, role, candidates.digest, prompt.text):
                     try:
                         model.score_prompt(
                             prompt, candidates, done=done, on_chunk=keep, time_limit=limit
@@ -320,7 +332,7 @@ class Bench:
 
         self.progress.note(f"loading {spec.label}")
         load = loading.load_reward_model if role == "rm" else loading.load_language_model
-        with self._remember_failure(spec, role):
+        with self._failures.remembered(spec, role):
             model = load(spec, self.settings)
             if model.fingerprint != key:
                 raise ModelError(
@@ -356,42 +368,3 @@ class Bench:
             yield
         finally:
             lock.release()
-
-    # Failures
-
-    @contextmanager
-    def _remember_failure(self, spec: ModelSpec, *rest: object) -> Iterator[None]:
-        try:
-            yield
-        except StoreError:  # says nothing of the model
-            raise
-        except ValueBiasError as error:
-            # A copy: the traceback of the original would keep the model's tensors alive.
-            self._failures[spec, *rest] = copy.copy(error)
-            raise
-        except Exception as error:
-            failure = ModelError(
-                f"{spec.label} stopped with an error that was not foreseen",
-                seen=f"{type(error).__name__}: {error}",
-                remedy="If that does not say what to do, report it with the traceback.",
-            )
-            self._failures[spec, *rest] = copy.copy(failure)
-            raise failure from error
-
-    def _failure(self, spec: ModelSpec, role: Role, job: Job) -> ValueBiasError | None:
-        """What stopped the job before, in this process."""
-        if not self._failures:
-            return None
-        keys: list[tuple[object, ...]] = [(spec, role)]
-        if isinstance(job.candidates, Vocabulary):
-            keys.append((spec, role, job.candidates))
-        candidates = self._shelf(spec, role).candidates(job.candidates)
-        if candidates is not None:
-            keys += [(spec, role, candidates.digest, prompt.text) for prompt in job.prompts]
-        known = next((self._failures[key] for key in keys if key in self._failures), None)
-        return None if known is None else copy.copy(known)
-
-    def _raise_failure(self, *key: object) -> None:
-        known = self._failures.get(key)
-        if known is not None:
-            raise copy.copy(known)

@@ -18,11 +18,11 @@ from valuebias.stats.paper import (
     LABEL,
     VALENCES,
     MedianRanks,
-    anova,
     cells,
     median_ranks,
     permutation_t,
 )
+from valuebias.stats.paper_anova import anova
 from valuebias.stats.paper_mixed import mixed_model, three_way_by_models
 from valuebias.stats.paper_words import COLUMNS, RELEASED, VIRTUES, column_ranges, shared_nouns
 
