@@ -66,7 +66,7 @@ def test_a_users_file_names_a_lexicon_or_its_digest(tmp_path):
     found = margins.margin_for(LEXICON, "agency~communion", "negative", "shift")
     assert found == Margin(-0.2, 0.2, "declared", "our last release")
     assert margins.margin_for(LEXICON, "agency~communion", "negative", "range") is None
-    assert margins.margin_for(LEXICON, "agency", "positive", "range") is None
+    assert margins.margin_for(LEXICON, "agency", "negative", "range") is None
 
 
 def test_a_lexicon_may_be_named_in_several_ways(tmp_path):
@@ -125,6 +125,33 @@ def test_a_margin_holds_both_directions(tmp_path):
         load_margins(write(tmp_path, beginning, whole))
 
 
+def test_a_category_alone_is_the_contrast_with_the_only_other(tmp_path):
+    """Else a margin that a user declared would be left for a wider one that is shipped."""
+    entry = "lexicon: mine, contrast: {}, valence: positive, role: range, interval: [-0.05, 0.1]"
+    for declared, asked, bounds in (
+        ("agency", "agency~communion", (-0.05, 0.1)),
+        ("communion", "agency~communion", (-0.1, 0.05)),
+        ("agency~communion", "agency", (-0.05, 0.1)),
+        ("agency~communion", "communion", (-0.1, 0.05)),
+        ("agency", "communion", (-0.1, 0.05)),
+    ):
+        margins = load_margins(write(tmp_path, entry.format(declared)))
+        assert margins.unused([LEXICON]) == ()
+        found = margins.margin_for(LEXICON, asked, "positive", "range")
+        assert found is not None
+        assert (found.low, found.high) == bounds
+    three = Lexicon("mine", {"agency": ("win",), "communion": ("care",), "rest": ("sleep",)})
+    margins = load_margins(write(tmp_path, entry.format("agency")))
+    assert margins.margin_for(three, "agency~communion", "positive", "range") is None
+    assert margins.margin_for(three, "agency", "positive", "range") is not None
+
+
+def test_two_margins_of_one_contrast_are_refused_however_spelled(tmp_path):
+    entry = "lexicon: mine, contrast: {}, valence: positive, role: range, interval: [-0.05, 0.1]"
+    path = write(tmp_path, entry.format("agency~communion"), entry.format("agency"))
+    assert any("line 3: agency of mine is" in line for line in load_margins(path).unused([LEXICON]))
+
+
 def test_margins_that_hold_nothing_are_named_by_line(tmp_path):
     rest = GOOD.partition(", ")[2] + ", interval: [-0.1, 0.3]"
     path = write(
@@ -133,7 +160,7 @@ def test_margins_that_hold_nothing_are_named_by_line(tmp_path):
         f"lexicon: mien, {rest}",
         f"lexicon: {LEXICON.digest[:8]}, {rest}",
         f"lexicon: mine, {rest.replace('Agency', 'agancy')}",
-        f"lexicon: mine, {rest.replace('Agency~communion', 'communion')}",
+        "lexicon: mine, contrast: communion, valence: negative, role: range, interval: [-0.1, 0.3]",
         f"lexicon: {LEXICON.digest[:12]}, {rest.replace('range', 'shift')}",
     )
     margins = load_margins(path)

@@ -48,27 +48,37 @@ class Margins:
     ) -> Margin | None:
         """The margin declared for this very lexicon, or None. One declared for this profile counts
         before one declared for all, and then a digest before a name; one declared for "b~a" holds
-        for "a~b" with its interval turned round."""
-        forward = normal_contrast(contrast)
+        for "a~b" with its interval turned round, and so does one for "a" alone where b is all that
+        the lexicon has beside it."""
+        spellings = tuple(_spellings(lexicon, normal_contrast(contrast)))
         for within, name in product((profile, None), _names(lexicon)):
-            margin = self.entries.get((name, forward, valence, role, within))
-            if margin is not None:
-                return margin
-            margin = self.entries.get((name, _reversed(forward), valence, role, within))
-            if margin is not None:
-                return Margin(0 - margin.high, 0 - margin.low, margin.basis, margin.source)
+            for spelled, turned in spellings:
+                margin = self.entries.get((name, spelled, valence, role, within))
+                if margin is not None and turned:
+                    return Margin(0 - margin.high, 0 - margin.low, margin.basis, margin.source)
+                if margin is not None:
+                    return margin
         return None
 
     def unused(self, lexicons: Iterable[Lexicon]) -> tuple[str, ...]:
         """One line for each margin that can hold none of these lexicons: it is declared for none of
         them, or for a contrast that the lexicon does not have, or for the beginning of more than
-        one digest."""
+        one digest; or another margin holds the same contrast."""
         given = tuple(lexicons)
         return tuple(
             f"{self.where.get(key, 'an entry')}: {problem}"
             for key in self.entries
-            if (problem := _unusable(key, given)) is not None
+            if (problem := _unusable(key, given) or self._twice(key, given)) is not None
         )
+
+    def _twice(self, key: _Key, lexicons: Iterable[Lexicon]) -> str | None:
+        """Which other margin holds what this one does, spelled otherwise; None where none does."""
+        name, contrast, *rest = key
+        lexicon = next(x for x in lexicons if name in _names(x))
+        for spelled, _ in _spellings(lexicon, contrast):
+            if spelled != contrast and (name, spelled, *rest) in self.entries:
+                return f"{contrast} of {visible(name)} is {spelled}, which has a margin too"
+        return None
 
 
 def _names(lexicon: Lexicon) -> Iterator[str]:
@@ -82,6 +92,31 @@ def _names(lexicon: Lexicon) -> Iterator[str]:
 def _normal_name(text: str) -> str:
     """ "Big-Two" -> "big_two"; "sha256:094DE3312E46", as reports have it, -> "094de3312e46"."""
     return text.strip().lower().removeprefix("sha256:").replace("-", "_")
+
+
+def _spellings(lexicon: Lexicon, contrast: str) -> Iterator[tuple[str, bool]]:
+    """What a contrast may be called, the name given first, each with whether it is the reverse."""
+    yield contrast, False
+    a, _, b = contrast.partition("~")
+    if not b:
+        others = _others(lexicon, a)
+        if len(others) != 1:
+            return
+        b = others[0]
+        yield f"{a}~{b}", False
+    yield f"{b}~{a}", True
+    if "~" in contrast and _others(lexicon, a) == (b,):
+        yield a, False
+    if _others(lexicon, b) == (a,):
+        yield b, True
+
+
+def _others(lexicon: Lexicon, category: str) -> tuple[str, ...]:
+    """What a category alone is held against; nothing where it cannot be."""
+    try:
+        return lexicon.contrast(category).b
+    except LexiconError:
+        return ()
 
 
 def _reversed(contrast: str) -> str:
