@@ -62,6 +62,12 @@ def test_the_shares_sum_to_the_budget_and_never_to_more(tmp_path_factory, weight
     assert all(0 < share <= budget * (1 + 1e-12) for share in shares)
 
 
+def test_weights_whose_sum_no_float_holds_are_shared_out(tmp_path):
+    other = f"{GOOD}, valence: negative, role: range, weight: 1e308"
+    claims = load_claims(write(tmp_path, f"{WHOLE}, weight: 1e308", other))
+    assert [claims.alpha(key) for key in claims.weights] == [ALPHA / 2, ALPHA / 2]
+
+
 def test_the_budget_is_five_in_a_hundred_unless_declared(tmp_path):
     claims = load_claims(write(tmp_path, WHOLE))
     assert claims.budget == ALPHA == 0.05

@@ -75,7 +75,10 @@ class Claims:
                 seen=key,
                 remedy=f"Add the line `- {key}` to {self.source}, or take the assertion out.",
             )
-        return self.budget * weight / math.fsum(self.weights.values())
+        largest = max(self.weights.values())  # weights may be any numbers: their sum overflows
+        return (
+            self.budget * (weight / largest) / math.fsum(w / largest for w in self.weights.values())
+        )
 
 
 def load_claims(path: Path) -> Claims:
