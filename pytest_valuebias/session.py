@@ -219,10 +219,15 @@ def _bases(texts: tuple[str, ...], models: tuple[ModelSpec, ...]) -> Mapping[str
                     f"The labels are {', '.join(labels)}."
                 )
             named[label] = spec
+    found: dict[str, ModelSpec] = {}
     if len(named) == len(texts):
-        return {label: _specs([spec], "--base")[0] for label, spec in named.items()}
-    if len(texts) == len(labels) and not named:
-        return dict(zip(labels, _specs(texts, "--base"), strict=True))
+        found = {label: _specs([spec], "--base")[0] for label, spec in named.items()}
+    elif len(texts) == len(labels) and not named:
+        found = dict(zip(labels, _specs(texts, "--base"), strict=True))
+    if found:
+        # A family is known by its base's label: two bases under one would be taken for one family.
+        _check_labels(tuple({(s.scheme, s.target, s.revision): s for s in found.values()}.values()))
+        return found
     raise pytest.UsageError(
         f"--base was given {len(texts)} times for {len(labels)} reward models "
         f"({', '.join(labels)}). "

@@ -67,6 +67,33 @@ def test_one_base_is_no_comparison(run: Run, pytester: pytest.Pytester, tmp_path
     assert "two families of models are compared" in result.stdout.str()
 
 
+@pytest.mark.parametrize("run", ["plain"], indirect=True)
+def test_two_bases_under_one_label_are_not_one_family(
+    run: Run, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    declare(pytester, "assert_within(-0.9, 0.9)")
+    for name in ("one", "two"):
+        folder = tmp_path / name / "base"
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text('{"model_type": "llama"}')
+    options = models(tmp_path, 4, 4)
+    for i, base in (("m0", "one"), ("m1", "one"), ("m2", "two"), ("m3", "two")):
+        options[options.index(f"--base={i}=demo:agency")] = f"--base={i}={tmp_path / base}/base"
+    result = run(*options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*two models have the label 'base'*"])
+
+
+@pytest.mark.parametrize("run", ["plain"], indirect=True)
+def test_a_valence_has_to_be_one(run: Run, pytester: pytest.Pytester, tmp_path: Path) -> None:
+    declare(pytester, "assert_within(-0.9, 0.9)")
+    text = (pytester.path / "test_a_valence_has_to_be_one.py").read_text()
+    pytester.makepyfile(text.replace('valence="positive"', 'valence="both"'))
+    result = run(*models(tmp_path, 4, 4))
+    result.assert_outcomes(errors=1)
+    assert "a valence has to be named. Seen: both" in result.stdout.str()
+
+
 def test_without_bases_it_is_skipped(run: Run, pytester: pytest.Pytester, even: Path) -> None:
     declare(pytester, "assert_within(-0.9, 0.9)")
     result = run(f"--rm=scores:{even}", "--valuebias-suite=none")
