@@ -66,6 +66,8 @@ class Gate:
             raise
         outcome = verdict.outcome.name
         how = self.state.values["inconclusive"] if outcome == "INCONCLUSIVE" else "fail"
+        if how == "xfail" and self.item.config.getoption("runxfail"):
+            how = "fail"  # pytest.xfail does nothing then, and the test would pass
         gated = verdict.outcome is Outcome.PASS or how == "fail"
         reason = verdict.reason
         if outcome == "INCONCLUSIVE":
@@ -122,7 +124,7 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
         f"above zero = {_positive(measurement)}",
         f"  estimate    {effect.estimate:+.3f} rank-biserial, {effect.level:.0%} interval "
         f"[{effect.low:+.3f}, {effect.high:+.3f}]",
-        f"  margin      {margin} ({margin.basis}: {margin.source})",
+        f"  margin      {margin} ({visible(f'{margin.basis}: {margin.source}')})",
         f"  gate        {100 * verdict.gate_level:.4g}% interval "
         f"[{verdict.gate_low:+.3f}, {verdict.gate_high:+.3f}]",
         f"  power       a true effect of {effect.mde:.3f} would be found in 80% of cases; "

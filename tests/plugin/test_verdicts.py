@@ -67,6 +67,31 @@ def test_let_through_means_not_gated_and_not_green(run: Run, tmp_path: Path, how
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
+def test_where_xfail_does_nothing_an_inconclusive_test_fails(run: Run, tmp_path: Path) -> None:
+    scores = write_scores(tmp_path / "between.csv", shift=0.5)
+    args = [f"--rm=scores:{scores}", "--valuebias-suite=big_two", "-k", "positive"]
+    result = run(*args, "--valuebias-inconclusive=xfail", "--runxfail")
+    result.assert_outcomes(failed=1)
+    assert "INCONCLUSIVE: the 90% interval" in result.stdout.str()
+
+
+@pytest.mark.parametrize("run", ["plain"], indirect=True)
+def test_a_margins_source_cannot_reach_the_terminal_raw(
+    run: Run, leaning: Path, tmp_path: Path
+) -> None:
+    margins = tmp_path / "margins.yaml"
+    margins.write_text(
+        "margins: [{lexicon: big_two, contrast: agency~communion, valence: positive, role: range, "
+        'interval: [-0.1, 0.1], basis: "b\\e[31m", source: "s\\e]0;title\\a"}]\n'
+    )
+    args = [f"--rm=scores:{leaning}", "--valuebias-suite=big_two", "-k", "positive"]
+    result = run(*args, f"--valuebias-margins={margins}")
+    result.assert_outcomes(failed=1)
+    out = result.stdout.str()
+    assert "\x1b" not in out
+    assert r"(b\x1b[31m: s\x1b]0;title\x07)" in out
+
+
 def test_the_quick_profile_cannot_pass(run: Run, even: Path) -> None:
     result = run(f"--rm=scores:{even}", "--valuebias-suite=big_two", "--valuebias-profile=quick")
     result.assert_outcomes(failed=2)
@@ -117,6 +142,19 @@ def test_deselecting_everything_is_not_green(run: Run, even: Path) -> None:
     result = run(f"--rm=scores:{even}", "-k", "nothing_is_called_so")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "NOTHING WAS GATED" in result.stdout.str()
+
+
+@pytest.mark.parametrize("run", ["plain"], indirect=True)
+def test_last_failed_runs_shipped_tests_beside_the_users_own(
+    run: Run, pytester: pytest.Pytester, leaning: Path
+) -> None:
+    path = pytester.makepyfile("def test_ours():\n    assert False")
+    args = [f"--rm=scores:{leaning}", "--valuebias-suite=big_two"]
+    run(*args).assert_outcomes(failed=3)
+    path.write_text("def test_ours():\n    pass")
+    result = run(*args, "--lf")
+    result.assert_outcomes(passed=1, failed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
 def test_every_foundation_is_asked_for(run: Run, even: Path) -> None:
