@@ -147,11 +147,16 @@ def test_no_regression_needs_a_model_and_an_effect_of_one(
 
         def test_itself(bias, reward_model):
             {BIAS}.assert_no_regression(against=reward_model, by=0.1)
+
+        def test_controlled(bias, reference_model):
+            effect = {BIAS}.controlling(length=len)
+            effect.assert_no_regression(against=reference_model, by=0.9)
         """
     )
     result = run(f"--rm=scores:{leaning}", f"--reference=e=scores:{even}", NO_SUITE)
-    result.assert_outcomes(errors=4)
+    result.assert_outcomes(errors=5)
     out = result.stdout.str()
+    assert "nothing is controlled for in it" in out
     assert out.count("against is not a model") >= 2
     assert "has no regression of its own" in out
     assert "order every word alike" in out

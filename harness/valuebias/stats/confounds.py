@@ -101,12 +101,14 @@ def _design(in_a: Bools, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
                 seen=f"{column.shape}, {int((~np.isfinite(column)).sum())} not finite",
                 remedy="Give a number for every word; of a count take log(1 + count).",
             )
+        largest = float(np.abs(column).max())
+        column = column / (largest or 1.0)  # squares of very large numbers are infinite
         spread = column.std()
         beside = _left(column, np.column_stack(columns))
         if spread == 0 or float(beside @ beside) < _LEAST * float(column @ column):
             raise StatisticsError(
                 f"the covariate {name} does not vary beside the others",
-                seen=f"{column.min():g} to {column.max():g}",
+                seen=f"{largest * column.min():g} to {largest * column.max():g}",
                 remedy="Leave it out.",
             )
         columns.append((column - column.mean()) / spread)
