@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -323,3 +325,14 @@ def test_the_published_scores(plain: Run, pytester: pytest.Pytester) -> None:
             "*positive minus negative: -0.102 *, p 0.0*",
         ]
     )
+
+
+def test_a_p_that_is_not_a_number_never_passes() -> None:
+    from valuebias_fixtures.paper import BoundPaperTests
+
+    lexicon = SimpleNamespace(name="big_two")
+    results = SimpleNamespace(p=lambda name: math.nan, lexicon=lexicon, contrast="agency~communion")
+    state = SimpleNamespace(values={"allow-uncalibrated": ("welch",)}, quick=False)
+    item = SimpleNamespace(stash=pytest.Stash())
+    with pytest.raises(pytest.fail.Exception, match="not significant"):
+        BoundPaperTests(results, state, item).assert_significant("welch")
