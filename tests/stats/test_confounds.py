@@ -39,7 +39,8 @@ def test_the_estimate_is_the_coefficient_of_the_ranks():
 
 
 def test_the_words_part_is_that_of_dense_matrices():
-    """Bell and McCaffrey's CR2, from the whole projection matrix."""
+    """Bell and McCaffrey's CR2, from the whole projection matrix; a word's part in the ranks of
+    others, from all pairs of words."""
     values, in_a, name, length = draw(np.random.default_rng(3))
     name = np.where(np.arange(len(name)) % 7 == 0, 0, name)  # a large family on both sides
     found = controlled([Term(values)], in_a, name, {"length": length})
@@ -47,13 +48,28 @@ def test_the_words_part_is_that_of_dense_matrices():
     x = np.column_stack([np.ones(len(y)), length, in_a])
     bread = np.linalg.inv(x.T @ x)
     rest = np.eye(len(y)) - x @ bread @ x.T
-    meat = np.zeros((3, 3))
+    weights = (bread @ x.T)[-1]
+    beats = np.mean([(r[:, None] > r[None]) + 0.5 * (r[:, None] == r[None]) for r in values], 0)
+    others = 2 * (weights @ beats) / len(y)
+    others -= others.mean()
+    variance = 0.0
     for family in np.unique(name):
         rows = name == family
         values_, vectors = np.linalg.eigh(rest[np.ix_(rows, rows)])
         score = x[rows].T @ (vectors / np.sqrt(values_)) @ vectors.T @ (rest @ y)[rows]
-        meat += np.outer(score, score)
-    assert found.parts[0][0] == pytest.approx((bread @ meat @ bread)[-1, -1], rel=1e-6)
+        variance += ((bread @ score)[-1] + others[rows].sum()) ** 2
+    assert found.parts[0][0] == pytest.approx(variance, rel=1e-6)
+
+
+@pytest.mark.parametrize("spread", [4.0, 0.25])
+def test_without_anything_to_control_it_is_delongs_interval(spread):
+    """Categories of unequal spread are where an interval of plain residuals goes wrong."""
+    rng = np.random.default_rng(11)
+    in_a = np.arange(150) < 50
+    word = np.where(in_a, spread, 1.0) * rng.normal(size=150)
+    values = word + 0.3 * rng.normal(size=(12, 150))
+    found = controlled([Term(values)], in_a, np.arange(150), {"other": rng.normal(size=150)})
+    assert found.se == pytest.approx(single(values, in_a, np.arange(150)).se, rel=0.03)
 
 
 def test_a_confound_raises_alarms_unless_controlled():
@@ -71,7 +87,7 @@ def test_a_confound_raises_alarms_unless_controlled():
 
 
 def test_an_effect_beside_a_confound_is_found():
-    values, in_a, name, length = draw(np.random.default_rng(5), confound=0.5, shift=1.0)
+    values, in_a, name, length = draw(np.random.default_rng(5), confound=0.5, shift=1.5)
     found = controlled([Term(values)], in_a, name, {"length": length})
     assert found.low > 0
     assert found.p < 0.05

@@ -17,7 +17,7 @@ from valuebias.errors import StatisticsError
 from valuebias.lexicon import load_lexicon
 from valuebias.prompts import select
 from valuebias.recorded import RecordedScores
-from valuebias.stats import Term, contrast, family, single
+from valuebias.stats import Margin, Outcome, Term, contrast, family, judge, single
 from valuebias.stats.family import families_of_terms, smallest_p
 
 
@@ -250,3 +250,25 @@ def test_the_published_models_of_two_bases():
         side[:] = [[replace(t, prompts=None) for t in model] for model in side]
     alarmed = families_of_terms(*terms, *layout)
     assert alarmed.p_words < 0.05 < alarmed.p_models <= alarmed.p
+
+
+def test_a_verdict_of_an_effect_needs_the_permutation_too():
+    """The interval may exclude zero where the labels of three against four models show nothing."""
+    first, second = _models(seed=3, shift=0.9)
+    in_a, names = np.arange(80) < 35, np.arange(80)
+    found = family(first, second, in_a, names)
+    shown = judge(found.effect, Margin.above(0.1))
+    assert shown.outcome is Outcome.PASS
+    doubtful = replace(found.effect, p=0.12, p_high=0.12)
+    assert judge(doubtful, Margin.above(0.1)).outcome is Outcome.INCONCLUSIVE
+    assert judge(found.effect, Margin(-0.1, 0.1)).outcome is Outcome.FAIL
+    verdict = judge(doubtful, Margin(-0.1, 0.1))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "permuting the labels" in verdict.reason
+
+
+def _models(seed, shift):
+    rng = np.random.default_rng(seed)
+    word = rng.normal(size=80)
+    scores = [word + 0.3 * rng.normal(size=80) + 0.2 * rng.normal(size=(12, 80)) for _ in range(8)]
+    return [s + shift * (np.arange(80) < 35) for s in scores[:4]], scores[4:]

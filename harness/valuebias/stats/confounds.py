@@ -3,7 +3,7 @@
 A category whose words are more frequent, shorter or made of fewer tokens is ranked otherwise
 whatever it stands for. Here midranks are regressed on the category and the covariates; without
 covariates the estimate is the rank-biserial correlation itself, which is twice the difference of
-the categories' mean ranks in (0, 1).
+the categories' mean ranks in (0, 1), and its variance is DeLong's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
 from valuebias.stats.checks import Layout
-from valuebias.stats.crossed import Bools, Floats, half_width, prompt_parts, ranks
+from valuebias.stats.crossed import Bools, Floats, half_width, p_value, prompt_parts, ranks
 from valuebias.stats.effect import Effect, Term, contrast
 from valuebias.stats.permutation import monte_carlo_p
 
@@ -38,8 +38,9 @@ def controlled(
     """The effect beside what ``covariates`` (each (words,)) explain, linearly in the ranks.
 
     Terms and other arguments are those of `contrast`. The interval is from the regression over
-    words, clustered by word family (Bell and McCaffrey's CR2), and over prompts; p is Freedman and
-    Lane's permutation of the families' residuals (Journal of Business & Economic Statistics 1983).
+    words, clustered by word family (Bell and McCaffrey's CR2), and over prompts; p is the larger of
+    its own and that of Freedman and Lane's permutation of the families' residuals (Journal of
+    Business & Economic Statistics 1983).
 
     Raises StatisticsError for a covariate that is not finite, does not vary, or leaves nothing of
     the categories' difference, and what `contrast` raises.
@@ -55,6 +56,7 @@ def controlled(
     groups: dict[str, list[Term]] = {}
     for term in terms:
         groups.setdefault(term.group, []).append(term)
+    beaten_by = np.zeros(len(in_a))
     for group in groups.values():
         ranked = np.sum([t.weight * ranks(t.values) for t in group], axis=0)
         by_prompt = 2 * ranked @ weights
@@ -65,9 +67,11 @@ def controlled(
         noise = 4 * float(weights @ weights) * spread / n_prompts
         parts += prompt_parts(by_prompt, group[0].prompts, noise)
         moved += ranked.mean(axis=0)
-    words = _word_part(moved, design, weights, family)
+        beaten_by += sum(t.weight * _beaten_by(t.values, weights) for t in group)
+    words = _word_part(moved, beaten_by / len(in_a), design, weights, family)
     parts = [words, *((variance, df) for variance, df in parts if variance)]
-    p, p_high = _freedman_lane(moved, design, family, alpha=alpha, seed=seed)
+    permuted, permuted_high = _freedman_lane(moved, design, family, alpha=alpha, seed=seed)
+    p = p_value(estimate, parts)
     half = half_width(parts, 1 - level)
     note = f"controlled for {', '.join(covariates)}: {plain.estimate:+.3f} without"
     return replace(
@@ -76,12 +80,26 @@ def controlled(
         parts=tuple(parts),
         low=max(estimate - half, -plain.span),
         high=min(estimate + half, plain.span),
-        p=p,
-        p_high=p_high,
+        p=max(p, permuted),
+        p_high=max(p, permuted_high),
         method="freedman-lane",
         notes=(*plain.notes, note),
         fisher=False,
     )
+
+
+def _beaten_by(values: npt.NDArray[Any], weights: Floats) -> Floats:
+    """(words,): the summed weights of the words that beat each word, ties counting one half,
+    averaged over prompts (prompts, words)."""
+    found = np.zeros(len(weights))
+    for row in values:
+        order = np.argsort(row)
+        ordered = row[order]
+        below = np.concatenate([[0.0], np.cumsum(weights[order])])
+        begin, end = (np.searchsorted(ordered, row, side) for side in ("left", "right"))
+        found += below[-1] - (below[begin] + below[end]) / 2
+    mean: Floats = found / len(values)
+    return mean
 
 
 def _design(in_a: Bools, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
@@ -131,10 +149,18 @@ def _left(values: Floats, columns: Floats) -> Floats:
 
 
 def _word_part(
-    moved: Floats, design: Floats, weights: Floats, family: npt.NDArray[np.intp]
+    moved: Floats,
+    beaten_by: Floats,
+    design: Floats,
+    weights: Floats,
+    family: npt.NDArray[np.intp],
 ) -> tuple[float, float]:
-    """Variance of the estimate from the draw of word families, and its degrees of freedom."""
+    """Variance of the estimate from the draw of word families, and its degrees of freedom.
+
+    A word counts by its own rank and, ``beaten_by``, in the ranks of the words that beat it.
+    """
     left = _left(moved, design)
+    beaten_by = beaten_by - beaten_by.mean()
     inverse = np.linalg.inv(design.T @ design)
     scores, own = [], []
     for number in range(int(family.max()) + 1):
@@ -142,7 +168,7 @@ def _word_part(
         x = design[rows]
         values, vectors = np.linalg.eigh(np.eye(len(rows)) - x @ inverse @ x.T)
         root = vectors @ np.diag(1 / np.sqrt(np.maximum(values, _LEAST))) @ vectors.T
-        scores.append(float(weights[rows] @ root @ left[rows]))
+        scores.append(float(weights[rows] @ root @ left[rows] + beaten_by[rows].sum()))
         own.append(float(weights[rows] @ weights[rows]))
     shares = np.array(own)
     df = float(shares.sum() ** 2 / (shares**2).sum()) - design.shape[1] + 1
@@ -157,13 +183,15 @@ def _freedman_lane(
     means = np.array([np.bincount(family, weights=c) / counts for c in (*design.T, moved)])
     columns, y = means[:-1].T, means[-1]
     rest = _left(y, columns[:, :-1])
-    basis = np.linalg.qr(columns)[0]  # the last column is the category beside the covariates
-    total, df = float(rest @ rest), len(y) - columns.shape[1]
+    basis = np.linalg.qr(columns)[0]
+    category = basis[:, -1]  # what is left of it beside the covariates
+    kept = np.maximum(1 - (basis**2).sum(axis=1), _LEAST)
 
     def statistic(residuals: Floats) -> Floats:
-        projected = residuals @ basis
-        error = np.maximum(total - (projected**2).sum(axis=-1), 1e-300) / df
-        t: Floats = np.abs(projected[..., -1]) / np.sqrt(error)
+        # Studentised for families of unequal spread (HC3; DiCiccio and Romano, JASA 2017).
+        errors = (residuals - residuals @ basis @ basis.T) / kept
+        variance = np.maximum(errors**2 @ category**2, 1e-300)
+        t: Floats = np.abs(residuals @ category) / np.sqrt(variance)
         return t
 
     observed = float(statistic(rest))

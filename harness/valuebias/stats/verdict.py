@@ -13,6 +13,7 @@ from valuebias.errors import StatisticsError
 from valuebias.stats.checks import GATE_FAMILIES
 from valuebias.stats.crossed import half_width
 from valuebias.stats.effect import Effect
+from valuebias.stats.regression import Regression
 
 WIDEST = 1.9
 """A margin wider than this part of the scale's [-1, 1] leaves next to nothing to be shown."""
@@ -172,6 +173,14 @@ def judge(effect: Effect, margin: Margin, *, alpha: float = 0.05) -> Verdict:
 
     permuted = min(effect.n_families) < GATE_FAMILIES
     outside = high < margin.low or low > margin.high
+    away = margin.low <= 0 <= margin.high if outside else margin.low >= 0 or margin.high <= 0
+    if effect.method == "families" and away and effect.p_high >= 2 * alpha:
+        # The interval knows nothing of permuted labels; a claim of an effect needs both.
+        return verdict(
+            Outcome.INCONCLUSIVE,
+            f"the {found} would do against the margin {bounds}, but p is {effect.p:.4f}: permuting "
+            "the labels of so few models shows no effect",
+        )
     if outside and not permuted:
         return verdict(Outcome.FAIL, f"the {found} lies wholly outside the margin {bounds}")
     if outside and margin.low <= 0 <= margin.high and effect.p_high < alpha:
@@ -216,6 +225,8 @@ def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None
 
     More words shrink the word part of the variance only. At least 20 families a category.
     """
+    if isinstance(effect, Regression):
+        alpha /= 2  # either sign is tested at half
     distance = min(effect.distance(edge) for edge in (margin.low, margin.high))
     target = distance**2 - half_width(effect.parts[1:], 2 * alpha) ** 2
     if target <= 0 or not effect.parts:
