@@ -254,7 +254,7 @@ def test_families_are_compared_by_models_and_words(capsys: pytest.CaptureFixture
     assert len(re.findall(r"^agency~communion .* FAIL$", out, re.MULTILINE)) == 2
     assert re.search(r"agency~communion pos-neg .* NOT GATED", out)
     assert "0.0286; so many models can give no less than 0.0286" in told
-    assert "4 and 4 models: p by models 0.0286, by words 0.0000, the larger counts" in told
+    assert "4 and 4 models: p by models 0.0286, by words 0.0000, by both at once 0.0" in told
     assert len(re.findall(r"^  (?:raised|lowered) by +\w", out, re.MULTILINE)) == 6
     assert "2 models" not in told
     assert max(map(len, out.splitlines())) <= 80
