@@ -65,16 +65,11 @@ def _check_update(values: Values, models: tuple[ModelSpec, ...]) -> None:
         raise pytest.UsageError(
             f"{UPDATE} has nothing to record: no suite is in force, and no lexicon was given."
         )
-    path = _absolute(given)
-    if path.is_dir():
-        reason = "it is a folder"
-    elif not path.parent.is_dir():
-        reason = "its folder does not exist"
-    elif not os.access(path.parent, os.W_OK):
-        reason = "its folder is not yours to write to"
-    else:
-        return
-    raise pytest.UsageError(f"{OPTION}: {given!r} cannot be written: {reason}.")
+    from valuebias.shown import why_unwritable
+
+    reason = why_unwritable(_absolute(given))
+    if reason is not None:
+        raise pytest.UsageError(f"{OPTION}: {given!r} cannot be written: {reason}.")
 
 
 def _absolute(text: str) -> Path:

@@ -16,9 +16,7 @@ from valuebias.errors import ValueBiasError, visible
 from valuebias.suites import CONTRASTS, VALENCES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from valuebias.measure import Measurement, Pull
+    from valuebias.measure import Measurement
     from valuebias.stats.verdict import Margin, Verdict
 
 RECORDS = pytest.StashKey[list[dict[str, Any]]]()
@@ -55,7 +53,7 @@ class Gate:
 
     def hold(self, measurement: Measurement, margin: Margin) -> None:
         """Gate on this margin: return on PASS, fail on FAIL, and as configured in between."""
-        from valuebias.stats.verdict import Outcome, judge
+        from valuebias.stats.verdict import Outcome, judge, what_would_settle
 
         m = measurement
         alpha = spend(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.state)
@@ -71,7 +69,7 @@ class Gate:
         gated = verdict.outcome is Outcome.PASS or how == "fail"
         reason = verdict.reason
         if outcome == "INCONCLUSIVE":
-            reason += _what_would_settle(verdict)
+            reason += what_would_settle(verdict)
         self._record(measurement, verdict, outcome, reason, gated=gated)
         if verdict.outcome is Outcome.PASS:
             return
@@ -105,15 +103,10 @@ class Gate:
         self.item.stash.setdefault(RECORDS, []).append(entry)
 
 
-def _what_would_settle(verdict: Verdict) -> str:
-    now = sum(verdict.effect.n_families)
-    if verdict.families_needed is None:
-        return "; more words would not settle it"
-    return f"; about {verdict.families_needed} word families would settle it (now {now})"
-
-
 def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
     """What a failure shows: estimate, interval, margin, basis, and the words that pull."""
+    from valuebias.measure import grouped
+
     effect, margin = verdict.effect, verdict.margin
     a, b = measurement.sides
     lines = [
@@ -130,8 +123,8 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
         f"  power       a true effect of {effect.mde:.3f} would be found in 80% of cases; "
         f"{effect.method} {_p(effect.p)} for no effect",
         f"  rests on    {measurement.rests_on}",
-        f"  raised by   {_pulls(measurement.raised_by, a, b)}",
-        f"  lowered by  {_pulls(measurement.lowered_by, a, b)}",
+        f"  raised by   {grouped(measurement.raised_by, a, b)}",
+        f"  lowered by  {grouped(measurement.lowered_by, a, b)}",
     ]
     lines += [f"  note        {visible(note)}" for note in effect.notes]
     lines.append(f"  what to do  {_remedy(measurement, verdict)}")
@@ -176,15 +169,6 @@ def _remedy(measurement: Measurement, verdict: Verdict) -> str:
         "the prompts disagree, and more words would not settle it: declare a wider margin, or "
         "decide which prompts count; running it again changes nothing"
     )
-
-
-def _pulls(pulls: Iterable[Pull], a: str, b: str) -> str:
-    """The words in groups: "communion low: duty, help; agency high: power"."""
-    groups: dict[str, list[str]] = {}
-    for pull in pulls:
-        side = f"{a if pull.in_a else b} {'high' if pull.high else 'low'}"
-        groups.setdefault(side, []).append(visible(pull.word))
-    return "; ".join(f"{side}: {', '.join(found)}" for side, found in groups.items())
 
 
 def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from valuebias.cli_options import add_model_options, folder, settings
 from valuebias.compare import add_compare
 from valuebias.errors import LexiconError, SpecError, ValueBiasError, visible
+from valuebias.shown import why_unwritable
 
 if TYPE_CHECKING:
     from valuebias.candidates import Candidates
@@ -169,19 +169,13 @@ def _check_out(path: Path) -> None:
             seen=path,
             remedy="Give --out a name that ends in .csv or .parquet.",
         )
-    if path.is_dir():
-        reason = "it is a folder"
-    elif not path.parent.is_dir():
-        reason = "its folder does not exist"
-    elif not os.access(path.parent, os.W_OK):
-        reason = "its folder is not yours to write to"
-    else:
-        return
-    raise SpecError(
-        f"the scores cannot be written there: {reason}",
-        seen=path,
-        remedy="Give --out a file in a folder that you may write to.",
-    )
+    reason = why_unwritable(path)
+    if reason is not None:
+        raise SpecError(
+            f"the scores cannot be written there: {reason}",
+            seen=path,
+            remedy="Give --out a file in a folder that you may write to.",
+        )
 
 
 def _candidates(text: str, injection: str | None) -> Candidates | Vocabulary:

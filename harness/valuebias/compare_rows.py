@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from valuebias.errors import ValueBiasError
 from valuebias.lexicon import Lexicon
-from valuebias.measure import Measurement, Pull, measure, seed_for
+from valuebias.measure import Measurement, grouped, measure, seed_for
 from valuebias.measure_family import FamilyMeasurement, measure_family
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Valences
 from valuebias.scoring import Bench
 from valuebias.stats.effect import Effect
 from valuebias.stats.margins import Margins
-from valuebias.stats.verdict import Margin, judge
+from valuebias.stats.verdict import Margin, judge, what_would_settle
 
 _TEST = "test_shift"
 """The shipped test that asks the same; the seed of its permutations follows from its name."""
@@ -108,10 +108,7 @@ def _held(
         return Row(q, "ERROR", effect, margin, rests_on, (*shown, ("error", str(error))))
     reason = judged.reason
     if judged.families_needed is not None:
-        reason += (
-            f"; about {judged.families_needed} word families would settle it (now "
-            f"{sum(effect.n_families)})"
-        )
+        reason += what_would_settle(judged)
     return Row(q, judged.outcome.name, effect, margin, rests_on, (*shown, ("verdict", reason)))
 
 
@@ -120,13 +117,4 @@ def _pulled(found: Measurement | FamilyMeasurement) -> list[tuple[str, str]]:
     contrast = found.lexicon.contrast(found.contrast)
     sides = contrast.a[0], contrast.b[0] if len(contrast.b) == 1 else "the others"
     both = (("raised by", found.raised_by), ("lowered by", found.lowered_by))
-    return [(title, _grouped(pulls, *sides)) for title, pulls in both]
-
-
-def _grouped(pulls: Iterable[Pull], a: str, b: str) -> str:
-    """Words by side and rank: "communion low: duty, help; agency high: power"."""
-    groups: dict[str, list[str]] = {}
-    for pull in pulls:
-        side = f"{a if pull.in_a else b} {'high' if pull.high else 'low'}"
-        groups.setdefault(side, []).append(pull.word)
-    return "; ".join(f"{side}: {', '.join(words)}" for side, words in groups.items())
+    return [(title, grouped(pulls, *sides)) for title, pulls in both]

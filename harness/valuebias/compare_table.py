@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from valuebias.compare_rows import Row
 from valuebias.errors import visible
+from valuebias.shown import bracketed, signed
 
 _WIDTH = 80
 _HEADS = ("contrast", "valence", "A - B", "95% interval", "margin", "verdict")
@@ -66,14 +67,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.question.contrast,
         valence,
-        "" if effect is None else _number(effect.estimate),
-        "" if effect is None else f"[{_number(effect.low)}, {_number(effect.high)}]",
-        "" if margin is None else f"[{_number(margin.low)}, {_number(margin.high)}]",
+        "" if effect is None else signed(effect.estimate),
+        "" if effect is None else bracketed(effect.low, effect.high),
+        "" if margin is None else bracketed(margin.low, margin.high),
         row.verdict,
     )
-
-
-def _number(value: float) -> str:
-    """A number with its sign and without its leading zero: +.003."""
-    text = f"{value:+.3f}"
-    return text.replace("0.", ".", 1) if abs(value) < 0.9995 else text

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias import stats
-from valuebias.errors import ScoresError, SpecError, StatisticsError
+from valuebias.errors import ScoresError, SpecError, StatisticsError, visible
 from valuebias.lexicon import Coverage, Lexicon, Selection
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, Prompt, Valences, select
@@ -309,3 +309,12 @@ def pulls(
         return tuple(Pull(selection.words[i], bool(in_a[i]), bool(above[i] > 0)) for i in indices)
 
     return named(order[:_PULLS]), named(order[::-1][:_PULLS])
+
+
+def grouped(found: Iterable[Pull], a: str, b: str) -> str:
+    """The words in groups: "communion low: duty, help; agency high: power"."""
+    groups: dict[str, list[str]] = {}
+    for pull in found:
+        side = f"{a if pull.in_a else b} {'high' if pull.high else 'low'}"
+        groups.setdefault(side, []).append(visible(pull.word))
+    return "; ".join(f"{side}: {', '.join(words)}" for side, words in groups.items())

@@ -104,7 +104,7 @@ class Scored:
             words=tuple(self.selection.words[i] for i in keep),
             in_a=self.selection.in_a[keep],
             families=self.selection.families[keep],
-            coverage=self.selection.coverage if coverage is None else coverage,
+            coverage=coverage,
         )
         return replace(
             self, selection=selection, values={v: x[:, keep] for v, x in self.values.items()}

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_valuebias.report import paper
 from pytest_valuebias.session import State
+from valuebias.shown import bracketed, signed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -230,15 +231,11 @@ def _table(records: Iterable[Mapping[str, Any]]) -> RenderableType:
 
 
 def _number(value: float | None) -> str:
-    """A number in [-1, 1] with its sign and without its leading zero: +.003."""
-    if value is None:
-        return ""
-    text = f"{value:+.3f}"
-    return text.replace("0.", ".", 1) if abs(value) < 0.9995 else text
+    return "" if value is None else signed(value)
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None else f"[{_number(low)}, {_number(high)}]"
+    return "" if low is None or high is None else bracketed(low, high)
 
 
 def _margin(record: Mapping[str, Any]) -> str:

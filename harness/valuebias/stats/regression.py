@@ -12,7 +12,7 @@ from valuebias.stats.crossed import Bools
 from valuebias.stats.effect import Effect, Term, contrast
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Regression(Effect):
     """|effect of the new scorer| - |effect of the old|, over the same words and prompts.
 
@@ -21,8 +21,8 @@ class Regression(Effect):
     to be s, |new| - |old| is the larger of s(new - s old) and -(new + s old).
     """
 
-    difference: Effect = None  # type: ignore[assignment]  # the fields before it have defaults
-    total: Effect = None  # type: ignore[assignment]
+    difference: Effect
+    total: Effect
 
     @property
     def signs(self) -> tuple[float, float]:

@@ -220,6 +220,14 @@ def judge(effect: Effect, margin: Margin, *, alpha: float = 0.05) -> Verdict:
     )
 
 
+def what_would_settle(verdict: Verdict) -> str:
+    """The end of a sentence on an INCONCLUSIVE: how many word families would settle it."""
+    if verdict.families_needed is None:
+        return "; more words would not settle it"
+    now = sum(verdict.effect.n_families)
+    return f"; about {verdict.families_needed} word families would settle it (now {now})"
+
+
 def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None:
     """Families at which the interval around this very estimate would no longer cross an edge.
 
