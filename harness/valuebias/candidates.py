@@ -11,7 +11,11 @@ from typing import Literal
 
 from valuebias.errors import SpecError
 
-Injection = Literal["token", "text"]
+Injection = Literal["token", "text", "spellings", "turn"]
+"""How a response is put in. ``token``: the id itself after the prompt. ``text``: as it is written, in
+the model's template, as the paper did. Language models alone know two more: ``spellings`` is the
+word in any of its spellings (case, leading space), their probabilities summed; ``turn`` the text and
+the end of the turn after it."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,7 @@ class Candidates:
     ``token_ids`` names the vocabulary id each response stands for (one id a response, distinct),
     and two ids may decode to the same text.
 
-    ``injection`` says how a response is put into the chat: ``token`` puts the id itself after the
-    prompt; ``text`` renders it in the chat template and tokenises the whole, as the paper did.
+    ``injection`` says how a response is put into the chat.
     """
 
     responses: tuple[str, ...]
@@ -51,9 +54,9 @@ class Candidates:
             )
 
     @classmethod
-    def words(cls, words: Sequence[str]) -> Candidates:
-        """Words put in as text, each once, in the order first seen."""
-        return cls(tuple(dict.fromkeys(words)))
+    def words(cls, words: Sequence[str], injection: Injection = "text") -> Candidates:
+        """Words put in as text (or as ``injection`` says), each once, in the order first seen."""
+        return cls(tuple(dict.fromkeys(words)), injection=injection)
 
     def __len__(self) -> int:
         return len(self.responses)

@@ -39,6 +39,8 @@ def fingerprint(spec: ModelSpec, settings: Settings, *, role: Role) -> str:
     parts = [role, dtype, "cpu" if kind == "cpu" else "gpu"]
     if spec.target in settings.trust_remote_code:
         parts.append("remote-code")
+    if role == "llm" and settings.answer_cue:
+        parts.append(f"cue {settings.answer_cue!r}")
     if spec.scheme == "hub":
         parts += _of_hub(spec.target, spec.revision, settings)
     else:

@@ -12,6 +12,8 @@ class Settings:
 
     ``auto`` means a GPU in bfloat16 if there is one, else a CPU in float32. ``chunk_memory`` is in
     bytes. ``trust_remote_code`` lists the model ids whose own code may run; no other's ever does.
+    ``answer_cue`` is put after the prompt of a language model without a chat template, such as
+    "\\nAnswer:"; a response follows it after a space.
     """
 
     device: str = "auto"
@@ -19,6 +21,7 @@ class Settings:
     chunk_memory: int = 1 << 30
     offline: bool = False
     trust_remote_code: tuple[str, ...] = ()
+    answer_cue: str = ""
 
 
 def parse_size(text: str) -> int:
