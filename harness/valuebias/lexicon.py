@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import snowballstemmer  # type: ignore[import-untyped]
 
-from valuebias.errors import LexiconError, ScoresError
+from valuebias.errors import LexiconError
+from valuebias.lexicon_index import Index, continues, fold, index_of
 
 MIN_COVERAGE = 0.8
 """Below this share of a category's entries among the scored responses nothing is concluded."""
@@ -153,21 +153,21 @@ class Lexicon:
         declared = self.families.get(word)
         if declared is not None:
             return declared
-        folded = _fold(word)
+        folded = fold(word)
         for prefix in self._prefixes:
-            if _continues(prefix, folded):
+            if continues(prefix, folded):
                 return f"{prefix}*"
         return _stem(folded)
 
     @cached_property
     def _prefixes(self) -> tuple[str, ...]:
         """What stands before the wildcards, shortest first."""
-        found = {_fold(w[:-1]) for ws in self.categories.values() for w in ws if w.endswith("*")}
+        found = {fold(w[:-1]) for ws in self.categories.values() for w in ws if w.endswith("*")}
         return tuple(sorted(found, key=lambda p: (len(p), p)))
 
     def expand(self, responses: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Category -> the responses that its entries, wildcards included, stand for."""
-        index = _index(tuple(responses))
+        index = index_of(tuple(responses))
         return {
             category: tuple(
                 responses[i] for i in dict.fromkeys(i for e in entries for _, i in index.find(e))
@@ -189,29 +189,10 @@ class Lexicon:
         a response that an entry stands for is there more than once.
         """
         parsed = self.contrast(contrast)
-        index = _index(tuple(responses))
-        coverage, sides = [], []
-        for names in (parsed.a, parsed.b):
-            words: dict[str, tuple[int, str]] = {}  # folded word -> response, as written
-            for category in names:
-                missing = []
-                for entry in self.categories[category]:
-                    found = index.find(entry)
-                    if not found:
-                        missing.append(entry)
-                    for folded, column in found:
-                        text = responses[column].strip() if entry.endswith("*") else entry
-                        words.setdefault(folded, (column, text))
-                total = len(self.categories[category])
-                coverage.append(
-                    Coverage(self.name, category, total - len(missing), total, tuple(missing))
-                )
-            sides.append(words)
-        for part in coverage:
-            part.check()
-        first, second = sides
+        index = index_of(tuple(responses))
+        (first, of_a), (second, of_b) = (self._found(side, index) for side in (parsed.a, parsed.b))
         shared = tuple(first[word][1] for word in first if word in second)
-        for names, words in zip((parsed.a, parsed.b), sides, strict=True):
+        for names, words in zip((parsed.a, parsed.b), (first, second), strict=True):
             own = len(words) - len(shared)
             if own / len(words) < MIN_DISTINCT:
                 raise LexiconError(
@@ -224,14 +205,7 @@ class Lexicon:
                 )
         kept = [(*found, True) for word, found in first.items() if word not in second]
         kept += [(*found, False) for word, found in second.items() if word not in first]
-        twice = [responses[column] for column, _, _ in kept if responses[column] in index.repeated]
-        if twice:
-            raise ScoresError(
-                f"{len(twice)} of the words of {self.name}'s {parsed.name} have several scores "
-                "each: the same text was recorded more than once, under different token ids",
-                seen=", ".join(twice[:8]) + (", …" if len(twice) > 8 else ""),
-                remedy="Record each word once, as text: valuebias search --candidates FILE.",
-            )
+        index.check_single([column for column, _, _ in kept], f"{self.name}'s {parsed.name}")
         written = tuple(word for _, word, _ in kept)
         return Selection(
             contrast=parsed,
@@ -240,8 +214,50 @@ class Lexicon:
             in_a=np.array([side for _, _, side in kept], dtype=bool),
             families=np.array([self.family(word) for word in written], dtype=np.str_),
             shared=shared,
-            coverage=tuple(coverage),
+            coverage=(*of_a, *of_b),
         )
+
+    def select_all(self, responses: Sequence[str]) -> Selection:
+        """Find all of the lexicon's words among scored responses, each once, as `select` does; the
+        contrast is "words" and has one side. Raises as `select` does."""
+        index = index_of(tuple(responses))
+        found, coverage = self._found(tuple(self.categories), index)
+        index.check_single([column for column, _ in found.values()], self.name)
+        written = tuple(word for _, word in found.values())
+        return Selection(
+            contrast=Contrast("words", tuple(self.categories), ()),
+            columns=np.array([column for column, _ in found.values()], dtype=np.intp),
+            words=written,
+            in_a=np.ones(len(written), dtype=bool),
+            families=np.array([self.family(word) for word in written], dtype=np.str_),
+            shared=(),
+            coverage=coverage,
+        )
+
+    def _found(
+        self, categories: Iterable[str], index: Index
+    ) -> tuple[dict[str, tuple[int, str]], tuple[Coverage, ...]]:
+        """The categories' words, by what they fold to: each one's response and itself as written.
+
+        Raises LexiconError where a category is covered too little."""
+        words: dict[str, tuple[int, str]] = {}
+        coverage = []
+        for category in categories:
+            missing = []
+            for entry in self.categories[category]:
+                found = index.find(entry)
+                if not found:
+                    missing.append(entry)
+                for folded, column in found:
+                    text = index.responses[column].strip() if entry.endswith("*") else entry
+                    words.setdefault(folded, (column, text))
+            total = len(self.categories[category])
+            coverage.append(
+                Coverage(self.name, category, total - len(missing), total, tuple(missing))
+            )
+        for part in coverage:
+            part.check()
+        return words, tuple(coverage)
 
 
 def load_lexicon(name: str, path: Path) -> Lexicon:
@@ -289,15 +305,6 @@ def _like(category: str, other: str) -> bool:
     return polarity not in POLARITIES or category.rpartition(".")[2] == polarity
 
 
-def _fold(text: str) -> str:
-    return " ".join(text.split()).casefold()
-
-
-def _continues(prefix: str, folded: str) -> bool:
-    """Whether a text is the prefix and the rest of that one word."""
-    return folded.startswith(prefix) and not re.search(r"[^\w'’-]", folded[len(prefix) :])
-
-
 @cache
 def _stem(folded: str) -> str:
     return " ".join(_stemmer().stemWords(folded.split()))
@@ -306,55 +313,3 @@ def _stem(folded: str) -> str:
 @cache
 def _stemmer() -> Any:
     return snowballstemmer.stemmer("english")
-
-
-class _Index:
-    """Where an entry is found among responses."""
-
-    def __init__(self, responses: Sequence[str]) -> None:
-        # ``repeated`` are texts of several responses, between which nothing here can choose.
-        # From the closest to the widest: the very text, it without white space around it, its case
-        # variants (those without white space first). Each keeps the first response it meets.
-        self.repeated: set[str] = set()
-        self._exact: dict[str, int] = {}
-        self._stripped: dict[str, int] = {}
-        self._bare: dict[str, int] = {}
-        self._folded: dict[str, int] = {}
-        for i, text in enumerate(responses):
-            if text in self._exact:
-                self.repeated.add(text)
-            bare, folded = text.strip(), _fold(text)
-            self._exact.setdefault(text, i)
-            self._stripped.setdefault(bare, i)
-            self._folded.setdefault(folded, i)
-            if bare == text:
-                self._bare.setdefault(folded, i)
-        self._sorted = sorted(self._folded)
-
-    def find(self, entry: str) -> tuple[tuple[str, int], ...]:
-        """The words the entry stands for (in folded case), each with the index of its response."""
-        if not entry.endswith("*"):
-            folded = _fold(entry)
-            for table, key in (
-                (self._exact, entry),
-                (self._stripped, entry),
-                (self._bare, folded),
-                (self._folded, folded),
-            ):
-                if key in table:
-                    return ((folded, table[key]),)
-            return ()
-        prefix = _fold(entry[:-1])
-        found: list[tuple[str, int]] = []
-        for i in range(bisect_left(self._sorted, prefix), len(self._sorted)):
-            if not self._sorted[i].startswith(prefix):
-                break
-            if _continues(prefix, self._sorted[i]):
-                found += self.find(self._sorted[i])
-        return tuple(found)
-
-
-@lru_cache(maxsize=4)
-def _index(responses: tuple[str, ...]) -> _Index:
-    """One index serves every contrast of a model, whose vocabulary may be long."""
-    return _Index(responses)
