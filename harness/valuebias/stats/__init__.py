@@ -1,9 +1,12 @@
 """Effects with honest intervals, and verdicts against a declared margin."""
 
+from valuebias.stats.assignment import Assignment, assignment_test
 from valuebias.stats.composition import Composition, composition, composition_over, shared_words
 from valuebias.stats.confounds import controlled
 from valuebias.stats.effect import Effect, Term, contrast, pair, single
 from valuebias.stats.family import Family, family
+from valuebias.stats.inheritance import Inheritance, inheritance
+from valuebias.stats.inheritance import Inheritance, inheritance
 from valuebias.stats.margins import Margins, load_margins
 from valuebias.stats.regression import Regression, regression
 from valuebias.stats.similarity import Similarity, similarity
@@ -11,9 +14,12 @@ from valuebias.stats.sizes import Sizes, d_equiv, hedges_g, prob_superiority, ra
 from valuebias.stats.verdict import Margin, Outcome, Verdict, judge
 
 __all__ = [
+    "Assignment",
     "Composition",
     "Effect",
     "Family",
+    "Inheritance",
+    "Inheritance",
     "Margin",
     "Margins",
     "Outcome",
@@ -22,6 +28,7 @@ __all__ = [
     "Sizes",
     "Term",
     "Verdict",
+    "assignment_test",
     "composition",
     "composition_over",
     "contrast",
@@ -29,6 +36,8 @@ __all__ = [
     "d_equiv",
     "family",
     "hedges_g",
+    "inheritance",
+    "inheritance",
     "judge",
     "load_margins",
     "pair",

@@ -37,7 +37,9 @@ from valuebias.stats.crossed import (
 )
 from valuebias.stats.permutation import family_permutation
 
-Method = Literal["crossed-delong", "permutation", "separation", "families", "freedman-lane"]
+Method = Literal[
+    "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman"
+]
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,9 @@ class Effect:
     ``method`` is "crossed-delong"; "permutation" below 20 families in a category, where ``p`` comes
     from relabelling families and ``p_high`` is the upper 99.9 % limit of its Monte-Carlo error;
     "separation" where every word of one category beats every word of the other; "families" of a
-    difference between families of models (`family`); or "freedman-lane" where covariates are
-    controlled (`confounds`). A non-empty ``exploratory`` says why the effect may be shown but must
+    difference between families of models (`family`); "freedman-lane" where covariates are
+    controlled (`confounds`); or "partial-spearman", which knows no categories and has one count
+    (`inheritance`). A non-empty ``exploratory`` says why the effect may be shown but must
     never PASS.
     """
 
@@ -64,8 +67,8 @@ class Effect:
     high: float
     level: float
     p: float
-    n_words: tuple[int, int]
-    n_families: tuple[int, int]
+    n_words: tuple[int, ...]
+    n_families: tuple[int, ...]
     n_prompts: int
     method: Method
     notes: tuple[str, ...] = ()
