@@ -6,7 +6,6 @@ from valuebias.stats.confounds import controlled
 from valuebias.stats.effect import Effect, Term, contrast, pair, single
 from valuebias.stats.family import Family, family
 from valuebias.stats.inheritance import Inheritance, inheritance
-from valuebias.stats.inheritance import Inheritance, inheritance
 from valuebias.stats.margins import Margins, load_margins
 from valuebias.stats.regression import Regression, regression
 from valuebias.stats.similarity import Similarity, similarity
@@ -18,7 +17,6 @@ __all__ = [
     "Composition",
     "Effect",
     "Family",
-    "Inheritance",
     "Inheritance",
     "Margin",
     "Margins",
@@ -36,7 +34,6 @@ __all__ = [
     "d_equiv",
     "family",
     "hedges_g",
-    "inheritance",
     "inheritance",
     "judge",
     "load_margins",
