@@ -89,7 +89,7 @@ def test_a_word_of_one_token_has_its_tokens_probability(tmp_path: Path) -> None:
 def test_chunks_and_resuming(tmp_path: Path) -> None:
     path = save_language_model(tmp_path / "lm")
     whole = load(path).score_prompt(GREATEST, WORDS)
-    model = load(path, chunk_memory=1)
+    model = load(path, chunk_memory=30_000)
     chunks: list[int] = []
     rows = model.score_prompt(GREATEST, WORDS, on_chunk=lambda i, v: chunks.extend(i.tolist()))
     assert sorted(chunks) == list(range(len(WORDS)))

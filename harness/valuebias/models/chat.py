@@ -92,6 +92,31 @@ class Chat:
         """As ``conversations``, of responses that the template may drop or change."""
         return self._encode([self._render(prompt, response) for response in responses])
 
+    def turns(self, conversations: Sequence[Sequence[tuple[str, str]]]) -> list[list[int]]:
+        """The ids of conversations of any number of turns, each (role, content), the last of them
+        an assistant's; of one prompt and one response, what ``conversations`` gives.
+
+        Raises ModelError where the template cannot be used, drops or changes the last turn, or
+        writes BOS twice.
+        """
+        texts = []
+        for turns in conversations:
+            if self.template == PLAIN:
+                text = "\n\n".join(
+                    content if role == "system" else f"{role.capitalize()}: {content}"
+                    for role, content in turns
+                )
+            else:
+                text = self._apply([{"role": role, "content": content} for role, content in turns])
+            if turns[-1][1].strip() not in text:
+                raise ModelError(
+                    "the chat template drops or changes the response",
+                    seen=text,
+                    remedy="Leave that response out, or give the model a template that keeps it.",
+                )
+            texts.append(text)
+        return self._encode(texts)
+
     def frame(self, prompt: str) -> Frame:
         """What surrounds any response to this prompt (``token`` injection puts an id between
         ``prefix`` and ``tail``). Raises ModelError where no such split exists."""
@@ -113,9 +138,14 @@ class Chat:
         separator = before.removeprefix(opened) if before.startswith(opened) else ""
         return self._encode([opened])[0], separator
 
-    def continuations(self, prompt: str, responses: Sequence[str]) -> list[list[int]]:
-        """The ids of each response after ``opening(prompt)``, without what ends a turn."""
-        opened, separator = self.opening(prompt)
+    def continuations(
+        self, prompt: str, responses: Sequence[str], *, separator: str | None = None
+    ) -> list[list[int]]:
+        """The ids of each response after ``opening(prompt)``, without what ends a turn; between the
+        two stands the opening's separator, or the one given."""
+        opened, own_separator = self.opening(prompt)
+        if separator is None:
+            separator = own_separator
         if self.template == PLAIN:
             text = prompt
         else:

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from transformers import AutoModelForCausalLM
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
 from valuebias.models import limits
-from valuebias.models.chat import PLAIN, Chat
+from valuebias.models.chat import PLAIN
 from valuebias.models.checkpoint import Checkpoint, Placement
 from valuebias.models.heads.backbone import check_complete, from_pretrained
 from valuebias.models.heads.score import merged
-from valuebias.models.reward import BoolArray, OnChunk
-from valuebias.prompts import Prompt
-from valuebias.scores import FloatArray, Scores
-from valuebias.search import TooSlow
+from valuebias.models.logits import language_head
+from valuebias.models.parts import BoolArray, OnChunk, Parts, prefix_free
+from valuebias.models.scorer import ModelScorer
+from valuebias.prompts import GREATEST, Prompt
+from valuebias.scores import FloatArray
+from valuebias.search.words import WordSearcher
 
 
-class LanguageModel:
+class LanguageModel(ModelScorer):
     """Gives responses the natural logarithm of their probability as the answer to a prompt.
 
-    The prompt is put through the instruction template with its generation prompt, or given as it is
-    where there is none. A token's number is its probability as the next token; a word's is the
-    product over its tokens (chain rule), without an end of turn: how likely the answer begins so.
-    Made by valuebias.models.loading.load_language_model.
+    The prompt is put through the instruction template with its generation prompt; where there is
+    none it is given as it is, with the ``answer_cue`` after it. What is scored is an event about
+    the text that the model goes on with from there, by the injection of the candidates:
+
+    * ``token``: the next token is this very id.
+    * ``text``: the next tokens are those of the response as it is written, put right after the
+      generation prompt, or after a space where there is no template. The answer begins so; it may
+      go on, even within the word ("free" is also the beginning of "freedom" where they share their
+      tokens).
+    * ``turn``: the same tokens, and then the first of what the template writes after a response:
+      the answer is the response and nothing else. Where there is no template, as ``text``.
+    * ``spellings``: the next tokens are those of any spelling of the response: as written, in lower
+      case, Capitalised, in UPPER case, each with and without one more space before it (after a raw
+      prompt, with and without the space). Their probabilities are added up, those of equal tokens
+      once; a spelling whose tokens begin with another's is contained in that one.
+
+    Probabilities are of all rows of the language head, as the model emits them, normalised in
+    float32. Made by valuebias.models.loading.load_language_model.
     """
 
     def __init__(
@@ -41,14 +55,25 @@ class LanguageModel:
         fingerprint: str,
         chunk_memory: int,
         origin: Mapping[str, str],
+        answer_cue: str = "",
     ) -> None:
-        self.name = name
-        self.fingerprint = fingerprint
+        self.head, self._head_note = language_head(model)
+        super().__init__(
+            tokenizer,
+            embeddings=min(limits.embeddings(model), self.head.vocabulary),
+            name=name,
+            fingerprint=fingerprint,
+            origin=origin,
+        )
+        if answer_cue and self.chat.template != PLAIN:
+            raise ModelError(
+                f"{name} has a chat template, which says where its answer begins",
+                seen=f"the answer cue {answer_cue!r}",
+                remedy="Leave the answer cue out; it is for models without a chat template.",
+            )
         self.model = model
-        self.tokenizer = tokenizer
-        self.chat = Chat(tokenizer)
-        self._chunk_memory = chunk_memory
-        self._origin = dict(origin)
+        self.answer_cue = answer_cue
+        self.searcher = WordSearcher(self.head, chunk_memory=chunk_memory)
 
     @property
     def template_name(self) -> str:
@@ -57,28 +82,18 @@ class LanguageModel:
 
     @property
     def provenance(self) -> Mapping[str, str]:
-        """What a reader needs to know the scores by."""
-        return self._origin | {
-            "model": self.name,
-            "fingerprint": self.fingerprint,
-            "head": "log-probability",
-            "template": self.template_name,
-            "template_sha256": self.chat.template_sha256,
-            "bos": self.chat.bos,
+        """What a reader needs to know the scores by. ``self_check`` is the largest difference of a
+        log-probability from the model's own forward."""
+        notes = [self._head_note] if self._head_note else []
+        cue = {"answer_cue": self.answer_cue} if self.template_name == "raw" else {}
+        return {
+            **super().provenance,
+            **cue,
+            "head": self.head.name,
+            "rung": self.searcher.rung,
+            "rung_notes": "; ".join([*notes, *self.searcher.notes]),
+            "self_check": f"{self.searcher.self_check:.2g}",
         }
-
-    def vocabulary(self) -> Candidates:
-        """Every id of the tokenizer that stands for text, for ``token`` injection; ``provenance``
-        says under "left_out" how many ids were left out, and why."""
-        found = self.chat.vocabulary(int(self.model.get_output_embeddings().weight.shape[0]))
-        self._origin["left_out"] = found.left_out
-        return Candidates(found.texts, found.ids, injection="token")
-
-    def score(self, prompts: Sequence[Prompt], candidates: Candidates) -> Scores:
-        """Scores of shape (prompts, candidates), natural logarithms."""
-        values = np.stack([self.score_prompt(prompt, candidates) for prompt in prompts])
-        provenance = {**self.provenance, "injection": candidates.injection}
-        return Scores(values, tuple(prompts), candidates, provenance)
 
     def score_prompt(
         self,
@@ -93,93 +108,112 @@ class LanguageModel:
 
         Rows marked in ``done`` (n,) are left NaN unless they are computed again along the way.
         ``on_chunk`` gets the indices and values of each finished chunk. Raises ModelError where the
-        template cannot be used or a response has no token, TooSlow where it would take more than
-        ``time_limit`` seconds.
+        template cannot be used, a response has no token or log-probabilities are not finite,
+        SearchError (TooSlow with ``time_limit`` seconds) where the search cannot be carried out.
         """
-        values = np.full(len(candidates), np.nan, dtype=np.float32)
         if done is not None and done.all():
-            return values
-        opened, _ = self.chat.opening(prompt.text)
+            return np.full(len(candidates), np.nan, dtype=np.float32)
+        opened, _ = self.chat.opening(prompt.text + self.answer_cue)
         limits.check(self.model, opened, prompt.id)
-        with torch.inference_mode():
-            after_prompt = self._log_probabilities(torch.tensor([opened]), 1)[0, 0].cpu().numpy()
-            if candidates.injection == "token":
-                values[:] = after_prompt[np.array(candidates.token_ids)]
-                if on_chunk is not None:
-                    on_chunk(np.arange(len(values)), values.copy())
-                return values
-            tails = self._tails(prompt, candidates, opened)
-            start, left = time.monotonic(), len(tails)
-            for rows in self._chunks(len(opened), tails):
-                if done is None or not done[rows].all():
-                    values[rows] = self._words(opened, [tails[i] for i in rows], after_prompt)
-                    if on_chunk is not None:
-                        on_chunk(rows, values[rows])
-                left -= len(rows)
-                elapsed = time.monotonic() - start
-                estimate = elapsed * len(tails) / (len(tails) - left)
-                if time_limit is not None and left and estimate > time_limit:
-                    raise TooSlow(estimate, time_limit)
-        return values
+        if not opened:
+            raise ModelError(
+                "a prompt without a token", seen=prompt.id, remedy="Give a prompt of some text."
+            )
+        if candidates.injection == "token":
+            everything = self.searcher.next_token(opened)
+            values: FloatArray = everything[np.array(candidates.token_ids)]
+            if on_chunk is not None:
+                on_chunk(np.arange(len(values)), values.copy())
+            return values
+        parts = Parts(self._sequences(prompt, candidates))
+        for ids in (max(parts.sequences, key=len), max(parts.sequences, key=max)):
+            limits.check(self.model, [*opened, *ids], prompt.id)
+        found = self.searcher.run(
+            opened,
+            parts.sequences,
+            done=None if done is None else parts.done(done),
+            on_chunk=None if on_chunk is None else parts.handing_out(on_chunk, done),
+            time_limit=time_limit,
+        )
+        return parts.summed(found)
 
     def round_trip(self, candidates: Candidates) -> float:
         """Share of token candidates whose text, put after a prompt, gives their id again."""
         assert candidates.token_ids is not None
-        encoded = self.chat.continuations("Why?", candidates.responses)
-        kept = sum(ids == [token] for ids, token in zip(encoded, candidates.token_ids, strict=True))
+        texts = [text for text in candidates.responses if is_text(text)]
+        ids = [
+            token
+            for text, token in zip(candidates.responses, candidates.token_ids, strict=True)
+            if is_text(text)
+        ]
+        encoded = self.chat.continuations(GREATEST.text, texts)
+        kept = sum(found == [token] for found, token in zip(encoded, ids, strict=True))
         return kept / len(candidates)
 
-    def _tails(self, prompt: Prompt, candidates: Candidates, opened: list[int]) -> list[list[int]]:
-        tails = self.chat.continuations(prompt.text, candidates.responses)
-        for response, ids in zip(candidates.responses, tails, strict=True):
-            if not ids:
+    def _sequences(
+        self, prompt: Prompt, candidates: Candidates
+    ) -> Sequence[Sequence[tuple[int, ...]]]:
+        """The token sequences after the opening that each response stands for."""
+        text = prompt.text + self.answer_cue
+        responses = candidates.responses
+        for response in responses:
+            if not is_text(response):
                 raise ModelError(
-                    "a response has no token of its own after the prompt",
+                    "a response is no text: it holds a part of a character",
                     seen=repr(response),
-                    remedy="Leave that response out.",
+                    remedy="Score it as a token, or leave it out.",
                 )
-            limits.check(self.model, [*opened, *ids], prompt.id)
-        return tails
+        if candidates.injection == "spellings":
+            return self._spellings(text, responses)
+        tails = self.chat.continuations(text, responses)
+        end: list[int] = []
+        if candidates.injection == "turn" and self.chat.template != PLAIN:
+            end = self._end_of_turn(prompt)
+        _check_tokens(responses, tails)
+        return [[(*ids, *end)] for ids in tails]
 
-    def _chunks(self, prefix: int, tails: list[list[int]]) -> list[np.ndarray[Any, Any]]:
-        """Indices of responses of one length, as many at a time as fit into the memory budget."""
-        vocabulary = int(self.model.get_output_embeddings().weight.shape[0])
-        config = self.model.config.get_text_config()
-        chunks = []
-        for length in sorted({len(ids) for ids in tails}):
-            rows = np.flatnonzero([len(ids) == length for ids in tails])
-            states = 16 * config.hidden_size * (prefix + length)
-            per_row = 4 * (3 * vocabulary * length + states)
-            size = max(1, self._chunk_memory // per_row)
-            chunks += [rows[start : start + size] for start in range(0, len(rows), size)]
-        return chunks
-
-    def _words(
-        self, opened: list[int], tails: list[list[int]], after_prompt: FloatArray
-    ) -> FloatArray:
-        """Chain rule over responses of one length."""
-        ids = torch.tensor(tails)
-        total = torch.from_numpy(after_prompt[ids[:, 0].numpy()])
-        if ids.shape[1] > 1:
-            prompt = torch.tensor(opened).expand(len(tails), -1)
-            steps = ids.shape[1] - 1
-            log_p = self._log_probabilities(torch.cat([prompt, ids[:, :-1]], dim=1), steps)
-            following = ids[:, 1:, None].to(log_p.device)
-            total = total + log_p.gather(-1, following).sum((1, 2)).cpu()
-        return total.numpy().astype(np.float32)
-
-    def _log_probabilities(self, ids: torch.Tensor, last: int) -> torch.Tensor:
-        """float32 log-probabilities (n, last, vocabulary) after each of the last positions."""
-        ids = ids.to(self.model.device)
-        logits = self.model(input_ids=ids, use_cache=False, logits_to_keep=last).logits
-        log_p: torch.Tensor = logits[:, -last:].float().log_softmax(-1)
-        if not bool(log_p.isfinite().any(-1).all()):
+    def _end_of_turn(self, prompt: Prompt) -> list[int]:
+        tail = self.chat.frame(prompt.text).tail
+        if not tail:
             raise ModelError(
-                "the language model's log-probabilities are not finite",
-                seen=self.name,
-                remedy="Load it in float32 (dtype=float32).",
+                "the chat template writes nothing after a response",
+                seen=self.chat.frame(prompt.text).after,
+                remedy="Score the response as text: how likely the answer begins so.",
             )
-        return log_p
+        return [tail[0]]
+
+    def _spellings(
+        self, text: str, responses: Sequence[str]
+    ) -> Sequence[Sequence[tuple[int, ...]]]:
+        _, separator = self.chat.opening(text)
+        spellings = [
+            dict.fromkeys((word, word.lower(), word.capitalize(), word.upper()))
+            for word in responses
+        ]
+        flat = [spelling for each in spellings for spelling in each]
+        other = "" if separator == " " else separator + " "
+        both = [self.chat.continuations(text, flat, separator=lead) for lead in (separator, other)]
+        _check_tokens(flat, both[0])
+        variants = iter(zip(*both, strict=True))
+        return [
+            prefix_free(tuple(ids) for _ in each for ids in next(variants) if ids)
+            for each in spellings
+        ]
+
+
+def is_text(response: str) -> bool:
+    """Whether the string can be written at all: a fragment of a character cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in response)
+
+
+def _check_tokens(responses: Sequence[str], tails: Sequence[Sequence[int]]) -> None:
+    for response, ids in zip(responses, tails, strict=True):
+        if not ids:
+            raise ModelError(
+                "a response has no token of its own after the prompt",
+                seen=repr(response),
+                remedy="Leave that response out.",
+            )
 
 
 def load_causal(checkpoint: Checkpoint, placement: Placement) -> Any:

@@ -58,6 +58,7 @@ def load_language_model(spec: ModelSpec, settings: Settings) -> LanguageModel:
         fingerprint=fingerprint(spec, settings, role="llm"),
         chunk_memory=settings.chunk_memory,
         origin=_origin(files, placement),
+        answer_cue=settings.answer_cue,
     )
 
 

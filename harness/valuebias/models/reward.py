@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from valuebias.candidates import Candidates
 from valuebias.models import limits
-from valuebias.models.chat import Chat, common_prefix
+from valuebias.models.chat import common_prefix
 from valuebias.models.head import Head
+from valuebias.models.parts import BoolArray, IntArray, OnChunk
+from valuebias.models.scorer import ModelScorer
 from valuebias.prompts import GREATEST, Prompt
-from valuebias.scores import FloatArray, Scores
+from valuebias.scores import FloatArray
 from valuebias.search import RUNGS, Searcher
 
-IntArray = npt.NDArray[np.intp]
-BoolArray = npt.NDArray[np.bool_]
-OnChunk = Callable[[IntArray, FloatArray], None]
 
-
-class RewardModel:
+class RewardModel(ModelScorer):
     """Gives responses rewards (higher is preferred, in the model's own units).
 
     Made by valuebias.models.loading.load_reward_model. ``origin`` is what is known of it from
@@ -38,14 +35,16 @@ class RewardModel:
         chunk_memory: int,
         origin: Mapping[str, str],
     ) -> None:
-        self.name = name
-        self.fingerprint = fingerprint
+        super().__init__(
+            tokenizer,
+            embeddings=limits.embeddings(head.backbone),
+            name=name,
+            fingerprint=fingerprint,
+            origin=origin,
+        )
         self.head = head
-        self.tokenizer = tokenizer
-        self.chat = Chat(tokenizer)
         rungs = getattr(head, "rungs", RUNGS)
         self.searcher = Searcher(head, chunk_memory=chunk_memory, rungs=rungs)
-        self._origin = dict(origin)
 
     @property
     def template_name(self) -> str:
@@ -55,32 +54,13 @@ class RewardModel:
     @property
     def provenance(self) -> Mapping[str, str]:
         """What a reader needs to know the scores by."""
-        return self._origin | {
-            "model": self.name,
-            "fingerprint": self.fingerprint,
+        return {
+            **super().provenance,
             "head": self.head.name,
-            "template": self.chat.template,
-            "template_sha256": self.chat.template_sha256,
-            "bos": self.chat.bos,
             "rung": self.searcher.rung,
             "rung_notes": "; ".join(self.searcher.notes),
             "self_check": f"{self.searcher.self_check:.2g}",
         }
-
-    def vocabulary(self) -> Candidates:
-        """Every id of the tokenizer that stands for text, for ``token`` injection.
-
-        How many ids were left out, and why, is in ``provenance`` from then on, under "left_out".
-        """
-        found = self.chat.vocabulary(limits.embeddings(self.head.backbone))
-        self._origin["left_out"] = found.left_out
-        return Candidates(found.texts, found.ids, injection="token")
-
-    def score(self, prompts: Sequence[Prompt], candidates: Candidates) -> Scores:
-        """Scores of shape (prompts, candidates)."""
-        values = np.stack([self.score_prompt(prompt, candidates) for prompt in prompts])
-        provenance = {**self.provenance, "injection": candidates.injection}
-        return Scores(values, tuple(prompts), candidates, provenance)
 
     def score_prompt(
         self,

@@ -1,5 +1,7 @@
 """Exhaustive search: rewards of every candidate of a prompt, at the hardware's limit."""
 
-from valuebias.search.searcher import RUNGS, Searcher, TooSlow
+from valuebias.search.clock import TooSlow
+from valuebias.search.ladder import RUNGS
+from valuebias.search.searcher import Searcher
 
 __all__ = ["RUNGS", "Searcher", "TooSlow"]

@@ -24,14 +24,23 @@ class FullSequences:
     def prepare(self, prefix: Sequence[int]) -> None:
         self._prefix = list(prefix)
 
+    def hidden(self, tails: IntArray, rows: int) -> torch.Tensor:
+        states: torch.Tensor = self._head.backbone(
+            input_ids=self._whole(tails, rows), use_cache=False
+        ).last_hidden_state
+        return states[:, len(self._prefix) :]
+
     def rewards(self, tails: IntArray, rows: int) -> torch.Tensor:
-        before = np.tile(np.array(self._prefix, dtype=np.int64), (rows, 1))
-        whole = np.concatenate([before, padded(tails, rows)], axis=1)
-        ids = to_device(whole, device_of(self._head.backbone))
+        ids = self._whole(tails, rows)
         # Transformers refuses batches where no pad token is defined: then one row at a time.
         step = rows if self._sizes.pad is not None else 1
         parts = [self._head.forward(part, torch.ones_like(part)) for part in torch.split(ids, step)]
         return torch.cat(parts)[: len(tails)]
+
+    def _whole(self, tails: IntArray, rows: int) -> torch.Tensor:
+        before = np.tile(np.array(self._prefix, dtype=np.int64), (rows, 1))
+        whole = np.concatenate([before, padded(tails, rows)], axis=1)
+        return to_device(whole, device_of(self._head.backbone))
 
     def tokens_per_row(self, prefix: int, tail: int) -> int:
         return prefix + tail

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from valuebias.errors import SearchError
 from valuebias.search.rung import IntArray
+
+_Work = TypeVar("_Work")
 
 # Tokens a pass needs before matrix products run at full rate, and from where more gains nothing
 # (measured; a GPU needs thousands). Between the two, blocks grow: few candidates then waste little
@@ -97,6 +101,20 @@ def blocks(indices: IntArray, tails: IntArray, first: int, largest: int) -> Iter
             rows = min(2 * rows, largest)
 
 
+def one_ahead(
+    device: torch.device, todo: Sequence[_Work], compute: Callable[[_Work], torch.Tensor]
+) -> Iterator[tuple[_Work, torch.Tensor]]:
+    """Each piece of work with its result, on its device. There, one piece is launched ahead of the
+    one handed out, so that the device never waits for Python."""
+    ahead = 0 if device.type == "cpu" else 1
+    launched: deque[tuple[_Work, torch.Tensor]] = deque()
+    for work in todo:
+        launched.append((work, compute(work)))
+        if len(launched) > ahead:
+            yield launched.popleft()
+    yield from launched
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether the error says that the device, or the CPU's allocator, has no memory left."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
@@ -120,13 +138,24 @@ class Halving:
 
         Raises SearchError if a single candidate does not fit.
         """
-        length = tails.shape[1]
+        return self.over(
+            lambda start, step: run(tails[start : start + step], step), rows, *tails.shape
+        )
+
+    def over(
+        self, run: Callable[[int, int], torch.Tensor], rows: int, count: int, length: int
+    ) -> torch.Tensor:
+        """``run(start, step)`` over ``count`` rows of ``length`` tokens, ``rows`` at a time or as
+        many as fit; its parts joined.
+
+        Raises SearchError if a single row does not fit.
+        """
         step = rows if self._tokens is None else min(rows, max(1, self._tokens // length))
         parts: list[torch.Tensor] = []
         start = 0
-        while start < len(tails):
+        while start < count:
             try:
-                parts.append(run(tails[start : start + step], step))
+                parts.append(run(start, step))
                 start += step
                 continue
             except (RuntimeError, MemoryError) as error:

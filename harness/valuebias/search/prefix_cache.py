@@ -48,18 +48,20 @@ class PrefixCache:
             raise Refused("the model returns no cache that can be copied")
         self._before = out.last_hidden_state[0]
 
-    def rewards(self, tails: IntArray, rows: int) -> torch.Tensor:
+    def hidden(self, tails: IntArray, rows: int) -> torch.Tensor:
         backbone = self._head.backbone
         device = device_of(backbone)
         # Recurrent states are updated in place, so every pass needs a copy of its own.
         cache = copy.deepcopy(self._cache)
         cache.reorder_cache(torch.zeros(rows, dtype=torch.long, device=device))
-        out = backbone(
+        states: torch.Tensor = backbone(
             input_ids=to_device(padded(tails, rows), device), past_key_values=cache, use_cache=True
-        )
-        return rewards_at_reads(
-            self._head, self._prefix, tails, self._before, out.last_hidden_state
-        )
+        ).last_hidden_state
+        return states
+
+    def rewards(self, tails: IntArray, rows: int) -> torch.Tensor:
+        hidden = self.hidden(tails, rows)
+        return rewards_at_reads(self._head, self._prefix, tails, self._before, hidden)
 
     def tokens_per_row(self, prefix: int, tail: int) -> int:
         return tail

@@ -33,6 +33,11 @@ class Rung(Protocol):
     def prepare(self, prefix: Sequence[int]) -> None:
         """Do once what all candidates of this prefix share. Raises Refused."""
 
+    def hidden(self, tails: IntArray, rows: int) -> torch.Tensor:
+        """The hidden states of the tails' own tokens, shape (rows, length, hidden), of tails
+        (n, length); rows from n on are padding. Raises Refused.
+        """
+
     def rewards(self, tails: IntArray, rows: int) -> torch.Tensor:
         """float32 rewards of shape (n,), on the model's device, of tails (n, length).
 

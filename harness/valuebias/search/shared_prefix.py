@@ -267,20 +267,24 @@ class SharedPrefix:
             raise Refused(f"{calls} attention calls through the registry for {layers} layers")
         self._layers, self._before = state.layers, out.last_hidden_state[0]
 
-    def rewards(self, tails: IntArray, rows: int) -> torch.Tensor:
+    def hidden(self, tails: IntArray, rows: int) -> torch.Tensor:
         backbone = self._head.backbone
         device = device_of(backbone)
         start, length = len(self._prefix), len(tails[0])
         at = torch.arange(start, start + length, device=device)[None]
         state = _Pass("attend", self._layers)
         with self._attention(state):
-            hidden = backbone(
+            states: torch.Tensor = backbone(
                 input_ids=to_device(padded(tails, rows), device), position_ids=at, use_cache=False
             ).last_hidden_state
         if state.used != len(self._layers):
             raise Refused(
                 f"{state.used} attention calls for a tail and {len(self._layers)} for the prefix"
             )
+        return states
+
+    def rewards(self, tails: IntArray, rows: int) -> torch.Tensor:
+        hidden = self.hidden(tails, rows)
         return rewards_at_reads(self._head, self._prefix, tails, self._before, hidden)
 
     def tokens_per_row(self, prefix: int, tail: int) -> int:

@@ -1,0 +1,79 @@
+"""What scorers made of a loaded model and its tokenizer share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from valuebias.candidates import Candidates
+from valuebias.models.chat import Chat
+from valuebias.models.parts import BoolArray, OnChunk
+from valuebias.prompts import Prompt
+from valuebias.scores import FloatArray, Scores
+
+
+class ModelScorer(ABC):
+    """A scorer with a tokenizer. ``origin`` is what is known of the model from loading,
+    ``embeddings`` how many token ids it has a row for."""
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        *,
+        embeddings: int,
+        name: str,
+        fingerprint: str,
+        origin: Mapping[str, str],
+    ) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self.tokenizer = tokenizer
+        self.chat = Chat(tokenizer)
+        self._embeddings = embeddings
+        self._origin = dict(origin)
+
+    @property
+    @abstractmethod
+    def template_name(self) -> str:
+        """How prompts are put to the model."""
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """What a reader needs to know the scores by."""
+        return self._origin | {
+            "model": self.name,
+            "fingerprint": self.fingerprint,
+            "template": self.template_name,
+            "template_sha256": self.chat.template_sha256,
+            "bos": self.chat.bos,
+        }
+
+    def vocabulary(self) -> Candidates:
+        """Every id of the tokenizer that stands for text, for ``token`` injection.
+
+        How many ids were left out, and why, is in ``provenance`` from then on, under "left_out".
+        """
+        found = self.chat.vocabulary(self._embeddings)
+        self._origin["left_out"] = found.left_out
+        return Candidates(found.texts, found.ids, injection="token")
+
+    def score(self, prompts: Sequence[Prompt], candidates: Candidates) -> Scores:
+        """Scores of shape (prompts, candidates)."""
+        values = np.stack([self.score_prompt(prompt, candidates) for prompt in prompts])
+        provenance = {**self.provenance, "injection": candidates.injection}
+        return Scores(values, tuple(prompts), candidates, provenance)
+
+    @abstractmethod
+    def score_prompt(
+        self,
+        prompt: Prompt,
+        candidates: Candidates,
+        *,
+        done: BoolArray | None = None,
+        on_chunk: OnChunk | None = None,
+        time_limit: float | None = None,
+    ) -> FloatArray:
+        """Scores of all candidates on one prompt, float32 of shape (n,)."""
