@@ -172,8 +172,9 @@ class ImplicitReward:
         return np.stack(rows)
 
     def _check_mass(self, prompts: Sequence[Prompt], shares: FloatArray) -> None:
-        for model, share in zip((self.p, self.q), shares, strict=True):
-            most = int(share.argmax())
+        sides = list(zip((self.p, self.q), shares, strict=True))
+        for model, share in sides:
+            most, least = int(share.argmax()), int(share.argmin())
             if share[most] > _MOST_MASS:
                 raise ScoresError(
                     f"{model.name}'s probabilities on {prompts[most].id} add up to more than 1",
@@ -181,19 +182,20 @@ class ImplicitReward:
                     remedy="An implicit reward compares the log-probabilities of two language "
                     "models; a reward model's scores are none.",
                 )
-            worst = int(share.argmin())
-            said = f"{share[worst]:.3f} of {model.name}'s probability on {prompts[worst].id}"
-            if not share[worst] >= LEAST_MASS:
+            if share[least] < LEAST_MASS:
                 raise ScoresError(
-                    f"the tokens both models have hold {said}: too little to compare them by",
+                    f"the tokens both models have hold {share[least]:.3f} of {model.name}'s "
+                    f"probability on {prompts[least].id}: too little to compare them by",
                     remedy="Compare whole words, or models whose tokenizers share more; see that "
                     "both answer with text rather than with a token of their own.",
                 )
-            if share[worst] < ENOUGH_MASS:
-                low = int((share < ENOUGH_MASS).sum())
+        for model, share in sides:
+            least, low = int(share.argmin()), int((share < ENOUGH_MASS).sum())
+            if low:
                 _warn(
-                    f"the tokens both models have hold only {said}, and less than {ENOUGH_MASS} "
-                    f"on {low} of {len(prompts)} prompts; what it says otherwise is not compared"
+                    f"the tokens both models have hold only {share[least]:.3f} of {model.name}'s "
+                    f"probability on {prompts[least].id}, and less than {ENOUGH_MASS} on {low} of "
+                    f"{len(prompts)} prompts; what it says otherwise is not compared"
                 )
         unequal = np.abs(np.log(shares[1] / shares[0]))
         worst = int(unequal.argmax())
