@@ -93,9 +93,13 @@ def _reader(tokenizer: Any) -> Reader | None:
         bare.pre_tokenizer = backend.pre_tokenizer
     described = json.loads(bare.to_str())
     steps = _flat(described["decoder"], "decoders")
-    if not steps:  # the tokens are read as they were made
-        made = _flat(described["pre_tokenizer"], "pretokenizers")
-        steps = [step for step in made if step["type"] in ("ByteLevel", "Metaspace")]
+    made = {step["type"] for step in _flat(described["pre_tokenizer"], "pretokenizers")}
+    if not steps and made & {"ByteLevel", "Metaspace"}:
+        raise ModelError(
+            "the tokenizer writes its tokens in an alphabet that no decoder of its own undoes",
+            seen=", ".join(sorted(made)),
+            remedy=_REMEDY,
+        )
     rules: list[Reader] = []
     joined = False
     for step in steps:
