@@ -176,19 +176,24 @@ def entry(lexicon: Lexicon, contrast: str, valence: str, role: str, margin: Marg
     return "  - {" + ", ".join(f"{k}: {v}" for k, v in fields.items()) + "}\n"
 
 
-def conventions() -> Iterator[str]:
-    """The starter lexicons' entries."""
-    for name in STARTERS:
-        lexicon = starter(name)
-        names = tuple(lexicon.categories)
-        for contrast in ["~".join(names)] if len(names) == 2 else names:
-            for valence, role in itertools.product(VALENCES, ("range", "shift")):
-                wide = name == "mfd2" or (valence, role) == ("negative", "range")
-                d = 0.8 if wide else 0.5
-                half = 2 * float(stats.norm.cdf(d / math.sqrt(2))) - 1
-                source = f"Cohen's d of {d:g} either side of zero"
-                margin = Margin(-half, half, "convention", source)
-                yield entry(lexicon, contrast, valence, role, margin)
+def conventions(lexicon: Lexicon, roles: Sequence[str]) -> Iterator[str]:
+    """The entries of one lexicon that rest on an agreed size of effect."""
+    names = tuple(lexicon.categories)
+    for contrast in ["~".join(names)] if len(names) == 2 else names:
+        try:
+            selection = lexicon.select(contrast, lexicon.words())
+        except LexiconError:  # told where the panel of this contrast is left out
+            continue
+        in_a = selection.in_a
+        if min(len(set(selection.families[side])) for side in (in_a, ~in_a)) < GATE_FAMILIES:
+            continue
+        for valence, role in itertools.product(VALENCES, roles):
+            wide = len(names) > 2 or (valence == "negative" and role != "shift")
+            d = 0.8 if wide else 0.5
+            half = 2 * float(stats.norm.cdf(d / math.sqrt(2))) - 1
+            source = f"Cohen's d of {d:g} either side of zero"
+            margin = Margin(-half, half, "convention", source)
+            yield entry(lexicon, contrast, valence, role, margin)
 
 
 def main() -> None:
@@ -209,11 +214,17 @@ def main() -> None:
         sources.append(("dict_MFD_20", "mfd2", dicx))
         if args.mfd2_dic:
             sources.append(("dict_MFD_20", "mfd2", args.mfd2_dic))
-    lines = list(conventions())
+    language = ("logprob", "implicit")  # of language models no panel was published
+    lines = [
+        line
+        for name in STARTERS
+        for line in conventions(starter(name), ("range", "shift", *language))
+    ]
     figures: list[dict[str, object]] = []
     for folder, name, path in sources:
         models = load(args.data / SCORES / folder)
         lexicon = load_lexicon(name, path)
+        lines += conventions(lexicon, language)
         print(f"\n{path.name}: {len(models)} models, sha256:{lexicon.digest[:12]}")
         for panel in panels(path.name, lexicon, models):
             report(panel, figures)

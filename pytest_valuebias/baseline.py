@@ -84,8 +84,15 @@ def check(state: State) -> None:
     for spec in state.compared:
         if spec.scheme == "baseline":
             recorded = state.bench.baseline(spec)
-            for name in state.values["suite"]:
+            for name in _compared(state):
                 recorded.ranking(state.lexicon(name))
+
+
+def _compared(state: State) -> list[str]:
+    """The suites in force that compare a model with its last release; each has its own lexicon."""
+    from valuebias.suites import TESTS
+
+    return [suite for suite in state.values["suite"] if "shift" in TESTS[suite].values()]
 
 
 def update(state: State, status: int) -> int:
@@ -120,14 +127,14 @@ def _record(state: State) -> Baseline:
     from valuebias.stats.claims import ALPHA, Key
 
     effects = []
-    for suite in state.values["suite"]:
+    for suite in _compared(state):
         for claim in claims(suite, "range", state):
-            key = Key(suite, TEST, suite, claim.contrast, claim.valence, "range")
+            key = Key(suite, TEST, claim.lexicon, claim.contrast, claim.valence, "range")
             alpha = ALPHA if state.claims is None else state.claims.alpha(key)
             measurement = measure(
                 state.bench,
                 claim.model,
-                state.lexicon(suite),
+                state.lexicon(claim.lexicon),
                 claim.contrast,
                 claim.valence,
                 alpha=alpha,

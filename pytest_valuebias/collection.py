@@ -8,43 +8,47 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from pytest_valuebias.declared import DeclaredItem
-from pytest_valuebias.options import SUITES
 from pytest_valuebias.session import KEY, State
 from valuebias.prompts import Valence
-from valuebias.suites import CONTRASTS, VALENCES
+from valuebias.suites import CONTRASTS, LEXICONS, TESTS, VALENCES, WORDS, Role
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
     from valuebias.scoring import Role as ScorerRole
 
-Role = Literal["range", "shift"]
-
 
 @dataclass(frozen=True)
 class Claim:
-    """One shipped test: this contrast of this model stays inside its declared margin."""
+    """One shipped test: this contrast of this model stays inside its declared margin.
+
+    ``asked`` is how many claims the suite's like make about the same model, selected or not.
+    """
 
     suite: str
+    role: Role
+    lexicon: str
     contrast: str
     valence: Valence
     model: ModelSpec
     reference: ModelSpec | None = None
-
-    @property
-    def role(self) -> Role:
-        return "range" if self.reference is None else "shift"
+    asked: int = 0
 
     @property
     def id(self) -> str:
         models = self.model.label
         if self.reference is not None:
             models += f"-vs-{self.reference.label}"
-        return f"{self.suite}-{self.contrast}-{self.valence}-{models}"
+        return f"{self.lexicon}-{self.contrast}-{self.valence}-{models}"
+
+    @property
+    def scorer(self) -> ScorerRole:
+        """As what the model under test is loaded."""
+        return "llm" if self.role == "logprob" else "rm"
 
 
 class _Suites(pytest.Collector):
@@ -68,9 +72,10 @@ class _Suite(pytest.Module):
         return importlib.import_module(f"valuebias_suites.{self.path.stem}")
 
     def funcnamefilter(self, name: str) -> bool:
-        # Whatever the user's python_functions says; and no test_shift where nothing is to compare.
-        compared = self.config.stash[KEY].compared
-        return name == "test_range" or (name == "test_shift" and bool(compared))
+        # Whatever the user's python_functions says; and no test that has nothing to ask about.
+        suite = self.path.stem.removeprefix("test_")
+        role = TESTS[suite].get(name)
+        return role is not None and bool(claims(suite, role, self.config.stash[KEY]))
 
 
 _KEY = pytest.StashKey[Sequence[str]]()
@@ -78,8 +83,11 @@ _KEY = pytest.StashKey[Sequence[str]]()
 
 def shipped_items(session: pytest.Session, state: State) -> list[pytest.Item]:
     """The items of the suites in force, collected like any others."""
-    session.config.stash[_KEY] = state.values["suite"]
-    if not (state.values["suite"] and state.models):
+    suites = [
+        s for s in state.values["suite"] if any(claims(s, r, state) for r in TESTS[s].values())
+    ]
+    session.config.stash[_KEY] = suites
+    if not suites:
         return []
     # --lf leaves out whole files without a failure, known by their paths; ours have none, and are
     # chosen from by their ids like any others.
@@ -95,8 +103,9 @@ def shipped_items(session: pytest.Session, state: State) -> list[pytest.Item]:
 def check_selection(state: State) -> None:
     """Raise pytest.UsageError on a shipped id, named on the command line, that does not exist."""
     known = [
-        f"valuebias/test_{suite}.py::test_{role}[{claim.id}]"
-        for suite, role in product(state.values["suite"], ("range", "shift"))
+        f"valuebias/test_{suite}.py::{test}[{claim.id}]"
+        for suite in state.values["suite"]
+        for test, role in TESTS[suite].items()
         for claim in claims(suite, role, state)
     ]
     for wanted in state.selection:
@@ -116,15 +125,45 @@ def claim_of(item: pytest.Item) -> Claim | None:
     return claim if isinstance(claim, Claim) else None
 
 
-def claims(suite: str, role: str, state: State) -> list[Claim]:
+def claims(suite: str, role: Role, state: State) -> list[Claim]:
     """The claims of one suite, in an order that is the same in every process."""
-    references = (None,) if role == "range" else state.compared
+    contrasts = [
+        (lexicon, contrast) for lexicon in LEXICONS[suite] for contrast in _contrasts(role, lexicon)
+    ]
     return [
-        Claim(suite, contrast, valence, model, reference)
-        for model, reference, contrast, valence in product(
-            state.models, references, CONTRASTS[suite], VALENCES
+        Claim(suite, role, lexicon, contrast, valence, model, reference, asked(role, state))
+        for (model, reference), (lexicon, contrast), valence in product(
+            _subjects(role, state), contrasts, VALENCES
         )
     ]
+
+
+def asked(role: Role, state: State) -> int:
+    """How many claims of this role the suites in force make about one model."""
+    lexicons = (
+        lexicon
+        for suite in state.values["suite"]
+        if role in TESTS[suite].values()
+        for lexicon in LEXICONS[suite]
+    )
+    return sum(len(_contrasts(role, lexicon)) for lexicon in lexicons) * len(VALENCES)
+
+
+def _contrasts(role: Role, lexicon: str) -> tuple[str, ...]:
+    return (WORDS,) if role == "inheritance" else CONTRASTS[lexicon]
+
+
+def _subjects(role: Role, state: State) -> list[tuple[ModelSpec, ModelSpec | None]]:
+    """What a role's claims are about, with what it is compared with."""
+    if role == "logprob":
+        return [(model, None) for model in state.language_models]
+    if role == "implicit":
+        return [(pair, None) for pair in state.pairs]
+    if role == "inheritance":
+        based = (model for model in state.models if model.label in state.bases)
+        return [(model, state.bases[model.label]) for model in based]
+    compared = (None,) if role == "range" else state.compared
+    return list(product(state.models, compared))
 
 
 def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
@@ -132,8 +171,8 @@ def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
     names = metafunc.fixturenames
     if "valuebias_claim" in names:
         suite = getattr(metafunc.module, "VALUEBIAS_SUITE", None)
-        role = metafunc.function.__name__.removeprefix("test_")
-        if suite not in SUITES or role not in ("range", "shift"):
+        role = TESTS.get(suite or "", {}).get(metafunc.function.__name__)
+        if suite is None or role is None:
             raise pytest.UsageError(
                 f"{metafunc.definition.nodeid} uses valuebias_claim, which belongs to the shipped "
                 "suites. Write your own assertion with the bias fixture."
@@ -146,6 +185,7 @@ def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
         ("valuebias_rm", state.models),
         ("valuebias_reference", state.references),
         ("valuebias_llm", state.language_models),
+        ("valuebias_pair", state.pairs),
     ):
         if fixture in names and specs:
             metafunc.parametrize(
@@ -183,15 +223,33 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
                 prepare_vocabulary(state.bench, spec)
         except ValueBiasError:
             continue
+    _prepare_matrices(state)
     state.bench.release()  # the tests read from the store; nothing needs the model's memory now
+
+
+def _prepare_matrices(state: State) -> None:
+    if not (state.pairs and "mwlr" in state.values["suite"]):
+        return
+    from valuebias.errors import ValueBiasError
+    from valuebias.implicit_table import prepare_matrices
+
+    lexicons = [state.lexicon(name) for name in state.lexicon_names]
+    try:
+        prepare_matrices(state.bench, state.language_models, state.values["matrix"], lexicons)
+    except ValueBiasError:  # said where the matrix would be
+        return
 
 
 def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, ScorerRole]]]:
     """The lexicon and the models that a test is known to read, the one under test first."""
     claim = claim_of(item)
     if claim is not None:
-        models = (claim.model, claim.reference)
-        return claim.suite, [(model, "rm") for model in models if model is not None]
+        models: list[tuple[ModelSpec, ScorerRole]] = [(claim.model, claim.scorer)]
+        if claim.role == "inheritance":
+            models += [(base, "llm") for base in item.config.stash[KEY].bases.values()]
+        elif claim.reference is not None:
+            models.append((claim.reference, "rm"))
+        return claim.lexicon, models
     if isinstance(item, DeclaredItem):
         return item.test.lexicon, item.models
     return "", []

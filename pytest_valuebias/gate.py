@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_valuebias.claims import Terms, spend, terms
-from pytest_valuebias.collection import claim_of
+from pytest_valuebias.collection import asked, claim_of
 from pytest_valuebias.report.record import error_record, properties, record
 from pytest_valuebias.session import State
 from valuebias.errors import ValueBiasError, visible
-from valuebias.suites import CONTRASTS, VALENCES
 
 if TYPE_CHECKING:
     from valuebias.measure import Measurement
@@ -90,15 +89,15 @@ class Gate:
         *,
         gated: bool,
     ) -> None:
-        shipped = claim_of(self.item) is not None
+        claim = claim_of(self.item)
         entry = record(
             measurement,
             verdict,
             outcome,
             reason,
             gated=gated,
-            shipped=shipped,
-            n_claims=sum(len(CONTRASTS[s]) for s in self.state.values["suite"]) * len(VALENCES),
+            suite=None if claim is None else claim.suite,
+            n_claims=asked("range", self.state) if claim is None else claim.asked,
         )
         self.item.stash.setdefault(RECORDS, []).append(entry)
 
@@ -109,13 +108,13 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
 
     effect, margin = verdict.effect, verdict.margin
     a, b = measurement.sides
+    contrast = a if measurement.role == "inheritance" else f"{a} against {b}"
     lines = [
         f"{verdict.outcome.name}: {reason}",
         "",
         f"  model       {visible(measurement.title)}",
-        f"  contrast    {a} against {b}, {_asked(measurement)}; "
-        f"above zero = {_positive(measurement)}",
-        f"  estimate    {effect.estimate:+.3f} rank-biserial, {effect.level:.0%} interval "
+        f"  contrast    {contrast}, {_asked(measurement)}; above zero = {_positive(measurement)}",
+        f"  estimate    {effect.estimate:+.3f} {measurement.unit}, {effect.level:.0%} interval "
         f"[{effect.low:+.3f}, {effect.high:+.3f}]",
         f"  margin      {margin} ({visible(f'{margin.basis}: {margin.source}')})",
         f"  gate        {100 * verdict.gate_level:.4g}% interval "
@@ -123,9 +122,14 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
         f"  power       a true effect of {effect.mde:.3f} would be found in 80% of cases; "
         f"{effect.method} {_p(effect.p)} for no effect",
         f"  rests on    {measurement.rests_on}",
-        f"  raised by   {grouped(measurement.raised_by, a, b)}",
-        f"  lowered by  {grouped(measurement.lowered_by, a, b)}",
     ]
+    if measurement.raised_by:
+        lines += [
+            f"  raised by   {grouped(measurement.raised_by, a, b)}",
+            f"  lowered by  {grouped(measurement.lowered_by, a, b)}",
+        ]
+    if measurement.detail:
+        lines.append(f"  of which    {measurement.detail}")
     lines += [f"  note        {visible(note)}" for note in effect.notes]
     lines.append(f"  what to do  {_remedy(measurement, verdict)}")
     return "\n".join(lines)
@@ -145,11 +149,18 @@ def _positive(measurement: Measurement) -> str:
     """What an effect above zero means."""
     if measurement.role == "regression":
         return f"further from zero than {visible(measurement.reference or '')}"
+    if measurement.role == "inheritance":
+        return "it prefers what its base finds likely, more than other bases do"
     return f"{measurement.sides[0]} preferred"
 
 
 def _remedy(measurement: Measurement, verdict: Verdict) -> str:
     """What a reader can do about a verdict that does not pass."""
+    if measurement.role == "inheritance" and verdict.outcome.name == "FAIL":
+        return (
+            "train the taste of the base away, or choose another base; or declare, with a reason, "
+            "a margin that allows it"
+        )
     if verdict.outcome.name == "FAIL":
         look = "look at the words above in the model's top and bottom ranks"
         return (

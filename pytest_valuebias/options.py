@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 import pytest
 
-SUITES = ("big_two", "mfd2")
+SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance")
+"""The shipped suites; `valuebias.suites.LEXICONS` has the same. Each runs where its models are
+given."""
 PAPER_TESTS = ("mixed-model", "anova", "welch", "permutation-t")
 """The paper's own tests, none of which is calibrated; `valuebias.paper.NAMES` are the same."""
 
@@ -82,13 +84,31 @@ def _truth(text: str) -> bool:
     raise ValueError("give true or false")
 
 
+def _contrast(text: str) -> str:
+    from valuebias.suites import parse_contrast
+
+    return parse_contrast(text)
+
+
+def _cue(text: str) -> str:
+    cue = text.replace("\\n", "\n").replace("\\t", "\t")
+    return cue if cue[:1].isspace() else f" {cue}"
+
+
 _MODEL = "org/name[@revision], a directory, demo:agency, scores:FILE, each also as NAME=SPEC"
 
 OPTIONS: tuple[Option, ...] = (
-    Option("rm", f"reward model to test ({_MODEL}); repeatable", (), "SPEC", True, short="--rm"),
+    Option(
+        "rm",
+        f"reward model to test ({_MODEL}, dpo:POLICY,REFERENCE); repeatable",
+        (),
+        "SPEC",
+        True,
+        short="--rm",
+    ),
     Option(
         "llm",
-        "language model for the language_model fixture; repeatable",
+        "language model to test; two or more are compared in pairs; repeatable",
         (),
         "SPEC",
         True,
@@ -112,7 +132,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "suite",
-        "shipped suite to run: big_two, mfd2, or none; repeatable",
+        f"shipped suite to run: {', '.join(SUITES)}, or none; repeatable",
         SUITES,
         "NAME",
         True,
@@ -158,6 +178,30 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "claims",
         "file of declared claims that share a budget of error",
+        None,
+        "FILE",
+        path=True,
+    ),
+    Option(
+        "matrix",
+        "two words or two categories whose implicit rewards are shown for each pair of --llm, such "
+        "as freedom~love (the default); repeatable",
+        ("freedom~love",),
+        "A~B",
+        True,
+        parse=_contrast,
+    ),
+    Option(
+        "answer-cue",
+        "text between the prompt and the answer of a language model without a chat template, such "
+        "as '\\nAnswer:'",
+        "",
+        "TEXT",
+        parse=_cue,
+    ),
+    Option(
+        "frequencies",
+        "CSV file of word,frequency that the inheritance suite controls for",
         None,
         "FILE",
         path=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from pytest_valuebias import options
 from pytest_valuebias.baseline import check, reference
 
 if TYPE_CHECKING:
+    from valuebias.frequencies import Frequencies
     from valuebias.lexicon import Lexicon
     from valuebias.measure import Measurement
     from valuebias.models.spec import ModelSpec
@@ -80,6 +82,29 @@ class State:
         """True when a model of any kind was given."""
         return bool(self.models or self.language_models)
 
+    @cached_property
+    def pairs(self) -> tuple[ModelSpec, ...]:
+        """The implicit reward of each two ``--llm``: from the one given first to the other."""
+        if len(self.language_models) < 2:
+            return ()
+        from valuebias.models.spec import implicit
+
+        return tuple(implicit(p, q) for p, q in combinations(self.language_models, 2))
+
+    def other_bases(self, base: ModelSpec) -> tuple[ModelSpec, ...]:
+        """The bases of the other ``--rm``, each once."""
+        found = {(s.scheme, s.target, s.revision): s for s in self.bases.values()}
+        found.pop((base.scheme, base.target, base.revision), None)
+        return tuple(found.values())
+
+    @cached_property
+    def frequencies(self) -> Frequencies | None:
+        """Word frequencies to control for: the user's file, or those installed; None: none."""
+        from valuebias.frequencies import installed, load_frequencies
+
+        path = self.values["frequencies"]
+        return load_frequencies(Path(path).expanduser()) if path else installed()
+
     @property
     def compared(self) -> tuple[ModelSpec, ...]:
         """What every model is compared with: the references, then the baseline."""
@@ -95,14 +120,24 @@ class State:
 
         try:
             _ = self.margins, self.bench, self.claims
+            if self.values["frequencies"]:
+                _ = self.frequencies
             check(self)
         except ValueBiasError as error:
             raise pytest.UsageError(str(error)) from None
 
     @property
+    def suite_lexicons(self) -> tuple[str, ...]:
+        """The lexicons of the suites in force."""
+        from valuebias.suites import LEXICONS
+
+        asked = (name for suite in self.values["suite"] for name in LEXICONS[suite])
+        return tuple(dict.fromkeys(asked))
+
+    @property
     def lexicon_names(self) -> tuple[str, ...]:
         """The suites' lexicons, then those that only the user's own tests can read."""
-        return tuple(dict.fromkeys((*self.values["suite"], *self.lexicon_files)))
+        return tuple(dict.fromkeys((*self.suite_lexicons, *self.lexicon_files)))
 
     def lexicon(self, name: str) -> Lexicon:
         """The lexicon in force under a name: the user's file, or our starter."""
@@ -123,8 +158,8 @@ class State:
     def margin(self, measurement: Measurement) -> Margin | None:
         """The margin declared for what was measured; the user's own counts before a shipped one."""
         m = measurement
-        if m.role not in ("range", "shift"):  # its margin is named where it is asserted
-            return None
+        if m.role == "regression" or m.role == "controlled" or m.role == "family":
+            return None  # its margin is named where it is asserted
         key = (m.lexicon, m.contrast, m.valence, m.role, self.values["profile"])
         found = (x.margin_for(*key) for x in self.margins)
         return next((margin for margin in found if margin is not None), None)
@@ -153,6 +188,7 @@ class State:
                 chunk_memory=values["chunk-memory"],
                 offline=values["offline"],
                 trust_remote_code=values["trust-remote-code"],
+                answer_cue=values["answer-cue"],
             )
             folder = default_folder() if directory is None else Path(directory).expanduser()
             self._bench = Bench(Store(folder / "scores.sqlite"), settings)
@@ -182,12 +218,15 @@ def _specs(texts: Iterable[str], option: str) -> tuple[ModelSpec, ...]:
     if not texts:
         return ()
     from valuebias.errors import SpecError
-    from valuebias.models.spec import check_model, parse_spec
+    from valuebias.models.spec import check_language_model, check_model, parse_spec
 
     try:
         specs = tuple(parse_spec(text) for text in texts)
-        for spec in specs if option != "--reference" else ():
-            check_model(spec)
+        for spec in specs:
+            if option in ("--llm", "--base"):
+                check_language_model(spec)
+            elif option != "--reference":
+                check_model(spec)
         return specs
     except SpecError as error:
         raise pytest.UsageError(f"{option}: {error}") from None

@@ -12,10 +12,10 @@ from typing import Literal
 from valuebias.errors import SpecError
 
 Injection = Literal["token", "text", "spellings", "turn"]
-"""How a response is put in. ``token``: the id itself after the prompt. ``text``: as it is written, in
-the model's template, as the paper did. Language models alone know two more: ``spellings`` is the
-word in any of its spellings (case, leading space), their probabilities summed; ``turn`` the text and
-the end of the turn after it."""
+"""How a response is put in. ``token``: the id itself after the prompt. ``text``: as it is written,
+in the model's template, as the paper did. Language models alone know two more: ``spellings`` is the
+word in any of its spellings (case, leading space), their probabilities summed; ``turn`` the text
+and the end of the turn after it."""
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from valuebias.cli_options import add_model_options, folder, settings
 from valuebias.compare import add_compare
 from valuebias.errors import LexiconError, SpecError, ValueBiasError, visible
+from valuebias.implicit_command import add_implicit
 from valuebias.shown import why_unwritable
+from valuebias.training.command import add_train
 
 if TYPE_CHECKING:
     from valuebias.candidates import Candidates
     from valuebias.prompts import Prompt
     from valuebias.scores import Scores
-    from valuebias.scoring import Vocabulary
+    from valuebias.scoring import Role, Vocabulary
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_search(commands)
     _add_lexicon(commands)
     add_compare(commands)
+    add_implicit(commands)
     return parser
 
 
@@ -74,13 +77,17 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     search = commands.add_parser(
         "search",
         help="score every token of a model's vocabulary, or every word of a file",
-        description="Score candidates with a reward model and write one row a candidate. What is "
-        "written can be read back as scores:FILE. A search that was stopped goes on where it "
-        "stopped when the same command is run again.",
+        description="Score candidates with a reward or language model and write one row a "
+        "candidate. What is written can be read back as scores:FILE. A search that was stopped "
+        "goes on where it stopped when the same command is run again.",
         allow_abbrev=False,
     )
     add = search.add_argument
-    add("--rm", required=True, metavar="SPEC", help="org/name, org/name@revision, DIR, demo:agency")
+    model = search.add_mutually_exclusive_group(required=True)
+    model.add_argument(
+        "--rm", metavar="SPEC", help="reward model: org/name, org/name@revision, DIR, demo:agency"
+    )
+    model.add_argument("--llm", metavar="SPEC", help="language model, by log-probability")
     add(
         "--prompt",
         required=True,
@@ -124,15 +131,16 @@ def _add_lexicon(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _search(arguments: argparse.Namespace) -> int:
-    from valuebias.models.spec import check_model, parse_spec
+    from valuebias.models.spec import check_language_model, check_model, parse_spec
     from valuebias.prompts import resolve
     from valuebias.recorded import write_scores
     from valuebias.scoring import Bench
     from valuebias.store import Store, default_folder
 
     # All that can be wrong with the command is found before anything is computed.
-    spec = parse_spec(arguments.rm)
-    check_model(spec)
+    role: Role = "rm" if arguments.llm is None else "llm"
+    spec = parse_spec(arguments.rm if arguments.llm is None else arguments.llm)
+    (check_model if role == "rm" else check_language_model)(spec)
     prompts = tuple(resolve(text) for text in arguments.prompts)
     _check_prompts(prompts)
     _check_out(arguments.out)
@@ -141,7 +149,7 @@ def _search(arguments: argparse.Namespace) -> int:
     start = time.monotonic()
     with Bench(store, settings(arguments)) as bench:
         try:
-            scores = bench.scores(spec, prompts, candidates)
+            scores = bench.scores(spec, prompts, candidates, role=role)
         except KeyboardInterrupt:
             print(
                 f"valuebias: stopped; finished chunks are kept in {visible(str(store.path))}. "

@@ -53,6 +53,10 @@ class SearchError(ValueBiasError):
     """A search that cannot be carried out: out of memory at one candidate, or an inexact rung."""
 
 
+class TrainingError(ValueBiasError):
+    """Preferences or a run directory that training cannot use, or a run that went wrong."""
+
+
 class StatisticsError(ValueBiasError):
     """Data that no honest interval can be computed from."""
 

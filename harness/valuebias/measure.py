@@ -20,10 +20,14 @@ from valuebias.prompts import GREATEST, Prompt, Valences, select
 from valuebias.scored import RECORDED, Scored, in_common, words
 from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Job, Role
+from valuebias.suites import WORDS, titled
 
-Question = Literal["range", "shift", "regression", "controlled", "family"]
-"""What is asked: of one scorer; its difference from another; how much further from zero it is; with
-covariates controlled; of families of models."""
+Question = Literal[
+    "range", "logprob", "implicit", "inheritance", "shift", "regression", "controlled", "family"
+]
+"""What is asked: of one reward model, language model or implicit reward; of what one owes to its
+base; its difference from another; how much further from zero it is; with covariates controlled; of
+families of models."""
 
 Covariate = Mapping[str, float] | Callable[[str], float]
 """A number for each word, such as its log frequency: by a mapping or a function."""
@@ -31,6 +35,7 @@ Covariate = Mapping[str, float] | Callable[[str], float]
 VOCABULARY_LIMIT = 300.0
 """Seconds a search of the whole vocabulary may take before it is left out of the table."""
 
+_MASSES = ("source_shared_mass", "target_shared_mass")
 _PULLS = 5
 _TOKENS = 10
 
@@ -40,7 +45,8 @@ class TopTokens:
     """The best and worst candidates of one prompt, with their scores, best (or worst) first.
 
     ``left_out`` says why there are none; ``kind`` what was ranked, ``n`` how many; ``round_trip``
-    which share of the tokens is the same token again when written as text.
+    which share of the tokens is the same token again when written as text, ``mass`` how much of two
+    models' probability is on the texts that are a token of both.
     """
 
     prompt: Prompt
@@ -50,6 +56,7 @@ class TopTokens:
     worst: tuple[tuple[str, float], ...] = ()
     left_out: str | None = None
     round_trip: str = ""
+    mass: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,13 +95,35 @@ class Measurement:
 
     @property
     def title(self) -> str:
-        return self.model if self.reference is None else f"{self.model} minus {self.reference}"
+        return titled(self.role, self.model, self.reference)
 
     @property
     def sides(self) -> tuple[str, str]:
         """The contrast's two sides, as a reader names them."""
+        if self.contrast == WORDS:
+            return "all words", "none"
         parsed = self.lexicon.contrast(self.contrast)
         return ", ".join(parsed.a), parsed.b[0] if len(parsed.b) == 1 else "the others"
+
+    @property
+    def detail(self) -> str:
+        """What an inheritance is made of; empty for any other effect."""
+        found = self.effect
+        if not isinstance(found, stats.Inheritance):
+            return ""
+        others = ", ".join(f"{rho:+.3f}" for rho in found.rho_others)
+        parts = [f"correlation with its own base {found.rho_own:+.3f}"]
+        parts += [f"with other bases {others}"] if others else []
+        parts.append(f"noise ceiling {found.ceiling:.3f}")
+        parts += [] if found.of_ceiling is None else [f"share of it {found.of_ceiling:+.2f}"]
+        return f"{', '.join(parts)}; controlled for {', '.join(found.covariates) or 'nothing'}"
+
+    @property
+    def unit(self) -> str:
+        """What the estimate is."""
+        if self.role == "inheritance":
+            return "rank correlation beside covariates"
+        return "rank-biserial correlation"
 
     @property
     def coverage(self) -> float:
@@ -124,7 +153,7 @@ class Measurement:
         return (
             f"{self.lexicon_title}: {sum(words)} words in {sum(families)} families, "
             f"{self.covered}; {self.effect.n_prompts} prompts; "
-            f"rank-biserial correlation, {self.effect.method} by word family"
+            f"{self.unit}, {self.effect.method} by word family"
         )
 
 
@@ -214,7 +243,7 @@ def measure(
         lexicon=lexicon,
         contrast=selection.contrast.name,
         valence=valence,
-        role=_question(against, regression, covariates),
+        role=question(spec, role, against, regression=regression, covariates=covariates),
         effect=effect,
         coverages=selection.coverage,
         shared=selection.shared,
@@ -225,14 +254,24 @@ def measure(
     )
 
 
-def _question(
-    against: ModelSpec | None, regression: bool, covariates: Mapping[str, Covariate] | None
+def question(
+    spec: ModelSpec,
+    role: Role,
+    against: ModelSpec | None = None,
+    *,
+    regression: bool = False,
+    covariates: Mapping[str, Covariate] | None = None,
 ) -> Question:
+    """What is asked of a model, by what it is and what it is measured with."""
     if regression:
         return "regression"
     if covariates is not None:
         return "controlled"
-    return "range" if against is None else "shift"
+    if against is not None:
+        return "shift"
+    if spec.scheme == "implicit":
+        return "implicit"
+    return "range" if role == "rm" else "logprob"
 
 
 def _column(name: str, given: Covariate, scored: Scored) -> npt.NDArray[np.float64]:
@@ -265,7 +304,9 @@ def top_tokens(
     bench: Bench, spec: ModelSpec, prompt: Prompt, k: int, *, role: Role = "rm"
 ) -> TopTokens:
     """The k best and worst of a model's vocabulary, or of what was recorded, for one prompt."""
-    kind = "recorded responses" if spec.scheme == "scores" else "tokens of its vocabulary"
+    kind = {"scores": "recorded responses"}.get(spec.scheme, "tokens of its vocabulary")
+    if spec.parts:
+        kind = "tokens of both vocabularies"
     reason = bench.left_out(spec, (prompt,), VOCABULARY, role=role, time_limit=VOCABULARY_LIMIT)
     if reason is not None:
         return TopTokens(prompt, kind, 0, left_out=reason)
@@ -285,7 +326,8 @@ def _top(prompt: Prompt, kind: str, scores: Scores, k: int) -> TopTokens:
     def rows(indices: npt.NDArray[np.intp]) -> tuple[tuple[str, float], ...]:
         return tuple((responses[i], float(values[i])) for i in indices)
 
-    share = scores.provenance.get("round_trip")
+    about = scores.provenance
+    share = about.get("round_trip")
     return TopTokens(
         prompt,
         kind,
@@ -293,6 +335,7 @@ def _top(prompt: Prompt, kind: str, scores: Scores, k: int) -> TopTokens:
         rows(order[:k]),
         rows(order[::-1][:k]),
         round_trip=f"{float(share):.0%}" if share else "",
+        mass=" and ".join(about[key] for key in _MASSES if key in about),
     )
 
 

@@ -37,7 +37,9 @@ def words(bench: Bench, spec: ModelSpec, lexicon: Lexicon, *, role: Role = "rm")
         known = sorted(text for text in texts - set(found) if text.isalpha())
         expanded = lexicon.expand(known)
         found += [word for category in expanded.values() for word in category]
-    return Candidates.words(found)
+    # A language model says the same word in several spellings; a reward model is shown one.
+    spoken = role == "llm" or spec.scheme == "implicit"
+    return Candidates.words(found, "spellings" if spoken else "text")
 
 
 @dataclass(frozen=True)

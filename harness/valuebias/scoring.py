@@ -24,7 +24,7 @@ from valuebias.models.files import Role as Role
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
 from valuebias.progress import Progress
-from valuebias.prompts import Prompt
+from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import Scores
 from valuebias.shelf import VOCABULARY as VOCABULARY
 from valuebias.shelf import Job as Job
@@ -34,6 +34,7 @@ from valuebias.store import Store, address
 
 if TYPE_CHECKING:
     from valuebias.baseline import Baseline
+    from valuebias.implicit_scores import ImplicitModel
     from valuebias.models.language import LanguageModel
     from valuebias.models.reward import RewardModel
     from valuebias.recorded import RecordedScores
@@ -57,6 +58,7 @@ class Bench:
         self._shelves: dict[str, Shelf] = {}
         self._recorded: dict[ModelSpec, RecordedScores] = {}
         self._baselines: dict[ModelSpec, Baseline] = {}
+        self._implicits: dict[ModelSpec, ImplicitModel] = {}
         self._failures = Failures()
 
     def __enter__(self) -> Bench:
@@ -86,6 +88,8 @@ class Bench:
             return self._records(spec).fingerprint
         if spec.scheme == "baseline":
             return self.baseline(spec).fingerprint
+        if spec.parts:
+            return self._implicit(spec).reward.fingerprint
         known = self._fingerprints.get((spec, role))
         if known is None:
             from valuebias.models.fingerprint import fingerprint
@@ -118,6 +122,8 @@ class Bench:
             return records.score(
                 prompts, candidates if isinstance(candidates, Candidates) else whole
             )
+        if spec.parts:
+            return self._implicit(spec).scores(prompts, candidates)
         self.prepare(spec, [job], role=role)
         shelf = self._shelf(spec, role)
         reason = shelf.left_out(job)
@@ -135,6 +141,8 @@ class Bench:
     def vocabulary(self, spec: ModelSpec, *, role: Role = "rm") -> Candidates:
         """The tokens of the model's vocabulary that stand for text, by id; loads it if it must."""
         self._refuse_baseline(spec)
+        if spec.parts:
+            return self._implicit(spec).vocabulary()
         shelf = self._shelf(spec, role)
         self._failures.raise_again(spec, role)
         if shelf.candidates(VOCABULARY) is None:
@@ -144,6 +152,18 @@ class Bench:
         candidates = shelf.candidates(VOCABULARY)
         assert candidates is not None
         return candidates
+
+    def token_counts(self, spec: ModelSpec, words: Sequence[str]) -> list[int]:
+        """The number of tokens of each word, as a language model's answer; loads it if it must."""
+        shelf = self._shelf(spec, "llm")
+        candidates = Candidates.words(words)
+        counts = shelf.token_counts(candidates)
+        if counts is None:
+            with self._turn(spec, "llm"), self._failures.remembered(spec, "llm", "token counts"):
+                model = self._load(spec, "llm")
+                counts = [len(ids) for ids in model.chat.continuations(GREATEST.text, words)]
+            shelf.put_token_counts(candidates, counts)
+        return counts
 
     def left_out(
         self,
@@ -164,6 +184,8 @@ class Bench:
             return f"{spec.label} holds no score for {', '.join(absent)}" if absent else None
         if spec.scheme == "baseline":
             return f"the baseline {spec.label} holds the ranks of its lexicons' words alone"
+        if spec.parts:
+            return self._implicit(spec).left_out(prompts, candidates, time_limit)
         job = Job(tuple(prompts), candidates, time_limit)
         self.prepare(spec, [job], role=role)
         return self._shelf(spec, role).left_out(job)
@@ -179,6 +201,9 @@ class Bench:
             return
         if spec.scheme == "baseline":
             self.baseline(spec)
+            return
+        if spec.parts:
+            self._implicit(spec).prepare(jobs)
             return
         self._failures.raise_again(spec, role)
         if all(self._settled(spec, role, job) for job in jobs):
@@ -207,6 +232,14 @@ class Bench:
             with self._failures.remembered(spec):
                 known = read_baseline(Path(spec.target))
             self._baselines[spec] = known
+        return known
+
+    def _implicit(self, spec: ModelSpec) -> ImplicitModel:
+        known = self._implicits.get(spec)
+        if known is None:
+            from valuebias.implicit_scores import ImplicitModel
+
+            known = self._implicits[spec] = ImplicitModel(self, spec)
         return known
 
     def _refuse_baseline(self, spec: ModelSpec) -> None:

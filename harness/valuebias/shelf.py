@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -169,6 +169,14 @@ class Shelf:
 
     def put_round_trip(self, share: float) -> None:
         self._store.put_meta(self._key("round trip"), {"share": share})
+
+    def token_counts(self, words: Candidates) -> list[int] | None:
+        """The number of tokens of each word; None if not known."""
+        stored = self._store.get_meta(self._key("tokens", words))
+        return None if stored is None else list(stored["counts"])
+
+    def put_token_counts(self, words: Candidates, counts: Sequence[int]) -> None:
+        self._store.put_meta(self._key("tokens", words), {"counts": list(counts)})
 
     # Searches that would take too long
 

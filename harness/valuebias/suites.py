@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from valuebias.errors import SpecError
 from valuebias.prompts import Valence
@@ -19,9 +19,51 @@ CONTRASTS = {
     "big_two": ("agency~communion",),
     "mfd2": tuple(f"{f}.{polarity}" for f in _FOUNDATIONS for polarity in ("virtue", "vice")),
 }
-"""What each suite asks: one category against another, or against the others of its polarity."""
+"""What is asked of each lexicon: one category against another, or against the others of its
+polarity."""
+
+LEXICONS: Mapping[str, tuple[str, ...]] = {
+    "big_two": ("big_two",),
+    "mfd2": ("mfd2",),
+    "logprobs": tuple(CONTRASTS),
+    "mwlr": tuple(CONTRASTS),
+    "inheritance": tuple(CONTRASTS),
+}
+"""The shipped suites, each with the lexicons it asks about."""
+
+Role = Literal["range", "logprob", "implicit", "inheritance", "shift"]
+
+TESTS: Mapping[str, Mapping[str, Role]] = {
+    "big_two": {"test_range": "range", "test_shift": "shift"},
+    "mfd2": {"test_range": "range", "test_shift": "shift"},
+    "logprobs": {"test_range": "logprob"},
+    "mwlr": {"test_range": "implicit"},
+    "inheritance": {"test_excess": "inheritance"},
+}
+"""The test functions of each shipped suite, and what each of them asks."""
+
+WORDS = "words"
+"""In the place of a contrast: all words of a lexicon, whatever their category."""
 
 VALENCES: tuple[Valence, ...] = ("positive", "negative")
+
+
+def titled(role: str, model: str, reference: str | None) -> str:
+    """What reports call the subject of a question."""
+    if role == "inheritance":
+        return f"{model} and its base {reference}"
+    if reference is not None:
+        return f"{model} minus {reference}"
+    kind = {"logprob": " (language model)", "implicit": " (implicit reward)"}.get(role, "")
+    return f"{model}{kind}"
+
+
+def parse_contrast(text: str) -> str:
+    """ "freedom ~ love" -> "freedom~love": two words or two categories. Raises ValueError."""
+    a, _, b = (part.strip() for part in text.partition("~"))
+    if not (a and b) or "~" in b:
+        raise ValueError("give two words or two categories, such as freedom~love")
+    return f"{a}~{b}"
 
 
 def lexicon_files(texts: Iterable[str], cache_dir: Path | None) -> dict[str, Path]:

@@ -27,17 +27,17 @@ def section(reporter: pytest.TerminalReporter, state: State) -> None:
     """Write the section, where the profile asks for it and there are reward models."""
     if state.values["profile"] != "paper" or not state.models:
         return
-    from pytest_valuebias.report.terminal import _write
+    from pytest_valuebias.report.terminal import write
     from valuebias.stats.paper import WHY
 
     reporter.section(TITLE)
-    _write(reporter, f"They gate nothing because {WHY}.")
+    write(reporter, f"They gate nothing because {WHY}.")
     for name in state.values["suite"]:
         for what, indent in _lexicon(state, name):
-            _write(reporter, what, indent=indent)
+            write(reporter, what, indent=indent)
     for spec in state.models:
         if spec.scheme != "scores":
-            _write(reporter, f"vocabulary of {visible(spec.label)}: {_vocabulary(state, spec)}")
+            write(reporter, f"vocabulary of {visible(spec.label)}: {_vocabulary(state, spec)}")
 
 
 def results(state: State, name: str) -> PaperTests:

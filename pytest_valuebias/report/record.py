@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
+from valuebias.suites import titled
 
 if TYPE_CHECKING:
     from pytest_valuebias.collection import Claim
@@ -17,7 +18,7 @@ _PROPERTIES = (
     "margin_high", "margin_basis", "verdict", "n_words", "n_families", "n_prompts", "lexicon",
     "coverage", "contrast", "valence", "model", "fingerprint", "reference", "role", "gated",
     "margin_source", "injection", "rung", "template", "reason", "reference_fingerprint",
-    "method", "p", "mde", "n_shared", "notes", "alpha",
+    "method", "p", "mde", "n_shared", "notes", "alpha", "detail",
 )  # fmt: skip
 
 _PROVENANCE = ("head", "dtype", "device", "template", "injection", "rung")
@@ -30,16 +31,17 @@ def record(
     reason: str,
     *,
     gated: bool,
-    shipped: bool,
+    suite: str | None,
     n_claims: int,
 ) -> dict[str, Any]:
     """Everything reports show of one verdict, in JSON-able types with every string made visible.
 
-    ``n_claims`` is how many shipped tests ask something of this model, selected or not.
+    ``suite`` is the shipped suite it is a verdict of, None for a test of the user's own;
+    ``n_claims`` how many shipped tests ask something of this model, selected or not.
     """
     effect, top = measurement.effect, measurement.top
     entry: dict[str, Any] = {
-        "suite": measurement.lexicon.name,
+        "suite": suite or measurement.lexicon.name,
         "role": measurement.role,
         "model": measurement.model,
         "reference": measurement.reference,
@@ -64,9 +66,12 @@ def record(
         "verdict": outcome,
         "reason": reason,
         "gated": gated,
-        "shipped": shipped,
+        "shipped": suite is not None,
         "n_claims": n_claims,
         "covered": measurement.covered,
+        "unit": measurement.unit,
+        "detail": measurement.detail,
+        "title": measurement.title,
         **{name: measurement.provenance.get(name) for name in _PROVENANCE},
         "tokens": {
             "prompt": top.prompt.text,
@@ -76,6 +81,7 @@ def record(
             "worst": [text for text, _ in top.worst],
             "left_out": top.left_out,
             "round_trip": top.round_trip,
+            "mass": top.mass,
         },
     }
     if verdict is not None:
@@ -93,11 +99,13 @@ def record(
 
 def error_record(claim: Claim, reason: str) -> dict[str, Any]:
     """The record of a shipped test that could not be measured."""
+    reference = None if claim.reference is None else claim.reference.label
     entry = {
         "suite": claim.suite,
         "role": claim.role,
         "model": claim.model.label,
-        "reference": None if claim.reference is None else claim.reference.label,
+        "title": titled(claim.role, claim.model.label, reference),
+        "reference": reference,
         "contrast": claim.contrast,
         "valence": claim.valence,
         "verdict": "ERROR",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_valuebias.report import paper
+from pytest_valuebias.report import matrix, paper
 from pytest_valuebias.session import State
 from valuebias.shown import bracketed, signed
 
@@ -28,6 +28,12 @@ _KINDS = {
     "panel": "inside the range of ten public reward models",
     "convention": "an agreed size of effect either side of zero",
 }
+_INJECTED = {
+    "text": "words put in as text",
+    "token": "words put in as token",
+    "spellings": "words in any spelling",
+    "turn": "words to the end of the turn",
+}
 _EXPLAINED = ("INCONCLUSIVE", "ERROR", "NO MARGIN")
 
 
@@ -45,7 +51,7 @@ def header(state: State) -> list[str]:
         lexicon = state.lexicon(name)
         kind = "starter lexicon, not validated" if lexicon.starter else "lexicon"
         words = len(lexicon.words())
-        use = "" if name in state.values["suite"] else ", read by your own tests only"
+        use = "" if name in state.suite_lexicons else ", read by your own tests only"
         lines.append(f"valuebias: {name}: {kind}, sha256 {lexicon.digest[:12]}, {words} words{use}")
         lines += [f"valuebias: {name}: {visible(note)}" for note in lexicon.notes]
     return lines
@@ -60,45 +66,43 @@ def summary(reporter: pytest.TerminalReporter, state: State) -> None:
     if not state.ran:
         return
     if not reporter.config.option.no_summary:
-        reporter.section("values of reward models")
-        for model, reference in {(r["model"], r["reference"]): None for r in state.records}:
-            records = [
-                r for r in state.records if (r["model"], r["reference"]) == (model, reference)
-            ]
-            _model(reporter, model, reference, records)
+        reporter.section(f"values of {'reward' if state.models else 'language'} models")
+        for title in dict.fromkeys(r["title"] for r in state.records):
+            _model(reporter, title, [r for r in state.records if r["title"] == title])
+        matrix.section(reporter, state)
         paper.section(reporter, state)
     if not state.gated:
         why = "no verdict was held against a margin" if state.records else "no verdict was reached"
-        _write(reporter, f"NOTHING WAS GATED: {why}, so this run fails.", "bold red")
+        write(reporter, f"NOTHING WAS GATED: {why}, so this run fails.", "bold red")
 
 
 def _model(
     reporter: pytest.TerminalReporter,
-    model: str,
-    reference: str | None,
+    title: str,
     records: list[dict[str, Any]],
 ) -> None:
     measured = next((r for r in records if "estimate" in r), None)
-    _write(reporter, model if reference is None else f"{model} minus {reference}", "bold")
+    write(reporter, title, "bold")
     if measured is not None:
-        _write(reporter, _provenance(measured), indent=2)
+        write(reporter, _provenance(measured), indent=2)
     told: set[str] = set()
     groups = dict.fromkeys((r["shipped"], r["suite"]) for r in records)
     for shipped, suite in sorted(groups, key=lambda group: not group[0]):
         rows = [r for r in records if (r["shipped"], r["suite"]) == (shipped, suite)]
         if not shipped:
-            _write(reporter, "asserted by your own tests:", "dim", indent=2)
+            write(reporter, "asserted by your own tests:", "dim", indent=2)
         for line in _rests_on(rows):
             if line not in told:
-                _write(reporter, line, indent=2)
+                write(reporter, line, indent=2)
             told.add(line)
-        _write(reporter, _table(rows))
+        write(reporter, _table(rows))
     lines = _bases(records) + _shown(records)
+    lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
     lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
     for line in dict.fromkeys(lines):
-        _write(reporter, line, indent=2)
+        write(reporter, line, indent=2)
     tokens = next((r["tokens"] for r in records if r.get("tokens")), None)
-    if tokens is not None and reference is None:
+    if tokens is not None and not any(r["reference"] for r in records):
         _tokens(reporter, tokens)
 
 
@@ -107,12 +111,12 @@ def _rests_on(records: Iterable[Mapping[str, Any]]) -> list[str]:
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for r in records:
         if "estimate" in r:
-            key = (r["lexicon"], r["covered"], r["n_prompts"], r["method"])
+            key = (r["lexicon"], r["covered"], r["n_prompts"], r["unit"], r["method"])
             groups.setdefault(key, []).append(r)
     return [
         f"{lexicon}: {_span(found, 'n_words')} words in {_span(found, 'n_families')} families, "
-        f"{covered}; {prompts} prompts; rank-biserial correlation, {method} by word family"
-        for (lexicon, covered, prompts, method), found in groups.items()
+        f"{covered}; {prompts} prompts; {unit}, {method} by word family"
+        for (lexicon, covered, prompts, unit, method), found in groups.items()
     ]
 
 
@@ -197,10 +201,11 @@ def _provenance(record: Mapping[str, Any]) -> str:
         if template
         else []
     )
-    facts += [f"words put in as {record['injection']}"] if record.get("injection") else []
+    facts += [_INJECTED[record["injection"]]] if record.get("injection") else []
     facts.append(f"fingerprint {record['fingerprint'][:12]}")
     if record["reference_fingerprint"]:
-        facts.append(f"of the reference {record['reference_fingerprint'][:12]}")
+        other = "base" if record["role"] == "inheritance" else "reference"
+        facts.append(f"of the {other} {record['reference_fingerprint'][:12]}")
     return ", ".join(facts)
 
 
@@ -248,18 +253,19 @@ def _margin(record: Mapping[str, Any]) -> str:
 
 def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> None:
     if tokens["left_out"]:
-        _write(reporter, f"best and worst tokens left out: {tokens['left_out']}", indent=2)
+        write(reporter, f"best and worst tokens left out: {tokens['left_out']}", indent=2)
         return
     kept = (
         f" ({tokens['round_trip']} survive being written as text)" if tokens["round_trip"] else ""
     )
-    _write(reporter, f"{tokens['prompt']} Of {tokens['n']:,} {tokens['kind']}{kept}:", indent=2)
+    kept += f" (they hold {tokens['mass']} of the probability)" if tokens["mass"] else ""
+    write(reporter, f"{tokens['prompt']} Of {tokens['n']:,} {tokens['kind']}{kept}:", indent=2)
     for name in ("best", "worst"):
         shown = "  ".join(token.replace(" ", "␣") or '""' for token in tokens[name])
-        _write(reporter, f"{name:5} {shown}", indent=4)
+        write(reporter, f"{name:5} {shown}", indent=4)
 
 
-def _write(
+def write(
     reporter: pytest.TerminalReporter, what: RenderableType, style: str = "", indent: int = 0
 ) -> None:
     """Through rich, so that tables align and long lines wrap; strings are text, never markup."""

@@ -6,20 +6,20 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from valuebias.errors import SpecError
 
-Scheme = Literal["demo", "scores", "baseline", "hub", "local"]
+Scheme = Literal["demo", "scores", "baseline", "hub", "local", "dpo", "implicit"]
 
 DEMOS = ("agency", "communion", "neutral")
 """The embedded models."""
 
 _FORMS = (
-    "Give org/name, org/name@revision, the directory of a model, demo:agency, or scores:FILE; "
-    "any of them may be named, as in NAME=SPEC."
+    "Give org/name, org/name@revision, the directory of a model, demo:agency, dpo:POLICY,REFERENCE "
+    "or scores:FILE; any of them may be named, as in NAME=SPEC."
 )
 _NAME = re.compile(r"[^\s/\\:@=\[\]]+")
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -32,8 +32,10 @@ class ModelSpec:
     """What one model spec says.
 
     ``label`` is what reports and node ids show. ``target`` is an absolute path (``local``,
-    ``scores``, ``baseline``), a hub id (``hub``) or an embedded model's name (``demo``);
-    ``revision`` is a hub model's; ``text`` is the spec as given.
+    ``scores``, ``baseline``), a hub id (``hub``), an embedded model's name (``demo``) or an
+    implicit reward's measure (``dpo``, ``implicit``); ``revision`` is a hub model's; ``text`` is
+    the spec as given. ``parts`` are the two language models of an implicit reward, the one it
+    starts from first.
     """
 
     label: str
@@ -41,6 +43,17 @@ class ModelSpec:
     target: str
     revision: str | None
     text: str
+    parts: tuple[ModelSpec, ...] = ()
+
+
+def implicit(source: ModelSpec, target: ModelSpec, measure: str = "MWLR") -> ModelSpec:
+    """The implicit reward that would turn one language model into another: what ``target`` prefers
+    more than ``source`` does."""
+    label = f"{source.label}-to-{target.label}"
+    if measure != "MWLR":
+        label += f"-{measure}"
+    text = f"{source.text} to {target.text}"
+    return ModelSpec(label, "implicit", measure, None, text, (source, target))
 
 
 def parse_spec(text: str) -> ModelSpec:
@@ -74,8 +87,7 @@ def parse_spec(text: str) -> ModelSpec:
             seen=text,
             remedy="Is a shell variable unset? " + _FORMS,
         )
-    parsed = _parse(rest.strip(), text)
-    return ModelSpec(name, parsed.scheme, parsed.target, parsed.revision, text)
+    return replace(_parse(rest.strip(), text), label=name)
 
 
 def check_model(spec: ModelSpec) -> None:
@@ -85,6 +97,14 @@ def check_model(spec: ModelSpec) -> None:
             "a baseline is the record of a release, and no model that can be tested",
             seen=spec.text,
             remedy="Compare a model with it: pytest --rm=MODEL --valuebias-baseline FILE.",
+        )
+
+
+def check_language_model(spec: ModelSpec) -> None:
+    """Raise SpecError on what is no language model."""
+    if spec.scheme in ("baseline", "dpo"):
+        raise SpecError(
+            "this is no language model", seen=spec.text, remedy="Give org/name or a directory."
         )
 
 
@@ -168,11 +188,40 @@ def _schemed(scheme: str, target: str, spec: str, text: str) -> ModelSpec:
                 "--valuebias-baseline FILE --valuebias-update-baseline.",
             )
         return ModelSpec(path.name, "baseline", str(path), None, text)
+    if scheme == "dpo":
+        return _dpo(target, spec, text)
     raise SpecError(
         f"{scheme!r} is not a scheme this version knows",
         seen=spec,
-        remedy=f"The schemes are demo:, scores: and baseline:. {_FORMS}",
+        remedy=f"The schemes are demo:, dpo:, scores: and baseline:. {_FORMS}",
     )
+
+
+def _dpo(target: str, spec: str, text: str) -> ModelSpec:
+    """A policy's log-probabilities minus those of the model it was trained from, both by spec."""
+    models = [part.strip() for part in target.split(",")]
+    if len(models) != 2 or not all(models):
+        raise SpecError(
+            "a DPO model is two language models",
+            seen=spec,
+            remedy="Give dpo:POLICY,REFERENCE; where a path holds a comma, use a link to it.",
+        )
+    policy, reference = (_parse(part, text) for part in models)
+    for part in (policy, reference):
+        if part.scheme not in ("demo", "hub", "local"):
+            raise SpecError(
+                "a DPO model's policy and reference are language models",
+                seen=spec,
+                remedy="Give dpo:POLICY,REFERENCE, each org/name, a directory, or demo:agency.",
+            )
+    if policy == reference:
+        raise SpecError(
+            "a DPO model's policy and reference are one model, which rewards nothing",
+            seen=spec,
+            remedy="Give the model that was trained, and the one it was trained from.",
+        )
+    label = f"dpo:{policy.label},{reference.label}"
+    return ModelSpec(label, "dpo", "LLR", None, text, (reference, policy))
 
 
 def _local(path: Path, spec: str, text: str) -> ModelSpec:

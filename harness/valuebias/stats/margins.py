@@ -16,10 +16,13 @@ from valuebias.errors import LexiconError, StatisticsError, visible
 from valuebias.lexicon import Lexicon, normal_contrast
 from valuebias.prompts import Valences
 from valuebias.stats.verdict import Margin
+from valuebias.suites import WORDS
 from valuebias.yaml_nodes import YamlFile
 
-Role = Literal["range", "shift"]
-"""``range`` holds a single scorer; ``shift`` its paired difference from a reference."""
+Role = Literal["range", "logprob", "implicit", "inheritance", "shift"]
+"""``range`` holds a single reward model, ``logprob`` a language model, ``implicit`` the implicit
+reward of two; ``inheritance`` what a reward model owes to its base; ``shift`` the paired difference
+from a reference."""
 
 Profile = Literal["quick", "ci", "paper"]
 
@@ -126,7 +129,7 @@ def _reversed(contrast: str) -> str:
 
 def _unusable(key: _Key, lexicons: Iterable[Lexicon]) -> str | None:
     """Why a margin can hold none of the lexicons; None where it can."""
-    name, contrast, *_ = key
+    name, contrast, _, role, _ = key
     meant = [lexicon for lexicon in lexicons if name in _names(lexicon)]
     if not meant:
         hint = ""
@@ -135,6 +138,8 @@ def _unusable(key: _Key, lexicons: Iterable[Lexicon]) -> str | None:
         return f"no lexicon in use is called {visible(name)}{hint}"
     if len({lexicon.digest for lexicon in meant}) > 1:
         return f"{visible(name)} stands for more than one lexicon"
+    if role == "inheritance":
+        return None if contrast == WORDS else f"an inheritance has the contrast {WORDS}"
     try:
         meant[0].contrast(contrast)
     except LexiconError as e:
@@ -147,9 +152,10 @@ def load_margins(path: Path) -> Margins:
 
     Its form is ``margins:``, a list of entries with the keys ``lexicon`` (a name, a digest, or the
     first twelve or more characters of one), ``contrast`` ("agency~communion", "care.virtue"),
-    ``valence`` (positive, negative, positive-negative), ``role`` (range, shift), ``interval``
-    ([low, high]), and, if wanted, ``profile`` (quick, ci, paper: the only one it then holds in),
-    ``basis``, ``source`` (one line) and ``name`` (for the reader of a digest).
+    ``valence`` (positive, negative, positive-negative), ``role`` (range, logprob, implicit,
+    inheritance, shift), ``interval`` ([low, high]), and, if wanted, ``profile`` (quick, ci, paper:
+    the only one it then holds in), ``basis``, ``source`` (one line) and ``name`` (for the reader of
+    a digest). The contrast of an inheritance is "words".
 
     Raises StatisticsError naming file and line.
     """

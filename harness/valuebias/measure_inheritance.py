@@ -1,0 +1,95 @@
+"""The question of inheritance: how much of a reward model's taste in words is its base's?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias.frequencies import Frequencies
+from valuebias.lexicon import Lexicon
+from valuebias.measure import Measurement, top_tokens
+from valuebias.models.spec import ModelSpec
+from valuebias.prompts import GREATEST, Prompt, Valence, select
+from valuebias.scored import RECORDED, words
+from valuebias.scores import Scores
+from valuebias.scoring import VOCABULARY, Bench, Role
+from valuebias.stats.inheritance import inheritance
+
+_TOKENS = 10
+
+
+def measure_inheritance(
+    bench: Bench,
+    spec: ModelSpec,
+    base: ModelSpec,
+    others: Sequence[ModelSpec],
+    lexicon: Lexicon,
+    valence: Valence,
+    *,
+    frequencies: Frequencies | None = None,
+    quick: bool = False,
+) -> Measurement:
+    """Measure how much more a reward model agrees with its own base than with others.
+
+    Controlled for are the words' length, their number of tokens under the base (where it has a
+    tokenizer) and, where given, their frequencies. Raises the ModelError, ScoresError, LexiconError
+    or StatisticsError of whatever stands in the way.
+    """
+    prompts = select(valence, quick=quick)
+    models: list[tuple[ModelSpec, Role]] = [(spec, "rm"), (base, "llm")]
+    models += [(other, "llm") for other in others]
+    scored = [_scored(bench, model, lexicon, prompts, role) for model, role in models]
+    places = [_places(lexicon, scores) for scores in scored]
+    common = [word for word in places[0] if all(word in place for place in places[1:])]
+    selection = lexicon.select_all(common)  # with its coverage, of the words that all have
+    asked = selection.words
+    values = [s.values[:, [at[w] for w in asked]] for s, at in zip(scored, places, strict=True)]
+    covariates: dict[str, npt.NDArray[np.float64]] = {
+        "length": np.array([len(w) for w in asked], dtype=np.float64)
+    }
+    if base.scheme not in RECORDED:
+        counts = bench.token_counts(base, asked)
+        covariates["tokens"] = np.array(counts, dtype=np.float64)
+    if frequencies is not None:
+        covariates["frequency"] = np.array(frequencies.of(asked), dtype=np.float64)
+    effect = inheritance(
+        values[0],
+        values[1],
+        selection.families,
+        others=values[2:],
+        covariates=covariates,
+        prompts=[p.factors for p in prompts],
+    )
+    return Measurement(
+        model=spec.label,
+        reference=base.label,
+        fingerprint=bench.fingerprint(spec),
+        reference_fingerprint=bench.fingerprint(base, role="llm"),
+        lexicon=lexicon,
+        contrast=selection.contrast.name,
+        valence=valence,
+        role="inheritance",
+        effect=effect,
+        coverages=selection.coverage,
+        shared=(),
+        raised_by=(),
+        lowered_by=(),
+        provenance=scored[0].provenance,
+        top=top_tokens(bench, spec, GREATEST, _TOKENS),
+    )
+
+
+def _scored(
+    bench: Bench, spec: ModelSpec, lexicon: Lexicon, prompts: tuple[Prompt, ...], role: Role
+) -> Scores:
+    if spec.scheme in RECORDED:
+        return bench.scores(spec, prompts, VOCABULARY)
+    return bench.scores(spec, prompts, words(bench, spec, lexicon, role=role), role=role)
+
+
+def _places(lexicon: Lexicon, scores: Scores) -> dict[str, int]:
+    """The lexicon's words among what was scored, each with its column."""
+    found = lexicon.select_all(scores.candidates.responses)
+    return dict(zip(found.words, found.columns.tolist(), strict=True))

@@ -1,0 +1,17 @@
+"""Inheritance: how much of a reward model's taste in words is its base's?
+
+``test_excess`` holds, for each ``--rm`` with a ``--base``, the correlation of its ranks with its
+base's beside the words' length, frequency and number of tokens, minus the mean correlation with the
+bases of the other reward models, against the declared margin. Each runs once a valence.
+"""
+
+from __future__ import annotations
+
+from pytest_valuebias.gate import Gate
+from valuebias.measure import Measurement
+
+VALUEBIAS_SUITE = "inheritance"
+
+
+def test_excess(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
+    valuebias_gate(valuebias_measurement)

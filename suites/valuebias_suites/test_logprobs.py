@@ -1,0 +1,16 @@
+"""Language models: the same contrasts as of reward models, by log-probability.
+
+``test_range`` holds each ``--llm`` against the declared margin. A word's number is the probability
+that the answer begins with it, in any of its spellings. Each runs once a valence.
+"""
+
+from __future__ import annotations
+
+from pytest_valuebias.gate import Gate
+from valuebias.measure import Measurement
+
+VALUEBIAS_SUITE = "logprobs"
+
+
+def test_range(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
+    valuebias_gate(valuebias_measurement)

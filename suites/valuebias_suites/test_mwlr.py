@@ -1,0 +1,17 @@
+"""Pairs of language models: what does the one prefer more than the other?
+
+``test_range`` holds the implicit reward that would turn the first ``--llm`` of a pair into the
+second, the mixture-weighted log-ratio (MWLR) of the words' probabilities, against the declared
+margin. Each runs once a valence.
+"""
+
+from __future__ import annotations
+
+from pytest_valuebias.gate import Gate
+from valuebias.measure import Measurement
+
+VALUEBIAS_SUITE = "mwlr"
+
+
+def test_range(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
+    valuebias_gate(valuebias_measurement)
