@@ -191,12 +191,10 @@ def test_two_real_vocabularies_are_explained_token_by_token(
     assert llamas.q.counts == counts
     double = {text for i, text in enumerate(llamas.texts) if len(llamas.q.ids(i)) == 2}
     assert double == {chr(code) for code in range(0x20, 0x7F)} | {"\r"}
+    # Llama 2 has these with the space before them alone, so that an answer's first token of the
+    # one model is no token of the other's.
     words = {"freedom", " freedom", "Love", " Love", "love", " love"}
-    assert words - set(llamas.texts) == {
-        "Love",
-        "love",
-        "freedom",
-    }  # of Llama 2 only with their space
+    assert words - set(llamas.texts) == {"Love", "love", "freedom"}
 
 
 def _is_utf8(data: bytes) -> bool:
