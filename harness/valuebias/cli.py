@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_lexicon(commands)
     add_compare(commands)
     add_implicit(commands)
+    add_train(commands)
     return parser
 
 

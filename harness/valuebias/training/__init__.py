@@ -1,0 +1,43 @@
+"""Bradley-Terry training of reward models on preferences, and what a run leaves behind.
+
+Everything here is imported when it is first asked for: the command line knows of it at no cost.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from valuebias.training.grid import Grid, load_grid, read_grid, train_grid
+    from valuebias.training.recipe import DataSource, Recipe, load_recipe
+    from valuebias.training.run import train
+    from valuebias.training.rundir import Checkpoint, Run, read_run
+
+__all__ = [
+    "Checkpoint",
+    "DataSource",
+    "Grid",
+    "Recipe",
+    "Run",
+    "load_grid",
+    "load_recipe",
+    "read_grid",
+    "read_run",
+    "train",
+    "train_grid",
+]
+
+_HOMES = {
+    "grid": ("Grid", "load_grid", "read_grid", "train_grid"),
+    "recipe": ("DataSource", "Recipe", "load_recipe"),
+    "run": ("train",),
+    "rundir": ("Checkpoint", "Run", "read_run"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,172 @@
+"""A grid of runs: every base on every quantity of every data source, for every seed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from valuebias.errors import SpecError
+from valuebias.models.settings import Settings
+from valuebias.training import rundir
+from valuebias.training.fields import FieldReader
+from valuebias.training.recipe import (
+    DATA_KEYS,
+    KEYS,
+    DataSource,
+    Recipe,
+    build,
+    load_recipe,
+    source_of,
+)
+from valuebias.training.run import train
+from valuebias.training.rundir import Run, read_run
+from valuebias.yaml_nodes import YamlFile
+
+INDEX = "index.json"
+_AXES = ("base", "data", "pairs", "seed", "fits")
+_GRID_KEYS = ("bases", "data", "pairs", "seeds", *(key for key in KEYS if key not in _AXES))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Recipes by the names of their run directories.
+
+    In one of them the bases see the same pairs: a pair that is too long for any of them is left
+    out for all, and a smaller quantity is the beginning of a larger one of the same seed.
+    """
+
+    runs: tuple[tuple[str, Recipe], ...]
+
+
+def is_grid(path: str | Path) -> bool:
+    """Whether a recipe file is a grid's: it has ``bases``. Raises SpecError if it is no YAML."""
+    file = YamlFile.read(Path(path), "the recipe", SpecError)
+    return "bases" in file.mapping(file.root, "the recipe")
+
+
+def load_grid(path: str | Path) -> Grid:
+    """Read a grid: a recipe with ``bases`` and ``seeds`` (lists) for ``base`` and ``seed``, a list
+    of sources as ``data`` and a list of quantities as ``pairs`` (numbers or ``all``).
+
+    A source given as a mapping may have ``pairs`` of its own. Raises SpecError naming file and
+    line.
+    """
+    path = Path(path)
+    file = YamlFile.read(path, "the recipe", SpecError)
+    given = FieldReader.of(file, file.root, "the recipe", _GRID_KEYS, path.parent)
+    for name in ("bases", "data"):
+        given.require(name)
+    bases = [given.model("bases", node) for node in given.items("bases")]
+    seeds = (
+        [given.whole("seeds", node) for node in given.items("seeds")] if "seeds" in given else [0]
+    )
+    fits = tuple(bases) if len(bases) > 1 else ()
+    runs: dict[str, Recipe] = {}
+    for node in given.items("data"):
+        source, quantities = _source(given, node)
+        for base in bases:
+            for pairs in quantities:
+                for seed in seeds:
+                    name = run_name(base, source, pairs, seed)
+                    if name in runs:
+                        raise given.fail(
+                            "bases",
+                            "two runs of the grid would have one directory",
+                            "Give each base, source, quantity and seed once; name bases and "
+                            "sources apart: NAME=SPEC, and `name: ...` beside a source.",
+                            name,
+                        )
+                    runs[name] = build(
+                        given, base=base, data=source, pairs=pairs, seed=seed, fits=fits
+                    )
+    return Grid(tuple(runs.items()))
+
+
+def _source(given: FieldReader, node: yaml.Node) -> tuple[DataSource, list[int | None]]:
+    """A source and its quantities: its own, else the grid's, else all there is."""
+    if isinstance(node, yaml.ScalarNode):
+        inner, source = given, DataSource(given.source(node))
+    else:
+        inner = given.inside(node, "a source of `data`", (*DATA_KEYS, "pairs"))
+        source = source_of(inner)
+    holder = next((fields for fields in (inner, given) if "pairs" in fields), None)
+    if holder is None:
+        return source, [None]
+    return source, [
+        None if getattr(item, "value", None) == "all" else holder.whole("pairs", item)
+        for item in holder.items("pairs")
+    ]
+
+
+def run_name(base: str, source: DataSource, pairs: int | None, seed: int) -> str:
+    """A run's directory inside its grid's."""
+    from valuebias.models.spec import parse_spec
+
+    label = parse_spec(base).label.rpartition("/")[2]
+    parts = (label, source.label, "all" if pairs is None else str(pairs), f"seed{seed}")
+    return "-".join(re.sub(r"[^\w.]+", "-", part) for part in parts)
+
+
+def train_grid(
+    grid: Grid,
+    out: str | Path,
+    *,
+    settings: Settings | None = None,
+    callbacks: Sequence[Any] = (),
+) -> dict[str, Run]:
+    """Train every run of a grid, each once, into its own directory inside ``out``.
+
+    Finished runs are passed over and a stopped one goes on. ``index.json`` lists all of them with
+    their state. Returns the runs by name; raises what `train` raises, at the first run that fails.
+    """
+    directory = Path(out)
+    directory.mkdir(parents=True, exist_ok=True)
+    runs: dict[str, Run] = {}
+    for name, recipe in grid.runs:
+        _write_index(directory, grid, running=name)
+        try:
+            runs[name] = train(recipe, directory / name, settings=settings, callbacks=callbacks)
+        finally:
+            _write_index(directory, grid)
+    return runs
+
+
+def _write_index(directory: Path, grid: Grid, running: str = "") -> None:
+    rows = []
+    for name, recipe in grid.runs:
+        finished = (directory / name / rundir.FINISHED).is_file()
+        started = (directory / name / rundir.RECIPE).is_file()
+        state = "finished" if finished else "running" if name == running else "stopped"
+        rows.append(
+            {
+                "run": name,
+                "base": recipe.base,
+                "data": recipe.data.label,
+                "pairs": recipe.pairs,
+                "seed": recipe.seed,
+                "state": state if started or name == running else "to do",
+                "checkpoints": [c.step for c in rundir.checkpoints(directory / name)],
+            }
+        )
+    rundir.write_json(directory / INDEX, {"format": 1, "runs": rows})
+
+
+def read_grid(directory: str | Path) -> dict[str, Run]:
+    """The runs of a grid's directory that have begun, by name. Raises TrainingError."""
+    directory = Path(directory)
+    rows = rundir.read_object(directory / INDEX)["runs"]
+    return {
+        row["run"]: read_run(directory / row["run"])
+        for row in rows
+        if (directory / row["run"] / rundir.RECORD).is_file()
+    }
+
+
+def load(path: str | Path) -> Recipe | Grid:
+    """A recipe or a grid, whichever the file holds. Raises SpecError naming file and line."""
+    return load_grid(path) if is_grid(path) else load_recipe(path)

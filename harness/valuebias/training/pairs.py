@@ -1,0 +1,176 @@
+"""Preferences as token ids: which pairs are trained on, in which order, and how they are cut.
+
+Conversations are written by `valuebias.models.chat`, as the search writes them, so that a reward
+model reads in training what it will read when it is scored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias.errors import ModelError, TrainingError
+from valuebias.models.chat import Chat, common_prefix
+from valuebias.training.forms import Preference, Turns
+from valuebias.training.recipe import Recipe
+
+Ids = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    """Two conversations; ``response`` is where the chosen one's response begins."""
+
+    chosen: Ids
+    rejected: Ids
+    response: int
+    margin: float
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The pairs of one run, in the order of its shuffle.
+
+    ``overlong`` of the ``seen`` pairs were left out; ``cut`` had their prompt shortened.
+    ``sha256`` is over the ids of all pairs.
+    """
+
+    pairs: tuple[TokenPair, ...]
+    seen: int
+    overlong: int
+    cut: int
+    longest: int
+    sha256: str
+
+
+class Writer:
+    """Writes pairs for one model: its chat template, its tokenizer, its limit in tokens."""
+
+    def __init__(self, tokenizer: Any, limit: int, *, cut: bool) -> None:
+        self.limit = limit
+        self._chat = Chat(tokenizer)
+        self._cut = cut
+
+    def write(self, pair: Preference) -> tuple[list[list[int]], Turns] | None:
+        """The ids of chosen and rejected, and the prompt they were written with; None where they
+        are too long. Raises ModelError naming the pair's line."""
+        try:
+            ids = self._ids(pair, pair.prompt)
+            if max(map(len, ids)) <= self.limit:
+                return ids, pair.prompt
+            return self._shortened(pair) if self._cut else None
+        except ModelError as error:
+            raise ModelError(
+                f"{pair.where}: {error.what}", seen=error.seen, remedy=error.remedy
+            ) from None
+
+    def response_start(self, chosen: Sequence[int], prompt: Turns) -> int:
+        """Index of the first token that does not belong to the prompt, or to the template before
+        the response."""
+        others = self._chat.turns([(*prompt, ("assistant", word)) for word in ("Zephyrs", "mango")])
+        return len(common_prefix([chosen, *others]))
+
+    def _ids(self, pair: Preference, prompt: Turns) -> list[list[int]]:
+        return self._chat.turns([(*prompt, *pair.chosen), (*prompt, *pair.rejected)])
+
+    def _shortened(self, pair: Preference) -> tuple[list[list[int]], Turns] | None:
+        """With as little taken from the prompt's start as is needed; a system turn stays whole."""
+        system = [turn for turn in pair.prompt if turn[0] == "system"]
+        rest = [turn for turn in pair.prompt if turn[0] != "system"]
+        total = sum(len(content) for _, content in rest)
+
+        def without(characters: int) -> tuple[list[list[int]], Turns]:
+            prompt = (*system, *_drop(rest, characters))
+            return self._ids(pair, prompt), prompt
+
+        def fits(ids: list[list[int]]) -> bool:
+            return max(map(len, ids)) <= self.limit
+
+        low, high = 0, total - 1
+        if high < 1 or not fits(without(high)[0]):
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if fits(without(middle)[0]) else (middle, high)
+        return without(high)
+
+
+def _drop(turns: Sequence[tuple[str, str]], characters: int) -> Turns:
+    """Turns without their first so many characters; what is left begins with a user's turn."""
+    kept: list[tuple[str, str]] = []
+    for role, content in turns:
+        if characters >= len(content):
+            characters -= len(content)
+            continue
+        if kept or role == "user":
+            kept.append((role, content[characters:].lstrip() if characters else content))
+        characters = 0
+    return tuple(kept) or ((turns[-1][0], turns[-1][1][-1:]),)
+
+
+def prepare(
+    recipe: Recipe,
+    preferences: Sequence[Preference],
+    writer: Writer,
+    others: Sequence[Writer] = (),
+    *,
+    on_progress: Callable[[int], None] | None = None,
+) -> Prepared:
+    """Choose and write a run's pairs.
+
+    The preferences are shuffled by the recipe's seed; in that order, pairs that do not fit
+    ``writer`` and all ``others`` are left out until the recipe's quantity is reached. Hence a
+    smaller quantity is the beginning of a larger one, and bases that name each other see the same
+    pairs. Raises TrainingError if too many are too long, or too few are left.
+    """
+    order = list(range(len(preferences)))
+    random.Random(recipe.seed).shuffle(order)
+    pairs: list[TokenPair] = []
+    seen = overlong = cut = longest = 0
+    digest = hashlib.sha256()
+    example = ""
+    for index in order:
+        if recipe.pairs is not None and len(pairs) == recipe.pairs:
+            break
+        pair = preferences[index]
+        seen += 1
+        written = writer.write(pair)
+        if written is None or any(other.write(pair) is None for other in others):
+            overlong += 1
+            example = example or pair.where
+            continue
+        (chosen, rejected), prompt = written
+        cut += prompt != pair.prompt
+        longest = max(longest, len(chosen), len(rejected))
+        start = 0 if recipe.regularizer == "none" else writer.response_start(chosen, prompt)
+        margin = pair.margin if recipe.margin == "data" else recipe.margin
+        assert margin is not None
+        pairs.append(
+            TokenPair(np.array(chosen, np.int32), np.array(rejected, np.int32), start, margin)
+        )
+        for side in (pairs[-1].chosen, pairs[-1].rejected):
+            digest.update(len(side).to_bytes(4, "little") + side.astype("<i4").tobytes())
+        digest.update(repr((margin, start)).encode())
+        if on_progress is not None:
+            on_progress(len(pairs))
+    if overlong > recipe.max_overlong * seen:
+        raise TrainingError(
+            f"{overlong:,} of {seen:,} pairs ({overlong / seen:.1%}) are longer than "
+            f"{writer.limit:,} tokens, more than the {recipe.max_overlong:.1%} allowed",
+            seen=f"{example}, for one",
+            remedy="Set `truncate: prompt-left` to shorten prompts, raise `max_length` if the "
+            "model reads more, or allow it: `max_overlong: 0.2`.",
+        )
+    if not pairs or (recipe.pairs is not None and len(pairs) < recipe.pairs):
+        raise TrainingError(
+            "there are fewer pairs than the recipe asks for",
+            seen=f"{len(pairs):,} of {recipe.pairs or 1:,}, {overlong:,} left out as too long",
+            remedy="Ask for fewer `pairs`, or give more preferences.",
+        )
+    return Prepared(tuple(pairs), seen, overlong, cut, longest, digest.hexdigest())
