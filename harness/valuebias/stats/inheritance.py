@@ -75,7 +75,9 @@ def inheritance(
     The words' part of the variance is the infinitesimal jackknife over word families
     (`influence`): to first order that of a bootstrap that draws whole families, but without the
     ties that drawing a word twice makes, and with nothing drawn at random. Without other bases
-    the interval is on Fisher's z.
+    the interval is on Fisher's z. Models are no sample here: the interval is of this reward model
+    and these bases. A base that goes well with any reward model, being the better model, has an
+    excess with this one too; `assignment_test`, of several reward models, is not moved by that.
 
     Raises StatisticsError for arrays that do not match, scores that are not finite or nearly all
     tied, fewer than 20 word families or 6 prompts, two models that order all words alike, and

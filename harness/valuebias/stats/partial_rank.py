@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from valuebias.errors import StatisticsError
 from valuebias.stats.crossed import Floats, Ints
@@ -21,6 +20,50 @@ _LEAST = 1e-3
 """With a smaller share of its variance left beside the covariates a model has nothing of its own to
 correlate."""
 _ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Order:
+    """Where words stand in orders (..., words): ``order`` lists them from the lowest; ``begin`` and
+    ``end`` are the places between which the words tied with each of them stand."""
+
+    order: Ints
+    begin: Ints
+    end: Ints
+
+    @classmethod
+    def of(cls, values: npt.NDArray[Any]) -> Order:
+        order = np.argsort(values, axis=-1)
+        ordered = np.take_along_axis(values, order, -1)
+        differs = ordered[..., 1:] != ordered[..., :-1]
+        place = np.arange(values.shape[-1])
+        first, last = (np.ones(values.shape, dtype=np.bool_) for _ in range(2))
+        first[..., 1:], last[..., :-1] = differs, differs
+        begins = np.maximum.accumulate(np.where(first, place, 0), axis=-1)
+        ends = np.where(last, place + 1, len(place))[..., ::-1]
+        ends = np.minimum.accumulate(ends, axis=-1)[..., ::-1]
+        begin, end = np.empty_like(order), np.empty_like(order)
+        np.put_along_axis(begin, order, begins, -1)
+        np.put_along_axis(end, order, ends, -1)
+        return cls(order, begin, end)
+
+    @property
+    def midranks(self) -> Floats:
+        """(..., words), from 1 for the lowest."""
+        ranks: Floats = (self.begin + self.end + 1) / 2
+        return ranks
+
+    def passed_on(self, pull: Floats) -> Floats:
+        """(..., words): the summed pull of the words above each, and half that of the tied."""
+        order = np.broadcast_to(self.order, pull.shape)
+        below = np.zeros((*pull.shape[:-1], pull.shape[-1] + 1))
+        np.cumsum(np.take_along_axis(pull, order, -1), axis=-1, out=below[..., 1:])
+        begin, end = (np.broadcast_to(x, pull.shape) for x in (self.begin, self.end))
+        passed: Floats = (
+            below[..., -1:]
+            - (np.take_along_axis(below, begin, -1) + np.take_along_axis(below, end, -1)) / 2
+        )
+        return passed
 
 
 def covariate_design(
@@ -37,7 +80,7 @@ def covariate_design(
                 seen=f"{column.shape} for {n} words, {np.sum(~np.isfinite(column))} not finite",
                 remedy="Give a number for every word; of a count take log(1 + count).",
             )
-        ranks = stats.rankdata(column) - (n + 1) / 2
+        ranks = Order.of(column).midranks - (n + 1) / 2
         matrix = np.column_stack(columns)
         left = ranks - matrix @ np.linalg.lstsq(matrix, ranks, rcond=None)[0]
         if float(left @ left) <= _ROUNDING * float(ranks @ ranks):
@@ -47,35 +90,6 @@ def covariate_design(
         columns.append(ranks)
         kept.append(name)
     return np.column_stack(columns), tuple(kept), notes
-
-
-@dataclass(frozen=True)
-class Order:
-    """Where words stand in orders (..., words): ``order`` lists them from the lowest; ``begin`` and
-    ``end`` are the places between which the words tied with each of them stand."""
-
-    order: Ints
-    begin: Ints
-    end: Ints
-
-    @classmethod
-    def of(cls, ranks: Floats) -> Order:
-        order = np.argsort(ranks, axis=-1, kind="stable")
-        begin = (stats.rankdata(ranks, method="min", axis=-1) - 1).astype(np.intp)
-        end = stats.rankdata(ranks, method="max", axis=-1).astype(np.intp)
-        return cls(order, begin, end)
-
-    def passed_on(self, pull: Floats) -> Floats:
-        """(..., words): the summed pull of the words above each, and half that of the tied."""
-        order = np.broadcast_to(self.order, pull.shape)
-        below = np.zeros((*pull.shape[:-1], pull.shape[-1] + 1))
-        np.cumsum(np.take_along_axis(pull, order, -1), axis=-1, out=below[..., 1:])
-        begin, end = (np.broadcast_to(x, pull.shape) for x in (self.begin, self.end))
-        passed: Floats = (
-            below[..., -1:]
-            - (np.take_along_axis(below, begin, -1) + np.take_along_axis(below, end, -1)) / 2
-        )
-        return passed
 
 
 @dataclass(frozen=True)
@@ -91,7 +105,8 @@ class Ranked:
 
     @classmethod
     def of(cls, who: str, values: npt.NDArray[Any], design: Floats) -> Ranked:
-        ranks = stats.rankdata(values, axis=1).astype(np.float64)
+        order = Order.of(values)
+        ranks = order.midranks
         slopes = np.linalg.lstsq(design, ranks.T, rcond=None)[0].T.astype(np.float64)
         left = ranks - slopes @ design.T
         length = np.linalg.norm(left, axis=1, keepdims=True)
@@ -104,7 +119,7 @@ class Ranked:
                 seen=f"{share:.1e} of the variance of the ranks is left",
                 remedy="Control for less, or give more words.",
             )
-        return cls(Order.of(ranks), left / length, length, slopes)
+        return cls(order, left / length, length, slopes)
 
     @property
     def reliability(self) -> float:
