@@ -15,7 +15,7 @@ import pytest
 from pytest_valuebias.declared import DeclaredItem
 from pytest_valuebias.session import KEY, State
 from valuebias.prompts import Valence
-from valuebias.suites import CONTRASTS, LEXICONS, TESTS, VALENCES, WORDS, Role
+from valuebias.suites import CONTRASTS, KINDS, LEXICONS, TESTS, VALENCES, WORDS, Role
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
@@ -44,6 +44,11 @@ class Claim:
         if self.reference is not None:
             models += f"-vs-{self.reference.label}"
         return f"{self.lexicon}-{self.contrast}-{self.valence}-{models}"
+
+    @property
+    def kind(self) -> str:
+        """What the model under test is, where it is no reward model."""
+        return KINDS.get(self.role, "")
 
     @property
     def scorer(self) -> ScorerRole:

@@ -82,6 +82,8 @@ class ImplicitModel:
         """Why the scores are left out: why one of the two models' are."""
         if isinstance(candidates, Candidates):
             candidates = self._put_in(candidates)
+        elif any(part.scheme == "scores" for part in self.spec.parts):
+            return "recorded log-probabilities are of words, and no whole vocabulary"
         reasons = (
             self.bench.left_out(part, prompts, candidates, role="llm", time_limit=time_limit)
             for part in self.spec.parts

@@ -20,7 +20,7 @@ from valuebias.prompts import GREATEST, Prompt, Valences, select
 from valuebias.scored import RECORDED, Scored, in_common, words
 from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Job, Role
-from valuebias.suites import WORDS, titled
+from valuebias.suites import KINDS, WORDS, titled
 
 Question = Literal[
     "range", "logprob", "implicit", "inheritance", "shift", "regression", "controlled", "family"
@@ -72,7 +72,8 @@ class Pull:
 class Measurement:
     """An effect and everything a reader needs to know it by.
 
-    ``reference`` is the model it was compared with, None for a single model. Positive means that
+    ``kind`` says what the model is, where it is no reward model. ``reference`` is the model it was
+    compared with, None for a single model. Positive means that
     the contrast's first side is preferred (more than by the reference). ``raised_by`` and
     ``lowered_by`` are the words that raise and lower the estimate most.
     """
@@ -92,10 +93,11 @@ class Measurement:
     lowered_by: tuple[Pull, ...]
     provenance: Mapping[str, str]
     top: TopTokens
+    kind: str = ""
 
     @property
     def title(self) -> str:
-        return titled(self.role, self.model, self.reference)
+        return titled(self.kind, self.model, self.reference, inheritance=self.role == "inheritance")
 
     @property
     def sides(self) -> tuple[str, str]:
@@ -116,7 +118,8 @@ class Measurement:
         parts += [f"with other bases {others}"] if others else []
         parts.append(f"noise ceiling {found.ceiling:.3f}")
         parts += [] if found.of_ceiling is None else [f"share of it {found.of_ceiling:+.2f}"]
-        return f"{', '.join(parts)}; controlled for {', '.join(found.covariates) or 'nothing'}"
+        parts.append(f"controlled for {', '.join(found.covariates) or 'nothing'}")
+        return "; ".join((", ".join(parts), *found.notes))
 
     @property
     def unit(self) -> str:
@@ -251,6 +254,7 @@ def measure(
         lowered_by=lowered,
         provenance=mine.provenance,
         top=top_tokens(bench, spec, GREATEST, _TOKENS, role=role),
+        kind=KINDS.get(question(spec, role), ""),
     )
 
 

@@ -42,20 +42,21 @@ TESTS: Mapping[str, Mapping[str, Role]] = {
 }
 """The test functions of each shipped suite, and what each of them asks."""
 
+KINDS: Mapping[str, str] = {"logprob": "language model", "implicit": "implicit reward"}
+"""What a question is asked of, where it is no reward model."""
+
 WORDS = "words"
 """In the place of a contrast: all words of a lexicon, whatever their category."""
 
 VALENCES: tuple[Valence, ...] = ("positive", "negative")
 
 
-def titled(role: str, model: str, reference: str | None) -> str:
-    """What reports call the subject of a question."""
-    if role == "inheritance":
+def titled(kind: str, model: str, reference: str | None, *, inheritance: bool) -> str:
+    """What reports call the subject of a question; ``kind`` is empty for a reward model."""
+    if inheritance:
         return f"{model} and its base {reference}"
-    if reference is not None:
-        return f"{model} minus {reference}"
-    kind = {"logprob": " (language model)", "implicit": " (implicit reward)"}.get(role, "")
-    return f"{model}{kind}"
+    title = f"{model} ({kind})" if kind else model
+    return title if reference is None else f"{title} minus {reference}"
 
 
 def parse_contrast(text: str) -> str:

@@ -104,7 +104,9 @@ def error_record(claim: Claim, reason: str) -> dict[str, Any]:
         "suite": claim.suite,
         "role": claim.role,
         "model": claim.model.label,
-        "title": titled(claim.role, claim.model.label, reference),
+        "title": titled(
+            claim.kind, claim.model.label, reference, inheritance=claim.role == "inheritance"
+        ),
         "reference": reference,
         "contrast": claim.contrast,
         "valence": claim.valence,

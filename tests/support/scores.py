@@ -19,13 +19,21 @@ def write_scores(
     seed: int = 0,
     extra: dict[str, float] | None = None,
     lexicons: tuple[str, ...] = ("big_two", "mfd2"),
+    level: float = 0.0,
+    noise: int | None = None,
 ) -> Path:
-    """Scores of the starter lexicons' words on the 54 prompts; ``shift`` raises agency's words."""
+    """Scores of the starter lexicons' words on the 54 prompts; ``shift`` raises agency's words.
+
+    ``seed`` decides the taste in words, ``noise`` the rest where it is given; a ``level`` well
+    below zero makes log-probabilities of them.
+    """
     rng = np.random.default_rng(seed)
     words = list(dict.fromkeys(w for name in lexicons for w in starter(name).words()))
     agency = set(starter("big_two").categories["agency"])
     taste = rng.normal(size=len(words)) * spread + np.array([shift * (w in agency) for w in words])
-    values = taste[:, None] + 0.3 * rng.normal(size=(len(words), len(PAPER_PROMPTS)))
+    if noise is not None:
+        rng = np.random.default_rng(noise)
+    values = level + taste[:, None] + 0.3 * rng.normal(size=(len(words), len(PAPER_PROMPTS)))
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(["response", *(p.id for p in PAPER_PROMPTS)])
