@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -183,17 +183,27 @@ def test_a_decoder_that_loses_text_is_refused() -> None:
         exact_texts(tokenizer, [1, 2, 3])
 
 
-def test_a_decode_that_says_otherwise_than_the_rules_is_refused() -> None:
-    class Shouting(PreTrainedTokenizerFast):
-        def decode(self, *args: Any, **options: Any) -> str:  # type: ignore[override]
-            return str(super().decode(*args, **options)).upper()
+def _decoding(change: Callable[[str, int], str]) -> Any:
+    """A tokenizer whose class makes something else of what its decoder decodes from n ids."""
+
+    class Odd(PreTrainedTokenizerFast):
+        def decode(self, token_ids: Sequence[int], **options: Any) -> str:  # type: ignore[override]
+            return change(str(super().decode(token_ids, **options)), len(token_ids))
 
     backend = Tokenizer(_words("▁free", "dom", "▁the", "▁."))
     backend.decoder = decoders.Metaspace()
-    backend.pre_tokenizer = pre_tokenizers.Metaspace()
-    shouting = Shouting(tokenizer_object=backend, unk_token="[UNK]")
-    # Read by difference then: what the tokenizer says is what its tokens are.
+    return Odd(tokenizer_object=backend, unk_token="[UNK]")
+
+
+def test_what_the_tokenizer_says_goes_before_its_decoders_rules() -> None:
+    shouting = _decoding(lambda text, n: text.upper())
     assert exact_texts(shouting, range(1, 5)) == [" FREE", "DOM", " THE", " ."]
+
+
+def test_a_tokenizer_that_says_otherwise_of_many_tokens_than_of_few_is_refused() -> None:
+    forgetful = _decoding(lambda text, n: text if n < 4 else text[:5])
+    with pytest.raises(ModelError, match="together to another text than one by one"):
+        exact_texts(forgetful, range(1, 5))
 
 
 @pytest.fixture(scope="module")
