@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,8 +119,6 @@ def prepare(
     preferences: Sequence[Preference],
     writer: Writer,
     others: Sequence[Writer] = (),
-    *,
-    on_progress: Callable[[int], None] | None = None,
 ) -> Prepared:
     """Choose and write a run's pairs.
 
@@ -157,8 +155,6 @@ def prepare(
         for side in (pairs[-1].chosen, pairs[-1].rejected):
             digest.update(len(side).to_bytes(4, "little") + side.astype("<i4").tobytes())
         digest.update(repr((margin, start)).encode())
-        if on_progress is not None:
-            on_progress(len(pairs))
     if overlong > recipe.max_overlong * seen:
         raise TrainingError(
             f"{overlong:,} of {seen:,} pairs ({overlong / seen:.1%}) are longer than "

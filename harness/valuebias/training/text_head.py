@@ -26,11 +26,11 @@ class TextHead:
                 seen=type(causal).__name__,
                 remedy="Train without `regularizer: text`.",
             )
+        if causal.config.get_text_config().tie_word_embeddings:
+            # frozen: one copy is enough
+            causal.get_output_embeddings().weight = classifier.get_input_embeddings().weight
         self._given = _Given()
         setattr(causal, prefix, self._given)
-        head, embeddings = causal.get_output_embeddings(), classifier.get_input_embeddings()
-        if causal.config.get_text_config().tie_word_embeddings:
-            head.weight = embeddings.weight  # frozen: one copy is enough
         self._causal = causal.requires_grad_(False).eval()
         self._hidden: torch.Tensor | None = None
 
