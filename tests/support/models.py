@@ -35,6 +35,7 @@ FAMILIES = {
     "gemma2": ("Gemma2", {"head_dim": 8, "query_pre_attn_scalar": 8, "sliding_window": 16}),
     "qwen3": ("Qwen3", {"head_dim": 8}),
     "mistral": ("Mistral", {"head_dim": 8, "sliding_window": 64}),
+    "gpt2": ("GPT2", {}),
 }
 
 
@@ -125,9 +126,9 @@ def _save(
 
     tokenizer = build_tokenizer() if tokenizer is None else tokenizer
     torch.manual_seed(seed)
-    model = getattr(transformers, FAMILIES[family][0] + kind)(
-        build_config(family, tokenizer, **options)
-    )
+    name = FAMILIES[family][0] + kind
+    name = {"GPT2ForCausalLM": "GPT2LMHeadModel"}.get(name, name)
+    model = getattr(transformers, name)(build_config(family, tokenizer, **options))
     model.save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path

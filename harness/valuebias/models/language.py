@@ -18,6 +18,7 @@ from valuebias.models.heads.score import merged
 from valuebias.models.logits import language_head
 from valuebias.models.parts import BoolArray, OnChunk, Parts, prefix_free
 from valuebias.models.scorer import ModelScorer
+from valuebias.models.token_text import exact_texts
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray
 from valuebias.search.words import WordSearcher
@@ -94,6 +95,14 @@ class LanguageModel(ModelScorer):
             "rung_notes": "; ".join([*notes, *self.searcher.notes]),
             "self_check": f"{self.searcher.self_check:.2g}",
         }
+
+    def vocabulary(self) -> Candidates:
+        """Every id of the tokenizer that stands for text, for ``token`` injection, with the exact
+        text it stands for between others: fragments of characters as lone surrogates."""
+        found = super().vocabulary()
+        assert found.token_ids is not None
+        texts = exact_texts(self.tokenizer, found.token_ids)
+        return Candidates(tuple(texts), found.token_ids, injection="token")
 
     def score_prompt(
         self,

@@ -47,11 +47,13 @@ def load_reward_model(
 
 
 def load_language_model(spec: ModelSpec, settings: Settings) -> LanguageModel:
-    """Load a causal language model; the base LM of an embedded one. Raises ModelError."""
+    """Load a causal language model, the base LM of an embedded one, and check that it can be
+    trusted to score. Raises ModelError, as ``load_reward_model`` does.
+    """
     files = locate(spec, settings, "llm")
     checkpoint = Checkpoint.open(files)
     placement = _placement(spec, settings)
-    return LanguageModel(
+    model = LanguageModel(
         load_causal(checkpoint, placement),
         _tokenizer(files, placement),
         name=spec.label,
@@ -60,6 +62,8 @@ def load_language_model(spec: ModelSpec, settings: Settings) -> LanguageModel:
         origin=_origin(files, placement),
         answer_cue=settings.answer_cue,
     )
+    checks.check_language(model, placement.dtype)
+    return model
 
 
 def _placement(spec: ModelSpec, settings: Settings) -> Placement:

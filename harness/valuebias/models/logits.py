@@ -72,12 +72,14 @@ class LanguageHead:
             logits.div_(self._cap).tanh_().mul_(self._cap)
         return logits
 
-    def own(self, ids: torch.Tensor, last: int) -> torch.Tensor:
+    def own(self, ids: torch.Tensor, last: int, mask: torch.Tensor | None = None) -> torch.Tensor:
         """float32 logits (n, last, vocabulary) at the last positions of ids (n, length), by the
         model class's own forward and in its own precision."""
-        keep = {"logits_to_keep": last} if self._keeps else {}
+        options: dict[str, Any] = {"logits_to_keep": last} if self._keeps else {}
+        if mask is not None:
+            options["attention_mask"] = mask.to(self.model.device)
         ids = ids.to(self.model.device)
-        logits: torch.Tensor = self.model(input_ids=ids, use_cache=False, **keep).logits
+        logits: torch.Tensor = self.model(input_ids=ids, use_cache=False, **options).logits
         return logits[:, -last:].float()
 
     def reads(self, ids: Sequence[int]) -> Mapping[str, int]:

@@ -38,7 +38,8 @@ class Parts:
         """The natural log of each response's summed probability (n,) from those of the sequences
         (k,); NaN where one of them is."""
         each = values[self._members].astype(np.float64)
-        return np.logaddexp.reduceat(each, self._starts).astype(np.float32)
+        with np.errstate(invalid="ignore"):  # NaN where not all is known yet
+            return np.logaddexp.reduceat(each, self._starts).astype(np.float32)
 
     def handing_out(self, on_chunk: OnChunk, done: BoolArray | None) -> OnChunk:
         """``on_chunk`` for responses not ``done``, fed with chunks of sequences: each response is

@@ -6,6 +6,7 @@ import torch
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
+from valuebias.models.language import LanguageModel
 from valuebias.models.reward import RewardModel
 from valuebias.prompts import GREATEST
 
@@ -25,7 +26,7 @@ def check(model: RewardModel, dtype: torch.dtype) -> None:
     rewards are finite and not constant; a batch gives what one by one gives; twice gives the same;
     and the search agrees with the model's own forward.
     """
-    _check_buffers(model)
+    _check_buffers(model.head.backbone)
     prefix, tails, _ = model.layout(GREATEST, PROBES)
     conversations = [[*prefix, *tail] for tail in tails]
     _check_reads(model, len(prefix), conversations)
@@ -50,8 +51,57 @@ def check(model: RewardModel, dtype: torch.dtype) -> None:
     model.score_prompt(GREATEST, PROBES)  # settles the search's rung, by its own self-check
 
 
-def _check_buffers(model: RewardModel) -> None:
-    for name, buffer in model.head.backbone.named_buffers():
+def check_language(model: LanguageModel, dtype: torch.dtype) -> None:
+    """Raise ModelError as ``check`` does, on a language model.
+
+    In order: buffers are finite; the next token's probabilities after a few answers are finite, sum
+    to one and are not all the same; a batch gives what one by one gives; twice gives the same; and
+    the search agrees with the model's own forward.
+    """
+    _check_buffers(model.head.backbone)
+    opened, _ = model.chat.opening(GREATEST.text + model.answer_cue)
+    tails = model.chat.continuations(GREATEST.text + model.answer_cue, PROBES.responses)
+    conversations = [[*opened, *tail] for tail in tails]
+    with torch.inference_mode():
+        alone = torch.cat([_next_token(model, [ids]) for ids in conversations])
+        spread = _check_distributions(alone)
+        _check_same(
+            "the model's log-probabilities hang on the batch they are computed in",
+            (_next_token(model, conversations) - alone).abs().max().item(),
+            _TOLERANCE[dtype] * spread,
+            "What comes after a position changes it, or dropout is on: give a causal language "
+            "model, and see its own code.",
+        )
+        _check_same(
+            "the model gives other log-probabilities when asked again",
+            (_next_token(model, conversations[:1]) - alone[:1]).abs().max().item(),
+            _TOLERANCE[dtype] * spread / 10,
+            "Something in it is random: see that dropout is off and that every weight was loaded.",
+        )
+    model.score_prompt(GREATEST, PROBES)  # settles the search's rung, by its own self-check
+
+
+def _check_distributions(log_p: torch.Tensor) -> float:
+    """The standard deviation of log-probabilities (n, vocabulary)."""
+    total = log_p.double().exp().sum(-1)
+    if not bool(((total - 1).abs() < 1e-3).all()):
+        raise ModelError(
+            "the model's log-probabilities are not finite, or no distribution",
+            seen=f"probabilities that sum to {total.tolist()[0]:g}",
+            remedy="Load it in float32 (dtype=float32); if that is no help, the weights are bad.",
+        )
+    spread = float(log_p[log_p.isfinite()].std())
+    if not spread > 1e-5:
+        raise ModelError(
+            "the model gives every token the same probability",
+            seen=f"a standard deviation of {spread:.2g}",
+            remedy="Its language head is zero or not loaded: give a trained language model.",
+        )
+    return spread
+
+
+def _check_buffers(backbone: torch.nn.Module) -> None:
+    for name, buffer in backbone.named_buffers():
         if buffer.is_floating_point() and not buffer.isfinite().all():
             raise ModelError(
                 "a buffer of the loaded model is not finite: it was never initialised",
@@ -105,10 +155,25 @@ def _check_same(what: str, difference: float, allowed: float, remedy: str) -> No
 def _forward(model: RewardModel, conversations: list[list[int]]) -> torch.Tensor:
     """Rewards by the head's forward, right-padded with zeros that the mask hides."""
     device = next(model.head.backbone.parameters()).device
+    ids, mask = _padded(conversations)
+    return model.head.forward(ids.to(device), mask.to(device)).float().cpu()
+
+
+def _next_token(model: LanguageModel, conversations: list[list[int]]) -> torch.Tensor:
+    """Log-probabilities (n, vocabulary) of the token after each, by the model's own forward."""
+    lengths = list(map(len, conversations))
+    last = max(lengths) - min(lengths) + 1
+    ids, mask = _padded(conversations)
+    logits = model.head.own(ids, last, mask)
+    ends = [length - min(lengths) for length in lengths]
+    return logits[range(len(ends)), ends].log_softmax(-1).cpu()
+
+
+def _padded(conversations: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     longest = max(map(len, conversations))
     ids = torch.zeros(len(conversations), longest, dtype=torch.long)
     mask = torch.zeros_like(ids)
     for row, conversation in enumerate(conversations):
         ids[row, : len(conversation)] = torch.tensor(conversation)
         mask[row, : len(conversation)] = 1
-    return model.head.forward(ids.to(device), mask.to(device)).float().cpu()
+    return ids, mask
