@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
@@ -72,7 +74,11 @@ def _implicit(arguments: argparse.Namespace) -> int:
         prepare_matrices(bench, models, contrasts, lexicons, prompt)
         for source, target in combinations(models, 2):
             pair = implicit(source, target, arguments.measure)
-            top = top_tokens(bench, pair, prompt, arguments.top)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                top = top_tokens(bench, pair, prompt, arguments.top)
+            for warning in caught:
+                print(f"valuebias: warning: {visible(str(warning.message))}", file=sys.stderr)
             for line in _told(pair, top):
                 console.print(line, markup=False)
         for contrast in contrasts:

@@ -30,7 +30,7 @@ def plain(tmp_path: Path) -> str:
 
 def test_a_language_model_is_held_against_a_margin(run: Run, agentic: str) -> None:
     result = run(f"--llm={agentic}", *BIG_TWO, "-v")
-    result.assert_outcomes(failed=2, deselected=20)
+    result.assert_outcomes(failed=2)
     out = result.stdout.str()
     assert "valuebias/test_logprobs.py::test_range[big_two-agency~communion-positive-A]" in out
     assert "A (language model)" in out
@@ -50,7 +50,7 @@ def test_pairs_show_which_model_prefers_what(
         "--junitxml=out.xml",
         *BIG_TWO,
     )
-    result.assert_outcomes(failed=2, deselected=20)
+    result.assert_outcomes(failed=2)
     out = result.stdout.str()
     assert "above zero = agency preferred" in out
     assert "B-to-A (implicit reward)" in out
@@ -108,7 +108,7 @@ def test_inheritance_of_a_reward_model_from_its_base(run: Run, tmp_path: Path) -
         "-rA",
     )
     out = result.stdout.str()
-    result.assert_outcomes(failed=1, passed=1, deselected=6)
+    result.assert_outcomes(failed=1, passed=1)
     assert (
         "PASSED valuebias/test_inheritance.py::test_excess[big_two-words-positive-stranger" in out
     )

@@ -39,9 +39,10 @@ class LanguageModel(ModelScorer):
     * ``turn``: the same tokens, and then the first of what the template writes after a response:
       the answer is the response and nothing else. Where there is no template, as ``text``.
     * ``spellings``: the next tokens are those of any spelling of the response: as written, in lower
-      case, Capitalised, in UPPER case, each with and without one more space before it (after a raw
-      prompt, with and without the space). Their probabilities are added up, those of equal tokens
-      once; a spelling whose tokens begin with another's is contained in that one.
+      case, Capitalised, in UPPER case, each with and without one more space before it (with and
+      without the space, where one stands before an answer anyway, as after a raw prompt). Their
+      probabilities are added up, those of equal tokens once; a spelling whose tokens begin with
+      another's is contained in that one.
 
     Probabilities are of all rows of the language head, as the model emits them, normalised in
     float32. Made by valuebias.models.loading.load_language_model.

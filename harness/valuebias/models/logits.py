@@ -118,7 +118,7 @@ class _Whole(torch.nn.Module):
         super().__init__()
         self.model = model
         self.config = model.config
-        self.eval()
+        self.training = model.training
 
     def get_input_embeddings(self) -> Any:
         return self.model.get_input_embeddings()

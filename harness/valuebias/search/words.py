@@ -25,6 +25,10 @@ from valuebias.search.self_check import EXACT, PROBES, ROUGH, ROUGHEST
 from valuebias.search.trie import Block, BoolArray, Trie
 
 FloatArray = npt.NDArray[np.float32]
+
+# Nodes whose logits are made at once: from there on more gain nothing, and only take memory.
+_NODES = {"cpu": 256}
+_NODES_ON_A_DEVICE = 4096
 OnChunk = Callable[[IntArray, FloatArray], None]
 
 
@@ -157,7 +161,7 @@ class WordSearcher:
                 seen=f"{self._chunk_memory / 2**20:.1f} MiB",
                 remedy="Allow more chunk memory.",
             )
-        return min(fit, 128 if self._device.type == "cpu" else 4096)
+        return min(fit, _NODES.get(self._device.type, _NODES_ON_A_DEVICE))
 
     def _computed(self, rung: Rung | None, trie: Trie, block: Block) -> torch.Tensor:
         """The log-probabilities of the block's edges, on its device."""
@@ -243,14 +247,16 @@ class _Check:
         """The largest |difference| of a log-probability at the nodes of the paths; inf if not
         finite."""
         worst = 0.0
-        for path in paths:
-            # Among others, as in a search: a rung that mixes up its rows must not pass.
-            beside = np.concatenate([path, path[:, ::-1], np.roll(path, 1, axis=1)])
-            hidden = rung.hidden(beside, len(beside))[0]
-            got = self._head.logits(hidden).log_softmax(-1)
-            own = self._own(prefix, path)[0]
-            gap = torch.where(got == own, 0.0, (got - own).abs().nan_to_num(torch.inf))
-            worst = max(worst, float(gap.max()))
+        for length in sorted({path.shape[1] for path in paths}):
+            alike = np.concatenate([path for path in paths if path.shape[1] == length])
+            # Behind others, as in a search: a rung that mixes up its rows must not pass.
+            beside = np.concatenate([alike[:, ::-1], alike])
+            hidden = rung.hidden(beside, len(beside))[len(alike) :]
+            for row, states in enumerate(hidden):
+                got = self._head.logits(states).log_softmax(-1)
+                own = self._own(prefix, alike[row : row + 1])[0].to(got.device)
+                gap = torch.where(got == own, 0.0, (got - own).abs().nan_to_num(torch.inf))
+                worst = max(worst, float(gap.max()))
         return worst
 
     def _own(self, prefix: Sequence[int], paths: IntArray) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,9 +121,10 @@ class FieldReader:
         text = self._file.text(node, f"`{name}`")
         if self._folder is None:
             return text
-        beside = self._folder / Path(text).expanduser()
+        name, equals, rest = text.rpartition("=")
+        beside = self._folder / Path(rest).expanduser()
         try:
-            spec = parse_spec(str(beside) if text and beside.is_dir() else text)
+            spec = parse_spec(f"{name}{equals}{beside}" if rest and beside.is_dir() else text)
             if spec.scheme not in ("hub", "local", "demo"):
                 raise SpecError(
                     "this is no model to train", seen=text, remedy="Give org/name or a directory."
@@ -131,8 +133,8 @@ class FieldReader:
             raise self._file.fail(node, error.what, error.remedy, error.seen) from None
         if spec.scheme != "local":
             return spec.text.strip()
-        path = str(Path(spec.target).resolve())
-        return path if spec.label == Path(spec.target).name else f"{spec.label}={path}"
+        named = spec.label != Path(spec.target).name
+        return f"{spec.label}={spec.target}" if named else spec.target
 
     def models(self, name: str) -> tuple[str, ...]:
         if isinstance(self.node(name), yaml.ScalarNode):
@@ -150,7 +152,7 @@ class FieldReader:
         path = self._folder / Path(text).expanduser()
         if text.lower().endswith(FILES):
             if path.is_file():
-                return str(path.resolve())
+                return os.path.abspath(path)
             what, remedy = "there is no such file of preferences", "Check the path."
         elif path.is_file():
             what = "preferences are not read from such a file"
