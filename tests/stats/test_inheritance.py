@@ -142,6 +142,19 @@ def test_prompts_that_share_a_factor_are_no_independent_draws():
     assert known.se_prompts > 1.5 * plain.se_prompts > 0
 
 
+def test_noise_of_single_scores_is_counted_once():
+    """It makes prompts differ, which the words' part holds already."""
+    rng = np.random.default_rng(15)
+    naive = counted = 0.0
+    for _ in range(20):
+        word = rng.normal(size=200)
+        values, base = (word + 1.5 * rng.normal(size=(12, 200)) for _ in range(2))
+        each = [stats.spearmanr(x, y).statistic for x, y in zip(values, base, strict=True)]
+        naive += np.var(each, ddof=1) / 12
+        counted += inheritance(values, base, np.arange(200)).se_prompts ** 2
+    assert counted < 0.4 * naive
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**6), step=st.sampled_from([0.0, 0.25]))
 def test_only_the_order_of_numbers_matters_and_not_that_of_words(seed, step):
