@@ -33,7 +33,7 @@ def pairs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_rows(tmp_path_factory.mktemp("data") / "pairs.jsonl", rows(40))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recipe(base: Path, pairs_file: Path) -> Recipe:
     """A short run: 40 pairs, 2 epochs of 5 steps, dropout, a checkpoint every 3 steps."""
     return Recipe(

@@ -1,0 +1,106 @@
+"""Runs of one recipe that are killed, one after another, and one that is not.
+
+    python killed.py RECIPE.yaml RUN WHOLE
+
+Every attempt is a process of its own that SIGKILL ends: before the first checkpoint, in the
+middle of writing an optimizer's state, between writing a checkpoint and naming it, in the middle
+of an epoch, in the middle of a line of metrics. The last attempt is left alone. Prints each
+attempt's end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+import valuebias.training.model
+import valuebias.training.trainer  # noqa: F401 - imported once, not in every attempt
+from valuebias.models.settings import Settings
+from valuebias.training import load_recipe, rundir, train
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DieAt(TrainerCallback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == self.step:
+            die()
+
+
+def half_an_optimizer() -> None:
+    save = torch.save
+
+    def cut(content: Any, path: Any) -> None:
+        save(content, path)
+        if Path(path).name == "optimizer.pt":
+            whole = Path(path).read_bytes()
+            Path(path).write_bytes(whole[: len(whole) // 2])
+            die()
+
+    torch.save = cut  # type: ignore[assignment]
+
+
+def before_the_name() -> None:
+    def cut(staged: Path, final: Path) -> None:
+        rundir.write_json(staged / rundir.MANIFEST, {"step": 0, "files": {}})
+        die()
+
+    rundir.seal = cut
+
+
+def half_a_line() -> None:
+    def cut(path: Path, content: Any) -> None:
+        if content.get("step", 0) < 8:
+            return append(path, content)
+        with path.open("a") as file:
+            file.write('{"step": 8, "lo')
+            file.flush()
+            die()
+        return None
+
+    append = rundir.append_line
+    rundir.append_line = cut
+
+
+def nothing() -> None:
+    pass
+
+
+def main() -> None:
+    recipe_file, run, whole = map(Path, sys.argv[1:])
+    torch.set_num_threads(1)
+    attempts: list[tuple[str, Path, Callable[[], None], list[TrainerCallback]]] = [
+        ("whole", whole, nothing, []),
+        ("before the first checkpoint", run, nothing, [DieAt(2)]),
+        ("half an optimizer", run, half_an_optimizer, []),
+        ("before the name", run, before_the_name, []),
+        ("in the second epoch", run, nothing, [DieAt(7)]),
+        ("half a line", run, half_a_line, []),
+        ("to the end", run, nothing, []),
+    ]
+    for name, out, break_it, callbacks in attempts:
+        child = os.fork()
+        if not child:
+            break_it()
+            recipe = load_recipe(recipe_file)
+            train(recipe, out, settings=Settings(device="cpu"), callbacks=callbacks)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        end = os.waitstatus_to_exitcode(status)
+        print(f"{name}: {end} {[c.step for c in rundir.checkpoints(out)]}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
