@@ -125,6 +125,7 @@ class World:
 
     def _partial(self, latent: float, icc: float | None) -> float:
         total = 1 + FREQUENCY**2
+        latent = min(latent, 1.0)  # the last nodes, which weigh nothing
         scores = (latent * (self.icc if icc is None else icc) + FREQUENCY**2) / total
         beside = FREQUENCY / math.sqrt(total)
         pearson = np.eye(4)
