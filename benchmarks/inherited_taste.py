@@ -118,14 +118,13 @@ class World:
         if self.published:
             return 0.0
         spread = math.hypot(self.slope, self.shared_slope)
-        nodes, weights = np.polynomial.hermite_e.hermegauss(41)
+        nodes, weights = np.polynomial.hermite_e.hermegauss(5)
         own = [self._partial(self.shared + self.planted + spread * z, icc) for z in nodes]
         found = float(weights @ own / weights.sum())
         return found - self._partial(self.shared, icc) if self.others else found
 
     def _partial(self, latent: float, icc: float | None) -> float:
         total = 1 + FREQUENCY**2
-        latent = min(latent, 1.0)  # the last nodes, which weigh nothing
         scores = (latent * (self.icc if icc is None else icc) + FREQUENCY**2) / total
         beside = FREQUENCY / math.sqrt(total)
         pearson = np.eye(4)
