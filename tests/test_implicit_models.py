@@ -26,6 +26,7 @@ from valuebias.store import Store
 
 # Random models give much of their probability to control tokens.
 SMALL_MASS = pytest.mark.filterwarnings("ignore::valuebias.implicit.SharedMassWarning")
+JSR = ("--measure=JSR", "--matrix=love~freedom")
 WORDS = ["love", "freedom", "a happy life", "power"]
 
 
@@ -116,10 +117,7 @@ def test_token_counts_are_stored(bench: Bench, models: tuple[Path, Path]) -> Non
 def test_the_command_shows_what_sets_two_models_apart(
     models: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status = main(
-        ["implicit", *map(str, models), "--top", "3", "--cache-dir", str(tmp_path), "--measure"]
-        + ["JSR", "--matrix", "love~freedom"]
-    )
+    status = main(["implicit", *map(str, models), "--top=3", f"--cache-dir={tmp_path}", *JSR])
     out, err = capsys.readouterr()
     assert status == 0
     assert "valuebias: warning: the tokens both models have hold only 0.6" in err

@@ -253,7 +253,7 @@ def measure(
         raised_by=raised,
         lowered_by=lowered,
         provenance=mine.provenance,
-        top=top_tokens(bench, spec, GREATEST, _TOKENS, role=role),
+        top=_table(bench, spec, role),
         kind=KINDS.get(question(spec, role), ""),
     )
 
@@ -304,13 +304,27 @@ def seed_for(suite_seed: int, *key: str) -> int:
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
 
+def _table(bench: Bench, spec: ModelSpec, role: Role) -> TopTokens:
+    """The table of tokens beside an effect of words, which needs no token that two models share."""
+    try:
+        return top_tokens(bench, spec, GREATEST, _TOKENS, role=role)
+    except ScoresError as error:
+        if not spec.parts:
+            raise
+        return TopTokens(GREATEST, _kind(spec), 0, left_out=str(error))
+
+
+def _kind(spec: ModelSpec) -> str:
+    if spec.parts:
+        return "tokens of both vocabularies"
+    return "recorded responses" if spec.scheme == "scores" else "tokens of its vocabulary"
+
+
 def top_tokens(
     bench: Bench, spec: ModelSpec, prompt: Prompt, k: int, *, role: Role = "rm"
 ) -> TopTokens:
     """The k best and worst of a model's vocabulary, or of what was recorded, for one prompt."""
-    kind = {"scores": "recorded responses"}.get(spec.scheme, "tokens of its vocabulary")
-    if spec.parts:
-        kind = "tokens of both vocabularies"
+    kind = _kind(spec)
     reason = bench.left_out(spec, (prompt,), VOCABULARY, role=role, time_limit=VOCABULARY_LIMIT)
     if reason is not None:
         return TopTokens(prompt, kind, 0, left_out=reason)
