@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import (
@@ -403,6 +404,18 @@ def masked(module: Any, query: Any, key: Any, value: Any, mask: Any, **kwargs: A
 
 def slightly_wrong(*args: Any, **kwargs: Any) -> Any:
     return shared_prefix_attention(*args, **{**kwargs, "scaling": 1.01 * kwargs["scaling"]})
+
+
+@pytest.mark.parametrize(("family", "rung"), [("Bloom", "prefix-cache"), ("Mamba", "full")])
+def test_families_that_the_upper_rungs_cannot_run(family: str, rung: str) -> None:
+    config = getattr(transformers, f"{family}Config")(
+        vocab_size=VOCABULARY, hidden_size=64, num_hidden_layers=3, num_attention_heads=4
+    )
+    model = build(config)
+    search = searcher(model)
+    values = search.run(PREFIX, SHALLOW)
+    assert search.rung == rung
+    np.testing.assert_allclose(values, naive(model, PREFIX, SHALLOW), atol=1e-5, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -343,6 +343,24 @@ def test_preflight_refuses_what_is_no_distribution(tmp_path: Path) -> None:
     load(path)
 
 
+def test_preflight_refuses_a_model_that_looks_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import LlamaModel
+
+    own = LlamaModel.forward
+
+    def looking_ahead(self: Any, **inputs: Any) -> Any:
+        out = own(self, **inputs)
+        out.last_hidden_state = out.last_hidden_state + out.last_hidden_state[:, -1:]
+        return out
+
+    path = save_language_model(tmp_path / "lm")
+    monkeypatch.setattr(LlamaModel, "forward", looking_ahead)
+    with pytest.raises(ModelError, match="not causal"):
+        load(path)
+
+
 def test_preflight_refuses_a_model_that_hangs_on_the_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,7 +370,7 @@ def test_preflight_refuses_a_model_that_hangs_on_the_batch(
 
     def leaking(self: Any, **inputs: Any) -> Any:
         out = own(self, **inputs)
-        out.logits = out.logits + out.logits.mean((0, 1))
+        out.logits = out.logits * len(out.logits)
         return out
 
     path = save_language_model(tmp_path / "lm")

@@ -55,8 +55,8 @@ def check_language(model: LanguageModel, dtype: torch.dtype) -> None:
     """Raise ModelError as ``check`` does, on a language model.
 
     In order: buffers are finite; the next token's probabilities after a few answers are finite, sum
-    to one and are not all the same; a batch gives what one by one gives; twice gives the same; and
-    the search agrees with the model's own forward.
+    to one and are not all the same; what follows does not change them; a batch gives what one by
+    one gives; twice gives the same; and the search agrees with the model's own forward.
     """
     _check_buffers(model.head.backbone)
     opened, _ = model.chat.opening(GREATEST.text + model.answer_cue)
@@ -65,12 +65,22 @@ def check_language(model: LanguageModel, dtype: torch.dtype) -> None:
     with torch.inference_mode():
         alone = torch.cat([_next_token(model, [ids]) for ids in conversations])
         spread = _check_distributions(alone)
+        longest = max(tails, key=len)
+        going_on = model.head.own(torch.tensor([[*opened, *longest]]), len(longest) + 1)
+        _check_same(
+            "the model sees what comes after a token: it is not causal",
+            (_next_token(model, [opened]) - going_on[:, 0].log_softmax(-1).cpu())
+            .abs()
+            .max()
+            .item(),
+            _TOLERANCE[dtype] * spread,
+            "Give a causal language model (is_decoder and is_causal in its config.json).",
+        )
         _check_same(
             "the model's log-probabilities hang on the batch they are computed in",
             (_next_token(model, conversations) - alone).abs().max().item(),
             _TOLERANCE[dtype] * spread,
-            "What comes after a position changes it, or dropout is on: give a causal language "
-            "model, and see its own code.",
+            "Rows of a batch change one another, or dropout is on: see its own code.",
         )
         _check_same(
             "the model gives other log-probabilities when asked again",
