@@ -20,7 +20,7 @@ from valuebias.baseline_recording import effect_of, record
 from valuebias.candidates import Candidates
 from valuebias.errors import ScoresError, SpecError
 from valuebias.lexicon import Lexicon, starter
-from valuebias.measure import measure, top_tokens
+from valuebias.measure import measure
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec, parse_spec
 from valuebias.prompts import GREATEST, PAPER_PROMPTS, Valence
@@ -28,6 +28,7 @@ from valuebias.scores import Scores
 from valuebias.scoring import Bench
 from valuebias.stats.verdict import Margin
 from valuebias.store import Store
+from valuebias.tokens import top_tokens
 
 BIG_TWO = "agency~communion"
 VALENCES: tuple[Valence, ...] = ("positive", "negative")

@@ -17,12 +17,12 @@ from valuebias.errors import SpecError
 from valuebias.implicit import SharedMassWarning
 from valuebias.implicit_table import matrix, prepare_matrices
 from valuebias.lexicon import starter
-from valuebias.measure import top_tokens
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec, implicit, parse_spec
 from valuebias.prompts import GREATEST, PAPER_PROMPTS
 from valuebias.scoring import VOCABULARY, Bench
 from valuebias.store import Store
+from valuebias.tokens import top_tokens
 
 # Random models give much of their probability to control tokens.
 SMALL_MASS = pytest.mark.filterwarnings("ignore::valuebias.implicit.SharedMassWarning")

@@ -10,13 +10,14 @@ import pytest
 from support.scores import write_scores
 from valuebias.errors import LexiconError
 from valuebias.lexicon import Lexicon, starter
-from valuebias.measure import measure, seed_for, top_tokens
+from valuebias.measure import measure, seed_for
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec, parse_spec
 from valuebias.prompts import GREATEST, resolve
 from valuebias.scored import Valences
 from valuebias.scoring import Bench
 from valuebias.store import Store
+from valuebias.tokens import top_tokens
 
 BIG_TWO = "agency~communion"
 

@@ -14,8 +14,8 @@ from valuebias.cli_options import add_model_options, settings
 from valuebias.errors import SpecError, visible
 
 if TYPE_CHECKING:
-    from valuebias.measure import TopTokens
     from valuebias.models.spec import ModelSpec
+    from valuebias.tokens import TopTokens
 
 _SHOWN = 15
 
@@ -56,11 +56,11 @@ def _implicit(arguments: argparse.Namespace) -> int:
 
     from valuebias.implicit_table import matrix, prepare_matrices, shown
     from valuebias.lexicon import STARTERS, starter
-    from valuebias.measure import top_tokens
     from valuebias.models.spec import implicit
     from valuebias.prompts import resolve
     from valuebias.scoring import Bench
     from valuebias.store import Store, default_folder
+    from valuebias.tokens import top_tokens
 
     models = _models(arguments.models)
     prompt = resolve(arguments.prompt)

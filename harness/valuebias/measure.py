@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias import stats
-from valuebias.errors import ScoresError, SpecError, StatisticsError, visible
+from valuebias.errors import SpecError, StatisticsError, visible
 from valuebias.lexicon import Coverage, Lexicon, Selection
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import GREATEST, Prompt, Valences, select
+from valuebias.prompts import GREATEST, Valences, select
 from valuebias.scored import RECORDED, Scored, in_common, words
-from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Job, Role
 from valuebias.suites import KINDS, WORDS, titled
+from valuebias.tokens import VOCABULARY_LIMIT, TopTokens, table
 
 Question = Literal[
     "range", "logprob", "implicit", "inheritance", "shift", "regression", "controlled", "family"
@@ -32,31 +32,7 @@ families of models."""
 Covariate = Mapping[str, float] | Callable[[str], float]
 """A number for each word, such as its log frequency: by a mapping or a function."""
 
-VOCABULARY_LIMIT = 300.0
-"""Seconds a search of the whole vocabulary may take before it is left out of the table."""
-
-_MASSES = ("source_shared_mass", "target_shared_mass")
 _PULLS = 5
-_TOKENS = 10
-
-
-@dataclass(frozen=True)
-class TopTokens:
-    """The best and worst candidates of one prompt, with their scores, best (or worst) first.
-
-    ``left_out`` says why there are none; ``kind`` what was ranked, ``n`` how many; ``round_trip``
-    which share of the tokens is the same token again when written as text, ``mass`` how much of two
-    models' probability is on the texts that are a token of both.
-    """
-
-    prompt: Prompt
-    kind: str
-    n: int
-    best: tuple[tuple[str, float], ...] = ()
-    worst: tuple[tuple[str, float], ...] = ()
-    left_out: str | None = None
-    round_trip: str = ""
-    mass: str = ""
 
 
 @dataclass(frozen=True)
@@ -253,7 +229,7 @@ def measure(
         raised_by=raised,
         lowered_by=lowered,
         provenance=mine.provenance,
-        top=_table(bench, spec, role),
+        top=table(bench, spec, role),
         kind=KINDS.get(question(spec, role), ""),
     )
 
@@ -302,59 +278,6 @@ def seed_for(suite_seed: int, *key: str) -> int:
     or selection. ``key`` is the test's key and never holds a model's name."""
     entropy = [suite_seed, crc32("\x1f".join(key).encode())]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
-
-
-def _table(bench: Bench, spec: ModelSpec, role: Role) -> TopTokens:
-    """The table of tokens beside an effect of words, which needs no token that two models share."""
-    try:
-        return top_tokens(bench, spec, GREATEST, _TOKENS, role=role)
-    except ScoresError as error:
-        if not spec.parts:
-            raise
-        return TopTokens(GREATEST, _kind(spec), 0, left_out=str(error))
-
-
-def _kind(spec: ModelSpec) -> str:
-    if spec.parts:
-        return "tokens of both vocabularies"
-    return "recorded responses" if spec.scheme == "scores" else "tokens of its vocabulary"
-
-
-def top_tokens(
-    bench: Bench, spec: ModelSpec, prompt: Prompt, k: int, *, role: Role = "rm"
-) -> TopTokens:
-    """The k best and worst of a model's vocabulary, or of what was recorded, for one prompt."""
-    kind = _kind(spec)
-    reason = bench.left_out(spec, (prompt,), VOCABULARY, role=role, time_limit=VOCABULARY_LIMIT)
-    if reason is not None:
-        return TopTokens(prompt, kind, 0, left_out=reason)
-    try:
-        scores = bench.scores(spec, (prompt,), VOCABULARY, role=role, time_limit=VOCABULARY_LIMIT)
-    except ScoresError:
-        if spec.scheme != "scores":
-            raise
-        return TopTokens(prompt, kind, 0, left_out="the file does not hold this prompt")
-    return _top(prompt, kind, scores, k)
-
-
-def _top(prompt: Prompt, kind: str, scores: Scores, k: int) -> TopTokens:
-    values, responses = scores.values[0], scores.candidates.responses
-    order = np.argsort(-values, kind="stable")
-
-    def rows(indices: npt.NDArray[np.intp]) -> tuple[tuple[str, float], ...]:
-        return tuple((responses[i], float(values[i])) for i in indices)
-
-    about = scores.provenance
-    share = about.get("round_trip")
-    return TopTokens(
-        prompt,
-        kind,
-        len(values),
-        rows(order[:k]),
-        rows(order[::-1][:k]),
-        round_trip=f"{float(share):.0%}" if share else "",
-        mass=" and ".join(about[key] for key in _MASSES if key in about),
-    )
 
 
 def pulls(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from valuebias.lexicon import Coverage, Lexicon
-from valuebias.measure import Measurement, Pull, TopTokens, pulls
+from valuebias.measure import Measurement, Pull, pulls
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, Valences
 from valuebias.scored import Scored, in_common
 from valuebias.scoring import Bench
 from valuebias.stats.family import Family, families_of_terms
+from valuebias.tokens import TopTokens
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,14 @@ import numpy.typing as npt
 
 from valuebias.frequencies import Frequencies
 from valuebias.lexicon import Lexicon
-from valuebias.measure import Measurement, top_tokens
+from valuebias.measure import Measurement
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import GREATEST, Prompt, Valence, select
+from valuebias.prompts import Prompt, Valence, select
 from valuebias.scored import RECORDED, words
 from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Role
 from valuebias.stats.inheritance import inheritance
-
-_TOKENS = 10
+from valuebias.tokens import table
 
 
 def measure_inheritance(
@@ -77,7 +76,7 @@ def measure_inheritance(
         raised_by=(),
         lowered_by=(),
         provenance=scored[0].provenance,
-        top=top_tokens(bench, spec, GREATEST, _TOKENS),
+        top=table(bench, spec),
     )
 
 

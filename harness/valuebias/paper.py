@@ -11,7 +11,6 @@ import numpy as np
 
 from valuebias.errors import LexiconError, StatisticsError, ValueBiasError
 from valuebias.lexicon import Lexicon
-from valuebias.measure import VOCABULARY_LIMIT
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import PAPER_PROMPTS, Valences
 from valuebias.scored import WEIGHTS, Scored, in_common
@@ -26,6 +25,7 @@ from valuebias.stats.paper_mixed import (
     mixed_model,
     three_way_by_models,
 )
+from valuebias.tokens import VOCABULARY_LIMIT
 
 NAMES = ("mixed-model", "anova", "welch", "permutation-t")
 """The paper's tests, by the names under which they may be allowed to decide something."""
