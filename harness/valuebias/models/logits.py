@@ -31,7 +31,9 @@ class LanguageHead:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.vocabulary = int(model.get_output_embeddings().weight.shape[0])
+        weight = model.get_output_embeddings().weight
+        self.vocabulary = int(weight.shape[0])
+        self._wide = _multiplies_wide(weight)
         config = model.config.get_text_config()
         self._cap = getattr(config, "final_logit_softcapping", None)
         self._factor = float(getattr(config, "logit_scale", None) or 1.0)
@@ -55,8 +57,7 @@ class LanguageHead:
         hidden = hidden.to(weight.device)
         if weight.dtype == torch.float32:
             logits = F.linear(hidden.float(), weight)
-        elif weight.device.type == "cuda":
-            # Products of short floats are exact in the float32 they are added up in.
+        elif self._wide:  # products of short floats are exact in the float32 they are added up in
             logits = torch.mm(hidden.to(weight.dtype), weight.T, out_dtype=torch.float32)
         else:
             logits = torch.empty(len(hidden), len(weight), device=weight.device)
@@ -90,6 +91,17 @@ class LanguageHead:
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError("a language model has no reward")
+
+
+def _multiplies_wide(weight: torch.Tensor) -> bool:
+    """Whether short floats can be multiplied into float32 on the weight's device: on CUDA, from
+    torch 2.8 on."""
+    square = torch.zeros(16, 16, dtype=weight.dtype, device=weight.device)
+    try:
+        torch.mm(square, square, out_dtype=torch.float32)
+    except (NotImplementedError, RuntimeError, TypeError):
+        return False
+    return True
 
 
 class OwnLogits(LanguageHead):
