@@ -69,7 +69,7 @@ TEN = "the ten words"
 
 @dataclass(frozen=True)
 class Tuning:
-    """The paper's rank, epochs and modules; rate and batch were chosen on seeds from 100 on."""
+    """The paper's rank, epochs and modules; the rate was chosen on seeds 100 and 101."""
 
     rank: int = 8
     rate: float = 2e-3
