@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow.parquet  # noqa: F401
@@ -14,9 +16,21 @@ import scipy.stats  # noqa: F401
 # a run needs is imported here once.
 import valuebias.measure
 import valuebias.recorded  # noqa: F401
+from support import warm_workers
 from support.scores import write_scores
+from support.warm import WarmPython
 
 Run = Callable[..., pytest.RunResult]
+
+LIBRARIES = ("pyarrow.parquet", "pytest", "rich.table", "scipy.stats", "yaml")
+OF_MODELS = (
+    *LIBRARIES,
+    "peft",
+    "tokenizers",
+    "torch",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.llama.modeling_llama",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +43,66 @@ def own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
+# Plugins that the projects of these tests do not use, and every worker would import.
+OTHERS_OFF = ("-p", "no:hypothesispytest", "-p", "no:anyio")
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[list[WarmPython]]:
+    """Two, so that the hash seeds of two workers differ: they must collect in one order."""
+    servers = [WarmPython(*LIBRARIES), WarmPython(*LIBRARIES)]
+    yield servers
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def warm_with_torch() -> Iterator[WarmPython]:
+    server = WarmPython(*OF_MODELS)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def in_process(
+    pytester: pytest.Pytester, warm: list[WarmPython], monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Run pytest in this process; workers that ``-n`` asks for are warm."""
+    monkeypatch.setenv("WARM_PYTHON", json.dumps([server.command for server in warm]))
+
+    def run(*args: object) -> pytest.RunResult:
+        return pytester.runpytest(*OTHERS_OFF, *map(str, args), plugins=[warm_workers])
+
+    return run
+
+
+@pytest.fixture
+def own_process(
+    pytester: pytest.Pytester, warm_with_torch: WarmPython, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Run pytest in a process of its own that has torch imported, as its workers have; warnings
+    are errors."""
+    command = warm_with_torch.command
+    monkeypatch.setenv("WARM_PYTHON", json.dumps([command]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
+    folder = f"--basetemp={pytester.path / 'runpytest'}"
+    # torch brings a library that is a plugin as well, and pytest warns that it comes too early.
+    early = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
+    first = ("-p", warm_workers.__name__, *OTHERS_OFF, folder, "-W", "error", "-W", early)
+
+    def run(*args: object) -> pytest.RunResult:
+        return pytester.run(*command, "-mpytest", *first, *map(str, args))
+
+    return run
+
+
 @pytest.fixture(params=["plain", "xdist"])
-def run(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Run:
+def run(request: pytest.FixtureRequest, in_process: Run) -> Run:
     """Run pytest in an empty project, warnings as errors: once plain, once with two workers."""
     extra = ["-n", "2"] if request.param == "xdist" else ["-p", "no:xdist"]
 
     def run(*args: object) -> pytest.RunResult:
-        return pytester.runpytest("-W", "error", *extra, *map(str, args))
+        return in_process("-W", "error", *extra, *args)
 
     return run
 

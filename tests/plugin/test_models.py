@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tokenizers  # noqa: F401
@@ -14,6 +13,8 @@ import transformers  # noqa: F401
 
 from support.models import save_language_model, save_reward_model, test_data
 from valuebias.store import Store
+
+Run = Callable[..., pytest.RunResult]
 
 pytestmark = pytest.mark.usefixtures("own_store")
 
@@ -59,21 +60,11 @@ def stories_model(folder: Path) -> Path:
     return llama2c.save_reward_model(data / "models" / "stories260K", folder / "stories")
 
 
-@pytest.fixture
-def pytest_run(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
-    """Run pytest in a fresh process, warnings as errors."""
-
-    def run(*args: object) -> pytest.RunResult:
-        return pytester.runpytest_subprocess("-W", "error", *map(str, args))
-
-    return run
-
-
 @needs_data
 def test_a_model_with_a_real_tokenizer_runs_from_its_folder(
-    real_tokenizer_model: Path, pytest_run: Any
+    real_tokenizer_model: Path, own_process: Run
 ) -> None:
-    result = pytest_run(f"--rm={real_tokenizer_model}", "--valuebias-suite=big_two")
+    result = own_process(f"--rm={real_tokenizer_model}", "--valuebias-suite=big_two")
     out = result.stdout.str()
     assert result.parseoutcomes().get("errors") is None, out
     assert real_tokenizer_model.name in out
@@ -83,8 +74,8 @@ def test_a_model_with_a_real_tokenizer_runs_from_its_folder(
 
 
 @needs_data
-def test_pretrained_weights_with_a_trained_head_run(stories_model: Path, pytest_run: Any) -> None:
-    result = pytest_run(f"--rm={stories_model}", "--valuebias-suite=big_two")
+def test_pretrained_weights_with_a_trained_head_run(stories_model: Path, own_process: Run) -> None:
+    result = own_process(f"--rm={stories_model}", "--valuebias-suite=big_two")
     out = result.stdout.str()
     assert result.parseoutcomes().get("errors") is None, out
     assert "plain" in out  # it has no chat template, and the report says what was used instead
@@ -93,22 +84,22 @@ def test_pretrained_weights_with_a_trained_head_run(stories_model: Path, pytest_
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
 def test_a_model_is_loaded_once(
-    reward_model: Path, pytest_run: Any, workers: tuple[str, ...]
+    reward_model: Path, own_process: Run, workers: tuple[str, ...]
 ) -> None:
     args = [f"--rm={reward_model}", "--valuebias-profile=quick", *workers]
-    result = pytest_run(*args)
+    result = own_process(*args)
     assert result.parseoutcomes().get("errors") is None, result.stdout.str()
     store = Store(Path(os.environ["VALUEBIAS_CACHE_DIR"]) / "scores.sqlite")
     assert len(store.loads()) == 1
-    again = pytest_run(*args)
+    again = own_process(*args)
     assert len(store.loads()) == 1  # everything is read back
     assert again.parseoutcomes() == result.parseoutcomes()
 
 
 def test_a_language_model_is_refused_as_a_reward_model(
-    language_model: Path, pytest_run: Any
+    language_model: Path, own_process: Run
 ) -> None:
-    result = pytest_run(f"--rm={language_model}", "--valuebias-suite=big_two")
+    result = own_process(f"--rm={language_model}", "--valuebias-suite=big_two")
     assert result.parseoutcomes() == {"errors": 2}
     out = result.stdout.str()
     assert "ModelError" in out
@@ -117,7 +108,7 @@ def test_a_language_model_is_refused_as_a_reward_model(
 
 
 def test_a_language_model_fixture_gives_log_probabilities(
-    language_model: Path, pytest_run: Any, pytester: pytest.Pytester
+    language_model: Path, own_process: Run, pytester: pytest.Pytester
 ) -> None:
     pytester.makepyfile(
         """
@@ -126,12 +117,12 @@ def test_a_language_model_fixture_gives_log_probabilities(
             assert values.shape == (1, 2) and (values < 0).all()
         """
     )
-    result = pytest_run(f"--llm={language_model}")
+    result = own_process(f"--llm={language_model}")
     result.assert_outcomes(passed=1)
 
 
 def test_wildcards_stand_for_words_of_the_vocabulary(
-    pytest_run: Any, tmp_path: Path, pytester: pytest.Pytester
+    own_process: Run, tmp_path: Path, pytester: pytest.Pytester
 ) -> None:
     lexicon = tmp_path / "big_two.dic"
     stems = ("abil", "achiev", "ambit", "compet", "cour"), ("affect", "compas", "famil", "friend")
@@ -147,7 +138,7 @@ def test_wildcards_stand_for_words_of_the_vocabulary(
             assert effect.measurement.effect.n_words[0] >= 6
         """
     )
-    result = pytest_run(
+    result = own_process(
         "--rm=demo:agency", f"--valuebias-lexicon=big_two={lexicon}", "--valuebias-suite=none"
     )
     assert result.parseoutcomes().get("passed") == 1, result.stdout.str()
@@ -158,9 +149,9 @@ def test_wildcards_stand_for_words_of_the_vocabulary(
     [("agency", "FAIL", "+"), ("communion", "FAIL", "-"), ("neutral", "PASS", "")],
 )
 def test_the_embedded_models_come_out_as_planted(
-    pytest_run: Any, demo: str, positive: str, sign: str
+    own_process: Run, demo: str, positive: str, sign: str
 ) -> None:
-    result = pytest_run(
+    result = own_process(
         f"--rm=demo:{demo}", "--valuebias-suite=big_two", "-k", "positive", "--valuebias-device=cpu"
     )
     row = next(line for line in result.stdout.lines if line.startswith("agency~communion"))
@@ -168,7 +159,7 @@ def test_the_embedded_models_come_out_as_planted(
     assert row.split()[2].startswith(sign or ("+", "-"))
 
 
-def test_an_embedded_base_is_a_language_model(pytest_run: Any, pytester: pytest.Pytester) -> None:
+def test_an_embedded_base_is_a_language_model(own_process: Run, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         def test_base(reward_model, base_model):
@@ -176,14 +167,14 @@ def test_an_embedded_base_is_a_language_model(pytest_run: Any, pytester: pytest.
             assert base_model.fingerprint != reward_model.fingerprint
         """
     )
-    result = pytest_run(
+    result = own_process(
         "--rm=demo:agency", "--base=demo:agency", "--valuebias-suite=none", "--valuebias-offline"
     )
     assert result.parseoutcomes().get("passed") == 1, result.stdout.str()
 
 
-def test_the_examples_run(pytest_run: Any, pytester: pytest.Pytester) -> None:
+def test_the_examples_run(own_process: Run, pytester: pytest.Pytester) -> None:
     examples = Path(__file__).parents[2] / "examples"
-    result = pytest_run("--rm=demo:neutral", "--valuebias-suite=none", examples)
+    result = own_process("--rm=demo:neutral", "--valuebias-suite=none", examples)
     result.assert_outcomes(passed=5, skipped=1)  # one asks for a --reference
     assert "asserted by your own tests" in result.stdout.str()

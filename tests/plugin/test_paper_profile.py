@@ -274,13 +274,12 @@ def test_names_and_levels_are_checked(plain: Run, pytester: pytest.Pytester, eve
 
 @pytest.mark.parametrize("extra", [["-p", "no:xdist"], ["-n", "2"]], ids=["plain", "xdist"])
 def test_the_vocabulary_is_searched_for_every_prompt_with_one_load(
-    extra: list[str], pytester: pytest.Pytester, tiny_model: Path, tmp_path: Path
+    extra: list[str], own_process: Run, tiny_model: Path, tmp_path: Path
 ) -> None:
     # In a process of its own: torch does not survive being imported twice.
-    result = pytester.runpytest_subprocess(
-        "-W", "error", *extra, f"--rm=tiny={tiny_model}", "--valuebias-suite=big_two",
-        "--valuebias-profile=paper",
-    )  # fmt: skip
+    result = own_process(
+        *extra, f"--rm=tiny={tiny_model}", "--valuebias-suite=big_two", "--valuebias-profile=paper"
+    )
     result.stdout.fnmatch_lines([TITLE, "vocabulary of tiny: searched for all 54 prompts"])
     store = Store(tmp_path / "store" / "scores.sqlite")
     assert len(store.loads()) == 1

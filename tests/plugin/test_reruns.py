@@ -51,7 +51,7 @@ NO_SUITE = "--valuebias-suite=none"
 
 
 @pytest.fixture
-def rerun(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Run:
+def rerun(pytester: pytest.Pytester, in_process: Run) -> Run:
     """Run pytest with a plugin called rerunfailures; warnings are shown."""
     pytester.makepyfile(again=RERUNS)
     pytester.makeconftest(
@@ -65,7 +65,7 @@ def rerun(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Run:
 
     def rerun(*args: object) -> pytest.RunResult:
         pytester.syspathinsert()
-        return pytester.runpytest("-W", "default", *map(str, args))
+        return in_process("-W", "default", *args)
 
     return rerun
 

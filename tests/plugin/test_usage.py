@@ -122,10 +122,10 @@ def test_ids_are_the_same_everywhere(pytester: pytest.Pytester, even: Path) -> N
         assert ids() == first
 
 
-def test_xdist_runs_the_same_ids(pytester: pytest.Pytester, even: Path) -> None:
+def test_xdist_runs_the_same_ids(in_process: Run, even: Path) -> None:
     args = [f"--rm=scores:{even}", "-v", "--valuebias-suite=big_two"]
-    plain = pytester.runpytest("-p", "no:xdist", *args).stdout.lines
-    spread = pytester.runpytest("-n", "2", *args).stdout.lines
+    plain = in_process("-p", "no:xdist", *args).stdout.lines
+    spread = in_process("-n", "2", *args).stdout.lines
     name = "test_range[big_two-agency~communion-{}-even.csv]"
     for valence in ("positive", "negative"):
         assert any(name.format(valence) in line and "PASSED" in line for line in plain)

@@ -369,6 +369,7 @@ def test_every_model_is_loaded_once(
         "name: in another profile, valence: negative, within: {paper: [-0.3, 0.3]}",
     )
     args = ["--rm=demo:neutral", "--base=demo:neutral", NO_SUITE, "--valuebias-profile=quick"]
+    # In fresh interpreters, as a user's are; the other tests of models take warm ones.
     result = pytester.runpytest_subprocess("-W", "error", *args, *workers)
     assert result.parseoutcomes() == {"failed": 3, "skipped": 1}  # quick: six prompts cannot pass
     assert "6 prompts are too few" in result.stdout.str()
