@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from pathlib import Path
 
@@ -149,6 +150,15 @@ def test_files_that_are_no_registry(tmp_path, content, message):
 P = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.05, 1.0])), max_size=12)
 
 
+@pytest.fixture(scope="module")
+def little_garbage():
+    """statsmodels collects garbage at every call, slowly where large libraries are imported."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("little_garbage")
 @settings(max_examples=30, deadline=None)
 @given(P.filter(bool), st.integers(0, 30))
 def test_corrections_are_those_of_statsmodels(p, not_run):
