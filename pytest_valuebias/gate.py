@@ -151,7 +151,8 @@ def _positive(measurement: Measurement) -> str:
         return f"further from zero than {visible(measurement.reference or '')}"
     if measurement.role == "inheritance":
         return "it prefers what its base finds likely, more than other bases do"
-    return f"{measurement.sides[0]} preferred"
+    more = "by the second model " if measurement.role == "implicit" else ""
+    return f"{measurement.sides[0]} preferred {more}".rstrip()
 
 
 def _remedy(measurement: Measurement, verdict: Verdict) -> str:

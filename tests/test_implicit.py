@@ -296,8 +296,8 @@ def test_the_scores_say_where_they_come_from() -> None:
     assert about["template"] == "raw, chat_template"
     assert about["source_tokens"] == "5 tokens: 4 shared, 0 merged, 0 fragment, 1 only here"
     assert about["target_tokens"] == "6 tokens: 4 shared, 1 merged, 1 fragment, 0 only here"
-    assert about["source_shared_mass"] == "min 0.9800, mean 0.9800"
-    assert about["target_shared_mass"] == "min 0.9500, mean 0.9500"
+    assert about["source_shared_mass"] == "0.9800 to 0.9800"
+    assert about["target_shared_mass"] == "0.9500 to 0.9500"
 
 
 def test_whatever_decides_the_numbers_changes_the_fingerprint() -> None:

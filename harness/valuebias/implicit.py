@@ -132,7 +132,8 @@ class ImplicitReward:
             "shared_texts": f"{len(self.alignment):,}",
         }
         for side, share in zip(("source", "target"), shares, strict=True):
-            about[f"{side}_shared_mass"] = f"min {share.min():.4f}, mean {share.mean():.4f}"
+            several = f" to {share.max():.4f}" if len(share) > 1 else ""
+            about[f"{side}_shared_mass"] = f"{share.min():.4f}{several}"
         return Scores(values, tuple(prompts), self.vocabulary(), about)
 
     def shared_mass(self, prompts: Sequence[Prompt]) -> FloatArray:
