@@ -152,3 +152,24 @@ def test_recorded_log_probabilities_have_no_vocabulary(bench: Bench, tmp_path: P
     top = top_tokens(bench, implicit(a, b), GREATEST, 5)
     assert top.left_out is not None
     assert "no whole vocabulary" in top.left_out
+
+
+def test_the_embedded_models_differ_in_what_was_planted(bench: Bench) -> None:
+    communion, agency, neutral = (
+        parse_spec(f"demo:{name}") for name in ("communion", "agency", "neutral")
+    )
+    planted = {name: set(words) for name, words in starter("big_two").categories.items()}
+    top = top_tokens(bench, implicit(communion, agency), GREATEST, 10)
+    sides = (("agency", top.best), ("communion", top.worst))
+    for name, rows in sides:
+        found = [text.strip().lower() for text, _ in rows]
+        assert sum(word in planted[name] for word in found) >= 9, (name, found)
+    # Half the way from one to the other lies the model in which nothing was planted.
+    there = top_tokens(bench, implicit(communion, neutral), GREATEST, 10)
+    onward = top_tokens(bench, implicit(neutral, agency), GREATEST, 10)
+    assert sum(text.strip().lower() in planted["communion"] for text, _ in there.worst) >= 7
+    assert sum(text.strip().lower() in planted["agency"] for text, _ in onward.best) >= 7
+    assert (
+        max(value for _, value in top_tokens(bench, implicit(neutral, neutral), GREATEST, 1).best)
+        == 0
+    )

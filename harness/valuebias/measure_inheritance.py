@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,12 @@ from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Role
 from valuebias.stats.inheritance import inheritance
 from valuebias.tokens import table
+
+
+_NO_FREQUENCIES = (
+    "frequency is not controlled for: give --valuebias-frequencies FILE, or install "
+    "pytest-valuebias[frequency]"
+)
 
 
 def measure_inheritance(
@@ -61,6 +68,8 @@ def measure_inheritance(
         covariates=covariates,
         prompts=[p.factors for p in prompts],
     )
+    if frequencies is None:
+        effect = replace(effect, notes=(*effect.notes, _NO_FREQUENCIES))
     return Measurement(
         model=spec.label,
         reference=base.label,
