@@ -19,7 +19,6 @@ from valuebias.scoring import VOCABULARY, Bench, Role
 from valuebias.stats.inheritance import inheritance
 from valuebias.tokens import table
 
-
 _NO_FREQUENCIES = (
     "frequency is not controlled for: give --valuebias-frequencies FILE, or install "
     "pytest-valuebias[frequency]"
