@@ -249,6 +249,7 @@ class _Rhythm(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._recipe.initial_checkpoint and state.global_step == 0:
             self._trainer.save_whole()
+            self._trainer.callback_handler.on_save(args, state, control)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if control.should_save or state.global_step >= state.max_steps:
