@@ -1,17 +1,18 @@
-"""Runs of one recipe that are killed, one after another, and one that is not.
+"""Runs of one recipe that are killed, one after another, and one that is not; and two processes.
 
-    python killed.py RECIPE.yaml RUN WHOLE
+    python killed.py FOLDER
 
 Every attempt is a process of its own that SIGKILL ends: before the first checkpoint, in the
 middle of writing an optimizer's state, between writing a checkpoint and naming it, in the middle
 of an epoch, in the middle of a line of metrics. The last attempt is left alone. Prints each
-attempt's end.
+attempt's end. FOLDER holds recipe.yaml, and dry.yaml for a run in one process and one in two.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from transformers import TrainerCallback
 
 import valuebias.training.model
 import valuebias.training.trainer  # noqa: F401 - imported once, not in every attempt
+from valuebias.cli import main as cli
 from valuebias.models.settings import Settings
 from valuebias.training import load_recipe, rundir, train
 
@@ -78,9 +80,37 @@ def nothing() -> None:
     pass
 
 
+def attempt(recipe: Path, out: Path, break_it: Callable[[], None], *callbacks: Any) -> int:
+    """Train in a process of its own; its exit status."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    break_it()
+    train(load_recipe(recipe), out, settings=Settings(device="cpu"), callbacks=callbacks)
+    os._exit(0)
+
+
+def together(recipe: Path, out: Path) -> list[int]:
+    """Train in two processes, as accelerate launch starts them; their exit statuses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    os.environ |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "ACCELERATE_USE_CPU": "true"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    children = []
+    for rank in ("0", "1"):
+        os.environ |= {"RANK": rank, "LOCAL_RANK": rank}
+        child = os.fork()
+        if not child:
+            os._exit(cli(["train", str(recipe), "--cpu", "--out", str(out)]))
+        children.append(child)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
 def main() -> None:
-    recipe_file, run, whole = map(Path, sys.argv[1:])
+    folder = Path(sys.argv[1])
     torch.set_num_threads(1)
+    recipe, run, whole = folder / "recipe.yaml", folder / "run", folder / "whole"
     attempts: list[tuple[str, Path, Callable[[], None], list[TrainerCallback]]] = [
         ("whole", whole, nothing, []),
         ("before the first checkpoint", run, nothing, [DieAt(2)]),
@@ -91,15 +121,11 @@ def main() -> None:
         ("to the end", run, nothing, []),
     ]
     for name, out, break_it, callbacks in attempts:
-        child = os.fork()
-        if not child:
-            break_it()
-            recipe = load_recipe(recipe_file)
-            train(recipe, out, settings=Settings(device="cpu"), callbacks=callbacks)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        end = os.waitstatus_to_exitcode(status)
+        end = attempt(recipe, out, break_it, *callbacks)
         print(f"{name}: {end} {[c.step for c in rundir.checkpoints(out)]}", flush=True)
+    dry = folder / "dry.yaml"
+    print(f"one process: {attempt(dry, folder / 'one', nothing)}", flush=True)
+    print(f"two processes: {together(dry, folder / 'two')}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -55,11 +56,13 @@ def _train(arguments: argparse.Namespace) -> int:
         offline=arguments.offline,
         trust_remote_code=tuple(arguments.trust_remote_code),
     )
+    speaks = os.environ.get("RANK", "0") == "0"  # one of the processes of accelerate launch
     log = logging.getLogger("valuebias.training")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Visible("%(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    if speaks:
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
     try:
         if isinstance(recipe, Grid):
             runs = train_grid(recipe, out, settings=settings)
@@ -73,7 +76,7 @@ def _train(arguments: argparse.Namespace) -> int:
         return 130
     finally:
         log.removeHandler(handler)
-    for run in runs.values():
+    for run in runs.values() if speaks else ():
         steps = ", ".join(f"{checkpoint.step:,}" for checkpoint in run.checkpoints)
         print(visible(f"{run.directory}: checkpoints {steps}"))
     return 0
