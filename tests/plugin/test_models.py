@@ -117,7 +117,7 @@ def test_a_language_model_fixture_gives_log_probabilities(
             assert values.shape == (1, 2) and (values < 0).all()
         """
     )
-    result = own_process(f"--llm={language_model}")
+    result = own_process(f"--llm={language_model}", "--valuebias-suite=none")
     result.assert_outcomes(passed=1)
 
 
