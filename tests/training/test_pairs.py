@@ -138,6 +138,32 @@ def test_a_pair_has_to_fit_the_other_bases_too() -> None:
     assert ids(here) == ids(there)
 
 
+def test_two_sides_that_are_the_same_tokens() -> None:
+    """A tokenizer that composes accents does not tell these apart."""
+    from tokenizers.normalizers import NFC
+
+    tokenizer = build_tokenizer()
+    tokenizer.backend_tokenizer.normalizer = NFC()
+    writer = Writer(tokenizer, 500, cut=False)
+    odd = Preference(
+        (("user", "Where?"),),
+        (("assistant", "caf\u00e9"),),
+        (("assistant", "cafe\u0301"),),
+        "line 9",
+    )
+    with pytest.raises(TrainingError, match="line 9: the two conversations are the same tokens"):
+        prepare(recipe(), [odd], writer)
+    kept = prepare(recipe(invalid="leave-out"), [odd, *pairs(3)], writer)
+    assert (len(kept.pairs), kept.same) == (3, 1)
+    elsewhere = prepare(
+        recipe(invalid="leave-out"),
+        [odd, *pairs(3)],
+        Writer(build_tokenizer(), 500, cut=False),
+        [writer],
+    )
+    assert (len(elsewhere.pairs), elsewhere.same) == (3, 1)
+
+
 LONG = Preference(
     (
         ("system", "Be kind."),

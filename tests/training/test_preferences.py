@@ -169,6 +169,7 @@ MALFORMED: dict[str, tuple[object, str]] = {
         "share no opening",
     ),
     "margin": ({**GOOD, "margin": "big"}, "no finite number"),
+    "half a character": ({**GOOD, "chosen": "a\ud800"}, "half a character"),
     "no rating": ({"conv_A": SAID, "conv_B": SAID}, "lacks `conv_B` or a rating"),
 }
 NOTHING: dict[str, tuple[object, str]] = {

@@ -105,6 +105,11 @@ def test_a_finished_run_is_returned_and_a_seed_gives_the_same_bits(
     assert again == run
     assert before == {p: p.stat().st_mtime_ns for p in run.directory.rglob("*")}
     other = train(run.recipe, tmp_path / "other", settings=CPU)
+    (other.directory / "finished.json").unlink()  # killed after the last checkpoint
+    assert not read_run(other.directory).finished
+    other = train(run.recipe, tmp_path / "other", settings=CPU)
+    assert other.finished
+    assert other.metrics() == run.metrics()
     for mine, its in zip(run.checkpoints, other.checkpoints, strict=True):
         a, b = ((c.path / "adapter_model.safetensors").read_bytes() for c in (mine, its))
         assert a == b

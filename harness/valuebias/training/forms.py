@@ -85,6 +85,16 @@ def preference(row: Any, where: str, source: DataSource) -> Preference:
 
 
 def _check(pair: Preference) -> None:
+    for _, content in (*pair.prompt, *pair.chosen, *pair.rejected):
+        try:
+            content.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise _fail(
+                pair.where,
+                "a text holds half a character (a lone surrogate)",
+                content[max(error.start - 20, 0) : error.start + 20],
+                "Remove it, or write the whole character.",
+            ) from None
     if not pair.prompt or not any(content.strip() for _, content in pair.prompt):
         raise _fail(
             pair.where,

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from valuebias.errors import ModelError, TrainingError
 from valuebias.models.chat import Chat, common_prefix
-from valuebias.training.forms import Preference, Turns
+from valuebias.training.forms import Preference, PrefersNothing, Turns
 from valuebias.training.recipe import Recipe
 
 Ids = npt.NDArray[np.int32]
@@ -37,13 +37,14 @@ class TokenPair:
 class Prepared:
     """The pairs of one run, in the order of its shuffle.
 
-    ``overlong`` of the ``seen`` pairs were left out; ``cut`` had their prompt shortened.
-    ``sha256`` is over the ids of all pairs.
+    Of the ``seen`` pairs ``overlong`` were left out, and ``same``, whose two sides a tokenizer does
+    not tell apart; ``cut`` had their prompt shortened. ``sha256`` is over the ids of all pairs.
     """
 
     pairs: tuple[TokenPair, ...]
     seen: int
     overlong: int
+    same: int
     cut: int
     longest: int
     sha256: str
@@ -130,7 +131,7 @@ def prepare(
     order = list(range(len(preferences)))
     random.Random(recipe.seed).shuffle(order)
     pairs: list[TokenPair] = []
-    seen = overlong = cut = longest = 0
+    seen = overlong = same = cut = longest = 0
     digest = hashlib.sha256()
     example = ""
     for index in order:
@@ -139,9 +140,19 @@ def prepare(
         pair = preferences[index]
         seen += 1
         written = writer.write(pair)
-        if written is None or any(other.write(pair) is None for other in others):
+        elsewhere = [other.write(pair) for other in others]
+        if written is None or None in elsewhere:
             overlong += 1
             example = example or pair.where
+            continue
+        if any(here is not None and here[0][0] == here[0][1] for here in (written, *elsewhere)):
+            same += 1
+            if recipe.invalid == "error":
+                raise PrefersNothing(
+                    f"{pair.where}: the two conversations are the same tokens to the model",
+                    seen=pair.chosen[-1][1],
+                    remedy="Remove the pair, or set `invalid: leave-out` in the recipe.",
+                )
             continue
         (chosen, rejected), prompt = written
         cut += prompt != pair.prompt
@@ -169,4 +180,4 @@ def prepare(
             seen=f"{len(pairs):,} of {recipe.pairs or 1:,}, {overlong:,} left out as too long",
             remedy="Ask for fewer `pairs`, or give more preferences.",
         )
-    return Prepared(tuple(pairs), seen, overlong, cut, longest, digest.hexdigest())
+    return Prepared(tuple(pairs), seen, overlong, same, cut, longest, digest.hexdigest())

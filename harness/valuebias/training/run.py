@@ -162,7 +162,7 @@ def _prepare(recipe: Recipe, base: Any, preferences: Preferences, settings: Sett
             for n in (
                 len(prepared.pairs),
                 prepared.overlong,
-                len(preferences.invalid),
+                len(preferences.invalid) + prepared.same,
                 prepared.cut,
             )
         ),
@@ -185,6 +185,7 @@ def _record(
             "invalid": len(preferences.invalid),
             "examined": prepared.seen,
             "overlong": prepared.overlong,
+            "same": prepared.same,
             "cut": prepared.cut,
             "pairs": len(prepared.pairs),
             "longest": prepared.longest,
