@@ -70,9 +70,7 @@ def word_variance(a: Floats, b: Floats, in_a: Bools, family: Ints) -> tuple[floa
     count = int(family.max()) + 1
     sums, own, dfs = [], [], []
     for word, names in ((a, family[in_a]), (b, family[~in_a])):
-        sizes = np.bincount(names, minlength=count).astype(float)
-        g = np.bincount(names, weights=word - word.mean(), minlength=count) / len(word)
-        g /= np.sqrt(1 - sizes / len(word))
+        g, sizes = family_sums(word, names, count)
         sums.append(g)
         own.append(float(g @ g))
         dfs.append(max(float((sizes**2).sum() ** 2 / (sizes**4).sum()) - 1, 1.0))
@@ -80,6 +78,14 @@ def word_variance(a: Floats, b: Floats, in_a: Bools, family: Ints) -> tuple[floa
     if variance <= 0:
         return 0.0, 1.0
     return variance, satterthwaite(zip(own, dfs, strict=True), variance)
+
+
+def family_sums(word: Floats, names: Ints, count: int) -> tuple[Floats, Floats]:
+    """What each of ``count`` families adds to the mean of ``word`` (words,), set right for its own
+    weight in it, and how many of these words it has."""
+    sizes = np.bincount(names, minlength=count).astype(float)
+    sums = np.bincount(names, weights=word - word.mean(), minlength=count) / len(word)
+    return sums / np.sqrt(1 - sizes / len(word)), sizes
 
 
 def prompt_parts(
@@ -96,7 +102,7 @@ def prompt_parts(
     """
     n = len(effects)
     centred = effects - effects.mean()
-    columns = _factor_columns(factors, n)
+    columns = factor_columns(factors, n)
     design = np.hstack([np.ones((n, 1)), *(np.eye(int(c.max()) + 1)[c] for c in columns)])
     left = n - int(np.linalg.matrix_rank(design))
     residual = 0.0
@@ -120,7 +126,7 @@ def prompt_parts(
     ]
 
 
-def _factor_columns(factors: Factors | None, n: int) -> list[Ints]:
+def factor_columns(factors: Factors | None, n: int) -> list[Ints]:
     """Each factor's levels as numbers (prompts,), without factors of one level or one a prompt."""
     columns = []
     for name in dict.fromkeys(key for prompt in factors or () for key in prompt):
