@@ -169,12 +169,11 @@ class BradleyTerryTrainer(Trainer):
         )
         text = loss.new_zeros(())
         if self._text_head is not None:
-            text = text_loss(
-                self._text_head.log_probability(
+            with self.accelerator.autocast():  # the model's own forward has it already
+                log_p = self._text_head.log_probability(
                     inputs["input_ids"], inputs["attention_mask"], inputs["response"]
-                ),
-                recipe.text_beta,
-            )
+                )
+            text = text_loss(log_p, recipe.text_beta)
             loss = (1 - recipe.text_weight) * loss + recipe.text_weight * text
         if model.training:
             with torch.no_grad():  # summed where they are: reading them out would wait for a GPU
