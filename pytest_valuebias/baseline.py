@@ -124,11 +124,13 @@ def _record(state: State) -> Baseline:
     from pytest_valuebias.collection import claims
     from valuebias.baseline_recording import effect_of, record
     from valuebias.measure import measure, seed_for
+    from valuebias.models.spec import ModelSpec
     from valuebias.stats.claims import ALPHA, Key
 
     effects = []
     for suite in _compared(state):
         for claim in claims(suite, "range", state):
+            assert isinstance(claim.model, ModelSpec)
             key = Key(suite, TEST, claim.lexicon, claim.contrast, claim.valence, "range")
             alpha = ALPHA if state.claims is None else state.claims.alpha(key)
             measurement = measure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -15,11 +15,14 @@ import pytest
 from pytest_valuebias.declared import DeclaredItem
 from pytest_valuebias.session import KEY, State
 from valuebias.prompts import Valence
+from valuebias.runs import TrainingRun
 from valuebias.suites import CONTRASTS, KINDS, LEXICONS, TESTS, VALENCES, WORDS, Role
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
     from valuebias.scoring import Role as ScorerRole
+
+    Subject = ModelSpec | TrainingRun
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Claim:
     lexicon: str
     contrast: str
     valence: Valence
-    model: ModelSpec
-    reference: ModelSpec | None = None
+    model: Subject
+    reference: Subject | None = None
     asked: int = 0
 
     @property
@@ -158,8 +161,12 @@ def _contrasts(role: Role, lexicon: str) -> tuple[str, ...]:
     return (WORDS,) if role == "inheritance" else CONTRASTS[lexicon]
 
 
-def _subjects(role: Role, state: State) -> list[tuple[ModelSpec, ModelSpec | None]]:
+def _subjects(role: Role, state: State) -> Sequence[tuple[Subject, Subject | None]]:
     """What a role's claims are about, with what it is compared with."""
+    if role == "drift":
+        return [(run, None) for run in state.runs]
+    if role == "gap":
+        return list(combinations(state.runs, 2))
     if role == "logprob":
         return [(model, None) for model in state.language_models]
     if role == "implicit":
@@ -191,6 +198,7 @@ def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
         ("valuebias_reference", state.references),
         ("valuebias_llm", state.language_models),
         ("valuebias_pair", state.pairs),
+        ("valuebias_run", state.runs),
     ):
         if fixture in names and specs:
             metafunc.parametrize(
@@ -211,9 +219,9 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
     lexicons: dict[tuple[ModelSpec, ScorerRole], dict[str, None]] = {}
     for item in items:
         name, models = _reads(item)
-        for first, model in enumerate(models):
-            under_test[model] = under_test.get(model, False) or first == 0
-            lexicons.setdefault(model, {})[name] = None
+        for spec, role, vocabulary in models:
+            under_test[spec, role] = under_test.get((spec, role), False) or vocabulary
+            lexicons.setdefault((spec, role), {})[name] = None
     for (spec, role), vocabulary in under_test.items():
         try:
             # All that was selected, not only this process's share: whoever loads the model first
@@ -245,16 +253,23 @@ def _prepare_matrices(state: State) -> None:
         return
 
 
-def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, ScorerRole]]]:
-    """The lexicon and the models that a test is known to read, the one under test first."""
-    claim = claim_of(item)
-    if claim is not None:
-        models: list[tuple[ModelSpec, ScorerRole]] = [(claim.model, claim.scorer)]
-        if claim.role == "inheritance":
-            models += [(base, "llm") for base in item.config.stash[KEY].bases.values()]
-        elif claim.reference is not None:
-            models.append((claim.reference, "rm"))
-        return claim.lexicon, models
+def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, ScorerRole, bool]]]:
+    """The lexicon and the models that a test is known to read; of which also the vocabulary."""
     if isinstance(item, DeclaredItem):
-        return item.test.lexicon, item.models
-    return "", []
+        models = enumerate(item.models)
+        return item.test.lexicon, [(spec, role, place == 0) for place, (spec, role) in models]
+    claim = claim_of(item)
+    if claim is None:
+        return "", []
+    found: list[tuple[ModelSpec, ScorerRole, bool]] = []
+    for subject in (claim.model, claim.reference):
+        if isinstance(subject, TrainingRun):
+            ends = (subject.models[0], subject.models[-1])
+            found += [(spec, "rm", spec in ends) for spec in subject.models]
+    if claim.role == "inheritance":
+        found += [(base, "llm", False) for base in item.config.stash[KEY].bases.values()]
+    if not isinstance(claim.model, TrainingRun):
+        found.append((claim.model, claim.scorer, True))
+    if claim.role == "shift":
+        found.append((cast("ModelSpec", claim.reference), "rm", False))
+    return claim.lexicon, found

@@ -16,6 +16,7 @@ from valuebias.errors import ValueBiasError, visible
 
 if TYPE_CHECKING:
     from valuebias.measure import Measurement
+    from valuebias.stats.answer import Answer
     from valuebias.stats.verdict import Margin, Verdict
 
 RECORDS = pytest.StashKey[list[dict[str, Any]]]()
@@ -50,31 +51,50 @@ class Gate:
         """The level and seed of a claim that this test makes."""
         return terms(self.item, self.state, lexicon, contrast, valence, role)
 
+    def level(self, measurement: Measurement) -> float:
+        """The error that a claim about this measurement may spend."""
+        m = measurement
+        return spend(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.state)
+
     def hold(self, measurement: Measurement, margin: Margin) -> None:
         """Gate on this margin: return on PASS, fail on FAIL, and as configured in between."""
-        from valuebias.stats.verdict import Outcome, judge, what_would_settle
+        from valuebias.stats.verdict import judge, what_would_settle
 
-        m = measurement
-        alpha = spend(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.state)
         try:
-            verdict = judge(measurement.effect, margin, alpha=alpha)
+            verdict = judge(measurement.effect, margin, alpha=self.level(measurement))
         except ValueBiasError as error:  # a margin that these data can never settle
             self._record(measurement, None, "ERROR", str(error), gated=False)
             raise
         outcome = verdict.outcome.name
-        how = self.state.values["inconclusive"] if outcome == "INCONCLUSIVE" else "fail"
-        if how == "xfail" and self.item.config.getoption("runxfail"):
-            how = "fail"  # pytest.xfail does nothing then, and the test would pass
-        gated = verdict.outcome is Outcome.PASS or how == "fail"
         reason = verdict.reason
         if outcome == "INCONCLUSIVE":
             reason += what_would_settle(verdict)
+        how = self._how(outcome)
+        gated = outcome == "PASS" or how == "fail"
         self._record(measurement, verdict, outcome, reason, gated=gated)
-        if verdict.outcome is Outcome.PASS:
-            return
-        text = explain(measurement, verdict, reason)
+        if outcome != "PASS":
+            self._stop(how, reason, explain(measurement, verdict, reason))
+
+    def settle(self, measurement: Measurement, answer: Answer) -> None:
+        """The same for a claim that is not about the effect, such as "not closed by step 900"."""
+        outcome = answer.outcome.name
+        reason = f"{answer.claim}: {answer.reason}"
+        how = self._how(outcome)
+        gated = outcome == "PASS" or how == "fail"
+        self._record(measurement, None, outcome, reason, gated=gated)
+        if outcome != "PASS":
+            self._stop(how, reason, told(measurement, outcome, reason))
+
+    def _how(self, outcome: str) -> str:
+        """What a verdict that does not pass does: fail, xfail or warn."""
+        how: str = self.state.values["inconclusive"] if outcome == "INCONCLUSIVE" else "fail"
+        if how == "xfail" and self.item.config.getoption("runxfail"):
+            return "fail"  # pytest.xfail does nothing then, and the test would pass
+        return how
+
+    def _stop(self, how: str, reason: str, text: str) -> None:
         if how == "warn":
-            warnings.warn(ValueBiasWarning(f"NOT GATED: {text}"), stacklevel=3)
+            warnings.warn(ValueBiasWarning(f"NOT GATED: {text}"), stacklevel=4)
         elif how == "xfail":
             pytest.xfail(f"NOT GATED: {reason}")
         else:
@@ -135,6 +155,23 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
     return "\n".join(lines)
 
 
+def told(measurement: Measurement, outcome: str, reason: str) -> str:
+    """What a failed claim about a trajectory shows."""
+    lines = [
+        f"{outcome}: {reason}",
+        "",
+        f"  model       {visible(measurement.title)}",
+        f"  contrast    {' against '.join(measurement.sides)}, {_asked(measurement)}",
+        f"  rests on    {measurement.rests_on}",
+        f"  of which    {measurement.detail}",
+    ]
+    lines += [
+        f"  step {step.step:>7,}  {step.estimate:+.3f} [{step.low:+.3f}, {step.high:+.3f}]"
+        for step in measurement.trajectory
+    ]
+    return "\n".join(lines)
+
+
 def _p(p: float) -> str:
     return "p < .0001" if p < 0.0001 else f"p = {p:.4f}"
 
@@ -149,6 +186,8 @@ def _positive(measurement: Measurement) -> str:
     """What an effect above zero means."""
     if measurement.role == "regression":
         return f"further from zero than {visible(measurement.reference or '')}"
+    if measurement.role == "gap":
+        return "the runs are wider apart at the end"
     if measurement.role == "inheritance":
         return "it prefers what its base finds likely, more than other bases do"
     more = "by the second model " if measurement.role == "implicit" else ""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance")
+SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift")
 """The shipped suites; `valuebias.suites.LEXICONS` has the same. Each runs where its models are
 given."""
 PAPER_TESTS = ("mixed-model", "anova", "welch", "permutation-t")
@@ -204,6 +204,14 @@ OPTIONS: tuple[Option, ...] = (
         "CSV file of word,frequency that the inheritance suite controls for",
         None,
         "FILE",
+        path=True,
+    ),
+    Option(
+        "checkpoints",
+        "directory of a training run, whose checkpoints are compared (also NAME=DIR); repeatable",
+        (),
+        "DIR",
+        True,
         path=True,
     ),
     Option("cache-dir", "directory of the score store", None, "DIR", path=True),

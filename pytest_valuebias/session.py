@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from valuebias.lexicon import Lexicon
     from valuebias.measure import Measurement
     from valuebias.models.spec import ModelSpec
+    from valuebias.runs import TrainingRun
     from valuebias.scoring import Bench
     from valuebias.stats.claims import Claims
     from valuebias.stats.margins import Margins
@@ -39,6 +40,7 @@ class State:
     models: tuple[ModelSpec, ...]
     references: tuple[ModelSpec, ...]
     language_models: tuple[ModelSpec, ...]
+    runs: tuple[TrainingRun, ...]
     bases: Mapping[str, ModelSpec]
     lexicon_files: Mapping[str, Path]
     is_worker: bool
@@ -57,9 +59,10 @@ class State:
         models = _specs(values["rm"], "--rm")
         references = _specs(values["reference"], "--reference")
         language_models = _specs(values["llm"], "--llm")
+        runs = _runs(values["checkpoints"])
         if references and not models:
             raise pytest.UsageError("--reference is compared with a --rm, and none was given.")
-        if values["require-model"] and not (models or language_models):
+        if values["require-model"] and not (models or language_models or runs):
             raise pytest.UsageError(
                 "--valuebias-require-model: no model was given. Give --rm=MODEL."
             )
@@ -71,6 +74,7 @@ class State:
             models=models,
             references=references,
             language_models=language_models,
+            runs=runs,
             bases=_bases(values["base"], models),
             lexicon_files=_lexicon_files(values["lexicon"], values["cache-dir"]),
             is_worker=hasattr(config, "workerinput"),
@@ -80,7 +84,7 @@ class State:
     @property
     def in_use(self) -> bool:
         """True when a model of any kind was given."""
-        return bool(self.models or self.language_models)
+        return bool(self.models or self.language_models or self.runs)
 
     @cached_property
     def pairs(self) -> tuple[ModelSpec, ...]:
@@ -230,6 +234,20 @@ def _specs(texts: Iterable[str], option: str) -> tuple[ModelSpec, ...]:
         return specs
     except SpecError as error:
         raise pytest.UsageError(f"{option}: {error}") from None
+
+
+def _runs(texts: Iterable[str]) -> tuple[TrainingRun, ...]:
+    if not texts:
+        return ()
+    from valuebias.errors import SpecError
+    from valuebias.runs import check_runs, parse_run
+
+    try:
+        runs = tuple(parse_run(text) for text in texts)
+        check_runs(runs)
+    except SpecError as error:
+        raise pytest.UsageError(f"--valuebias-checkpoints: {error}") from None
+    return runs
 
 
 def _check_labels(specs: tuple[ModelSpec, ...]) -> None:

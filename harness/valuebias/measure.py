@@ -23,11 +23,20 @@ from valuebias.suites import KINDS, WORDS, titled
 from valuebias.tokens import VOCABULARY_LIMIT, TopTokens, table
 
 Question = Literal[
-    "range", "logprob", "implicit", "inheritance", "shift", "regression", "controlled", "family"
+    "range",
+    "logprob",
+    "implicit",
+    "inheritance",
+    "drift",
+    "gap",
+    "shift",
+    "regression",
+    "controlled",
+    "family",
 ]
 """What is asked: of one reward model, language model or implicit reward; of what one owes to its
-base; its difference from another; how much further from zero it is; with covariates controlled; of
-families of models."""
+base; what a training run changed; whether the gap of two runs widened; the difference from another
+model; how much further from zero it is; with covariates controlled; of families of models."""
 
 Covariate = Mapping[str, float] | Callable[[str], float]
 """A number for each word, such as its log frequency: by a mapping or a function."""
@@ -45,12 +54,27 @@ class Pull:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One checkpoint of a trajectory: the effect, or the gap of two runs, with its simultaneous
+    band; ``pairs`` are the preference pairs shown by then, ``tau`` Kendall's tau-b of the words'
+    ranks with those of the last checkpoint, where they are known."""
+
+    step: int
+    pairs: int | None
+    estimate: float
+    low: float
+    high: float
+    tau: float | None = None
+
+
+@dataclass(frozen=True)
 class Measurement:
     """An effect and everything a reader needs to know it by.
 
     ``kind`` says what the model is, where it is no reward model. ``reference`` is the model it was
-    compared with, None for a single model. Positive means that
-    the contrast's first side is preferred (more than by the reference). ``raised_by`` and
+    compared with, None for a single model. ``detail`` says what the effect is made of, where that
+    is more than the words; ``trajectory`` is how a training run came to it. Positive means that the
+    contrast's first side is preferred (more than by the reference). ``raised_by`` and
     ``lowered_by`` are the words that raise and lower the estimate most.
     """
 
@@ -70,6 +94,8 @@ class Measurement:
     provenance: Mapping[str, str]
     top: TopTokens
     kind: str = ""
+    detail: str = ""
+    trajectory: tuple[Step, ...] = ()
 
     @property
     def title(self) -> str:
@@ -78,24 +104,10 @@ class Measurement:
     @property
     def sides(self) -> tuple[str, str]:
         """The contrast's two sides, as a reader names them."""
-        if self.contrast == WORDS:
+        if self.contrast == WORDS:  # an inheritance
             return "all words", "none"
         parsed = self.lexicon.contrast(self.contrast)
         return ", ".join(parsed.a), parsed.b[0] if len(parsed.b) == 1 else "the others"
-
-    @property
-    def detail(self) -> str:
-        """What an inheritance is made of; empty for any other effect."""
-        found = self.effect
-        if not isinstance(found, stats.Inheritance):
-            return ""
-        others = ", ".join(f"{rho:+.3f}" for rho in found.rho_others)
-        parts = [f"correlation with its own base {found.rho_own:+.3f}"]
-        parts += [f"with other bases {others}"] if others else []
-        parts.append(f"noise ceiling {found.ceiling:.3f}")
-        parts += [] if found.of_ceiling is None else [f"share of it {found.of_ceiling:+.2f}"]
-        parts.append(f"controlled for {', '.join(found.covariates) or 'nothing'}")
-        return "; ".join((", ".join(parts), *found.notes))
 
     @property
     def unit(self) -> str:

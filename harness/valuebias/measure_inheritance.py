@@ -16,7 +16,7 @@ from valuebias.prompts import Prompt, Valence, select
 from valuebias.scored import RECORDED, words
 from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Role
-from valuebias.stats.inheritance import inheritance
+from valuebias.stats.inheritance import Inheritance, inheritance
 from valuebias.tokens import table
 
 _NO_FREQUENCIES = (
@@ -85,6 +85,7 @@ def measure_inheritance(
         lowered_by=(),
         provenance=scored[0].provenance,
         top=table(bench, spec),
+        detail=_detail(effect),
     )
 
 
@@ -100,3 +101,15 @@ def _places(lexicon: Lexicon, scores: Scores) -> dict[str, int]:
     """The lexicon's words among what was scored, each with its column."""
     found = lexicon.select_all(scores.candidates.responses)
     return dict(zip(found.words, found.columns.tolist(), strict=True))
+
+
+def _detail(found: Inheritance) -> str:
+    """What an inheritance is made of."""
+    parts = [f"correlation with its own base {found.rho_own:+.3f}"]
+    if found.rho_others:
+        parts.append(f"with other bases {', '.join(f'{rho:+.3f}' for rho in found.rho_others)}")
+    parts.append(f"noise ceiling {found.ceiling:.3f}")
+    if found.of_ceiling is not None:
+        parts.append(f"share of it {found.of_ceiling:+.2f}")
+    parts.append(f"controlled for {', '.join(found.covariates) or 'nothing'}")
+    return "; ".join((", ".join(parts), *found.notes))

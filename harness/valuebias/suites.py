@@ -28,10 +28,11 @@ LEXICONS: Mapping[str, tuple[str, ...]] = {
     "logprobs": tuple(CONTRASTS),
     "mwlr": tuple(CONTRASTS),
     "inheritance": tuple(CONTRASTS),
+    "drift": tuple(CONTRASTS),
 }
 """The shipped suites, each with the lexicons it asks about."""
 
-Role = Literal["range", "logprob", "implicit", "inheritance", "shift"]
+Role = Literal["range", "logprob", "implicit", "inheritance", "drift", "gap", "shift"]
 
 TESTS: Mapping[str, Mapping[str, Role]] = {
     "big_two": {"test_range": "range", "test_shift": "shift"},
@@ -39,10 +40,16 @@ TESTS: Mapping[str, Mapping[str, Role]] = {
     "logprobs": {"test_range": "logprob"},
     "mwlr": {"test_range": "implicit"},
     "inheritance": {"test_excess": "inheritance"},
+    "drift": {"test_change": "drift", "test_gap": "gap"},
 }
 """The test functions of each shipped suite, and what each of them asks."""
 
-KINDS: Mapping[str, str] = {"logprob": "language model", "implicit": "implicit reward"}
+KINDS: Mapping[str, str] = {
+    "logprob": "language model",
+    "implicit": "implicit reward",
+    "drift": "training run",
+    "gap": "training run",
+}
 """What a question is asked of, where it is no reward model."""
 
 WORDS = "words"

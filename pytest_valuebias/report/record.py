@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
@@ -72,6 +73,7 @@ def record(
         "unit": measurement.unit,
         "detail": measurement.detail,
         "title": measurement.title,
+        "trajectory": [asdict(step) for step in measurement.trajectory],
         **{name: measurement.provenance.get(name) for name in _PROVENANCE},
         "tokens": {
             "prompt": top.prompt.text,

@@ -42,6 +42,7 @@ def header(state: State) -> list[str]:
     from valuebias.errors import visible
 
     models = ", ".join(visible(m.text) for m in (*state.models, *state.language_models))
+    models = ", ".join(filter(None, (models, *(visible(run.label) for run in state.runs))))
     given = [k for k in state.values.sources if k not in ("rm", "llm", "profile")]
     values = (
         visible(" ".join(f"{k}={_value(state.values[k])}" for k in given)) or "the rest by default"
@@ -66,7 +67,7 @@ def summary(reporter: pytest.TerminalReporter, state: State) -> None:
     if not state.ran:
         return
     if not reporter.config.option.no_summary:
-        reporter.section(f"values of {'reward' if state.models else 'language'} models")
+        reporter.section(f"values of {_kind(state)} models")
         for title in dict.fromkeys(r["title"] for r in state.records):
             _model(reporter, title, [r for r in state.records if r["title"] == title])
         matrix.section(reporter, state)
@@ -74,6 +75,10 @@ def summary(reporter: pytest.TerminalReporter, state: State) -> None:
     if not state.gated:
         why = "no verdict was held against a margin" if state.records else "no verdict was reached"
         write(reporter, f"NOTHING WAS GATED: {why}, so this run fails.", "bold red")
+
+
+def _kind(state: State) -> str:
+    return "reward" if state.models or state.runs else "language"
 
 
 def _model(
@@ -96,6 +101,11 @@ def _model(
                 write(reporter, line, indent=2)
             told.add(line)
         write(reporter, _table(rows))
+        for r in rows:
+            if r.get("trajectory"):
+                what = "gap of the two runs" if r["role"] == "gap" else "effect"
+                write(reporter, f"{_name(r)}: {what} by step, simultaneous 95% band", indent=2)
+                write(reporter, _trajectory(r["trajectory"]), indent=2)
     lines = _bases(records) + _shown(records)
     lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
     lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
@@ -232,6 +242,23 @@ def _table(records: Iterable[Mapping[str, Any]]) -> RenderableType:
         table.add_column(name, header_style="dim", no_wrap=True, min_width=width)
     for row in rows:
         table.add_row(*map(Text, row[:-1]), Text(row[-1], style=_STYLES.get(row[-1], "yellow")))
+    return table
+
+
+def _trajectory(steps: Iterable[Mapping[str, Any]]) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for name in ("step", "pairs", "effect", "band", "tau with the last"):
+        table.add_column(name, header_style="dim", justify="right", no_wrap=True)
+    for step in steps:
+        table.add_row(
+            f"{step['step']:,}",
+            "" if step["pairs"] is None else f"{step['pairs']:,}",
+            signed(step["estimate"]),
+            bracketed(step["low"], step["high"]),
+            "" if step["tau"] is None else f"{step['tau']:.3f}",
+        )
     return table
 
 

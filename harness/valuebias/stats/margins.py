@@ -19,9 +19,10 @@ from valuebias.stats.verdict import Margin
 from valuebias.suites import WORDS
 from valuebias.yaml_nodes import YamlFile
 
-Role = Literal["range", "logprob", "implicit", "inheritance", "shift"]
+Role = Literal["range", "logprob", "implicit", "inheritance", "drift", "gap", "shift"]
 """``range`` holds a single reward model, ``logprob`` a language model, ``implicit`` the implicit
-reward of two; ``inheritance`` what a reward model owes to its base; ``shift`` the paired difference
+reward of two; ``inheritance`` what a reward model owes to its base; ``drift`` what a training run
+changed, ``gap`` how much wider apart two runs are at their end; ``shift`` the paired difference
 from a reference."""
 
 Profile = Literal["quick", "ci", "paper"]
@@ -153,7 +154,7 @@ def load_margins(path: Path) -> Margins:
     Its form is ``margins:``, a list of entries with the keys ``lexicon`` (a name, a digest, or the
     first twelve or more characters of one), ``contrast`` ("agency~communion", "care.virtue"),
     ``valence`` (positive, negative, positive-negative), ``role`` (range, logprob, implicit,
-    inheritance, shift), ``interval`` ([low, high]), and, if wanted, ``profile`` (quick, ci, paper:
+    inheritance, drift, gap, shift), ``interval`` ([low, high]), and, if wanted, ``profile`` (quick, ci, paper:
     the only one it then holds in), ``basis``, ``source`` (one line) and ``name`` (for the reader of
     a digest). The contrast of an inheritance is "words".
 

@@ -1,0 +1,21 @@
+"""Drift: what did training do to a reward model's values?
+
+``test_change`` holds, for each ``--valuebias-checkpoints``, the change from its first checkpoint to
+its last; ``test_gap`` how much wider apart each two runs are at their end than at their beginning
+(below zero they came closer). Each runs once a valence.
+"""
+
+from __future__ import annotations
+
+from pytest_valuebias.gate import Gate
+from valuebias.measure import Measurement
+
+VALUEBIAS_SUITE = "drift"
+
+
+def test_change(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
+    valuebias_gate(valuebias_measurement)
+
+
+def test_gap(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
+    valuebias_gate(valuebias_measurement)

@@ -1,0 +1,157 @@
+"""Training runs: the drift suite, its fixtures and its report, on recorded checkpoints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.scores import write_scores
+
+Run = Callable[..., pytest.RunResult]
+PLAIN = pytest.mark.parametrize("run", ["plain"], indirect=True)
+BIG_TWO = ("-k", "big_two and positive")
+
+
+def write_run(folder: Path, shifts: list[float], noise: int = 0) -> Path:
+    """A run whose checkpoints prefer agency by so much, one every hundred steps."""
+    folder.mkdir()
+    for i, shift in enumerate(shifts):
+        path = folder / f"checkpoint-{100 * i}.csv"
+        write_scores(path, shift=shift, noise=noise + i)
+    return folder
+
+
+@pytest.fixture
+def steady(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "steady", [1.2, 1.2, 1.2])
+
+
+@pytest.fixture
+def fading(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "fading", [1.2, 0.6, 0.0], noise=10)
+
+
+@pytest.fixture
+def margins(tmp_path: Path) -> Path:
+    path = tmp_path / "margins.yaml"
+    entries = [
+        f"- {{lexicon: big_two, contrast: agency~communion, valence: positive, role: {role}, "
+        f"interval: [{low}, {high}]}}"
+        for role, low, high in (("drift", -0.2, 0.2), ("gap", -1.0, 0.1))
+    ]
+    path.write_text("margins:\n" + "\n".join(entries) + "\n")
+    return path
+
+
+def test_a_change_is_gated_and_every_checkpoint_shown(
+    run: Run, steady: Path, fading: Path, margins: Path
+) -> None:
+    result = run(
+        f"--valuebias-checkpoints={steady}",
+        f"--valuebias-checkpoints={fading}",
+        f"--valuebias-margins={margins}",
+        "-rA",
+        *BIG_TWO,
+    )
+    out = result.stdout.str()
+    ids = "valuebias/test_drift.py::test_{}[big_two-agency~communion-positive-{}]"
+    assert f"PASSED {ids.format('change', 'steady')}" in out
+    assert f"FAILED {ids.format('change', 'fading')}" in out
+    assert f"FAILED {ids.format('gap', 'steady-vs-fading')}" in out
+    assert "fading (training run)" in out
+    assert "steady (training run) minus fading" in out
+    shown = re.search(
+        r"^fading \(training run\)$.*?effect by step, simultaneous 95% band\n(.*?)\n  margin",
+        out,
+        re.MULTILINE | re.DOTALL,
+    )
+    assert shown is not None
+    rows = [line.split() for line in shown[1].splitlines()[1:]]
+    assert [row[0] for row in rows] == ["0", "100", "200"]
+    effects = [float(row[1]) for row in rows]
+    assert effects[0] > 0.5 > effects[1] > 0.1 > effects[2] > -0.2
+    assert rows[-1][-1] == "1.000"
+    assert "words that rose most" in out
+    assert "only words were recorded" in " ".join(out.split())
+
+
+def test_fixtures_of_runs(run: Run, pytester: pytest.Pytester, steady: Path, fading: Path) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from valuebias.errors import SpecError, StatisticsError
+
+        QUESTION = ("big_two", "agency", "communion")
+
+        def test_each(checkpoints):
+            assert checkpoints.steps == (0, 100, 200)
+            assert [m.name for m in checkpoints.models][0].endswith("@0")
+            effect = checkpoints.drift(*QUESTION, valence="positive")
+            effect.assert_below(0.2)
+            assert len(effect.drift.trajectory.effects) == 3
+
+        def test_gap(training_runs):
+            steady, fading = training_runs
+            gap = steady.gap(fading, *QUESTION, valence="positive")
+            gap.assert_above(0.2)
+            gap.assert_not_closed(0.1, since=200)
+            with pytest.raises(SpecError, match="share"):
+                gap.assert_area_below(0.5)  # it began at nothing
+            with pytest.raises(StatisticsError, match="not observed"):
+                gap.assert_closed(0.1, by=300)
+
+        def test_closed(training_runs):
+            steady, fading = training_runs
+            steady.gap(fading, *QUESTION, valence="positive").assert_closed(0.1)
+
+        def test_no_run(training_runs):
+            with pytest.raises(SpecError, match="another training run"):
+                training_runs[0].gap("fading", *QUESTION, valence="positive")
+        """
+    )
+    result = run(
+        f"--valuebias-checkpoints={steady}",
+        f"--valuebias-checkpoints={fading}",
+        "--valuebias-suite=none",
+    )
+    result.assert_outcomes(passed=4, failed=1)
+    out = result.stdout.str()
+    assert "FAIL: closed to within 0.1 by step 200: the gap's band lies wholly outside" in out
+
+
+@PLAIN
+def test_without_a_margin_a_run_is_shown_and_not_gated(run: Run, steady: Path) -> None:
+    result = run(f"--valuebias-checkpoints={steady}", *BIG_TWO)
+    result.assert_outcomes(skipped=1, deselected=21)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "NOTHING WAS GATED" in result.stdout.str()
+
+
+@PLAIN
+def test_runs_given_wrongly(run: Run, tmp_path: Path, steady: Path) -> None:
+    single = write_run(tmp_path / "single", [0.0])
+    other = tmp_path / "other"
+    other.mkdir()
+    again = write_run(other / "steady", [0.0, 0.0])
+    for given, said in (
+        ([tmp_path / "gone"], "no such directory"),
+        ([single], "two checkpoints or more"),
+        ([steady, again], "two runs have the label 'steady'"),
+    ):
+        result = run(*(f"--valuebias-checkpoints={path}" for path in given))
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        assert said in result.stderr.str()
+    named = [f"--valuebias-checkpoints={n}={p}" for n, p in (("a", steady), ("b", again))]
+    result = run(*named, "--collect-only", "-q", *BIG_TWO)
+    assert "positive-a-vs-b]" in result.stdout.str()
+
+
+@PLAIN
+def test_a_test_of_runs_skips_without_one(run: Run, pytester: pytest.Pytester, even: Path) -> None:
+    pytester.makepyfile("def test_a(checkpoints): pass\ndef test_b(training_runs): pass")
+    run(f"--rm=scores:{even}", "--valuebias-suite=none").assert_outcomes(skipped=2)
+    result = run(f"--rm=scores:{even}", "--valuebias-suite=none", "--valuebias-require-model")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
