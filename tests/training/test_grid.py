@@ -141,6 +141,9 @@ def test_the_command_trains_a_recipe_and_tells_errors_in_a_line(
     out = folder / "out"
     assert main(["train", str(file), "--cpu", "--out", str(out)]) == 0
     assert [c.step for c in read_run(out).checkpoints] == [1]
+    said = capsys.readouterr().err
+    assert "step 1: agency~communion (big_two): positive" in said
+    assert "model shards" not in said
     file.write_text(f"base: wide\ndata: a.jsonl\npairs: 5\n{SHORT}")
     assert main(["train", str(file), "--cpu", "--out", str(out)]) == 1
     assert "another recipe" in capsys.readouterr().err

@@ -32,6 +32,11 @@ def add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         metavar="DIR",
         help="where to train into (default: runs/NAME, after the recipe's file)",
     )
+    add(
+        "--unwatched",
+        action="store_true",
+        help="do not tell the log, at every checkpoint, what the model prefers by then",
+    )
     add("--cpu", action="store_true", help="use no GPU")
     add("--offline", action="store_true", help="never use the network")
     add(
@@ -48,6 +53,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from valuebias.models.settings import Settings
     from valuebias.training.grid import Grid, load, train_grid
     from valuebias.training.run import train
+    from valuebias.training.watch import ValueWatch
 
     recipe = load(arguments.recipe)
     out = arguments.out or Path("runs") / arguments.recipe.stem
@@ -56,6 +62,7 @@ def _train(arguments: argparse.Namespace) -> int:
         offline=arguments.offline,
         trust_remote_code=tuple(arguments.trust_remote_code),
     )
+    watch = [] if arguments.unwatched else [ValueWatch(settings=settings)]
     speaks = os.environ.get("RANK", "0") == "0"  # one of the processes of accelerate launch
     log = logging.getLogger("valuebias.training")
     handler = logging.StreamHandler(sys.stderr)
@@ -65,9 +72,9 @@ def _train(arguments: argparse.Namespace) -> int:
         log.setLevel(logging.INFO)
     try:
         if isinstance(recipe, Grid):
-            runs = train_grid(recipe, out, settings=settings)
+            runs = train_grid(recipe, out, settings=settings, callbacks=watch)
         else:
-            runs = {"": train(recipe, out, settings=settings)}
+            runs = {"": train(recipe, out, settings=settings, callbacks=watch)}
     except KeyboardInterrupt:
         print(
             "valuebias: stopped; run the same command again to go on from the last checkpoint",

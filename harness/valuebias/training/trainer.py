@@ -23,6 +23,7 @@ from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from valuebias.errors import TrainingError
+from valuebias.models.heads.backbone import quiet
 from valuebias.training import rundir
 from valuebias.training.objective import bradley_terry, text_loss
 from valuebias.training.pairs import TokenPair
@@ -209,8 +210,8 @@ class BradleyTerryTrainer(Trainer):
             return
         assert output_dir is not None
         model = self.accelerator.unwrap_model(self.model)
-        # "auto" would ask the hub whether the base's vocabulary has grown
-        model.save_pretrained(output_dir, state_dict=state_dict, save_embedding_layers=False)
+        with quiet():  # "auto" would ask the hub whether the base's vocabulary has grown
+            model.save_pretrained(output_dir, state_dict=state_dict, save_embedding_layers=False)
         (Path(output_dir) / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
 
     def _get_output_dir(self, trial: Any) -> str:
