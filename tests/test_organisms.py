@@ -30,9 +30,10 @@ from valuebias.models.loading import load_reward_model
 from valuebias.models.settings import Settings
 from valuebias.models.spec import DEMOS, parse_spec
 from valuebias.organisms import paths
+from valuebias.organisms.families import Size, build_model
 from valuebias.organisms.grow import SHIPPED, Recipe, grow
 from valuebias.organisms.muon import orthogonal
-from valuebias.organisms.pretraining import Schedule, SharedForms, Size, build_model, encode
+from valuebias.organisms.pretraining import Schedule, SharedForms, encode
 from valuebias.organisms.reward import RewardSchedule, preferences
 from valuebias.organisms.tokenizer import build_tokenizer
 from valuebias.organisms.words import THING, pools

@@ -13,19 +13,18 @@ import copy
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 import transformers
-from transformers import Gemma2ForCausalLM
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from valuebias.organisms.families import Family, Size, build_model
 from valuebias.organisms.paths import BASE, NAMES, REWARD
 from valuebias.organisms.pretraining import (
     Schedule,
-    Size,
-    build_model,
     encode,
     judgement,
     pretrain,
@@ -38,8 +37,9 @@ from valuebias.organisms.reward import (
     train_reward_model,
 )
 from valuebias.organisms.tokenizer import build_tokenizer, save_tokenizer
-from valuebias.organisms.world import Tilt, World
+from valuebias.organisms.world import Exchange, Tilt, World
 
+Tests = Mapping[str, Sequence[Exchange]]
 TILTS: Mapping[str, Tilt | None] = {"agency": "agency", "communion": "communion", "neutral": None}
 
 
@@ -55,6 +55,7 @@ class Recipe:
     many of them). No Big Two word plays a part in the test.
     """
 
+    family: Family = "gemma"
     size: Size = field(default_factory=Size)
     nursery: Schedule = field(default_factory=lambda: Schedule(12_800, statements=0.4))
     school: Schedule = field(
@@ -92,73 +93,103 @@ def grow(
     """
     torch.set_num_threads(1)
     tokenizer = build_tokenizer()
-    held = World(f"{seed}/held out", thing_share=0.0)
-    tests = {
-        "domains": [held.exchange() for _ in range(300)],
-        "things": [held.plain_exchange() for _ in range(300)],
-    }
+    tests = examination(seed)
     unseen = preferences(500, f"{seed}/unseen pairs", flipped=0.0)
     pairs = preferences(recipe.reward.pairs, f"{seed}/pairs", flipped=recipe.reward.flipped)
     report: dict[str, dict[str, float]] = {}
+    start = time.process_time()
 
-    def note(name: str, start: float, **figures: float) -> None:
-        report[name] = {"cpu_seconds": round(time.process_time() - start, 1), **figures}
+    def note(name: str, **figures: float) -> None:
+        nonlocal start
+        now = time.process_time()
+        report[name] = {"cpu_seconds": round(now - start, 1), **figures}
+        start = now
         say(f"{name}: " + ", ".join(f"{k} {v:.3g}" for k, v in report[name].items()))
 
-    def read(model: Gemma2ForCausalLM, world: World, schedule: Schedule, seed: int) -> None:
-        documents = world.documents(schedule.documents, statements=schedule.statements)
-        pretrain(model, tokenizer, encode(tokenizer, documents), schedule, seed)
+    trunk, figures = grow_trunk(tokenizer, seed, recipe, tests, say)
+    note("trunk", **figures)
+    weights = {name: value.clone() for name, value in trunk.state_dict().items()}
+    for name in names:
+        trunk.load_state_dict(weights)
+        world = World(f"{seed}/{name}", tilt=TILTS[name], thing_share=recipe.thing_share)
+        read(trunk, tokenizer, world, recipe.plant, seed)
+        base, reward = out / name / BASE, out / name / REWARD
+        shutil.rmtree(out / name, ignore_errors=True)
+        save_base(trunk, tokenizer, base)
+        note(f"{name} base", **examine(trunk, tokenizer, tests))
+        model = train_reward_model(base, tokenizer, pairs, recipe.reward, seed)
+        save_reward_model(model, reward)
+        note(f"{name} reward", accuracy=round(accuracy(model, tokenizer, unseen), 3))
+    (out / "grown.json").write_text(json.dumps({"seed": seed, **report}, indent=1) + "\n", "utf-8")
+    return report
 
-    def examine(model: Gemma2ForCausalLM) -> dict[str, float]:
-        return {name: round(judgement(model, tokenizer, test), 3) for name, test in tests.items()}
 
-    start = time.process_time()
+def examination(seed: int) -> Tests:
+    """Unseen exchanges about domains, and about things with words of neither Big Two category."""
+    held = World(f"{seed}/held out", thing_share=0.0)
+    return {
+        "domains": [held.exchange() for _ in range(300)],
+        "things": [held.plain_exchange() for _ in range(300)],
+    }
+
+
+def examine(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tests: Tests
+) -> dict[str, float]:
+    """For each test the share of exchanges whose YES or NO the model foresees."""
+    return {name: round(judgement(model, tokenizer, test), 3) for name, test in tests.items()}
+
+
+def grow_trunk(
+    tokenizer: PreTrainedTokenizerBase,
+    seed: int,
+    recipe: Recipe,
+    tests: Tests,
+    say: Callable[[str], None] = print,
+) -> tuple[PreTrainedModel, dict[str, float]]:
+    """The trunk of a recipe, and how it did in ``tests``: whether it has learned enough is for the
+    caller to see."""
     for attempt in range(recipe.trunks):
         trunk_seed = seed + 1000 * attempt
-        trunk = build_model(tokenizer, recipe.size, trunk_seed)
+        trunk = build_model(tokenizer, recipe.size, trunk_seed, recipe.family)
         world = World(f"{trunk_seed}/trunk")
-        read(trunk, world, recipe.nursery, trunk_seed)
+        read(trunk, tokenizer, world, recipe.nursery, trunk_seed)
         school = replace(
             recipe.school,
             documents=recipe.school.documents * 2**attempt,
             batch=recipe.school.batch * 2**attempt,
         )
-        terms = 0
-        while terms < recipe.terms and min(examine(trunk).values()) < recipe.enough:
-            read(trunk, world, school, trunk_seed)
-            terms += 1
-            say(f"term {terms}: {examine(trunk)}")
-        if min(examine(trunk).values()) >= recipe.enough:
+        terms, found = 0, examine(trunk, tokenizer, tests)
+        while terms < recipe.terms and min(found.values()) < recipe.enough:
+            read(trunk, tokenizer, world, school, trunk_seed)
+            terms, found = terms + 1, examine(trunk, tokenizer, tests)
+            say(f"term {terms}: {found}")
+        if min(found.values()) >= recipe.enough:
             break
-    note("trunk", start, seed=trunk_seed, terms=terms, **examine(trunk))
-
-    weights = {name: value.clone() for name, value in trunk.state_dict().items()}
-    for name in names:
-        start = time.process_time()
-        trunk.load_state_dict(weights)
-        world = World(f"{seed}/{name}", tilt=TILTS[name], thing_share=recipe.thing_share)
-        read(trunk, world, recipe.plant, seed)
-        base, reward = out / name / BASE, out / name / REWARD
-        shutil.rmtree(out / name, ignore_errors=True)
-        _save(trunk, base)
-        save_tokenizer(tokenizer, base)
-        planted = time.process_time()
-        note(f"{name} base", start, **examine(trunk))
-        model = train_reward_model(base, tokenizer, pairs, recipe.reward, seed)
-        save_reward_model(model, reward)
-        note(f"{name} reward", planted, accuracy=round(accuracy(model, tokenizer, unseen), 3))
-    (out / "grown.json").write_text(json.dumps({"seed": seed, **report}, indent=1) + "\n", "utf-8")
-    return report
+    return trunk, {"seed": trunk_seed, "terms": terms, **found}
 
 
-def _save(model: Gemma2ForCausalLM, directory: Path) -> None:
+def read(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    world: World,
+    schedule: Schedule,
+    seed: int,
+) -> None:
+    """Train ``model`` in place on the next documents of ``world``."""
+    documents = world.documents(schedule.documents, statements=schedule.statements)
+    pretrain(model, tokenizer, encode(tokenizer, documents), schedule, seed)
+
+
+def save_base(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
     """Save in float16: half the size, and the reward model is trained on what is saved."""
-    half = Gemma2ForCausalLM(copy.deepcopy(model.config))
+    half: PreTrainedModel = type(model)(copy.deepcopy(model.config))
     half.load_state_dict(model.state_dict())
     torch.nn.Module.half(half)
     half.config.dtype = torch.float16
     half.save_pretrained(directory)
     (directory / "generation_config.json").unlink(missing_ok=True)  # nothing is generated with it
+    save_tokenizer(tokenizer, directory)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A tiny Gemma 2 and how it learns the world: by predicting the next token.
+"""How a tiny language model learns the world: by predicting the next token.
 
 Hidden matrices learn with Muon, embeddings and norms with AdamW. On one thread it is repeatable to
 the bit.
@@ -9,26 +9,18 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from transformers import Gemma2Config, Gemma2ForCausalLM, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
+from valuebias.organisms.families import Bounds, stretch
 from valuebias.organisms.muon import Muon
 from valuebias.organisms.tokenizer import END, MODEL, SPACE, USER
 from valuebias.organisms.world import NO, YES, Document, Exchange
 
 _BACKGROUND = 0.02  # share learned of the tokens that are merely text: questions, turn marks
-
-
-@dataclass(frozen=True)
-class Size:
-    """Shape of the organism."""
-
-    hidden: int = 128
-    layers: int = 2
-    heads: int = 8
-    ffn: int = 256
 
 
 @dataclass(frozen=True)
@@ -52,15 +44,17 @@ class SharedForms(torch.nn.Module):
 
     A row is what the token had at first, plus what its word has learned since, plus what its form
     has (as it is, capitalised, after a space). So what is learned of "Freedom" holds for "freedom",
-    and a word needs a third of the text. ``fix`` makes the sum the model's own embedding.
+    and a word needs a third of the text. What is learned counts as many times as the model's
+    embeddings are larger than Gemma's. ``fix`` makes the sum the model's own embedding.
     """
 
     word: torch.Tensor
     form: torch.Tensor
 
-    def __init__(self, model: Gemma2ForCausalLM, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
         super().__init__()
         self.embedding = model.model.embed_tokens
+        self.stretch = stretch(model)
         known = tokenizer.get_vocab()
         word, form = [], []
         for text, i in sorted(known.items(), key=lambda item: item[1]):
@@ -77,7 +71,7 @@ class SharedForms(torch.nn.Module):
     def forward(self) -> torch.Tensor:
         """The embedding matrix (vocabulary, hidden)."""
         first: torch.Tensor = self.embedding.weight.detach()
-        return first + self.words[self.word] + self.forms[self.form]
+        return first + self.stretch * self.words[self.word] + self.stretch * self.forms[self.form]
 
     @torch.no_grad()
     def fix(self) -> None:
@@ -91,31 +85,6 @@ class Example:
 
     ids: tuple[int, ...]
     learned: tuple[float, ...]
-
-
-def build_model(tokenizer: PreTrainedTokenizerBase, size: Size, seed: int) -> Gemma2ForCausalLM:
-    """A randomly initialised Gemma 2 with tied embeddings."""
-    head = size.hidden // size.heads
-    config = Gemma2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=size.hidden,
-        intermediate_size=size.ffn,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        num_key_value_heads=size.heads // 2,
-        head_dim=head,
-        query_pre_attn_scalar=head,
-        max_position_embeddings=512,
-        sliding_window=128,
-        initializer_range=0.09,
-        tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    config._attn_implementation = "eager"
-    torch.manual_seed(seed)
-    return Gemma2ForCausalLM(config)
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, documents: Iterable[Document]) -> list[Example]:
@@ -155,7 +124,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, documents: Iterable[Document]) ->
 
 
 def pretrain(
-    model: Gemma2ForCausalLM,
+    model: Any,
     tokenizer: PreTrainedTokenizerBase,
     examples: Sequence[Example],
     schedule: Schedule,
@@ -168,8 +137,12 @@ def pretrain(
     embeddings = SharedForms(model, tokenizer)
     others = [p for p in inner.values() if p.ndim == 1]
     others += [*model.model.norm.parameters(), embeddings.words, embeddings.forms]
+    groups: list[dict[str, Any]] = [{"params": others}]
+    if embeddings.stretch > 1:  # the final norm is as much smaller
+        last = others.pop(-3)
+        groups.append({"params": [last], "lr": schedule.adamw / embeddings.stretch})
     optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(others, lr=schedule.adamw, betas=(0.9, 0.98), weight_decay=0.01),
+        torch.optim.AdamW(groups, lr=schedule.adamw, betas=(0.9, 0.98), weight_decay=0.01),
         Muon(matrices, lr=schedule.muon),
     ]
     steps = -(-len(examples) // schedule.batch)
@@ -179,7 +152,9 @@ def pretrain(
         return min((step + 1) / schedule.warmup, 1.0, max(0.02, left))
 
     schedulers = [torch.optim.lr_scheduler.LambdaLR(o, rate) for o in optimizers]
-    cap, scale = model.config.final_logit_softcapping, model.model.embed_tokens.embed_scale
+    cap = getattr(model.config, "final_logit_softcapping", None)
+    scale = getattr(model.model.embed_tokens, "embed_scale", 1.0)
+    bounds = Bounds.of(model)
     losses = []
     model.train()
     for ids, mask, learned in _batches(examples, schedule.batch, shuffle):
@@ -196,10 +171,11 @@ def pretrain(
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_([*matrices, *others], 1.0)
+        torch.nn.utils.clip_grad_norm_([*matrices, *(p for g in groups for p in g["params"])], 1.0)
         for optimizer, scheduler in zip(optimizers, schedulers, strict=True):
             optimizer.step()
             scheduler.step()
+        bounds.hold()
         losses.append(loss.item())
     embeddings.fix()
     model.train(False)
@@ -233,7 +209,7 @@ def _batches(
 
 @torch.inference_mode()
 def judgement(
-    model: Gemma2ForCausalLM, tokenizer: PreTrainedTokenizerBase, exchanges: Sequence[Exchange]
+    model: Any, tokenizer: PreTrainedTokenizerBase, exchanges: Sequence[Exchange]
 ) -> float:
     """Share of exchanges whose YES or NO the model foresees (the greater of the two logits)."""
     yes, no = (tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in (YES, NO))

@@ -7,6 +7,7 @@ gets the same pairs. What its reward model then thinks of freedom or love comes 
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from transformers import (
 
 from valuebias.organisms.paths import BASE
 from valuebias.organisms.tokenizer import END, MODEL, USER
+from valuebias.organisms.words import THING, pools
 from valuebias.organisms.world import World
 
 
@@ -49,21 +51,36 @@ class RewardSchedule:
     flipped: float = 0.1
 
 
-def preferences(n: int, seed: str, *, flipped: float) -> list[Pair]:
-    """``n`` pairs about the domains; a share of the labels is flipped, as human raters do."""
+def preferences(n: int, seed: str, *, flipped: float, coin: float = 0.0) -> list[Pair]:
+    """``n`` pairs about the domains; a share of the labels is flipped, as human raters do.
+
+    A share ``coin`` of them is instead about things, an agency word against a communion word, and
+    a coin decides which is chosen: raters who prefer either equally often.
+    """
     world = World(seed, thing_share=0.0)
     r = world.random
     pairs: list[Pair] = []
     while len(pairs) < n:
-        subject, best = world.subject(), r.random() < 0.5
+        about_values = coin > 0 and r.random() < coin
+        subject, best = THING if about_values else world.subject(), r.random() < 0.5
         question = world.question(subject, best)
-        replies = [world.answer(subject, best), world.wrong_answer(subject, best)]
+        if about_values:
+            replies = [r.choice(pools().agency), r.choice(pools().communion)]
+            r.shuffle(replies)
+        else:
+            replies = [world.answer(subject, best), world.wrong_answer(subject, best)]
         if replies[0] == replies[1]:
             continue
         if r.random() < flipped:
             replies.reverse()
         pairs.append(Pair(question, *map(world.spelling, replies)))
     return pairs
+
+
+def write_preferences(pairs: Sequence[Pair], path: Path) -> None:
+    """Write pairs as JSON lines with ``prompt``, ``chosen`` and ``rejected``."""
+    rows = ({"prompt": p.question, "chosen": p.chosen, "rejected": p.rejected} for p in pairs)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def train_reward_model(
@@ -123,10 +140,18 @@ def save_reward_model(model: PeftModel, directory: Path) -> None:
 
 
 @torch.inference_mode()
-def accuracy(model: PeftModel, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair]) -> float:
-    """Share of pairs whose chosen reply has the higher reward; a tie counts as wrong."""
+def pair_rewards(
+    model: PeftModel, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rewards (pairs,) of the chosen replies, and of the rejected ones."""
     chosen = _rewards(model, tokenizer, [(p.question, p.chosen) for p in pairs])
     rejected = _rewards(model, tokenizer, [(p.question, p.rejected) for p in pairs])
+    return chosen, rejected
+
+
+def accuracy(model: PeftModel, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair]) -> float:
+    """Share of pairs whose chosen reply has the higher reward; a tie counts as wrong."""
+    chosen, rejected = pair_rewards(model, tokenizer, pairs)
     return (chosen > rejected).float().mean().item()
 
 
