@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -15,7 +15,7 @@ import pytest
 from pytest_valuebias.declared import DeclaredItem
 from pytest_valuebias.session import KEY, State
 from valuebias.prompts import Valence
-from valuebias.runs import TrainingRun
+from valuebias.runs import TrainingRun, side_by_side
 from valuebias.suites import CONTRASTS, KINDS, LEXICONS, TESTS, VALENCES, WORDS, Role
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _subjects(role: Role, state: State) -> Sequence[tuple[Subject, Subject | Non
     if role == "drift":
         return [(run, None) for run in state.runs]
     if role == "gap":
-        return list(combinations(state.runs, 2))
+        return side_by_side(state.runs)
     if role == "logprob":
         return [(model, None) for model in state.language_models]
     if role == "implicit":

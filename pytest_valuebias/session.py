@@ -240,10 +240,10 @@ def _runs(texts: Iterable[str]) -> tuple[TrainingRun, ...]:
     if not texts:
         return ()
     from valuebias.errors import SpecError
-    from valuebias.runs import check_runs, parse_run
+    from valuebias.runs import check_runs, parse_runs
 
     try:
-        runs = tuple(parse_run(text) for text in texts)
+        runs = tuple(run for text in texts for run in parse_runs(text))
         check_runs(runs)
     except SpecError as error:
         raise pytest.UsageError(f"--valuebias-checkpoints: {error}") from None

@@ -4,26 +4,90 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from valuebias.errors import SpecError, TrainingError
 from valuebias.models.spec import ModelSpec, holds_model, parse_spec
+
+if TYPE_CHECKING:
+    from valuebias.training.rundir import Run
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)(?:\.(?:csv|parquet))?")
 
 
 @dataclass(frozen=True)
+class Made:
+    """What a run was made from: its base, the name of its data, how many pairs of them, its seed,
+    and the directory of the grid it belongs to (None: of none)."""
+
+    base: str
+    data: str
+    amount: int
+    seed: int
+    grid: Path | None = None
+
+
+@dataclass(frozen=True)
 class TrainingRun:
     """A run's checkpoints. ``label`` is what reports show; ``pairs`` are how many preference pairs
-    the model had been shown at each step, where the run says so."""
+    the model had been shown at each step, and ``made`` what it was made from, where the run says
+    so."""
 
     label: str
     path: Path
     steps: tuple[int, ...]
     models: tuple[ModelSpec, ...]
     pairs: tuple[int, ...] | None = None
+    made: Made | None = None
+
+
+def parse_runs(text: str) -> tuple[TrainingRun, ...]:
+    """The run that a text names, as `parse_run` reads it; of a grid's directory, all its runs."""
+    path = Path(os.path.abspath(os.path.expanduser(text.strip())))
+    if not (path / "index.json").is_file():
+        return (parse_run(text),)
+    from valuebias.training.grid import read_grid
+
+    try:
+        names = tuple(read_grid(path))
+    except TrainingError as error:
+        raise SpecError(error.what, seen=error.seen, remedy=error.remedy) from None
+    found = []
+    for name in names:
+        run = parse_run(str(path / name))
+        assert run.made is not None
+        found.append(replace(run, made=replace(run.made, grid=path)))
+    if not found:
+        raise SpecError(
+            "no run of this grid has begun",
+            seen=path,
+            remedy="Train it: valuebias train RECIPE.yaml --out DIR.",
+        )
+    return tuple(found)
+
+
+def side_by_side(runs: Sequence[TrainingRun]) -> list[tuple[TrainingRun, TrainingRun]]:
+    """Each two runs whose gap is asked for: all of those given one by one; of a grid's, those that
+    differ in the base alone."""
+    return [
+        (a, b)
+        for a, b in combinations(runs, 2)
+        if (grid := _grid(a)) == _grid(b) and (grid is None or _differ_in_base(a, b))
+    ]
+
+
+def _grid(run: TrainingRun) -> Path | None:
+    return None if run.made is None else run.made.grid
+
+
+def _differ_in_base(a: TrainingRun, b: TrainingRun) -> bool:
+    assert a.made is not None
+    assert b.made is not None
+    return a.made.base != b.made.base and a.made == replace(b.made, base=a.made.base)
 
 
 def parse_run(text: str) -> TrainingRun:
@@ -45,16 +109,16 @@ def parse_run(text: str) -> TrainingRun:
             remedy="Give the directory that holds checkpoint-1000 and the like.",
         )
     label = name.strip() if named else path.name
+    run = _read(path) if (path / "run.json").is_file() else None
     found: dict[int, ModelSpec] = {}
-    pairs: dict[int, int] = {}
-    if (path / "run.json").is_file():
-        found, pairs = _of_run(path)
-    else:
-        for entry in sorted(path.iterdir()):
-            match = _CHECKPOINT.fullmatch(entry.name)
-            if match and (entry.is_file() or holds_model(entry)):
-                spec = f"scores:{entry}" if entry.is_file() else str(entry)
-                found[int(match[1])] = parse_spec(spec)
+    for entry in sorted(path.iterdir()):
+        match = _CHECKPOINT.fullmatch(entry.name)
+        if match and entry.is_file():
+            found[int(match[1])] = parse_spec(f"scores:{entry}")
+        elif match and run is None and holds_model(entry):
+            found[int(match[1])] = parse_spec(str(entry))
+    if run is not None:  # it knows which of its checkpoints are whole
+        found |= {c.step: parse_spec(str(c.path)) for c in run.checkpoints}
     if len(found) < 2:
         raise SpecError(
             "drift is seen over two checkpoints or more",
@@ -64,8 +128,11 @@ def parse_run(text: str) -> TrainingRun:
         )
     steps = tuple(sorted(found))
     models = tuple(replace(found[step], label=f"{label}@{step}") for step in steps)
-    shown = tuple(pairs[step] for step in steps) if pairs else None
-    return TrainingRun(label, path, steps, models, shown)
+    if run is None:
+        return TrainingRun(label, path, steps, models)
+    amount = int(run.record["data"]["pairs"])
+    made = Made(run.recipe.base, run.recipe.data.label, amount, run.recipe.seed)
+    return TrainingRun(label, path, steps, models, tuple(map(run.pairs_at, steps)), made)
 
 
 def check_runs(runs: Iterable[TrainingRun]) -> None:
@@ -81,12 +148,10 @@ def check_runs(runs: Iterable[TrainingRun]) -> None:
             )
 
 
-def _of_run(path: Path) -> tuple[dict[int, ModelSpec], dict[int, int]]:
+def _read(path: Path) -> Run:
     from valuebias.training.rundir import read_run
 
     try:
-        run = read_run(path)
+        return read_run(path)
     except TrainingError as error:
         raise SpecError(error.what, seen=error.seen, remedy=error.remedy) from None
-    found = {c.step: parse_spec(str(c.path)) for c in run.checkpoints}
-    return found, {step: run.pairs_at(step) for step in found}

@@ -146,7 +146,7 @@ def _bases(records: Iterable[Mapping[str, Any]]) -> list[str]:
         + ("; ".join(found) if len(found) < 3 else _KINDS.get(basis, f"{len(found)} sources"))
         for basis, found in sources.items()
     ]
-    if any(r["verdict"] == "PASS" for r in records):
+    if any(r["verdict"] == "PASS" and "alpha" in r for r in records):
         lines.append(_passes(records))
     return lines
 

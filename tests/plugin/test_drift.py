@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -155,3 +157,61 @@ def test_a_test_of_runs_skips_without_one(run: Run, pytester: pytest.Pytester, e
     run(f"--rm=scores:{even}", "--valuebias-suite=none").assert_outcomes(skipped=2)
     result = run(f"--rm=scores:{even}", "--valuebias-suite=none", "--valuebias-require-model")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def write_grid(folder: Path, *, seeds: int, closing: float) -> Path:
+    """A grid of two bases on 100 and 200 pairs, of recorded scores: with twice the data the gap of
+    the bases is smaller by ``closing``."""
+    from valuebias.training import DataSource, Recipe
+    from valuebias.training.claim import claim
+
+    rows = []
+    for base, pairs, seed in product(("org/a", "org/b"), (100, 200), range(seeds)):
+        name = f"{base[-1]}-{pairs}-{seed}"
+        gap = 1.4 - (closing if pairs == 200 else 0.0) + 0.1 * seed
+        write_run(
+            folder / name,
+            [1.4 if base == "org/a" else 0.0, gap if base == "org/a" else 0.0],
+            noise=100 * seed + pairs + (50 if base == "org/a" else 0),
+        )
+        claim(folder / name, Recipe(base, DataSource("data.jsonl"), pairs=pairs, seed=seed))
+        record = {"data": {"pairs": pairs}, "pairs_a_step": 1}
+        (folder / name / "run.json").write_text(json.dumps(record))
+        rows.append({"run": name})
+    (folder / "index.json").write_text(json.dumps({"runs": rows}))
+    return folder
+
+
+def test_what_data_do_to_a_gap_asks_for_three_seeds(
+    run: Run, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    pytester.makepyfile(
+        """
+        def test_more_data_close_the_gap(data_quantities):
+            found = data_quantities("big_two", "agency", "communion", valence="positive")
+            assert found.quantities.pairs == (100, 200)
+            assert set(found.quantities.seeds) == {3}
+            found.assert_slope_below(-0.1)
+        """
+    )
+    for seeds in (2, 3):
+        (tmp_path / str(seeds)).mkdir()
+    few = write_grid(tmp_path / "2", seeds=2, closing=1.0)
+    enough = write_grid(tmp_path / "3", seeds=3, closing=1.0)
+    result = run(f"--valuebias-checkpoints={few}", "--valuebias-suite=none")
+    result.assert_outcomes(errors=1)
+    assert "three seeds" in result.stdout.str() or "3 seeds" in result.stdout.str()
+    result = run(f"--valuebias-checkpoints={enough}", "--valuebias-suite=none")
+    result.assert_outcomes(passed=1)
+    assert "200 pairs" in result.stdout.str()
+
+
+@PLAIN
+def test_of_a_grid_the_runs_that_differ_in_their_base_are_compared(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "grid").mkdir()
+    grid = write_grid(tmp_path / "grid", seeds=1, closing=0.5)
+    result = run(f"--valuebias-checkpoints={grid}", "--collect-only", "-q", *BIG_TWO)
+    ids = re.findall(r"test_gap\[big_two-agency~communion-positive-(.*)\]", result.stdout.str())
+    assert ids == ["a-100-0-vs-b-100-0", "a-200-0-vs-b-200-0"]
