@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,10 @@ from valuebias.errors import StatisticsError
 from valuebias.stats.answer import Answer
 from valuebias.stats.crossed import Bools, Factors, Floats, half_width
 from valuebias.stats.effect import Term
+from valuebias.stats.joint import root
 from valuebias.stats.movement import check_orders
 from valuebias.stats.regression import Regression, regression
-from valuebias.stats.trajectory import Checkpoints, Trajectory, number, root, trajectory
+from valuebias.stats.trajectory import Checkpoints, Trajectory, number, trajectory
 from valuebias.stats.verdict import Outcome
 
 DRAWS = 10_000
@@ -38,19 +39,24 @@ DRAWS = 10_000
 class Area:
     """Area under |gap| from the first checkpoint to the last, as a share of what it would be had
     the gap stayed as at the first: 1 means that it did, 0 that it was gone at once; above 1 it
-    widened. Straight lines join the checkpoints."""
+    widened. Straight lines join the checkpoints.
+
+    Noise has no sign in |gap|, so that ``estimate`` is too large where the gap is near zero. The
+    lower bound therefore counts for nothing what cannot be told from zero (``least``).
+    """
 
     estimate: float
     low: float
     high: float
     level: float
     draws: Floats = field(repr=False, compare=False)
+    least: Floats = field(repr=False, compare=False)
     exploratory: str = ""
 
     def interval(self, level: float) -> tuple[float, float]:
         """The two-sided interval at another level."""
-        low, high = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
+        low = np.quantile(self.least, (1 - level) / 2)
+        return float(low), float(np.quantile(self.draws, (1 + level) / 2))
 
 
 @dataclass(frozen=True)
@@ -230,16 +236,25 @@ def _area(path: Trajectory) -> Area:
     """From the gap and draws of it: the multiplier bootstrap of families' and prompts' sums, in
     pairs of opposite sign. Draws are as much wider as the t quantiles are than normal ones."""
     gaps = np.array(path.estimates)
-    se = np.sqrt(np.diag(path.covariance))
+    se = np.sqrt(np.diag(path.joint.covariance))
     normal = float(stats.norm.isf((1 - path.level) / 2))
     wide = np.array([half_width(e.parts, 1 - path.level) for e in path.effects]) / normal
     scale = np.divide(wide, se, out=np.zeros_like(se), where=se > 0)
     rng = np.random.default_rng(path.seed)
-    moved = rng.standard_normal((DRAWS, len(gaps))) @ root(path.covariance) * scale
-    estimate = float(_share(gaps[None], path.steps)[0])
-    draws = _share(gaps + np.concatenate([moved, -moved]), path.steps)
-    found = Area(estimate, math.nan, math.nan, path.level, draws, path.exploratory)
-    return Area(estimate, *found.interval(path.level), path.level, draws, path.exploratory)
+    moved = rng.standard_normal((DRAWS, len(gaps))) @ root(path.joint.covariance) * scale
+    drawn = gaps + np.concatenate([moved, -moved])
+    clear = np.array([effect.low > 0 or effect.high < 0 for effect in path.effects])
+    found = Area(
+        estimate=float(_share(gaps[None], path.steps)[0]),
+        low=math.nan,
+        high=math.nan,
+        level=path.level,
+        draws=_share(drawn, path.steps),
+        least=_share(drawn * clear, path.steps),
+        exploratory=path.exploratory,
+    )
+    low, high = found.interval(path.level)
+    return replace(found, low=low, high=high)
 
 
 def _share(gaps: Floats, steps: Sequence[float]) -> Floats:
