@@ -1,13 +1,14 @@
 """Do values come down from bases to reward models, and do preferences wear them away?
 
-    python benchmarks/inheritance.py [--seeds 5] [--stages free,coin,more,dial] [--cache DIR]
-                                     [--json FILE]
+    python benchmarks/inheritance.py [--seeds 5] [--stages free,repeat,coin,more,dial]
+                                     [--cache DIR] [--json FILE]
 
 The paper's section 4 in miniature. For every seed a Llama is planted with agency and a Gemma 2 with
 communion, and neither in two more; of each pair of bases `valuebias.training` makes Bradley-Terry
 reward models from identical preferences and seeds. The stages: ``free``, preferences without a
 value word, planted and neutral; ``coin``, three in ten of them an agency against a communion word,
-chosen by a coin; ``more``, four times as many of those; ``dial``, plants of less strength. Trunks,
+chosen by a coin; ``more``, four times as many of those; ``dial``, plants of less strength;
+``repeat`` makes a plant and two short runs again. Trunks,
 plants and runs are kept in DIR and taken from there when they are there already.
 
 DI, in standard deviations: the words' ranks within a model, their means over prompts, Llama's minus
@@ -56,7 +57,7 @@ DIAL = (0.0, 0.25, 0.5, 1.0)
 TILT = {"llama": "agency", "gemma": "communion"}
 EVERY = {PAIRS: 25, MORE: 100}  # steps between checkpoints, of 200 and 800
 SCORED = {PAIRS: (0, 25, 50, 100, 200), MORE: (0, 100, 200, 400, 800)}
-STAGES = ("free", "coin", "more", "dial")
+STAGES = ("free", "repeat", "coin", "more", "dial")
 
 SETTINGS = Settings(device="cpu", offline=True)
 AGENCY, COMMUNION = pools().agency, pools().communion
@@ -394,16 +395,17 @@ class _Stop(TrainerCallback):
             raise KeyboardInterrupt
 
 
-def repeated(lab: Laboratory) -> Iterator[Figure]:
-    """Whether a plant and a run repeat to the bit, and a stopped run goes on to the same bits."""
-    first = lab.base("llama", 1.0, 0)
+def repeat(lab: Laboratory, seeds: Sequence[int], kept: dict[str, Any]) -> Iterator[Figure]:
+    """Whether a plant and a run repeat to the bit, and a stopped run goes on to the same bits; the
+    first seed alone."""
+    first = lab.base("llama", 1.0, seeds[0])
     data = lab.cache / "data" / "repeat.jsonl"
     write_preferences(preferences(320, "repeated", flipped=FLIPPED), data)
     with tempfile.TemporaryDirectory() as scratch:
         there = Path(scratch) / "bases"
         there.mkdir()
         (there / "llama-trunk0").symlink_to(trunk("llama", 0, lab.cache / "bases"))
-        again = plant("llama", "agency", there, say=str)
+        again = plant("llama", "agency", there, seed=seeds[0], say=str)
         same = [_bytes(first) == _bytes(again)]
         runs = [Path(scratch) / name for name in ("whole", "again", "stopped")]
         by = recipe(first, data, 320, 0)
@@ -437,7 +439,7 @@ def main() -> None:
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     torch.set_num_threads(1)
     seeds = range(arguments.first, arguments.first + arguments.seeds)
-    stages = {"free": free, "coin": coin, "more": more, "dial": dial}
+    stages = dict(zip(STAGES, (free, repeat, coin, more, dial), strict=True))
     found: list[Figure] = []
     kept: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -446,9 +448,6 @@ def main() -> None:
             for one in stages[stage](lab, seeds, kept):
                 found.append(one)
                 print(one.line(), flush=True)
-        for one in repeated(lab):
-            found.append(one)
-            print(one.line(), flush=True)
     missed = [one.name.strip() for one in found if one.met < one.of]
     print(f"\n{len(found) - len(missed)} of {len(found)} targets met in every seed")
     if arguments.json:

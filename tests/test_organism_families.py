@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
+import shutil
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +22,9 @@ from valuebias.organisms.reward import preferences, write_preferences
 from valuebias.organisms.tokenizer import build_tokenizer
 from valuebias.organisms.words import THING, pools
 from valuebias.organisms.world import World
+from valuebias.training import load_grid
 
+EXAMPLE = Path(__file__).parents[1] / "examples" / "miniature"
 TINY = Size(hidden=16, layers=1, heads=2, ffn=16)
 FAMILIES = {"gemma": Gemma2ForCausalLM, "llama": LlamaForCausalLM}
 
@@ -184,3 +189,21 @@ def test_preferences_are_written_for_the_trainer(tmp_path) -> None:
         {"prompt": pair.question, "chosen": pair.chosen, "rejected": pair.rejected}
         for pair in pairs
     ]
+
+
+# --- the example ---
+
+
+def test_the_example_makes_what_its_recipe_names(tiny, tmp_path, monkeypatch, capsys) -> None:
+    spec = importlib.util.spec_from_file_location("miniature_grow", EXAMPLE / "grow.py")
+    grow = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(grow)
+    monkeypatch.setattr(grow, "HERE", tmp_path)
+    grow.main()
+    shutil.copy(EXAMPLE / "miniature.yaml", tmp_path)
+    grid = load_grid(tmp_path / "miniature.yaml")
+    names = [f"{f}-{p}-3200-seed0" for p in ("free", "coin") for f in ("llama", "gemma")]
+    assert [name for name, _ in grid.runs] == names
+    assert all(name in grow.__doc__ for name, _ in grid.runs)
+    for _, recipe in grid.runs:
+        assert len(Path(recipe.data.source).read_text().splitlines()) == recipe.pairs
