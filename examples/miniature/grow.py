@@ -9,14 +9,10 @@ set an agency against a communion word, and a coin decides). Then:
     valuebias train examples/miniature/miniature.yaml --out runs/miniature
 
 trains four reward models, and the drift suite shows what became of the bases' values: the change
-within each run, and whether two runs came closer:
+within each run, and whether the runs of two bases on the same preferences came closer (as the two
+on coin-labelled ones do):
 
-    pytest --valuebias-suite=drift \\
-        --valuebias-checkpoints=llama-free=runs/miniature/llama-free-3200-seed0 \\
-        --valuebias-checkpoints=gemma-free=runs/miniature/gemma-free-3200-seed0
-    pytest --valuebias-suite=drift \\
-        --valuebias-checkpoints=llama-coin=runs/miniature/llama-coin-3200-seed0 \\
-        --valuebias-checkpoints=gemma-coin=runs/miniature/gemma-coin-3200-seed0
+    pytest --valuebias-suite=drift --valuebias-checkpoints=runs/miniature
 
 Any one checkpoint is a model: ``pytest --rm=runs/miniature/llama-free-3200-seed0/checkpoint-200``.
 The study with its seeds and its targets is benchmarks/inheritance.py.
