@@ -214,7 +214,8 @@ def _provenance(record: Mapping[str, Any]) -> str:
     facts += [_INJECTED[record["injection"]]] if record.get("injection") else []
     facts.append(f"fingerprint {record['fingerprint'][:12]}")
     if record["reference_fingerprint"]:
-        other = "base" if record["role"] == "inheritance" else "reference"
+        others = {"inheritance": "base", "drift": "first checkpoint", "gap": "other run"}
+        other = others.get(record["role"], "reference")
         facts.append(f"of the {other} {record['reference_fingerprint'][:12]}")
     return ", ".join(facts)
 
