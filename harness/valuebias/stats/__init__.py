@@ -1,48 +1,71 @@
 """Effects with honest intervals, and verdicts against a declared margin."""
 
+from valuebias.stats.answer import Answer, hold
 from valuebias.stats.assignment import Assignment, assignment_test
 from valuebias.stats.composition import Composition, composition, composition_over, shared_words
 from valuebias.stats.confounds import controlled
+from valuebias.stats.drift import Drift, drift
 from valuebias.stats.effect import Effect, Term, contrast, pair, single
 from valuebias.stats.family import Family, family
+from valuebias.stats.gap import Area, Gap, closed, gap, not_closed
 from valuebias.stats.inheritance import Inheritance, inheritance
 from valuebias.stats.margins import Margins, load_margins
+from valuebias.stats.movement import Movers, agreement, movers
+from valuebias.stats.quantities import Quantities, Trend, quantities
 from valuebias.stats.regression import Regression, regression
 from valuebias.stats.similarity import Similarity, similarity
 from valuebias.stats.sizes import Sizes, d_equiv, hedges_g, prob_superiority, rank_biserial, sizes
+from valuebias.stats.trajectory import Trajectory, trajectory
 from valuebias.stats.verdict import Margin, Outcome, Verdict, judge
 
 __all__ = [
+    "Answer",
+    "Area",
     "Assignment",
     "Composition",
+    "Drift",
     "Effect",
     "Family",
+    "Gap",
     "Inheritance",
     "Margin",
     "Margins",
+    "Movers",
     "Outcome",
+    "Quantities",
     "Regression",
     "Similarity",
     "Sizes",
     "Term",
+    "Trajectory",
+    "Trend",
     "Verdict",
+    "agreement",
     "assignment_test",
+    "closed",
     "composition",
     "composition_over",
     "contrast",
     "controlled",
     "d_equiv",
+    "drift",
     "family",
+    "gap",
     "hedges_g",
+    "hold",
     "inheritance",
     "judge",
     "load_margins",
+    "movers",
+    "not_closed",
     "pair",
     "prob_superiority",
+    "quantities",
     "rank_biserial",
     "regression",
     "shared_words",
     "similarity",
     "single",
     "sizes",
+    "trajectory",
 ]

@@ -141,7 +141,8 @@ def closed(found: Gap, delta: float, *, by: float | None = None) -> Answer:
     checkpoint after it? Without ``by``, by the last step.
 
     PASS if the simultaneous band lies inside from such a step on (``step`` is the first one), FAIL
-    if it lies wholly outside at ``by`` or later, else INCONCLUSIVE.
+    if it lies wholly outside at ``by`` or later, else INCONCLUSIVE. All claims that are read off
+    one band are right at once with its level, whatever delta and step they are about.
 
     Raises StatisticsError for a delta that is not a number above 0 and below 2, and for a step
     beyond the observed ones: nothing is extrapolated.
