@@ -283,3 +283,15 @@ def test_files_that_are_no_margins_file(tmp_path):
             load_margins(path)
     with pytest.raises(StatisticsError, match="cannot read"):
         load_margins(tmp_path)
+
+
+@pytest.mark.parametrize("contrast", ["agency~communion", "communion~agency", "communion"])
+def test_the_margin_of_a_gap_is_the_same_in_either_direction(tmp_path, contrast):
+    # A gap that narrowed did so whichever side is named first; turned round, its margin would let
+    # one pass that widened.
+    entry = f"lexicon: mine, contrast: {contrast}, valence: positive, interval: [-1, 0.1]"
+    margins = load_margins(write(tmp_path, f"{entry}, role: gap", f"{entry}, role: drift"))
+    found = margins.margin_for(LEXICON, "agency~communion", "positive", "gap")
+    assert (found.low, found.high) == (-1, 0.1)
+    turned = margins.margin_for(LEXICON, "agency~communion", "positive", "drift")
+    assert (turned.low, turned.high) == ((-1, 0.1) if contrast[0] == "a" else (-0.1, 1))

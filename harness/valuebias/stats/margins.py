@@ -53,12 +53,12 @@ class Margins:
         """The margin declared for this very lexicon, or None. One declared for this profile counts
         before one declared for all, and then a digest before a name; one declared for "b~a" holds
         for "a~b" with its interval turned round, and so does one for "a" alone where b is all that
-        the lexicon has beside it."""
+        the lexicon has beside it. A ``gap`` is as wide in either direction: its interval stays."""
         spellings = tuple(_spellings(lexicon, normal_contrast(contrast)))
         for within, name in product((profile, None), _names(lexicon)):
             for spelled, turned in spellings:
                 margin = self.entries.get((name, spelled, valence, role, within))
-                if margin is not None and turned:
+                if margin is not None and turned and role != "gap":
                     return Margin(0 - margin.high, 0 - margin.low, margin.basis, margin.source)
                 if margin is not None:
                     return margin
@@ -154,9 +154,9 @@ def load_margins(path: Path) -> Margins:
     Its form is ``margins:``, a list of entries with the keys ``lexicon`` (a name, a digest, or the
     first twelve or more characters of one), ``contrast`` ("agency~communion", "care.virtue"),
     ``valence`` (positive, negative, positive-negative), ``role`` (range, logprob, implicit,
-    inheritance, drift, gap, shift), ``interval`` ([low, high]), and, if wanted, ``profile`` (quick, ci, paper:
-    the only one it then holds in), ``basis``, ``source`` (one line) and ``name`` (for the reader of
-    a digest). The contrast of an inheritance is "words".
+    inheritance, drift, gap, shift), ``interval`` ([low, high]), and, if wanted, ``profile`` (quick,
+    ci, paper: the only one it then holds in), ``basis``, ``source`` (one line) and ``name`` (for
+    the reader of a digest). The contrast of an inheritance is "words".
 
     Raises StatisticsError naming file and line.
     """
