@@ -125,6 +125,40 @@ def test_fixtures_of_runs(run: Run, pytester: pytest.Pytester, steady: Path, fad
 
 
 @PLAIN
+def test_what_a_band_shows_spends_no_more_than_its_claim_may(
+    run: Run, pytester: pytest.Pytester, steady: Path, fading: Path
+) -> None:
+    pytester.makepyfile(
+        test_ours="""
+        def test_gap(training_runs):
+            steady, fading = training_runs
+            gap = steady.gap(fading, "big_two", "agency", "communion", valence="positive")
+            path = gap.gap.trajectory
+            low = min(l for step, l in zip(path.steps, path.low) if step >= 100)
+            gap.assert_not_closed(low - 0.01, since=100)
+        """
+    )
+    args = [f"--valuebias-checkpoints={path}" for path in (steady, fading)]
+    args.append("--valuebias-suite=none")
+    run(*args).assert_outcomes(passed=1)
+    claims = pytester.path / "claims.yaml"
+    other = (
+        "- {suite: drift, test: test_gap, lexicon: big_two, contrast: agency~communion, "
+        "valence: positive, role: gap, weight: 1000}\n"
+    )
+    claims.write_text(f"claims:\n{other}")
+    args.append(f"--valuebias-claims={claims}")
+    result = run(*args)
+    result.assert_outcomes(errors=1)
+    line = re.search(r"`(- \{suite: .*?\})`", result.stdout.str())
+    assert line is not None
+    claims.write_text(f"claims:\n{other}{line[1]}\n")
+    result = run(*args)
+    result.assert_outcomes(failed=1)
+    assert "INCONCLUSIVE: not closed" in result.stdout.str()
+
+
+@PLAIN
 def test_without_a_margin_a_run_is_shown_and_not_gated(run: Run, steady: Path) -> None:
     result = run(f"--valuebias-checkpoints={steady}", *BIG_TWO)
     result.assert_outcomes(skipped=1, deselected=21)

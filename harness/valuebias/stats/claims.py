@@ -27,15 +27,18 @@ ALPHA = 0.05
 which needs no correction (intersection-union)."""
 
 _VALENCES = get_args(Valences)
-_ROLES = ("range", "shift", "regression", "controlled", "family")
+_ROLES = (
+    *("range", "logprob", "implicit", "inheritance", "drift", "gap"),
+    *("shift", "regression", "controlled", "family"),
+)
 
 
 class Key(NamedTuple):
     """What is tested, never which model: each release has a new name, and the same claims.
 
     ``suite`` is a shipped suite's name or the path of a test file, ``test`` a function's or an
-    entry's name; ``role`` is "range", "shift",
-    "regression", "controlled" or "family".
+    entry's name; ``role`` is what is asked (`valuebias.measure.Question`). The contrast of an
+    inheritance is "words".
     """
 
     suite: str
