@@ -76,7 +76,7 @@ def side_by_side(runs: Sequence[TrainingRun]) -> list[tuple[TrainingRun, Trainin
     return [
         (a, b)
         for a, b in combinations(runs, 2)
-        if (grid := _grid(a)) == _grid(b) and (grid is None or _differ_in_base(a, b))
+        if (grid := _grid(a)) == _grid(b) and (grid is None or differ_in_base(a, b))
     ]
 
 
@@ -84,9 +84,10 @@ def _grid(run: TrainingRun) -> Path | None:
     return None if run.made is None else run.made.grid
 
 
-def _differ_in_base(a: TrainingRun, b: TrainingRun) -> bool:
-    assert a.made is not None
-    assert b.made is not None
+def differ_in_base(a: TrainingRun, b: TrainingRun) -> bool:
+    """Whether two runs say what they were made from, and differ in the base alone."""
+    if a.made is None or b.made is None:
+        return False
     return a.made.base != b.made.base and a.made == replace(b.made, base=a.made.base)
 
 

@@ -193,14 +193,16 @@ def test_a_test_of_runs_skips_without_one(run: Run, pytester: pytest.Pytester, e
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-def write_grid(folder: Path, *, seeds: int, closing: float) -> Path:
-    """A grid of two bases on 100 and 200 pairs, of recorded scores: with twice the data the gap of
-    the bases is smaller by ``closing``."""
+def write_grid(
+    folder: Path, *, seeds: int, closing: float, bases: tuple[str, ...] = ("org/a", "org/b")
+) -> Path:
+    """A grid of bases on 100 and 200 pairs, of recorded scores: with twice the data the gap of
+    the first to the others is smaller by ``closing``."""
     from valuebias.training import DataSource, Recipe
     from valuebias.training.claim import claim
 
     rows = []
-    for base, pairs, seed in product(("org/a", "org/b"), (100, 200), range(seeds)):
+    for base, pairs, seed in product(bases, (100, 200), range(seeds)):
         name = f"{base[-1]}-{pairs}-{seed}"
         gap = 1.4 - (closing if pairs == 200 else 0.0) + 0.1 * seed
         write_run(
@@ -238,6 +240,32 @@ def test_what_data_do_to_a_gap_asks_for_three_seeds(
     result = run(f"--valuebias-checkpoints={enough}", "--valuebias-suite=none")
     result.assert_outcomes(passed=1)
     assert "200 pairs" in result.stdout.str()
+
+
+@PLAIN
+def test_three_bases_are_no_three_seeds(
+    run: Run, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    pytester.makepyfile(
+        """
+        def test_more_data_close_the_gap(data_quantities):
+            found = data_quantities("big_two", "agency", "communion", valence="positive")
+            found.assert_slope_below(3)
+        """
+    )
+    grids = {}
+    for name, seeds, bases in (("bases", 1, "abc"), ("seeds", 3, "ab")):
+        (tmp_path / name).mkdir()
+        named = tuple(f"org/{base}" for base in bases)
+        grids[name] = write_grid(tmp_path / name, seeds=seeds, closing=1.0, bases=named)
+    result = run(f"--valuebias-checkpoints={grids['bases']}", "--valuebias-suite=none")
+    result.assert_outcomes(errors=1)
+    assert "two bases, one source of data" in result.stdout.str()
+    args = (f"--valuebias-checkpoints={grids['seeds']}", "--valuebias-suite=none")
+    run(*args).assert_outcomes(passed=1)
+    result = run(*args, "--valuebias-profile=quick")  # a first look never passes
+    result.assert_outcomes(failed=1)
+    assert "INCONCLUSIVE" in result.stdout.str()
 
 
 @PLAIN
