@@ -91,7 +91,7 @@ def measure_drift(
     stands in the way.
     """
     mine = RunScores.of(bench, run, lexicon, contrast, valence, quick)
-    selection = mine.first.selection
+    selection, away = mine.first.selection, 1.0
     if against is None:
         found = run_drift(mine, alpha=alpha, seed=seed)
         moved = mine.scored[-1].ranks() - mine.first.ranks()
@@ -102,12 +102,12 @@ def measure_drift(
         mine, other = mine.on(other.scored), other.on(mine.scored)
         selection = mine.first.selection
         gapped = run_gap(mine, other, alpha=alpha, seed=seed)
-        sign = 1.0 if gapped.trajectory.estimates[0] >= 0 else -1.0
-        ends = [mine.scored[i].ranks() - other.scored[i].ranks() for i in (0, -1)]
-        moved = sign * (ends[1] - ends[0])
+        begin, end = (mine.scored[i].ranks() - other.scored[i].ranks() for i in (0, -1))
+        away, same = gapped.narrowing.signs  # of a gap that ends below zero, what lowers it widens
+        moved = end - same * begin
         effect, path = gapped.narrowing, _steps(run, gapped.trajectory, None)
         detail = gapped.summary
-    lowered, raised = pulls(moved, selection)
+    lowered, raised = pulls(moved, selection, away)
     ends_of = (run.models[-1], run.models[0] if against is None else against.models[-1])
     return Measurement(
         model=run.label,

@@ -11,6 +11,12 @@ from pathlib import Path
 import pytest
 
 from support.scores import write_scores
+from valuebias.lexicon import starter
+from valuebias.measure_drift import measure_drift
+from valuebias.models.settings import Settings
+from valuebias.runs import parse_run
+from valuebias.scoring import Bench
+from valuebias.store import Store
 
 Run = Callable[..., pytest.RunResult]
 PLAIN = pytest.mark.parametrize("run", ["plain"], indirect=True)
@@ -191,6 +197,21 @@ def test_a_test_of_runs_skips_without_one(run: Run, pytester: pytest.Pytester, e
     run(f"--rm=scores:{even}", "--valuebias-suite=none").assert_outcomes(skipped=2)
     result = run(f"--rm=scores:{even}", "--valuebias-suite=none", "--valuebias-require-model")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_the_words_that_widen_a_gap_that_changed_sides(tmp_path: Path) -> None:
+    runs = [
+        parse_run(str(write_run(tmp_path / name, shifts, noise=noise)))
+        for name, shifts, noise in (("a", [0.6, 0.0, -1.2], 0), ("b", [0.0, 0.0, 0.0], 10))
+    ]
+    with Bench(Store(tmp_path / "scores.sqlite"), Settings(device="cpu")) as bench:
+        question = (starter("big_two"), "agency~communion", "positive")
+        found = measure_drift(bench, runs[0], *question, against=runs[1])
+    gaps = [step.estimate for step in found.trajectory]
+    assert gaps[0] > 0 > gaps[-1]
+    assert found.effect.estimate == pytest.approx(-gaps[-1] - gaps[0])
+    assert all(pull.in_a != pull.high for pull in found.raised_by)
+    assert all(pull.in_a == pull.high for pull in found.lowered_by)
 
 
 def write_grid(
