@@ -22,7 +22,8 @@ class Option:
     """One setting: ``--valuebias-NAME``, ini ``valuebias_NAME``, environment ``VALUEBIAS_NAME``.
 
     ``parse`` turns the text into the value and raises ValueError with the accepted form. ``path``
-    marks a path, which in an ini file is relative to that file.
+    marks a path, which in an ini file is relative to that file; ``verbatim`` a text whose white
+    space counts.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Option:
     many: bool = False
     flag: bool = False
     path: bool = False
+    verbatim: bool = False
     short: str | None = None
     parse: Callable[[str], Any] = str
 
@@ -91,8 +93,9 @@ def _contrast(text: str) -> str:
 
 
 def _cue(text: str) -> str:
-    cue = text.replace("\\n", "\n").replace("\\t", "\t")
-    return cue if cue[:1].isspace() else f" {cue}"
+    from valuebias.models.settings import parse_cue
+
+    return parse_cue(text)
 
 
 _MODEL = "org/name[@revision], a directory, demo:agency, scores:FILE, each also as NAME=SPEC"
@@ -197,6 +200,7 @@ OPTIONS: tuple[Option, ...] = (
         "as '\\nAnswer:'",
         "",
         "TEXT",
+        verbatim=True,
         parse=_cue,
     ),
     Option(
@@ -347,6 +351,6 @@ def _from_ini_file(config: pytest.Config, option: Option, text: str) -> str:
 
 def _parse(option: Option, source: str, text: str) -> Any:
     try:
-        return option.parse(text.strip())
+        return option.parse(text if option.verbatim else text.strip())
     except ValueError as error:
         raise pytest.UsageError(f"{source} is {text!r}: {error}.") from None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from valuebias.cli_options import add_model_options, settings
 from valuebias.errors import SpecError, visible
+from valuebias.models.settings import parse_cue
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
@@ -46,7 +47,14 @@ def add_implicit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "freedom~love); may be given several times",
     )
     add("--top", type=int, default=_SHOWN, metavar="K", help=f"tokens to show (default {_SHOWN})")
-    add("--answer-cue", default="", metavar="TEXT", help="text after the prompt of a base model")
+    add(
+        "--answer-cue",
+        type=parse_cue,
+        default="",
+        metavar="TEXT",
+        help="text between the prompt and the answer of a model without a chat template, such as "
+        "'\\nAnswer:'",
+    )
     add_model_options(parser)
     parser.set_defaults(run=_implicit)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from valuebias.models.settings import parse_device, parse_size
+from valuebias.models.settings import parse_cue, parse_device, parse_size
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,18 @@ def test_devices(text: str) -> None:
 def test_devices_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="give auto, cpu, mps, cuda or cuda:N"):
         parse_device(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "cue"),
+    [
+        (r"\nAnswer:", "\nAnswer:"),
+        ("\nAnswer:", "\nAnswer:"),
+        ("Answer:", " Answer:"),
+        ("Answer: ", " Answer:"),
+        (r"A:\n", " A:\n"),
+        ("", ""),
+    ],
+)
+def test_an_answer_cue_is_what_stands_after_the_prompt(text, cue):
+    assert parse_cue(text) == cue

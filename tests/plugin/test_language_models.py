@@ -192,3 +192,19 @@ def test_what_is_given_wrongly(run: Run, agentic: str, given: str, said: str) ->
     result = run(f"--llm=Z{agentic}", given)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert said in result.stderr.str()
+
+
+@PLAIN
+@pytest.mark.parametrize("given", ["\nAnswer:", r"\nAnswer:"])
+def test_the_white_space_of_an_answer_cue_counts(
+    run: Run, pytester: pytest.Pytester, agentic: str, given: str
+) -> None:
+    pytester.makepyfile(
+        r"""
+        def test_cue(valuebias_state):
+            assert valuebias_state.bench.settings.answer_cue == "\nAnswer:"
+        """
+    )
+    args = (f"--llm={agentic}", "--valuebias-suite=none")
+    result = run(*args, f"--valuebias-answer-cue={given}")
+    assert result.parseoutcomes().get("passed") == 1

@@ -37,6 +37,14 @@ def parse_size(text: str) -> int:
     return int(value)
 
 
+def parse_cue(text: str) -> str:
+    """An answer cue as it is put after a prompt: ``\\n`` and ``\\t`` may be written out, and one
+    that begins with no white space follows a space. Spaces at its end are left out: an answer
+    follows after one anyway."""
+    cue = text.rstrip(" ").replace("\\n", "\n").replace("\\t", "\t")
+    return cue if not cue or cue[0].isspace() else f" {cue}"
+
+
 def parse_device(text: str) -> str:
     """The device's name as given: auto, cpu, mps, cuda, or cuda:N for the GPU number N.
 
