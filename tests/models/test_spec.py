@@ -96,9 +96,25 @@ def test_adapters_and_score_files(tmp_path: Path) -> None:
     assert parse_spec(f"old=scores:{table}").label == "old"
 
 
+def test_a_dpo_model_is_two_language_models(tmp_path: Path) -> None:
+    spec = parse_spec("dpo:org/policy@v2, demo:agency")
+    reference, policy = spec.parts
+    assert (spec.label, spec.scheme) == ("dpo:org/policy@v2,demo:agency", "dpo")
+    assert (policy.target, policy.revision, reference.scheme) == ("org/policy", "v2", "demo")
+    named = parse_spec(f"ours=dpo:{_model(tmp_path / 'policy')},org/reference")
+    assert (named.label, named.parts[1].scheme) == ("ours", "local")
+    assert (
+        parse_spec(f"dpo:{tmp_path / 'policy'},org/reference").label == "dpo:policy,org/reference"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("dpo:org/policy", "two language models"),
+        ("dpo:org/policy,", "two language models"),
+        ("dpo:a/b,c/d,e/f", "two language models"),
+        ("dpo:org/policy,dpo:org/policy,org/reference", "two language models"),
         ("", "empty model spec"),
         ("  ", "empty model spec"),
         ("name=", "empty spec"),
@@ -116,7 +132,6 @@ def test_adapters_and_score_files(tmp_path: Path) -> None:
         ("org/name@a b", "revision"),
         ("demo:", "no such embedded model"),
         ("demo:care", r"no such embedded model.*demo:agency"),
-        ("dpo:org/policy,org/reference", "'dpo' is not a scheme"),
         ("s3://bucket/model", "'s3' is not a scheme"),
         ("scores:", "does not exist"),
         ("scores:missing.csv", "does not exist"),
