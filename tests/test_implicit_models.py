@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from support.models import build_tokenizer, save_language_model
 from support.scores import write_scores
 from valuebias.candidates import Candidates
 from valuebias.cli import main
-from valuebias.errors import SpecError
+from valuebias.errors import ModelError, SpecError
 from valuebias.implicit import SharedMassWarning
 from valuebias.implicit_table import matrix, prepare_matrices
 from valuebias.lexicon import starter
@@ -22,7 +23,7 @@ from valuebias.models.spec import ModelSpec, implicit, parse_spec
 from valuebias.prompts import GREATEST, PAPER_PROMPTS
 from valuebias.scoring import VOCABULARY, Bench
 from valuebias.store import Store
-from valuebias.tokens import top_tokens
+from valuebias.tokens import table, top_tokens
 
 # Random models give much of their probability to control tokens.
 SMALL_MASS = pytest.mark.filterwarnings("ignore::valuebias.implicit.SharedMassWarning")
@@ -144,6 +145,36 @@ def test_a_wrong_command(
 ) -> None:
     assert main(["implicit", *arguments, "--cache-dir", str(tmp_path)]) == 2
     assert said in capsys.readouterr().err
+
+
+@SMALL_MASS
+def test_a_broken_model_leaves_the_other_pairs(
+    models: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = save_language_model(tmp_path / "broken", "llama")
+    for weights in broken.glob("*.safetensors"):
+        weights.write_bytes(b"no weights")
+    args = ["implicit", str(broken), *map(str, models), "--top=3", f"--cache-dir={tmp_path}"]
+    assert main(args) == 1
+    out, _ = capsys.readouterr()
+    assert out.count("left out: ") == 2
+    assert len(re.findall(r"preferred by \w+\n((?: {4}.*\n){3})", out)) == 2
+    rows = dict(re.findall(r"^([123]) (?:broken|first|second) +(.*)$", out, re.MULTILINE))
+    assert rows["1"].split() == ["none", "none"]
+    assert re.fullmatch(r"none +[+-]0\.\d+", rows["2"])
+    assert out.count("\nnone: ") == 1
+
+
+def test_the_table_beside_words_says_why_tokens_cannot_be_compared(
+    bench: Bench, models: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot_be_told(*_: object) -> NoReturn:
+        raise ModelError("the text of a token cannot be told", remedy="Give another tokenizer.")
+
+    monkeypatch.setattr("valuebias.models.language.exact_texts", cannot_be_told)
+    beside = table(bench, implicit(*specs(models)))
+    assert beside.left_out is not None
+    assert "cannot be told" in beside.left_out
 
 
 def test_recorded_log_probabilities_have_no_vocabulary(bench: Bench, tmp_path: Path) -> None:

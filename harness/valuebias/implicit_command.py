@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from valuebias.cli_options import add_model_options, settings
-from valuebias.errors import SpecError, visible
+from valuebias.errors import ModelError, ScoresError, SearchError, SpecError, visible
 from valuebias.models.settings import parse_cue
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _implicit(arguments: argparse.Namespace) -> int:
     from valuebias.prompts import resolve
     from valuebias.scoring import Bench
     from valuebias.store import Store, default_folder
-    from valuebias.tokens import top_tokens
+    from valuebias.tokens import TopTokens, top_tokens
 
     models = _models(arguments.models)
     prompt = resolve(arguments.prompt)
@@ -78,13 +78,17 @@ def _implicit(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False)
     store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")
     how = replace(settings(arguments), answer_cue=arguments.answer_cue)
+    failed = False
     with Bench(store, how) as bench:
         prepare_matrices(bench, models, contrasts, lexicons, prompt)
         for source, target in combinations(models, 2):
             pair = implicit(source, target, arguments.measure)
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                top = top_tokens(bench, pair, prompt, arguments.top)
+                try:
+                    top = top_tokens(bench, pair, prompt, arguments.top)
+                except (ModelError, ScoresError, SearchError) as error:  # the others are shown
+                    top, failed = TopTokens(prompt, "", 0, left_out=str(error)), True
             for warning in caught:
                 print(f"valuebias: warning: {visible(str(warning.message))}", file=sys.stderr)
             for line in _told(pair, top):
@@ -93,7 +97,9 @@ def _implicit(arguments: argparse.Namespace) -> int:
             found = matrix(bench, models, contrast, lexicons, prompt=prompt, name=arguments.measure)
             console.print(f"\n{found.contrast}, {found.unit}", markup=False)
             console.print(shown(found))
-    return 0
+            for reason in found.left_out:
+                console.print(f"none: {visible(reason)}", markup=False)
+    return 1 if failed else 0
 
 
 def _contrast(text: str) -> str:

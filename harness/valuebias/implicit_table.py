@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -11,7 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.candidates import Candidates
-from valuebias.errors import LexiconError, SpecError, visible
+from valuebias.errors import (
+    LexiconError,
+    ModelError,
+    ScoresError,
+    SearchError,
+    SpecError,
+    StatisticsError,
+    ValueBiasError,
+    visible,
+)
 from valuebias.lexicon import Lexicon
 from valuebias.measure import measure
 from valuebias.models.spec import ModelSpec, implicit
@@ -28,13 +39,15 @@ class Matrix:
 
     ``values`` (models, models): row the model it starts from, column the one it leads to; above
     zero the latter prefers the contrast's first side more than the former does. The diagonal is
-    zero, and the matrix antisymmetric. ``unit`` says what the numbers are.
+    zero, and the matrix antisymmetric. ``unit`` says what the numbers are. A pair that could not be
+    measured is NaN, and ``left_out`` says why, each reason once.
     """
 
     contrast: str
     unit: str
     labels: tuple[str, ...]
     values: npt.NDArray[np.float64]
+    left_out: tuple[str, ...] = ()
 
 
 def pair_words(contrasts: Iterable[str], lexicons: Sequence[Lexicon]) -> Candidates | None:
@@ -52,11 +65,13 @@ def prepare_matrices(
     lexicons: Sequence[Lexicon],
     prompt: Prompt = GREATEST,
 ) -> None:
-    """Score the words that matrices of two words need, loading each model at most once."""
+    """Score the words that matrices of two words need, loading each model at most once. A model
+    that cannot be loaded is told of by `matrix`."""
     words = pair_words(contrasts, lexicons)
     if words is not None:
         for model in models:
-            bench.prepare(model, [Job((prompt,), words)], role="llm")
+            with suppress(ModelError, ScoresError, SearchError):
+                bench.prepare(model, [Job((prompt,), words)], role="llm")
 
 
 def matrix(
@@ -73,7 +88,8 @@ def matrix(
 
     Of words it holds the difference of their implicit rewards on one prompt (figure 3 of the
     paper), all spellings of a word being one; of categories the rank-biserial correlation over the
-    positive prompts. Raises what loading or scoring a model raises.
+    positive prompts. Raises what loading or scoring a model raises, where no pair could be
+    measured.
     """
     if len(models) < 2:
         raise SpecError(
@@ -82,23 +98,34 @@ def matrix(
             remedy="Give at least two language models.",
         )
     lexicon = _lexicon(contrast, lexicons)
+
+    def measured(pair: ModelSpec) -> float:
+        if lexicon is not None:
+            effect = measure(bench, pair, lexicon, contrast, "positive", quick=quick).effect
+            return effect.estimate
+        words = pair_words([contrast], lexicons)
+        assert words is not None
+        first, second = bench.scores(pair, (prompt,), words).values[0].tolist()
+        return float(first - second)
+
     values = np.zeros((len(models), len(models)))
+    errors: list[ValueBiasError] = []
     for (i, source), (j, target) in combinations(enumerate(models), 2):
-        pair = implicit(source, target, name)
-        if lexicon is None:
-            words = pair_words([contrast], lexicons)
-            assert words is not None
-            first, second = bench.scores(pair, (prompt,), words).values[0].tolist()
-            found = first - second
-        else:
-            found = measure(bench, pair, lexicon, contrast, "positive", quick=quick).effect.estimate
+        try:
+            found = measured(implicit(source, target, name))
+        except (ModelError, ScoresError, SearchError, StatisticsError) as error:
+            errors.append(error)
+            found = math.nan
         values[i, j], values[j, i] = found, -found
+    if len(errors) == len(models) * (len(models) - 1) // 2:
+        raise errors[0]
     unit = (
         f"difference of {name}: {prompt.text}"
         if lexicon is None
         else f"rank-biserial correlation of {name}, positive prompts, {lexicon.name}"
     )
-    return Matrix(contrast, unit, tuple(model.label for model in models), values)
+    reasons = tuple(dict.fromkeys(map(str, errors)))
+    return Matrix(contrast, unit, tuple(model.label for model in models), values, reasons)
 
 
 def _lexicon(contrast: str, lexicons: Sequence[Lexicon]) -> Lexicon | None:
@@ -122,6 +149,10 @@ def shown(found: Matrix) -> RenderableType:
     for number in range(1, len(found.labels) + 1):
         table.add_column(str(number), header_style="dim", justify="right", no_wrap=True)
     for i, label in enumerate(found.labels):
-        cells = ["" if i == j else f"{value:+.3f}" for j, value in enumerate(found.values[i])]
+        cells = ["" if i == j else _cell(value) for j, value in enumerate(found.values[i])]
         table.add_row(Text(f"{i + 1} {visible(label)}"), *map(Text, cells))
     return table
+
+
+def _cell(value: float) -> str:
+    return "none" if math.isnan(value) else f"{value:+.3f}"

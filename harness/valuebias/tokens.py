@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from valuebias.errors import ScoresError
+from valuebias.errors import ModelError, ScoresError
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import Scores
@@ -40,10 +40,11 @@ class TopTokens:
 
 
 def table(bench: Bench, spec: ModelSpec, role: Role = "rm") -> TopTokens:
-    """The table of tokens beside an effect of words, which needs no token that two models share."""
+    """The table of tokens beside an effect of words, which needs no token that two models share,
+    and no tokenizer whose tokens' texts can be told."""
     try:
         return top_tokens(bench, spec, GREATEST, _TOKENS, role=role)
-    except ScoresError as error:
+    except (ModelError, ScoresError) as error:
         if not spec.parts:
             raise
         return TopTokens(GREATEST, _kind(spec), 0, left_out=str(error))

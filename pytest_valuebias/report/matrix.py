@@ -32,3 +32,5 @@ def section(reporter: pytest.TerminalReporter, state: State) -> None:
         write(reporter, f"{visible(found.contrast)}, {visible(found.unit)}", "bold")
         write(reporter, "above zero: the second model prefers the first side more", indent=2)
         write(reporter, shown(found))
+        for reason in found.left_out:
+            write(reporter, f"none: {visible(reason)}", "yellow", indent=2)
