@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -171,6 +172,10 @@ MALFORMED: dict[str, tuple[object, str]] = {
     "margin": ({**GOOD, "margin": "big"}, "no finite number"),
     "half a character": ({**GOOD, "chosen": "a\ud800"}, "half a character"),
     "no rating": ({"conv_A": SAID, "conv_B": SAID}, "lacks `conv_B` or a rating"),
+    "a rating that is no number": (
+        {**FORMS["rated conversations"], "conv_A_rating": math.nan},
+        "ratings nan and 3.0",
+    ),
 }
 NOTHING: dict[str, tuple[object, str]] = {
     "empty": ({**GOOD, "chosen": " \n"}, "response in `chosen` is empty"),

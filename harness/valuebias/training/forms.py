@@ -214,16 +214,12 @@ def _rated(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     """A rated pair as chosen and rejected."""
     a: Any = row.get("conv_A_rating")
     b: Any = row.get("conv_B_rating")
-    if (
-        row.get("conv_B") is None
-        or not isinstance(a, int | float)
-        or not isinstance(b, int | float)
-    ):
+    if row.get("conv_B") is None or not (_is_number(a) and _is_number(b)):
         raise _fail(
             where,
             "a rated pair lacks `conv_B` or a rating",
-            ", ".join(map(str, row)),
-            "Give `conv_A`, `conv_B`, `conv_A_rating` and `conv_B_rating`.",
+            f"{', '.join(map(str, row))}; ratings {a} and {b}",
+            "Give `conv_A`, `conv_B`, and numbers as `conv_A_rating` and `conv_B_rating`.",
         )
     if a == b:
         raise PrefersNothing(
@@ -239,9 +235,13 @@ def _margin(row: Mapping[str, Any], where: str) -> float | None:
     value = row.get("margin")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_number(value):
         raise _fail(where, "`margin` is no finite number", value, "Give a number, or leave it out.")
     return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _fail(where: str, what: str, seen: object, remedy: str) -> TrainingError:
