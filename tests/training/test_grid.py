@@ -12,7 +12,7 @@ import pytest
 from support.models import build_tokenizer, save_language_model
 from support.preferences import rows, write_rows
 from valuebias.cli import main
-from valuebias.errors import SpecError
+from valuebias.errors import SpecError, TrainingError
 from valuebias.training import DataSource, Recipe, load_grid, read_grid, read_run
 
 SHORT = """\
@@ -164,3 +164,10 @@ def test_nothing_heavy_is_imported_before_training() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert ended.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("content", ["{}", '{"runs": 3}', '{"runs": ["a"]}', "[]"])
+def test_another_programs_index_is_no_grid(tmp_path: Path, content: str) -> None:
+    (tmp_path / "index.json").write_text(content)
+    with pytest.raises(TrainingError, match=r"index\.json"):
+        read_grid(tmp_path)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from valuebias.errors import SpecError
+from valuebias.errors import SpecError, TrainingError
 from valuebias.models.settings import Settings
 from valuebias.training import rundir
 from valuebias.training.fields import FieldReader
@@ -159,11 +159,18 @@ def _write_index(directory: Path, grid: Grid, running: str = "") -> None:
 def read_grid(directory: str | Path) -> dict[str, Run]:
     """The runs of a grid's directory that have begun, by name. Raises TrainingError."""
     directory = Path(directory)
-    rows = rundir.read_object(directory / INDEX)["runs"]
+    try:
+        names = [str(row["run"]) for row in rundir.read_object(directory / INDEX)["runs"]]
+    except (KeyError, TypeError):
+        raise TrainingError(
+            f"{INDEX} of this directory is not that of a grid of training runs",
+            seen=directory,
+            remedy="Give the directory that `valuebias train` wrote, or one of its runs.",
+        ) from None
     return {
-        row["run"]: read_run(directory / row["run"])
-        for row in rows
-        if (directory / row["run"] / rundir.RECORD).is_file()
+        name: read_run(directory / name)
+        for name in names
+        if (directory / name / rundir.RECORD).is_file()
     }
 
 
