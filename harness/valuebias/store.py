@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from valuebias.errors import ScoresError, StoreError
 
-ENGINE = "1"
+ENGINE = "2"
 """Version of the engine's arithmetic: raised whenever the same model would get other numbers."""
 
 FORMAT = 1

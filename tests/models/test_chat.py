@@ -219,3 +219,26 @@ def test_the_digest_is_of_the_template_that_is_used() -> None:
     assert own == digest({"default": CHATML, "tools": "other"})
     assert len({own, digest(None), digest(CHATML.replace("assistant", "model"))}) == 3
     assert re.fullmatch("[0-9a-f]{16}", own)
+
+
+@pytest.mark.parametrize(("after", "separator"), [("\n\n", ""), ("\n ", " ")])
+def test_thoughts_that_a_template_writes_before_every_answer_are_no_part_of_one(
+    after: str, separator: str
+) -> None:
+    """As Qwen 3's does for the last turn: a word must not carry the probability of <think>."""
+    thoughts = f"<think></think>{after}"
+    tokenizer = build_tokenizer()
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+        f"{{% if m.role == 'assistant' %}}{{{{ {thoughts!r} }}}}{{% endif %}}"
+        "{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    chat = Chat(tokenizer)
+    opened, between = chat.opening(QUESTION)
+    assert tokenizer.decode(opened).endswith(thoughts.rstrip(" "))
+    assert between == separator
+    for word in ("love", "freedom"):
+        assert tokenizer.decode(chat.continuations(QUESTION, [word])[0]) == separator + word
+        whole = chat.conversations(QUESTION, [word])[0]
+        assert [*opened, *chat.continuations(QUESTION, [word])[0]] == whole[:-2]

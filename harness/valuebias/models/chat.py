@@ -127,16 +127,24 @@ class Chat:
     def opening(self, prompt: str) -> tuple[list[int], str]:
         """The ids that ask a language model for its answer, and the text between them and one.
 
-        The instruction template with its generation prompt; the raw prompt, which an answer follows
-        after a space, where there is no template.
+        The instruction template with its generation prompt, and with what else it writes before
+        every answer (such as an empty block of thoughts), which is no part of one; the raw prompt,
+        which an answer follows after a space, where there is no template.
         """
+        text, separator = self._asked(prompt)
+        return self._encode([text], ends=False)[0], separator
+
+    def _asked(self, prompt: str) -> tuple[str, str]:
+        """The text of `opening`, and its separator."""
         if self.template == PLAIN:
-            separator = "" if prompt[-1:].isspace() else " "
-            return self._encode([prompt], ends=False)[0], separator
+            return prompt, "" if prompt[-1:].isspace() else " "
         opened = self._apply([{"role": "user", "content": prompt}], add_generation_prompt=True)
         before = self.frame(prompt).before
-        separator = before.removeprefix(opened) if before.startswith(opened) else ""
-        return self._encode([opened])[0], separator
+        between = before.removeprefix(opened) if before.startswith(opened) else ""
+        if between.strip():
+            written = between.rstrip(" ")
+            return opened + written, between[len(written) :]
+        return opened, between
 
     def continuations(
         self, prompt: str, responses: Sequence[str], *, separator: str | None = None
@@ -146,10 +154,7 @@ class Chat:
         opened, own_separator = self.opening(prompt)
         if separator is None:
             separator = own_separator
-        if self.template == PLAIN:
-            text = prompt
-        else:
-            text = self._apply([{"role": "user", "content": prompt}], add_generation_prompt=True)
+        text, _ = self._asked(prompt)
         whole = self._encode([f"{text}{separator}{response}" for response in responses], ends=False)
         alone = self._tokenizer(
             [f"{separator}{response}" for response in responses], add_special_tokens=False
