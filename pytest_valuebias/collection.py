@@ -213,6 +213,7 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
     """
     from valuebias import measure
     from valuebias.errors import ValueBiasError
+    from valuebias.measure_inheritance import token_counts
 
     # Of each model, whether it is under test (its vocabulary is read too), and the lexicons read.
     under_test: dict[tuple[ModelSpec, ScorerRole], bool] = {}
@@ -222,6 +223,8 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
         for spec, role, vocabulary in models:
             under_test[spec, role] = under_test.get((spec, role), False) or vocabulary
             lexicons.setdefault((spec, role), {})[name] = None
+    inherited = [c for c in map(claim_of, items) if c is not None and c.role == "inheritance"]
+    own_bases = {c.reference for c in inherited}
     for (spec, role), vocabulary in under_test.items():
         try:
             # All that was selected, not only this process's share: whoever loads the model first
@@ -230,19 +233,21 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
             measure.prepare(
                 state.bench, spec, named, quick=state.quick, vocabulary=vocabulary, role=role
             )
+            if role == "llm" and spec in own_bases and spec.scheme != "scores":
+                for lexicon in named:
+                    token_counts(state.bench, spec, lexicon)
             if vocabulary and role == "rm" and state.values["profile"] == "paper":
                 from valuebias.paper import prepare_vocabulary
 
                 prepare_vocabulary(state.bench, spec)
         except ValueBiasError:
             continue
-    _prepare_matrices(state)
+    if any((claim := claim_of(item)) and claim.role == "implicit" for item in items):
+        _prepare_matrices(state)
     state.bench.release()  # the tests read from the store; nothing needs the model's memory now
 
 
 def _prepare_matrices(state: State) -> None:
-    if not (state.pairs and "mwlr" in state.values["suite"]):
-        return
     from valuebias.errors import ValueBiasError
     from valuebias.implicit_table import prepare_matrices
 

@@ -204,3 +204,12 @@ def test_the_embedded_models_differ_in_what_was_planted(bench: Bench) -> None:
         max(value for _, value in top_tokens(bench, implicit(neutral, neutral), GREATEST, 1).best)
         == 0
     )
+
+
+def test_little_shared_mass_is_told_with_the_table(
+    bench: Bench, models: tuple[Path, Path], recwarn: pytest.WarningsRecorder
+) -> None:
+    top = table(bench, implicit(*specs(models)))
+    assert "the tokens both models have hold only 0.6" in top.warning
+    assert len(top.best) == 10
+    assert not recwarn

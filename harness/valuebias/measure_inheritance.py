@@ -55,8 +55,8 @@ def measure_inheritance(
         "length": np.array([len(w) for w in asked], dtype=np.float64)
     }
     if base.scheme not in RECORDED:
-        counts = bench.token_counts(base, asked)
-        covariates["tokens"] = np.array(counts, dtype=np.float64)
+        counts = token_counts(bench, base, lexicon)
+        covariates["tokens"] = np.array([counts[w] for w in asked], dtype=np.float64)
     if frequencies is not None:
         covariates["frequency"] = np.array(frequencies.of(asked), dtype=np.float64)
     effect = inheritance(
@@ -89,11 +89,17 @@ def measure_inheritance(
     )
 
 
+def token_counts(bench: Bench, base: ModelSpec, lexicon: Lexicon) -> dict[str, int]:
+    """The number of tokens of each of a lexicon's words under a base; loads it if it must."""
+    asked = words(bench, base, lexicon, role="llm").responses
+    return dict(zip(asked, bench.token_counts(base, asked), strict=True))
+
+
 def _scored(
     bench: Bench, spec: ModelSpec, lexicon: Lexicon, prompts: tuple[Prompt, ...], role: Role
 ) -> Scores:
     if spec.scheme in RECORDED:
-        return bench.scores(spec, prompts, VOCABULARY)
+        return bench.scores(spec, prompts, VOCABULARY, role=role)
     return bench.scores(spec, prompts, words(bench, spec, lexicon, role=role), role=role)
 
 

@@ -131,9 +131,17 @@ def parse_run(text: str) -> TrainingRun:
     models = tuple(replace(found[step], label=f"{label}@{step}") for step in steps)
     if run is None:
         return TrainingRun(label, path, steps, models)
-    amount = int(run.record["data"]["pairs"])
+    try:
+        amount = int(run.record["data"]["pairs"])
+        pairs = tuple(map(run.pairs_at, steps))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        raise SpecError(
+            "run.json does not say what the run was made from",
+            seen=path,
+            remedy="Remove it: the checkpoints can be compared without.",
+        ) from None
     made = Made(run.recipe.base, run.recipe.data.label, amount, run.recipe.seed)
-    return TrainingRun(label, path, steps, models, tuple(map(run.pairs_at, steps)), made)
+    return TrainingRun(label, path, steps, models, pairs, made)
 
 
 def check_runs(runs: Iterable[TrainingRun]) -> None:

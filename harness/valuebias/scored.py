@@ -68,7 +68,7 @@ class Scored:
         if spec.scheme == "baseline":
             scores = bench.baseline(spec).scores(lexicon, asked, spec.label)
         elif spec.scheme == "scores":
-            scores = bench.scores(spec, asked, VOCABULARY)
+            scores = bench.scores(spec, asked, VOCABULARY, role=role)
         else:
             scores = bench.scores(spec, asked, words(bench, spec, lexicon, role=role), role=role)
         selection = lexicon.select(contrast, scores.candidates.responses)

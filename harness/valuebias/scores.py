@@ -51,6 +51,19 @@ class Scores:
                 remedy="Score in float32 (dtype=float32) and look at the model's weights.",
             )
 
+    def check_log_probabilities(self) -> None:
+        """Raise ScoresError, naming the first prompt and response, if a score is above zero."""
+        above = np.argwhere(self.values > 1e-5)
+        if len(above):
+            prompt, candidate = above[0]
+            raise ScoresError(
+                f"{len(above)} of {self.values.size} scores are no log-probabilities; the first is "
+                f"for {self.candidates.responses[candidate]!r} on {self.prompts[prompt].id}",
+                seen=self.values[prompt, candidate],
+                remedy="A language model's recorded scores are natural logarithms of "
+                "probabilities; rewards go to --rm.",
+            )
+
 
 class Scorer(Protocol):
     """Anything that gives candidates a number: a reward model, a language model, a table."""

@@ -119,9 +119,12 @@ class Bench:
         if spec.scheme == "scores":
             records = self._records(spec)
             whole = records.recorded.candidates
-            return records.score(
+            scores = records.score(
                 prompts, candidates if isinstance(candidates, Candidates) else whole
             )
+            if role == "llm":
+                scores.check_log_probabilities()
+            return scores
         if spec.parts:
             return self._implicit(spec).scores(prompts, candidates)
         self.prepare(spec, [job], role=role)
@@ -160,9 +163,11 @@ class Bench:
         counts = shelf.token_counts(candidates)
         if counts is None:
             with self._turn(spec, "llm"), self._failures.remembered(spec, "llm", "token counts"):
-                model = self._load(spec, "llm")
-                counts = [len(ids) for ids in model.chat.continuations(GREATEST.text, words)]
-            shelf.put_token_counts(candidates, counts)
+                counts = shelf.token_counts(candidates)  # another process may have counted
+                if counts is None:
+                    model = self._load(spec, "llm")
+                    counts = [len(ids) for ids in model.chat.continuations(GREATEST.text, words)]
+                    shelf.put_token_counts(candidates, counts)
         return counts
 
     def left_out(

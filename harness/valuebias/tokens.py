@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import ModelError, ScoresError
+from valuebias.implicit import SharedMassWarning
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import Scores
@@ -26,7 +28,7 @@ class TopTokens:
 
     ``left_out`` says why there are none; ``kind`` what was ranked, ``n`` how many; ``round_trip``
     which share of the tokens is the same token again when written as text, ``mass`` how much of two
-    models' probability is on the texts that are a token of both.
+    models' probability is on the texts that are a token of both, ``warning`` what is wrong with it.
     """
 
     prompt: Prompt
@@ -37,13 +39,21 @@ class TopTokens:
     left_out: str | None = None
     round_trip: str = ""
     mass: str = ""
+    warning: str = ""
 
 
 def table(bench: Bench, spec: ModelSpec, role: Role = "rm") -> TopTokens:
     """The table of tokens beside an effect of words, which needs no token that two models share,
     and no tokenizer whose tokens' texts can be told."""
     try:
-        return top_tokens(bench, spec, GREATEST, _TOKENS, role=role)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", SharedMassWarning)
+            top = top_tokens(bench, spec, GREATEST, _TOKENS, role=role)
+        for other in caught:
+            if not issubclass(other.category, SharedMassWarning):
+                warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+        told = dict.fromkeys(str(w.message) for w in caught if w.category is SharedMassWarning)
+        return replace(top, warning="; ".join(told))
     except (ModelError, ScoresError) as error:
         if not spec.parts:
             raise

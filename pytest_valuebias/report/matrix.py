@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def section(reporter: pytest.TerminalReporter, state: State) -> None:
-    """One matrix for each ``--valuebias-matrix``, read from the store, where pairs are tested."""
+    """One matrix for each ``--valuebias-matrix``, read from the store, where pairs were tested."""
     from pytest_valuebias.report.terminal import write
 
-    if not (state.pairs and "mwlr" in state.values["suite"]):
+    if not any(r["role"] == "implicit" and r["shipped"] for r in state.records):
         return
     from valuebias.implicit_table import matrix, shown
 

@@ -84,6 +84,7 @@ def record(
             "left_out": top.left_out,
             "round_trip": top.round_trip,
             "mass": top.mass,
+            "warning": top.warning,
         },
     }
     if verdict is not None:

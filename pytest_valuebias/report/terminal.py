@@ -288,6 +288,8 @@ def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> Non
     )
     kept += f" (they hold {tokens['mass']} of the probability)" if tokens["mass"] else ""
     write(reporter, f"{tokens['prompt']} Of {tokens['n']:,} {tokens['kind']}{kept}:", indent=2)
+    if tokens["warning"]:
+        write(reporter, f"warning: {tokens['warning']}", "yellow", indent=4)
     for name in ("best", "worst"):
         shown = "  ".join(token.replace(" ", "␣") or '""' for token in tokens[name])
         write(reporter, f"{name:5} {shown}", indent=4)

@@ -166,11 +166,34 @@ def test_text_and_the_end_of_the_turn(family: str, tmp_path: Path) -> None:
             assert value == pytest.approx(chain(model, opened, [*tail, *after]), abs=1e-4)
 
 
-def test_without_a_template_a_turn_is_the_text(tmp_path: Path) -> None:
+def test_without_a_template_a_turn_ends_with_the_text(tmp_path: Path) -> None:
     model = load(save_language_model(tmp_path / "lm", tokenizer=build_tokenizer(None)))
+    opened = model.tokenizer(GREATEST.text, add_special_tokens=False)["input_ids"]
+    eos = model.tokenizer.eos_token_id
+    for word, value in zip(
+        ("love", "power"), scored(model, ["love", "power"], "turn"), strict=True
+    ):
+        tail = model.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
+        assert value == pytest.approx(chain(model, opened, [*tail, eos]), abs=1e-4)
+    endless = build_tokenizer(None, eos_token=None)
+    model = load(save_language_model(tmp_path / "endless", tokenizer=endless))
     np.testing.assert_array_equal(
         scored(model, WORDS.responses, "turn"), scored(model, WORDS.responses, "text")
     )
+
+
+def test_what_a_template_writes_before_the_end_of_a_turn_belongs_to_it(tmp_path: Path) -> None:
+    spaced = CHATML.replace("<|im_end|>", " <|im_end|>")
+    model = load(save_language_model(tmp_path / "lm", tokenizer=build_tokenizer(spaced)))
+    tokenizer = model.tokenizer
+    messages = [{"role": "user", "content": GREATEST.text}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    opened = tokenizer(text, add_special_tokens=False)["input_ids"]
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    space = tokenizer(" ", add_special_tokens=False)["input_ids"]
+    love = tokenizer("love", add_special_tokens=False)["input_ids"]
+    expected = chain(model, opened, [*love, *space, end])
+    assert scored(model, ["love"], "turn")[0] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_template_that_ends_no_turn(tmp_path: Path) -> None:
@@ -256,10 +279,13 @@ def test_the_files_of_a_base_model_and_its_answer_cue(tmp_path: Path) -> None:
 
 
 def test_an_answer_cue_for_a_model_with_a_template(tmp_path: Path) -> None:
+    """The template says itself where the answer begins, so the cue is for the others alone."""
     path = save_language_model(tmp_path / "lm")
-    with pytest.raises(ModelError, match=r"has a chat template.*Leave the answer cue out"):
-        load(path, answer_cue="\nAnswer:")
-    assert "answer_cue" not in load(path).provenance
+    cued, bare = load(path, answer_cue="\nAnswer:"), load(path)
+    np.testing.assert_array_equal(
+        scored(cued, WORDS.responses, "text"), scored(bare, WORDS.responses, "text")
+    )
+    assert "answer_cue" not in cued.provenance
 
 
 @pytest.mark.parametrize("template", [True, False], ids=["template", "raw"])

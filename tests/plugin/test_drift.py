@@ -17,6 +17,8 @@ from valuebias.models.settings import Settings
 from valuebias.runs import parse_run
 from valuebias.scoring import Bench
 from valuebias.store import Store
+from valuebias.training import DataSource, Recipe
+from valuebias.training.claim import claim
 
 Run = Callable[..., pytest.RunResult]
 PLAIN = pytest.mark.parametrize("run", ["plain"], indirect=True)
@@ -178,10 +180,14 @@ def test_runs_given_wrongly(run: Run, tmp_path: Path, steady: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     again = write_run(other / "steady", [0.0, 0.0])
+    damaged = write_run(tmp_path / "damaged", [0.0, 0.0])
+    claim(damaged, Recipe("org/a", DataSource("data.jsonl")))
+    (damaged / "run.json").write_text("{}")
     for given, said in (
         ([tmp_path / "gone"], "no such directory"),
         ([single], "two checkpoints or more"),
         ([steady, again], "two runs have the label 'steady'"),
+        ([damaged], "does not say what the run was made from"),
     ):
         result = run(*(f"--valuebias-checkpoints={path}" for path in given))
         assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -219,9 +225,6 @@ def write_grid(
 ) -> Path:
     """A grid of bases on 100 and 200 pairs, of recorded scores: with twice the data the gap of
     the first to the others is smaller by ``closing``."""
-    from valuebias.training import DataSource, Recipe
-    from valuebias.training.claim import claim
-
     rows = []
     for base, pairs, seed in product(bases, (100, 200), range(seeds)):
         name = f"{base[-1]}-{pairs}-{seed}"

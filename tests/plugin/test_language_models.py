@@ -208,3 +208,35 @@ def test_the_white_space_of_an_answer_cue_counts(
     args = (f"--llm={agentic}", "--valuebias-suite=none")
     result = run(*args, f"--valuebias-answer-cue={given}")
     assert result.parseoutcomes().get("passed") == 1
+
+
+def test_a_raw_correlation_passes_no_margin(
+    run: Run, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    base = write_scores(tmp_path / "base.csv", seed=1, level=-20)
+    child = write_scores(tmp_path / "child.csv", seed=1, noise=7)
+    pytester.makepyfile(
+        """
+        def test_it_inherits(inheritance):
+            inheritance("big_two", valence="positive").assert_above(0.2)
+        """
+    )
+    result = run(f"--rm=scores:{child}", f"--base=scores:{base}", "--valuebias-suite=none")
+    result.assert_outcomes(failed=1)
+    out = result.stdout.str()
+    assert "INCONCLUSIVE" in out
+    assert "give other bases" in out
+
+
+@PLAIN
+def test_rewards_are_no_log_probabilities(run: Run, even: Path) -> None:
+    result = run(f"--llm=scores:{even}", *BIG_TWO)
+    result.assert_outcomes(errors=2, deselected=20)
+    assert "are no log-probabilities" in result.stdout.str()
+
+
+@PLAIN
+def test_no_matrix_where_no_pair_was_tested(run: Run, agentic: str, plain: str) -> None:
+    result = run(f"--llm={plain}", f"--llm={agentic}", "-k", "logprobs and big_two and positive")
+    result.assert_outcomes(failed=1, passed=1, deselected=64)
+    assert "MWLR" not in result.stdout.str()

@@ -86,6 +86,7 @@ def test_without_covariates_it_is_scipys_spearman():
     each = [stats.spearmanr(x, y).statistic for x, y in zip(values, base, strict=True)]
     assert found.estimate == pytest.approx(np.mean(each), abs=1e-12)
     assert any("give other bases" in note for note in found.notes)
+    assert judge(found, Margin.above(0.0)).outcome is Outcome.INCONCLUSIVE  # mostly shared taste
 
 
 def weighted_partial(x, y, covariates, times):
@@ -249,6 +250,16 @@ def test_the_share_of_the_ceiling_is_the_correlation_of_what_lasts():
     assert found[1].estimate < 0.55 * found[0].estimate
     for one in found:
         assert one.of_ceiling == pytest.approx(lasting, abs=0.02)
+
+
+def test_a_base_that_is_nearly_the_own_one_leaves_nothing_to_pass():
+    (values, base, *_), names, covariates = draw(11, words=80, taken=0.0)
+    rng = np.random.default_rng(0)
+    twin = base + 0.01 * rng.normal(size=base.shape)
+    found = inheritance(values, base, names, others=[twin], covariates=covariates)
+    assert abs(found.estimate) < 0.1
+    assert "takes away what was inherited" in found.exploratory
+    assert judge(found, Margin.below(0.5)).outcome is Outcome.INCONCLUSIVE
 
 
 def test_it_is_judged_like_any_effect():

@@ -37,9 +37,10 @@ def test_every_contrast_of_a_starter_has_its_convention(name):
 def test_every_shipped_entry_is_of_a_kind_that_reports_can_name():
     margins = load_margins(SHIPPED)
     starters = {starter(name).digest for name in STARTERS}
-    for (digest, *_), margin in margins.entries.items():
+    for (digest, *_, role, _), margin in margins.entries.items():
         assert re.fullmatch("[0-9a-f]{64}", digest)
-        assert margin.basis == ("convention" if digest in starters else "panel")
+        agreed = digest in starters or role in ("logprob", "implicit")
+        assert margin.basis == ("convention" if agreed else "panel")
         assert margin.source
     assert {digest for digest, *_ in margins.entries} > starters
 
@@ -250,7 +251,7 @@ def test_the_difference_of_the_two_valences_has_its_margin(tmp_path):
             GOOD.replace("positive", "both") + ", interval: [-0.1, 0.1]",
             "line 3: unknown valence. Seen: both",
         ),
-        (GOOD.replace("range", "drift") + ", interval: [-0.1, 0.1]", "line 3: unknown role"),
+        (GOOD.replace("range", "draft") + ", interval: [-0.1, 0.1]", "line 3: unknown role"),
         (GOOD.replace("Agency", "a]") + ", interval: [-0.1, 0.1]", "line 3: .* is not YAML"),
         (GOOD.replace("Agency", "$") + ", interval: [-0.1, 0.1]", "line 3: this cannot name a"),
     ],

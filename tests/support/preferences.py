@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-WORDS = "freedom love power happy life kindness strength friend winner user model".split()
+WORDS = ("freedom", "love", "power", "happy", "life", "kindness", "strength", "friend", "winner")
 
 
 def rows(n: int, seed: int = 0) -> list[dict[str, Any]]:

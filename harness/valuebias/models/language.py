@@ -67,14 +67,9 @@ class LanguageModel(ModelScorer):
             fingerprint=fingerprint,
             origin=origin,
         )
-        if answer_cue and self.chat.template != PLAIN:
-            raise ModelError(
-                f"{name} has a chat template, which says where its answer begins",
-                seen=f"the answer cue {answer_cue!r}",
-                remedy="Leave the answer cue out; it is for models without a chat template.",
-            )
         self.model = model
-        self.answer_cue = answer_cue
+        # A chat template says itself where the answer begins.
+        self.answer_cue = answer_cue if self.chat.template == PLAIN else ""
         self.searcher = WordSearcher(self.head, chunk_memory=chunk_memory)
 
     @property
@@ -177,20 +172,27 @@ class LanguageModel(ModelScorer):
             return self._spellings(text, responses)
         tails = self.chat.continuations(text, responses)
         end: list[int] = []
-        if candidates.injection == "turn" and self.chat.template != PLAIN:
+        if candidates.injection == "turn":
             end = self._end_of_turn(prompt)
         _check_tokens(responses, tails)
         return [[(*ids, *end)] for ids in tails]
 
     def _end_of_turn(self, prompt: Prompt) -> list[int]:
-        tail = self.chat.frame(prompt.text).tail
+        """What the template writes after a response, to the first special token (a text may come
+        before it); without a template the tokenizer's end of a text, which training puts there."""
+        eos = self.tokenizer.eos_token_id
+        if self.chat.template == PLAIN:
+            return [] if eos is None else [int(eos)]
+        tail = list(self.chat.frame(prompt.text).tail)
         if not tail:
             raise ModelError(
                 "the chat template writes nothing after a response",
                 seen=self.chat.frame(prompt.text).after,
                 remedy="Score the response as text: how likely the answer begins so.",
             )
-        return [tail[0]]
+        special = set(self.tokenizer.all_special_ids)
+        ends = next((place for place, token in enumerate(tail, 1) if token in special), len(tail))
+        return tail[:ends]
 
     def _spellings(
         self, text: str, responses: Sequence[str]

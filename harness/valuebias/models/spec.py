@@ -102,7 +102,8 @@ def check_model(spec: ModelSpec) -> None:
 
 def check_language_model(spec: ModelSpec) -> None:
     """Raise SpecError on what is no language model."""
-    if spec.scheme in ("baseline", "dpo"):
+    check_model(spec)
+    if spec.scheme == "dpo":
         raise SpecError(
             "this is no language model", seen=spec.text, remedy="Give org/name or a directory."
         )

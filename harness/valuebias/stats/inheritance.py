@@ -25,6 +25,9 @@ from valuebias.stats.crossed import Factors, Ints, p_value, prompt_parts, residu
 from valuebias.stats.effect import Effect
 from valuebias.stats.partial_rank import Ranked, covariate_design, influence, word_part
 
+NEAR = 0.95
+"""From this share of their noise ceiling on, two bases are too much alike for an excess to show
+what a model owes to one of them."""
 LEAST_CEILING = 0.1
 """Below this noise ceiling the share of it that an estimate reaches is a ratio of noise."""
 
@@ -127,15 +130,18 @@ def inheritance(
     reliability = tuple(model.reliability for model in models)
     ceiling = noise_ceiling(*reliability[:2])
     rho = tuple(float(r.mean()) for r in rhos)
-    if fisher:
-        notes.append("raw: mostly shared human preference, give other bases")
     notes += _ceiling_notes(estimate, rho, reliability)
     exploratory = ""
+    if fisher:
+        exploratory = "raw: mostly shared human preference, give other bases for a verdict"
+    elif near := _nearest(models[1], models[2:]):
+        exploratory = near
     if len(values) < GATE_PROMPTS:
         exploratory = (
             f"{len(values)} prompts are too few for a verdict that can pass "
             f"({GATE_PROMPTS} are needed)"
         )
+    if exploratory:
         notes.append(exploratory)
     found = Inheritance(
         estimate=estimate,
@@ -226,6 +232,19 @@ def _check_distinct(names: Sequence[str], models: Sequence[Ranked]) -> None:
                 seen=f"{first} and {second}",
                 remedy="They look like one model under two names: give each once.",
             )
+
+
+def _nearest(own: Ranked, others: Sequence[Ranked]) -> str:
+    """Why the excess over another base says little: that one is nearly the own one."""
+    for number, other in enumerate(others, 1):
+        r = float((own.unit * other.unit).sum(axis=1).mean())
+        most = noise_ceiling(own.reliability, other.reliability)
+        if most >= LEAST_CEILING and r > NEAR * most:
+            return (
+                f"other base {number} orders the words nearly as the own one does (correlation "
+                f"{r:.2f} of at most {most:.2f}): it takes away what was inherited"
+            )
+    return ""
 
 
 def _ceiling_notes(

@@ -56,7 +56,8 @@ class ValueWatch(TrainerCallback):
             path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             for line in self._lines(getattr(model, "module", model), path):
                 log.info("step %s: %s", f"{state.global_step:,}", line)
-        except ValueBiasError as error:  # a run is not lost for what is only looked at
+        except (ValueBiasError, RuntimeError) as error:  # such as: out of memory
+            # A run is not lost for what is only looked at.
             log.warning("step %s: values were not seen: %s", state.global_step, visible(str(error)))
         finally:
             model.train(training)
