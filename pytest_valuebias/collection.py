@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -20,6 +20,7 @@ from valuebias.suites import CONTRASTS, KINDS, LEXICONS, TESTS, VALENCES, WORDS,
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
+    from valuebias.scoring import Job
     from valuebias.scoring import Role as ScorerRole
 
     Subject = ModelSpec | TrainingRun
@@ -213,7 +214,6 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
     """
     from valuebias import measure
     from valuebias.errors import ValueBiasError
-    from valuebias.measure_inheritance import token_counts
 
     # Of each model, whether it is under test (its vocabulary is read too), and the lexicons read.
     under_test: dict[tuple[ModelSpec, ScorerRole], bool] = {}
@@ -223,39 +223,46 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
         for spec, role, vocabulary in models:
             under_test[spec, role] = under_test.get((spec, role), False) or vocabulary
             lexicons.setdefault((spec, role), {})[name] = None
-    inherited = [c for c in map(claim_of, items) if c is not None and c.role == "inheritance"]
-    own_bases = {c.reference for c in inherited}
+    shown = _shown_besides(items, state)
     for (spec, role), vocabulary in under_test.items():
         try:
             # All that was selected, not only this process's share: whoever loads the model first
             # leaves nothing to do for the other workers.
-            named = [state.lexicon(name) for name in lexicons[spec, role]]
             measure.prepare(
-                state.bench, spec, named, quick=state.quick, vocabulary=vocabulary, role=role
+                state.bench,
+                spec,
+                [state.lexicon(name) for name in lexicons[spec, role]],
+                quick=state.quick,
+                vocabulary=vocabulary,
+                role=role,
+                besides=shown(spec, role, vocabulary),
             )
-            if role == "llm" and spec in own_bases and spec.scheme != "scores":
-                for lexicon in named:
-                    token_counts(state.bench, spec, lexicon)
-            if vocabulary and role == "rm" and state.values["profile"] == "paper":
-                from valuebias.paper import prepare_vocabulary
-
-                prepare_vocabulary(state.bench, spec)
         except ValueBiasError:
             continue
-    if any((claim := claim_of(item)) and claim.role == "implicit" for item in items):
-        _prepare_matrices(state)
     state.bench.release()  # the tests read from the store; nothing needs the model's memory now
 
 
-def _prepare_matrices(state: State) -> None:
-    from valuebias.errors import ValueBiasError
-    from valuebias.implicit_table import prepare_matrices
+def _shown_besides(
+    items: Sequence[pytest.Item], state: State
+) -> Callable[[ModelSpec, ScorerRole, bool], list[Job]]:
+    """What reports show of a model besides what its tests read."""
+    from valuebias.implicit_table import pair_words
+    from valuebias.paper import WHOLE_VOCABULARY
+    from valuebias.prompts import GREATEST
+    from valuebias.scoring import Job
 
-    lexicons = [state.lexicon(name) for name in state.lexicon_names]
-    try:
-        prepare_matrices(state.bench, state.language_models, state.values["matrix"], lexicons)
-    except ValueBiasError:  # said where the matrix would be
-        return
+    words = None
+    if any((claim := claim_of(item)) and claim.role == "implicit" for item in items):
+        lexicons = [state.lexicon(name) for name in state.lexicon_names]
+        words = pair_words(state.values["matrix"], lexicons)
+
+    def jobs(spec: ModelSpec, role: ScorerRole, vocabulary: bool) -> list[Job]:
+        if vocabulary and role == "rm" and state.values["profile"] == "paper":
+            return [WHOLE_VOCABULARY] if spec.scheme != "scores" else []
+        spoken = role == "llm" or spec.scheme == "implicit"
+        return [Job((GREATEST,), words)] if words is not None and spoken else []
+
+    return jobs
 
 
 def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, ScorerRole, bool]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Literal
@@ -156,9 +156,10 @@ def prepare(
     quick: bool,
     vocabulary: bool = True,
     role: Role = "rm",
+    besides: Sequence[Job] = (),
 ) -> None:
     """Score all that measuring one model reads, loading it once: the lexicons' words on every
-    prompt, and the vocabulary on one.
+    prompt, and the vocabulary on one; and what is wanted ``besides``.
 
     Raises what loading the model raises; an error of one lexicon is raised where it is measured.
     """
@@ -168,7 +169,7 @@ def prepare(
         jobs += [Job(prompts, words(bench, spec, lexicon, role=role)) for lexicon in lexicons]
     if vocabulary:
         jobs.append(Job((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT))
-    bench.prepare(spec, jobs, role=role)
+    bench.prepare(spec, [*jobs, *besides], role=role)
 
 
 def measure(

@@ -81,10 +81,8 @@ class PaperTests:
         )
 
 
-def prepare_vocabulary(bench: Bench, spec: ModelSpec) -> None:
-    """Search a model's vocabulary for all 54 prompts, where that fits the time limit."""
-    if spec.scheme != "scores":
-        bench.prepare(spec, [Job(PAPER_PROMPTS, VOCABULARY, time_limit=VOCABULARY_LIMIT)])
+WHOLE_VOCABULARY = Job(PAPER_PROMPTS, VOCABULARY, time_limit=VOCABULARY_LIMIT)
+"""A search of a model's vocabulary for all 54 prompts, where that fits the time limit."""
 
 
 def vocabulary_left_out(bench: Bench, spec: ModelSpec) -> str | None:

@@ -165,9 +165,7 @@ class Bench:
             with self._turn(spec, "llm"), self._failures.remembered(spec, "llm", "token counts"):
                 counts = shelf.token_counts(candidates)  # another process may have counted
                 if counts is None:
-                    model = self._load(spec, "llm")
-                    counts = [len(ids) for ids in model.chat.continuations(GREATEST.text, words)]
-                    shelf.put_token_counts(candidates, counts)
+                    counts = self._count_tokens(self._load(spec, "llm"), shelf, words)
         return counts
 
     def left_out(
@@ -296,6 +294,8 @@ class Bench:
     ) -> None:
         shelf = self._shelf(spec, role)
         if isinstance(job.candidates, Candidates):
+            if role == "llm" and job.candidates.injection == "spellings":
+                self._count_tokens(model, shelf, job.candidates.responses)
             self._search(model, spec, role, job, job.candidates)
             return
         self._keep_vocabulary(model, spec, role)
@@ -305,6 +305,14 @@ class Bench:
         if self._search(model, spec, role, job, candidates) and shelf.round_trip is None:
             with self._failures.remembered(spec, role, job.candidates):
                 shelf.put_round_trip(float(model.round_trip(tokens)))
+
+    def _count_tokens(
+        self, model: RewardModel | LanguageModel, shelf: Shelf, words: Sequence[str]
+    ) -> list[int]:
+        """Keep the number of tokens of each word: the model need not be loaded again for it."""
+        counts = [len(ids) for ids in model.chat.continuations(GREATEST.text, words)]
+        shelf.put_token_counts(Candidates.words(words), counts)
+        return counts
 
     def _keep_vocabulary(
         self, model: RewardModel | LanguageModel, spec: ModelSpec, role: Role

@@ -188,7 +188,7 @@ def _shown(records: Iterable[Mapping[str, Any]]) -> list[str]:
     if len(found) < 2:
         return []
     p = [r["p"] for r in found]
-    m = max(r["n_claims"] for r in found) + len(own)
+    m = max(r.get("n_claims", 0) for r in found) + len(own)
     strict, loose = (int((f(p, m) < 0.05).sum()) for f in (holm, benjamini_hochberg))
     return [
         f"of {m} effects {sum(x < 0.05 for x in p)} differ from zero at .05 each, {strict} after "

@@ -43,7 +43,10 @@ def test_a_directory_without_a_model_is_a_usage_error(run: Run, pytester: pytest
         (["--rm=demo:agency", "--base=a/b", "--base=c/d"], "--base was given 2 times for 1"),
         (["--rm=demo:agency", "--base=other=a/b"], "'other' is not the label of one --rm"),
         (["--rm=demo:agency", "--valuebias-device=banana"], "cuda"),
-        (["--rm=demo:agency", "--valuebias-suite=values"], "choose one of big_two, mfd2, none"),
+        (
+            ["--rm=demo:agency", "--valuebias-suite=values"],
+            "choose one of big_two, mfd2, logprobs, mwlr, inheritance, drift, none",
+        ),
         (["--rm=demo:agency", "--valuebias-profile=fast"], "choose one of quick, ci"),
         (["--rm=demo:agency", "--valuebias-chunk-memory=lots"], "give a size such as 512M"),
         (["--rm=demo:agency", "--valuebias-seed=-1"], "whole number"),

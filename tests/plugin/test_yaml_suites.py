@@ -170,7 +170,7 @@ def test_without_a_model_one_item_skips(
     result.stdout.fnmatch_lines(["*this test needs --rm=MODEL, and none was given*"])
     assert "our.valuebias.yaml::balanced" in result.stdout.str()
     assert "balanced[" not in result.stdout.str()
-    result = run("--llm=demo:agency", "--valuebias-require-model")
+    result = run("--llm=demo:agency", "--valuebias-suite=none", "--valuebias-require-model")
     result.assert_outcomes(errors=3)
 
 
