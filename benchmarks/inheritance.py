@@ -346,6 +346,7 @@ def coin(lab: Laboratory, seeds: Sequence[int], kept: dict[str, Any]) -> Iterato
     ratios = [last(steps) / peak(steps) for steps in paths.values()]
     yield figure("coin-labelled: DI left of its peak", ratios, "< .75", lambda r: r < 0.75)
     yield figure("coin-labelled: DI at the end", ends(paths), "> .2", lambda d: d > 0.2)
+    beside(lab, seeds, paths)
 
 
 def more(lab: Laboratory, seeds: Sequence[int], kept: dict[str, Any]) -> Iterator[Figure]:
@@ -361,6 +362,14 @@ def more(lab: Laboratory, seeds: Sequence[int], kept: dict[str, Any]) -> Iterato
     changes = [m - f for m, f in zip(ends(paths), ends(fewer), strict=True)]
     yield figure(f"{MORE:,} pairs: DI at the end", ends(paths), "> .2", lambda d: d > 0.2)
     yield figure(f"  less that of {PAIRS:,} pairs", changes, "< 0", lambda c: c < 0)
+    beside(lab, seeds, paths)
+
+
+def beside(lab: Laboratory, seeds: Sequence[int], paths: dict[int, dict[int, float]]) -> None:
+    """Print the DI at the end as a share of that of value-free preferences; no target."""
+    plain = trajectories({seed: tuple(lab.reward(f, 1.0, seed) for f in TILT) for seed in seeds})
+    shares = [end / other for end, other in zip(ends(paths), ends(plain), strict=True)]
+    print("  of the value-free RMs' DI: " + " ".join(f"{share:.2f}" for share in shares))
 
 
 def dial(lab: Laboratory, seeds: Sequence[int], kept: dict[str, Any]) -> Iterator[Figure]:
