@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from support.models import save_language_model, save_reward_model, test_data
 from valuebias.store import Store
 
 Run = Callable[..., pytest.RunResult]
+WORDS = (("power", "agency"), ("love", "communion"))
 
 pytestmark = pytest.mark.usefixtures("own_store")
 
@@ -38,6 +40,11 @@ def reward_model(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def language_model(folder: Path) -> Path:
     return save_language_model(folder / "lm")
+
+
+@pytest.fixture(scope="session")
+def other_language_model(folder: Path) -> Path:
+    return save_language_model(folder / "other", seed=1)
 
 
 @pytest.fixture(scope="session", params=["llama", "gemma2", "qwen3", "mistral"])
@@ -94,6 +101,32 @@ def test_a_model_is_loaded_once(
     again = own_process(*args)
     assert len(store.loads()) == 1  # everything is read back
     assert again.parseoutcomes() == result.parseoutcomes()
+
+
+def test_a_base_and_a_pair_are_loaded_once_too(
+    reward_model: Path,
+    language_model: Path,
+    other_language_model: Path,
+    own_process: Run,
+    tmp_path: Path,
+) -> None:
+    words = tmp_path / "words.csv"
+    pairs = [(f"{stem}{chr(97 + i)}", side) for i in range(20) for stem, side in WORDS]
+    words.write_text("word,category\n" + "".join(f"{w},{side}\n" for w, side in pairs))
+    result = own_process(
+        f"--rm={reward_model}",
+        f"--base={language_model}",
+        f"--llm=one={language_model}",
+        f"--llm=two={other_language_model}",
+        f"--valuebias-lexicon=big_two={words}",
+        "--valuebias-profile=quick",
+        *("-n", "2", "-k", "big_two"),
+    )
+    out = result.stdout.str()
+    assert "one-to-two (implicit reward)" in out
+    assert result.parseoutcomes().get("errors") is None, out
+    store = Store(Path(os.environ["VALUEBIAS_CACHE_DIR"]) / "scores.sqlite")
+    assert sorted(Counter(fingerprint for fingerprint, *_ in store.loads()).values()) == [1, 1, 1]
 
 
 def test_a_language_model_is_refused_as_a_reward_model(
