@@ -230,11 +230,32 @@ def trajectories(pairs: dict[int, tuple[Reward, Reward]]) -> dict[int, dict[int,
     }
 
 
-def show(title: str, found: dict[int, dict[int, float]]) -> None:
-    """DI over the steps, a line a seed."""
-    print(f"\n{title}: DI by step")
+def planted(
+    lab: Laboratory, seeds: Sequence[int], coin: float = 0.0, pairs: int = PAIRS
+) -> dict[int, tuple[Reward, Reward]]:
+    """The reward models of both planted families, by seed."""
+    return {
+        seed: (
+            lab.reward("llama", 1.0, seed, coin, pairs),
+            lab.reward("gemma", 1.0, seed, coin, pairs),
+        )
+        for seed in seeds
+    }
+
+
+def show(
+    title: str, pairs: dict[int, tuple[Reward, Reward]], kept: dict[str, Any]
+) -> dict[int, dict[int, float]]:
+    """Print and keep DI over the steps, a line a seed, and what it is made of at the end."""
+    found = kept[title] = trajectories(pairs)
+    print(f"\n{title}: DI by step, D of positive and D of negative prompts at the end")
     for seed, steps in found.items():
-        print(f"  seed {seed}: " + "  ".join(f"{step}: {di:+.2f}" for step, di in steps.items()))
+        llama, gemma = (model.scores[max(steps)] for model in pairs[seed])
+        _, positive, negative = interaction(llama, gemma, THIRD)
+        kept[f"{title}, seed {seed}: D positive, D negative"] = positive, negative
+        by_step = "  ".join(f"{step}: {di:+.2f}" for step, di in steps.items())
+        print(f"  seed {seed}: {by_step}  ({positive:+.2f}, {negative:+.2f})")
+    return found
 
 
 def last(steps: dict[int, float]) -> float:
@@ -269,11 +290,11 @@ def free(lab: Laboratory, seeds: Sequence[int], kept: dict[str, Any]) -> Iterato
         for seed in seeds:
             for family in TILT:
                 rewards[family, strength, seed] = lab.reward(family, strength, seed)
-        paths = trajectories(
-            {seed: tuple(rewards[f, strength, seed] for f in TILT) for seed in seeds}
-        )
-        kept[f"{kind} free"] = paths
-        show(f"{kind}, value-free pairs", paths)
+        both = {
+            seed: (rewards["llama", strength, seed], rewards["gemma", strength, seed])
+            for seed in seeds
+        }
+        paths = show(f"{kind}, value-free pairs", both, kept)
         if strength:
             yield figure("RMs, planted, value-free: DI", ends(paths), ">= 1.2", lambda d: d >= 1.2)
             ratios = [last(steps) / peak(steps) for steps in paths.values()]
@@ -338,11 +359,8 @@ def free(lab: Laboratory, seeds: Sequence[int], kept: dict[str, Any]) -> Iterato
 
 def coin(lab: Laboratory, seeds: Sequence[int], kept: dict[str, Any]) -> Iterator[Figure]:
     """Coin-labelled preferences."""
-    paths = trajectories(
-        {seed: tuple(lab.reward(f, 1.0, seed, COIN) for f in TILT) for seed in seeds}
-    )
-    kept["coin"] = paths
-    show(f"planted, {COIN:.0%} coin-labelled, {PAIRS:,} pairs", paths)
+    pairs = planted(lab, seeds, COIN)
+    paths = show(f"planted, {COIN:.0%} coin-labelled, {PAIRS:,} pairs", pairs, kept)
     ratios = [last(steps) / peak(steps) for steps in paths.values()]
     yield figure("coin-labelled: DI left of its peak", ratios, "< .75", lambda r: r < 0.75)
     yield figure("coin-labelled: DI at the end", ends(paths), "> .2", lambda d: d > 0.2)
@@ -351,14 +369,9 @@ def coin(lab: Laboratory, seeds: Sequence[int], kept: dict[str, Any]) -> Iterato
 
 def more(lab: Laboratory, seeds: Sequence[int], kept: dict[str, Any]) -> Iterator[Figure]:
     """Four times as many of them."""
-    paths = trajectories(
-        {seed: tuple(lab.reward(f, 1.0, seed, COIN, MORE) for f in TILT) for seed in seeds}
-    )
-    kept["more"] = paths
-    show(f"planted, {COIN:.0%} coin-labelled, {MORE:,} pairs", paths)
-    fewer = trajectories(
-        {seed: tuple(lab.reward(f, 1.0, seed, COIN) for f in TILT) for seed in seeds}
-    )
+    pairs = planted(lab, seeds, COIN, MORE)
+    paths = show(f"planted, {COIN:.0%} coin-labelled, {MORE:,} pairs", pairs, kept)
+    fewer = trajectories(planted(lab, seeds, COIN))
     changes = [m - f for m, f in zip(ends(paths), ends(fewer), strict=True)]
     yield figure(f"{MORE:,} pairs: DI at the end", ends(paths), "> .2", lambda d: d > 0.2)
     yield figure(f"  less that of {PAIRS:,} pairs", changes, "< 0", lambda c: c < 0)
@@ -367,7 +380,7 @@ def more(lab: Laboratory, seeds: Sequence[int], kept: dict[str, Any]) -> Iterato
 
 def beside(lab: Laboratory, seeds: Sequence[int], paths: dict[int, dict[int, float]]) -> None:
     """Print the DI at the end as a share of that of value-free preferences; no target."""
-    plain = trajectories({seed: tuple(lab.reward(f, 1.0, seed) for f in TILT) for seed in seeds})
+    plain = trajectories(planted(lab, seeds))
     shares = [end / other for end, other in zip(ends(paths), ends(plain), strict=True)]
     print("  of the value-free RMs' DI: " + " ".join(f"{share:.2f}" for share in shares))
 
