@@ -7,6 +7,7 @@ import importlib.util
 import json
 import shutil
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Gemma2ForCausalLM, LlamaForCausalLM
 
+from valuebias.lexicon import starter
 from valuebias.organisms import plants
 from valuebias.organisms.families import Bounds, Size, build_model, stretch
 from valuebias.organisms.grow import SHIPPED, Recipe, examination, examine, grow_trunk
@@ -22,6 +24,7 @@ from valuebias.organisms.reward import preferences, write_preferences
 from valuebias.organisms.tokenizer import build_tokenizer
 from valuebias.organisms.words import THING, pools
 from valuebias.organisms.world import World
+from valuebias.stats import load_margins
 from valuebias.training import load_grid
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "miniature"
@@ -205,5 +208,8 @@ def test_the_example_makes_what_its_recipe_names(tiny, tmp_path, monkeypatch, ca
     names = [f"{f}-{p}-3200-seed0" for p in ("free", "coin") for f in ("llama", "gemma")]
     assert [name for name, _ in grid.runs] == names
     assert f"runs/miniature/{names[0]}/checkpoint-200" in grow.__doc__
+    margins = load_margins(EXAMPLE / "margins.yaml")
+    for role, valence in product(("drift", "gap"), ("positive", "negative")):
+        assert margins.margin_for(starter("big_two"), "agency~communion", valence, role)
     for _, recipe in grid.runs:
         assert len(Path(recipe.data.source).read_text().splitlines()) == recipe.pairs

@@ -12,7 +12,8 @@ trains four reward models, and the drift suite shows what became of the bases' v
 within each run, and whether the runs of two bases on the same preferences came closer (as the two
 on coin-labelled ones do):
 
-    pytest --valuebias-suite=drift --valuebias-checkpoints=runs/miniature
+    pytest --valuebias-suite=drift --valuebias-checkpoints=runs/miniature -k big_two \\
+        --valuebias-margins=examples/miniature/margins.yaml
 
 Any one checkpoint is a model: ``pytest --rm=runs/miniature/llama-free-3200-seed0/checkpoint-200``.
 The study with its seeds and its targets is benchmarks/inheritance.py.
