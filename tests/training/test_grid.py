@@ -13,7 +13,8 @@ from support.models import build_tokenizer, save_language_model
 from support.preferences import rows, write_rows
 from valuebias.cli import main
 from valuebias.errors import SpecError, TrainingError
-from valuebias.training import DataSource, Recipe, load_grid, read_grid, read_run
+from valuebias.models.settings import Settings
+from valuebias.training import DataSource, Recipe, load_grid, read_grid, read_run, train_grid
 
 SHORT = """\
 epochs: 1
@@ -131,6 +132,19 @@ def test_the_command_trains_a_grid_once(
     before = {path: path.stat().st_mtime_ns for path in out.rglob("checkpoint-*/*")}
     assert main(["train", str(file), "--cpu", "--out", str(out)]) == 0
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("checkpoint-*/*")}
+
+
+def test_a_run_that_fails_keeps_no_other_from_being_trained(folder: Path) -> None:
+    write_rows(folder / "bad.jsonl", [{"chosen": "", "rejected": ""}])
+    file = grid_file(folder, "bases: [wide]\npairs: [2]\ndata: [bad.jsonl, a.jsonl]\n")
+    with pytest.raises(TrainingError, match=r"bad\.jsonl, line 1"):
+        train_grid(load_grid(file), folder / "out", settings=Settings(device="cpu"))
+    assert [name for name, run in read_grid(folder / "out").items() if run.finished] == [
+        "wide-a-2-seed0"
+    ]
+    file = grid_file(folder, "bases: [wide]\npairs: [2]\nseeds: [0, 1]\ndata: [bad.jsonl]\n")
+    with pytest.raises(TrainingError, match=r"2 of 2 runs failed.*wide-bad-2-seed1"):
+        train_grid(load_grid(file), folder / "bad", settings=Settings(device="cpu"))
 
 
 def test_the_command_trains_a_recipe_and_tells_errors_in_a_line(

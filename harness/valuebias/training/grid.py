@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from valuebias.errors import SpecError, TrainingError
+from valuebias.errors import SpecError, TrainingError, ValueBiasError
 from valuebias.models.settings import Settings
 from valuebias.training import rundir
 from valuebias.training.fields import FieldReader
@@ -26,6 +27,8 @@ from valuebias.training.recipe import (
 from valuebias.training.run import train
 from valuebias.training.rundir import Run, read_run
 from valuebias.yaml_nodes import YamlFile
+
+log = logging.getLogger("valuebias.training")
 
 INDEX = "index.json"
 _AXES = ("base", "data", "pairs", "seed", "fits")
@@ -122,17 +125,30 @@ def train_grid(
     """Train every run of a grid, each once, into its own directory inside ``out``.
 
     Finished runs are passed over and a stopped one goes on. ``index.json`` lists all of them with
-    their state. Returns the runs by name; raises what `train` raises, at the first run that fails.
+    their state. Returns the runs by name. A run that fails keeps no other from being trained: when
+    all were tried, raises the one's error, or TrainingError naming all of several.
     """
     directory = Path(out)
     directory.mkdir(parents=True, exist_ok=True)
     runs: dict[str, Run] = {}
+    failed: dict[str, ValueBiasError] = {}
     for name, recipe in grid.runs:
         _write_index(directory, grid, running=name)
         try:
             runs[name] = train(recipe, directory / name, settings=settings, callbacks=callbacks)
+        except ValueBiasError as error:
+            failed[name] = error
+            log.error("%s failed: %s", name, error)
         finally:
             _write_index(directory, grid)
+    if len(failed) == 1:
+        raise next(iter(failed.values()))
+    if failed:
+        raise TrainingError(
+            f"{len(failed)} of {len(grid.runs)} runs failed",
+            seen="; ".join(f"{name}: {error.what}" for name, error in failed.items()),
+            remedy="Mend what they say and run the same command again: finished runs stay.",
+        )
     return runs
 
 
