@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 Run = Callable[..., pytest.RunResult]
+
+
+def test_the_examples_are_collected_from_a_checkout_without_xdist() -> None:
+    """As in the README's first command, which installs no extra."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "--collect-only", "-q", "examples"]
+    checkout = Path(__file__).parents[2]
+    ended = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert ended.returncode == pytest.ExitCode.OK, ended.stderr
+    assert "test_agency_and_communion_are_balanced" in ended.stdout
 
 
 @pytest.mark.parametrize("option", ["--rm", "--valuebias-rm", "--llm", "--reference"])
