@@ -31,6 +31,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="memory one chunk may take, such as 512M or 8G (default 1G)",
     )
     add("--cache-dir", type=folder, metavar="DIR", help="where scores are kept between runs")
+    add_permissions(parser)
+
+
+def add_permissions(parser: argparse.ArgumentParser) -> None:
+    """What loading a model may do."""
+    add = parser.add_argument
     add("--offline", action="store_true", help="never use the network")
     add(
         "--trust-remote-code",

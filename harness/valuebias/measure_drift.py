@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from valuebias.errors import SpecError, visible
 from valuebias.lexicon import Lexicon
-from valuebias.measure import Measurement, Step, pulls
+from valuebias.measure import Measurement, Pull, Step, pulls
 from valuebias.prompts import GREATEST, Prompt, Valence
 from valuebias.runs import TrainingRun
 from valuebias.scored import Scored, in_common
 from valuebias.scoring import VOCABULARY, Bench
 from valuebias.stats.drift import Drift, drift
+from valuebias.stats.effect import Effect
 from valuebias.stats.gap import Gap, gap
 from valuebias.stats.movement import Move, movers
 from valuebias.stats.trajectory import Trajectory
@@ -79,44 +80,86 @@ def measure_drift(
     contrast: str,
     valence: Valence,
     *,
-    against: TrainingRun | None = None,
     quick: bool = False,
     alpha: float = 0.05,
     seed: int = 0,
-) -> Measurement:
-    """The change from a run's first checkpoint to its last; or, ``against`` another run, how much
-    wider their gap is at the end than at the beginning (below zero it narrowed).
+) -> tuple[Measurement, Drift]:
+    """The change from a run's first checkpoint to its last, and every checkpoint between.
 
-    Raises the ModelError, ScoresError, LexiconError, SpecError or StatisticsError of whatever
-    stands in the way.
+    Raises the ModelError, ScoresError, LexiconError or StatisticsError of whatever stands in the
+    way.
     """
     mine = RunScores.of(bench, run, lexicon, contrast, valence, quick)
-    selection, away = mine.first.selection, 1.0
-    if against is None:
-        found = run_drift(mine, alpha=alpha, seed=seed)
-        moved = mine.scored[-1].ranks() - mine.first.ranks()
-        effect, path = found.change, _steps(run, found.trajectory, found.tau)
-        detail = "; ".join((_words(mine, found), _tokens(bench, run)))
-    else:
-        other = RunScores.of(bench, against, lexicon, contrast, valence, quick)
-        mine, other = mine.on(other.scored), other.on(mine.scored)
-        selection = mine.first.selection
-        gapped = run_gap(mine, other, alpha=alpha, seed=seed)
-        begin, end = (mine.scored[i].ranks() - other.scored[i].ranks() for i in (0, -1))
-        away, same = gapped.narrowing.signs  # of a gap that ends below zero, what lowers it widens
-        moved = end - same * begin
-        effect, path = gapped.narrowing, _steps(run, gapped.trajectory, None)
-        detail = gapped.summary
-    lowered, raised = pulls(moved, selection, away)
-    ends_of = (run.models[-1], run.models[0] if against is None else against.models[-1])
+    found = run_drift(mine, alpha=alpha, seed=seed)
+    measured = _measurement(
+        bench,
+        mine,
+        lexicon,
+        found.change,
+        pulls(mine.scored[-1].ranks() - mine.first.ranks(), mine.first.selection),
+        detail="; ".join((_words(mine, found), _tokens(bench, run))),
+        trajectory=_steps(run, found.trajectory, found.tau),
+    )
+    return measured, found
+
+
+def measure_gap(
+    bench: Bench,
+    run: TrainingRun,
+    against: TrainingRun,
+    lexicon: Lexicon,
+    contrast: str,
+    valence: Valence,
+    *,
+    quick: bool = False,
+    alpha: float = 0.05,
+    seed: int = 0,
+) -> tuple[Measurement, Gap]:
+    """How much wider the gap of two runs is at the end than at the beginning (below zero it
+    narrowed), and the gap at every step. Raises as `measure_drift` does, and SpecError where the
+    runs have fewer than two steps in common."""
+    mine, other = (
+        RunScores.of(bench, each, lexicon, contrast, valence, quick) for each in (run, against)
+    )
+    mine, other = mine.on(other.scored), other.on(mine.scored)
+    found = run_gap(mine, other, alpha=alpha, seed=seed)
+    begin, end = (mine.scored[i].ranks() - other.scored[i].ranks() for i in (0, -1))
+    away, same = found.narrowing.signs  # of a gap that ends below zero, what lowers it widens
+    measured = _measurement(
+        bench,
+        mine,
+        lexicon,
+        found.narrowing,
+        pulls(end - same * begin, mine.first.selection, away),
+        against=against,
+        detail=found.summary,
+        trajectory=_steps(run, found.trajectory, None),
+    )
+    return measured, found
+
+
+def _measurement(
+    bench: Bench,
+    mine: RunScores,
+    lexicon: Lexicon,
+    effect: Effect,
+    pulled: tuple[tuple[Pull, ...], tuple[Pull, ...]],
+    *,
+    against: TrainingRun | None = None,
+    detail: str,
+    trajectory: tuple[Step, ...],
+) -> Measurement:
+    run, selection = mine.run, mine.first.selection
+    compared = run.models[0] if against is None else against.models[-1]
+    lowered, raised = pulled
     return Measurement(
         model=run.label,
         reference=None if against is None else against.label,
-        fingerprint=bench.fingerprint(ends_of[0]),
-        reference_fingerprint=bench.fingerprint(ends_of[1]),
+        fingerprint=bench.fingerprint(run.models[-1]),
+        reference_fingerprint=bench.fingerprint(compared),
         lexicon=lexicon,
         contrast=selection.contrast.name,
-        valence=valence,
+        valence=mine.valence,
         role="drift" if against is None else "gap",
         effect=effect,
         coverages=selection.coverage,
@@ -127,7 +170,7 @@ def measure_drift(
         top=table(bench, run.models[-1]),
         kind="training run",
         detail=detail,
-        trajectory=path,
+        trajectory=trajectory,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from support.scores import write_scores
 from valuebias.lexicon import starter
-from valuebias.measure_drift import measure_drift
+from valuebias.measure_drift import measure_gap
 from valuebias.models.settings import Settings
 from valuebias.runs import parse_run
 from valuebias.scoring import Bench
@@ -212,7 +212,7 @@ def test_the_words_that_widen_a_gap_that_changed_sides(tmp_path: Path) -> None:
     ]
     with Bench(Store(tmp_path / "scores.sqlite"), Settings(device="cpu")) as bench:
         question = (starter("big_two"), "agency~communion", "positive")
-        found = measure_drift(bench, runs[0], *question, against=runs[1])
+        found, _ = measure_gap(bench, *runs, *question)
     gaps = [step.estimate for step in found.trajectory]
     assert gaps[0] > 0 > gaps[-1]
     assert found.effect.estimate == pytest.approx(-gaps[-1] - gaps[0])

@@ -36,8 +36,9 @@ class LanguageModel(ModelScorer):
       generation prompt, or after a space where there is no template. The answer begins so; it may
       go on, even within the word ("free" is also the beginning of "freedom" where they share their
       tokens).
-    * ``turn``: the same tokens, and then the first of what the template writes after a response:
-      the answer is the response and nothing else. Where there is no template, as ``text``.
+    * ``turn``: the same tokens, and then what the template writes after a response, to its first
+      special token: the answer is the response and nothing else. Where there is no template, the
+      tokenizer's end of a text, if it has one.
     * ``spellings``: the next tokens are those of any spelling of the response: as written, in lower
       case, Capitalised, in UPPER case, each with and without one more space before it (with and
       without the space, where one stands before an answer anyway, as after a raw prompt). Their

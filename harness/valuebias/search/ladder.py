@@ -24,6 +24,24 @@ RUNGS = tuple(_LADDER)
 Difference = Callable[[Rung], float]
 
 
+class OnLadder:
+    """What is known of the rungs of a search that climbs a ladder of its own."""
+
+    _ladder: Ladder
+
+    @property
+    def rung(self) -> str:
+        return self._ladder.rung
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._ladder.notes
+
+    @property
+    def self_check(self) -> float:
+        return self._ladder.self_check
+
+
 class Ladder:
     """Tries the rungs of one model, best first, and stays on the first that agrees.
 

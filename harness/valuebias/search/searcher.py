@@ -12,7 +12,7 @@ import torch
 from valuebias.errors import SearchError
 from valuebias.models.head import Head
 from valuebias.search.clock import Clock
-from valuebias.search.ladder import RUNGS, Ladder, validate
+from valuebias.search.ladder import RUNGS, Ladder, OnLadder, validate
 from valuebias.search.plan import (
     Block,
     Halving,
@@ -30,7 +30,7 @@ BoolArray = npt.NDArray[np.bool_]
 OnChunk = Callable[[IntArray, FloatArray], None]
 
 
-class Searcher:
+class Searcher(OnLadder):
     """Scores candidates that share a prefix.
 
     ``head`` is the model; ``chunk_memory`` the bytes a pass may take beside the weights; ``rungs``
@@ -52,18 +52,6 @@ class Searcher:
         self._halving = Halving()
         if self._device.type == "cpu":
             keep_freed_memory()
-
-    @property
-    def rung(self) -> str:
-        return self._ladder.rung
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self._ladder.notes
-
-    @property
-    def self_check(self) -> float:
-        return self._ladder.self_check
 
     def run(
         self,

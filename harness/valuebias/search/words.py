@@ -18,7 +18,7 @@ import torch
 from valuebias.errors import ModelError, SearchError
 from valuebias.models.logits import LanguageHead
 from valuebias.search.clock import Clock
-from valuebias.search.ladder import RUNGS, Ladder, validate
+from valuebias.search.ladder import RUNGS, Ladder, OnLadder, validate
 from valuebias.search.plan import Halving, keep_freed_memory, one_ahead, rows_within
 from valuebias.search.rung import Dimensions, IntArray, Rung, device_of, to_device
 from valuebias.search.self_check import EXACT, PROBES, ROUGH, ROUGHEST
@@ -32,7 +32,7 @@ _NODES_ON_A_DEVICE = 4096
 OnChunk = Callable[[IntArray, FloatArray], None]
 
 
-class WordSearcher:
+class WordSearcher(OnLadder):
     """Gives words, as token ids after one prefix, the natural logarithm of their probability.
 
     ``head`` is the model; ``chunk_memory`` the bytes a pass may take beside the weights; ``rungs``
@@ -55,18 +55,6 @@ class WordSearcher:
         self._halving = Halving()
         if self._device.type == "cpu":
             keep_freed_memory()
-
-    @property
-    def rung(self) -> str:
-        return self._ladder.rung
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self._ladder.notes
-
-    @property
-    def self_check(self) -> float:
-        return self._ladder.self_check
 
     def next_token(self, prefix: Sequence[int]) -> FloatArray:
         """Log-probabilities of the token after the prefix, float32 (vocabulary,), from one forward

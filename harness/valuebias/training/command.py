@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from valuebias.cli_options import folder
+from valuebias.cli_options import add_permissions, folder
 from valuebias.errors import visible
 
 
@@ -38,14 +38,7 @@ def add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="do not tell the log, at every checkpoint, what the model prefers by then",
     )
     add("--cpu", action="store_true", help="use no GPU")
-    add("--offline", action="store_true", help="never use the network")
-    add(
-        "--trust-remote-code",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="allow this one model to run code of its own; may be given several times",
-    )
+    add_permissions(parser)
     parser.set_defaults(run=_train)
 
 
