@@ -248,5 +248,6 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
     for entry in records:
         number = item.stash.get(_NUMBER, 0) + 1
         item.stash[_NUMBER] = number
+        entry["nodeid"] = visible(item.nodeid)
         # Not the record_property fixture: it warns under xunit2, and our runs make warnings errors.
         item.user_properties.extend(properties(entry, number))

@@ -218,6 +218,10 @@ OPTIONS: tuple[Option, ...] = (
         True,
         path=True,
     ),
+    Option(
+        "html", "file of the HTML report: one page that needs nothing else", None, "FILE", path=True
+    ),
+    Option("json", "file of the report as JSON, for programs", None, "FILE", path=True),
     Option("cache-dir", "directory of the score store", None, "DIR", path=True),
     Option("device", "auto, cpu, cuda, cuda:1, mps", "auto", "NAME", parse=_device),
     Option(

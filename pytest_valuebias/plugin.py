@@ -112,7 +112,11 @@ class Run:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         # Records travel on the report itself, so that they arrive from xdist's workers as well.
-        self.state.records.extend(getattr(report, "valuebias", ()))
+        records = getattr(report, "valuebias", ())
+        self.state.records.extend(records)
+        ended = report.when == "call" or not report.passed
+        if ended and not records and report.nodeid.startswith("valuebias/test_"):
+            self.state.lost.append(report.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -122,10 +126,14 @@ class Run:
                 from pytest_valuebias.baseline import update
 
                 session.exitstatus = update(self.state, session.exitstatus)
+            if self.state.ran:
+                from pytest_valuebias.report.files import write
+
+                session.exitstatus = write(session, self.state)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_valuebias.report.terminal import summary
 
         summary(terminalreporter, self.state)
-        for line in self.state.recorded:
+        for line in (*self.state.recorded, *self.state.written):
             terminalreporter.write_line(line, bold=True)

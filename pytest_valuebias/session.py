@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from valuebias.lexicon import Lexicon
     from valuebias.measure import Measurement
     from valuebias.models.spec import ModelSpec
+    from valuebias.paper import PaperTests
     from valuebias.runs import TrainingRun
     from valuebias.scoring import Bench
     from valuebias.stats.claims import Claims
@@ -34,6 +35,8 @@ class State:
     ``selection`` holds the node ids of shipped tests named on the command line, ``ran`` whether
     the run got as far as its tests. ``baseline`` is the recorded release that every model is
     compared with besides the references; ``recorded`` says what became of recording a new one.
+    ``lost`` are shipped tests that ended without a verdict, ``written`` what became of the report
+    files, ``paper_tests`` the paper's own tests by lexicon, computed once.
     """
 
     values: options.Values
@@ -49,6 +52,9 @@ class State:
     selection: tuple[str, ...] = ()
     ran: bool = False
     records: list[dict[str, Any]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    paper_tests: dict[str, PaperTests] = field(default_factory=dict)
     _lexicons: dict[str, Lexicon] = field(default_factory=dict)
     _bench: Bench | None = None
 
@@ -120,6 +126,7 @@ class State:
 
     def check(self) -> None:
         """Read every file the options name; raises pytest.UsageError before anything is run."""
+        from pytest_valuebias.report import files
         from valuebias.errors import ValueBiasError
 
         try:
@@ -127,6 +134,7 @@ class State:
             if self.values["frequencies"]:
                 _ = self.frequencies
             check(self)
+            files.check(self)
         except ValueBiasError as error:
             raise pytest.UsageError(str(error)) from None
 

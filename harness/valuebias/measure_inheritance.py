@@ -12,10 +12,10 @@ from valuebias.frequencies import Frequencies
 from valuebias.lexicon import Lexicon
 from valuebias.measure import Measurement
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import Prompt, Valence, select
-from valuebias.scored import RECORDED, words
+from valuebias.prompts import Valence, select
+from valuebias.scored import RECORDED, lexicon_scores, words
 from valuebias.scores import Scores
-from valuebias.scoring import VOCABULARY, Bench, Role
+from valuebias.scoring import Bench, Role
 from valuebias.stats.inheritance import Inheritance, inheritance
 from valuebias.tokens import table
 
@@ -45,7 +45,7 @@ def measure_inheritance(
     prompts = select(valence, quick=quick)
     models: list[tuple[ModelSpec, Role]] = [(spec, "rm"), (base, "llm")]
     models += [(other, "llm") for other in others]
-    scored = [_scored(bench, model, lexicon, prompts, role) for model, role in models]
+    scored = [lexicon_scores(bench, model, lexicon, prompts, role) for model, role in models]
     places = [_places(lexicon, scores) for scores in scored]
     common = [word for word in places[0] if all(word in place for place in places[1:])]
     selection = lexicon.select_all(common)  # with its coverage, of the words that all have
@@ -93,14 +93,6 @@ def token_counts(bench: Bench, base: ModelSpec, lexicon: Lexicon) -> dict[str, i
     """The number of tokens of each of a lexicon's words under a base; loads it if it must."""
     asked = words(bench, base, lexicon, role="llm").responses
     return dict(zip(asked, bench.token_counts(base, asked), strict=True))
-
-
-def _scored(
-    bench: Bench, spec: ModelSpec, lexicon: Lexicon, prompts: tuple[Prompt, ...], role: Role
-) -> Scores:
-    if spec.scheme in RECORDED:
-        return bench.scores(spec, prompts, VOCABULARY, role=role)
-    return bench.scores(spec, prompts, words(bench, spec, lexicon, role=role), role=role)
 
 
 def _places(lexicon: Lexicon, scores: Scores) -> dict[str, int]:

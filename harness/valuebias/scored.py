@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from valuebias.errors import LexiconError
 from valuebias.lexicon import Coverage, Lexicon, Selection
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Prompt, Valence, Valences, select
+from valuebias.scores import Scores
 from valuebias.scoring import VOCABULARY, Bench, Role
 from valuebias.stats.crossed import ranks
 from valuebias.stats.effect import Term
@@ -42,6 +43,20 @@ def words(bench: Bench, spec: ModelSpec, lexicon: Lexicon, *, role: Role = "rm")
     return Candidates.words(found, "spellings" if spoken else "text")
 
 
+def lexicon_scores(
+    bench: Bench, spec: ModelSpec, lexicon: Lexicon, prompts: Sequence[Prompt], role: Role
+) -> Scores:
+    """A model's scores of a lexicon's words (prompts, candidates); of recorded ones, all there are.
+
+    Raises what loading or scoring the model raises.
+    """
+    if spec.scheme == "baseline":
+        return bench.baseline(spec).scores(lexicon, prompts, spec.label)
+    if spec.scheme == "scores":
+        return bench.scores(spec, prompts, VOCABULARY, role=role)
+    return bench.scores(spec, prompts, words(bench, spec, lexicon, role=role), role=role)
+
+
 @dataclass(frozen=True)
 class Scored:
     """One model's scores of a contrast's words: by valence (prompts, words), with their weights."""
@@ -65,12 +80,7 @@ class Scored:
     ) -> Scored:
         prompts = {v: select(v, quick=quick) for v in WEIGHTS[valence]}
         asked = tuple(prompt for part in prompts.values() for prompt in part)
-        if spec.scheme == "baseline":
-            scores = bench.baseline(spec).scores(lexicon, asked, spec.label)
-        elif spec.scheme == "scores":
-            scores = bench.scores(spec, asked, VOCABULARY, role=role)
-        else:
-            scores = bench.scores(spec, asked, words(bench, spec, lexicon, role=role), role=role)
+        scores = lexicon_scores(bench, spec, lexicon, asked, role)
         selection = lexicon.select(contrast, scores.candidates.responses)
         rows = np.split(
             scores.values[:, selection.columns],

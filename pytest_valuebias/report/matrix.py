@@ -1,8 +1,10 @@
-"""The implicit rewards of all pairs of language models, as matrices on the terminal."""
+"""The implicit rewards of all pairs of language models, as matrices."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import ValueBiasError, visible
 
@@ -10,27 +12,55 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_valuebias.session import State
+    from valuebias.implicit_table import Matrix
 
 
 def section(reporter: pytest.TerminalReporter, state: State) -> None:
-    """One matrix for each ``--valuebias-matrix``, read from the store, where pairs were tested."""
+    """Write the matrices to the terminal."""
     from pytest_valuebias.report.terminal import write
+    from valuebias.implicit_table import shown
 
-    if not any(r["role"] == "implicit" and r["shipped"] for r in state.records):
-        return
-    from valuebias.implicit_table import matrix, shown
-
-    lexicons = [state.lexicon(name) for name in state.lexicon_names]
-    for contrast in state.values["matrix"]:
-        try:
-            found = matrix(
-                state.bench, state.language_models, contrast, lexicons, quick=state.quick
-            )
-        except ValueBiasError as error:
-            write(reporter, f"{contrast}: no matrix: {visible(str(error))}", "yellow")
+    for found in _matrices(state):
+        if isinstance(found, str):
+            write(reporter, found, "yellow")
             continue
         write(reporter, f"{visible(found.contrast)}, {visible(found.unit)}", "bold")
         write(reporter, "above zero: the second model prefers the first side more", indent=2)
         write(reporter, shown(found))
         for reason in found.left_out:
             write(reporter, f"none: {visible(reason)}", "yellow", indent=2)
+
+
+def document(state: State) -> tuple[list[dict[str, Any]], list[str]]:
+    """The matrices for the document (what could not be measured is null), and why any is absent."""
+    entries, reasons = [], []
+    for found in _matrices(state):
+        if isinstance(found, str):
+            reasons.append(found)
+            continue
+        rows = found.values.tolist()
+        entries.append(
+            {
+                "contrast": visible(found.contrast),
+                "unit": visible(found.unit),
+                "labels": [visible(label) for label in found.labels],
+                "values": [[None if math.isnan(x) else x for x in row] for row in rows],
+                "left_out": [visible(reason) for reason in found.left_out],
+            }
+        )
+    return entries, reasons
+
+
+def _matrices(state: State) -> Iterator[Matrix | str]:
+    """One for each ``--valuebias-matrix``, read from the store, where pairs were tested; in place
+    of one that cannot be had, why."""
+    if not any(r["role"] == "implicit" and r["shipped"] for r in state.records):
+        return
+    from valuebias.implicit_table import matrix
+
+    lexicons = [state.lexicon(name) for name in state.lexicon_names]
+    for contrast in state.values["matrix"]:
+        try:
+            yield matrix(state.bench, state.language_models, contrast, lexicons, quick=state.quick)
+        except ValueBiasError as error:
+            yield f"{visible(contrast)}: no matrix: {visible(str(error))}"

@@ -6,6 +6,7 @@ Computed on the controller, from the store. What could not be computed has a lin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from pytest_valuebias.session import State
@@ -28,30 +29,54 @@ def section(reporter: pytest.TerminalReporter, state: State) -> None:
     if state.values["profile"] != "paper" or not state.models:
         return
     from pytest_valuebias.report.terminal import write
-    from valuebias.stats.paper import WHY
 
     reporter.section(TITLE)
-    write(reporter, f"They gate nothing because {WHY}.")
-    for name in state.values["suite"]:
-        for what, indent in _lexicon(state, name):
-            write(reporter, what, indent=indent)
+    for what, indent in _lines(state):
+        write(reporter, what, indent=indent)
+
+
+def text(state: State) -> str:
+    """The same as plain text, for the document; empty where there is no such section."""
+    if state.values["profile"] != "paper" or not state.models:
+        return ""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    out = StringIO()
+    console = Console(file=out, width=100, color_system=None, highlight=False)
+    for what, indent in _lines(state):
+        plain = Text(what) if isinstance(what, str) else what
+        console.print(Padding(plain, (0, 0, 0, indent)))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def _lines(state: State) -> Iterator[tuple[RenderableType, int]]:
+    """What the section says, each with its indent."""
+    from valuebias.stats.paper import WHY
+
+    yield f"They gate nothing because {WHY}.", 0
+    for name in state.suite_lexicons:
+        yield from _lexicon(state, name)
     for spec in state.models:
         if spec.scheme != "scores":
-            write(reporter, f"vocabulary of {visible(spec.label)}: {_vocabulary(state, spec)}")
+            yield f"vocabulary of {visible(spec.label)}: {_vocabulary(state, spec)}", 0
 
 
 def results(state: State, name: str) -> PaperTests:
     """The paper's tests of all ``--rm`` on a lexicon. Raises what stands in their way."""
     from valuebias.paper import paper_tests
 
-    return paper_tests(
-        state.bench,
-        state.models,
-        state.lexicon(name),
-        {label: base.label for label, base in state.bases.items()},
-        quick=state.quick,
-        seed=state.values["seed"],
-    )
+    if name not in state.paper_tests:
+        state.paper_tests[name] = paper_tests(
+            state.bench,
+            state.models,
+            state.lexicon(name),
+            {label: base.label for label, base in state.bases.items()},
+            quick=state.quick,
+            seed=state.values["seed"],
+        )
+    return state.paper_tests[name]
 
 
 def _lexicon(state: State, name: str) -> Iterator[tuple[RenderableType, int]]:

@@ -40,17 +40,22 @@ def record(
     ``suite`` is the shipped suite it is a verdict of, None for a test of the user's own;
     ``n_claims`` how many shipped tests ask something of this model, selected or not.
     """
+    from valuebias.measure import grouped
+
     effect, top = measurement.effect, measurement.top
     entry: dict[str, Any] = {
         "suite": suite or measurement.lexicon.name,
         "role": measurement.role,
+        "kind": measurement.kind,
         "model": measurement.model,
         "reference": measurement.reference,
         "fingerprint": measurement.fingerprint,
         "reference_fingerprint": measurement.reference_fingerprint,
         "contrast": measurement.contrast,
         "valence": measurement.valence,
+        "sides": measurement.sides,
         "lexicon": measurement.lexicon_title,
+        "lexicon_name": measurement.lexicon.name,
         "coverage": round(measurement.coverage, 6),
         "estimate": effect.estimate,
         "ci_level": effect.level,
@@ -73,14 +78,16 @@ def record(
         "unit": measurement.unit,
         "detail": measurement.detail,
         "title": measurement.title,
+        "raised_by": grouped(measurement.raised_by, *measurement.sides),
+        "lowered_by": grouped(measurement.lowered_by, *measurement.sides),
         "trajectory": [asdict(step) for step in measurement.trajectory],
         **{name: measurement.provenance.get(name) for name in _PROVENANCE},
         "tokens": {
             "prompt": top.prompt.text,
             "kind": top.kind,
             "n": top.n,
-            "best": [text for text, _ in top.best],
-            "worst": [text for text, _ in top.worst],
+            "best": top.best,
+            "worst": top.worst,
             "left_out": top.left_out,
             "round_trip": top.round_trip,
             "mass": top.mass,
@@ -106,6 +113,8 @@ def error_record(claim: Claim, reason: str) -> dict[str, Any]:
     entry = {
         "suite": claim.suite,
         "role": claim.role,
+        "kind": claim.kind,
+        "lexicon_name": claim.lexicon,
         "model": claim.model.label,
         "title": titled(
             claim.kind, claim.model.label, reference, inheritance=claim.role == "inheritance"

@@ -291,7 +291,7 @@ def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> Non
     if tokens["warning"]:
         write(reporter, f"warning: {tokens['warning']}", "yellow", indent=4)
     for name in ("best", "worst"):
-        shown = "  ".join(token.replace(" ", "␣") or '""' for token in tokens[name])
+        shown = "  ".join(token.replace(" ", "␣") or '""' for token, _ in tokens[name])
         write(reporter, f"{name:5} {shown}", indent=4)
 
 

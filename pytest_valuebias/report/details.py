@@ -1,0 +1,158 @@
+"""What the document shows besides verdicts: ranks, words, matrices, the paper's own tests.
+
+Read from the store on the controller, of what was measured and nothing else: no model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_valuebias.report import matrix, paper
+from valuebias.errors import ValueBiasError, visible
+
+if TYPE_CHECKING:
+    from pytest_valuebias.session import State
+    from valuebias.models.spec import ModelSpec
+    from valuebias.scoring import Role
+    from valuebias.word_ranks import WordRanks
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model whose ranks are shown: under which name, and as what it was scored."""
+
+    name: str
+    kind: str
+    spec: ModelSpec
+    role: Role
+    lexicons: tuple[str, ...]
+
+
+def details(state: State) -> dict[str, Any]:
+    """The rest of the document, by its keys."""
+    from valuebias.prompts import PAPER_PROMPTS
+
+    notes: list[str] = []
+    found: dict[str, list[tuple[Subject, WordRanks]]] = {}
+    for subject in subjects(state):
+        for name in subject.lexicons:
+            try:
+                ranks = _ranks(state, subject, name)
+            except ValueBiasError as error:
+                notes.append(f"no ranks of {visible(subject.name)} on {name}: {error}")
+            else:
+                found.setdefault(name, []).append((subject, ranks))
+    matrices, left_out = matrix.document(state)
+    return {
+        "prompts": [{"id": p.id, "text": p.text, "valence": p.valence} for p in PAPER_PROMPTS],
+        "ranks": [_medians(name, *pair) for name, pairs in found.items() for pair in pairs],
+        "words": [_words(name, pairs) for name, pairs in found.items()],
+        "matrices": matrices,
+        "paper": paper.text(state),
+        "notes": [*notes, *left_out],
+    }
+
+
+def nothing() -> dict[str, Any]:
+    """The same keys with nothing in them, for a run whose details could not be had."""
+    keys = ("prompts", "ranks", "words", "matrices")
+    why = "the details could not be had; the run's last lines say why"
+    return {**{key: [] for key in keys}, "paper": "", "notes": [why]}
+
+
+def subjects(state: State) -> Iterator[Subject]:
+    """The models that the verdicts are about and were compared with, and a run's two ends."""
+    measured = [r for r in state.records if "estimate" in r]
+
+    def lexicons(labels: str, *roles: str, key: str = "model") -> tuple[str, ...]:
+        mine = (
+            r for r in measured if r[key] == visible(labels) and (r["role"] in roles or not roles)
+        )
+        return tuple(dict.fromkeys(r["lexicon_name"] for r in mine))
+
+    single = ("range", "shift", "regression", "controlled", "inheritance")
+    candidates: list[Subject] = [
+        Subject(s.label, "reward model", s, "rm", lexicons(s.label, *single)) for s in state.models
+    ]
+    candidates += [
+        Subject(
+            s.label, "reference", s, "rm", lexicons(s.label, "shift", "regression", key="reference")
+        )
+        for s in state.references
+    ]
+    candidates += [
+        Subject(s.label, "language model", s, "llm", lexicons(s.label, "logprob"))
+        for s in state.language_models
+    ]
+    candidates += [
+        Subject(s.label, "implicit reward", s, "rm", lexicons(s.label, "implicit"))
+        for s in state.pairs
+    ]
+    for run in state.runs:
+        used = tuple(
+            dict.fromkeys(
+                (*lexicons(run.label, "drift", "gap"), *lexicons(run.label, "gap", key="reference"))
+            )
+        )
+        candidates += [
+            Subject(
+                f"{run.label} at step {run.steps[at]:,}", "checkpoint", run.models[at], "rm", used
+            )
+            for at in (0, -1)
+        ]
+    return (subject for subject in candidates if subject.lexicons)
+
+
+def _ranks(state: State, subject: Subject, name: str) -> WordRanks:
+    from valuebias.word_ranks import word_ranks
+
+    return word_ranks(
+        state.bench, subject.spec, state.lexicon(name), role=subject.role, quick=state.quick
+    )
+
+
+def _medians(name: str, subject: Subject, ranks: WordRanks) -> dict[str, Any]:
+    return {
+        "subject": visible(subject.name),
+        "kind": subject.kind,
+        "lexicon": name,
+        "n_words": len(ranks.words),
+        "categories": list(ranks.members),
+        "prompts": [p.id for p in ranks.prompts],
+        "medians": ranks.medians.round(2).tolist(),
+    }
+
+
+def _words(name: str, pairs: Iterable[tuple[Subject, WordRanks]]) -> dict[str, Any]:
+    """Every word with its mean rank in each model, over the prompts of each valence."""
+    rows: dict[str, dict[str, Any]] = {}
+    columns = []
+    for subject, ranks in pairs:
+        means = {v: ranks.mean(v).round(1).tolist() for v in ("positive", "negative")}
+        columns.append(
+            (subject, dict(zip(ranks.words, zip(*means.values(), strict=True), strict=True)))
+        )
+        for word, family in zip(ranks.words, ranks.families, strict=True):
+            rows.setdefault(
+                word, {"word": visible(word), "family": visible(family), "categories": []}
+            )
+        for category, at in ranks.members.items():
+            for i in at:
+                known = rows[ranks.words[i]]["categories"]
+                if category not in known:
+                    known.append(category)
+    return {
+        "lexicon": name,
+        "rows": list(rows.values()),
+        "columns": [
+            {
+                "subject": visible(subject.name),
+                "kind": subject.kind,
+                "positive": [found.get(word, (None, None))[0] for word in rows],
+                "negative": [found.get(word, (None, None))[1] for word in rows],
+            }
+            for subject, found in columns
+        ],
+    }

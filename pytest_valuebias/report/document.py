@@ -1,0 +1,115 @@
+"""The run as one JSON-able document: what every report but the terminal is made from.
+
+Built on the controller from the records and the store. Every string of a model or vocabulary is
+made visible; what could not be had is a line in ``notes``.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from pytest_valuebias.report.headline import headline, outcome
+from valuebias.errors import visible
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_valuebias.session import State
+
+FORMAT, VERSION = "pytest-valuebias report", 1
+"""What the document says it is; ``valuebias/report.schema.json`` describes this version."""
+
+_LIBRARIES = ("pytest", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
+_SUBJECT = (
+    "title", "model", "reference", "kind", "fingerprint", "reference_fingerprint", "head", "dtype",
+    "device", "template", "injection", "rung",
+)  # fmt: skip
+
+
+def outline(config: pytest.Config, state: State, exit_status: int, *, complete: bool) -> Document:
+    """All of the document that needs no scores: the run, its models, lexicons and verdicts."""
+    verdicts = [{k: v for k, v in r.items() if k != "tokens"} for r in state.records]
+    found = outcome(verdicts, exit_status, complete=complete)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tool": version("pytest-valuebias"),
+        "command": visible(shlex.join(("pytest", *map(str, config.invocation_params.args)))),
+        "versions": _versions(),
+        "profile": state.values["profile"],
+        "settings": _settings(state),
+        "exit_status": exit_status,
+        "complete": complete,
+        "outcome": found,
+        "headline": headline(verdicts, found, exit_status),
+        "subjects": _subjects(state),
+        "verdicts": verdicts,
+        "lexicons": [_lexicon(state, name) for name in _lexicons_used(state)],
+    }
+
+
+Document = dict[str, Any]
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a library that this installation does without
+            continue
+    return found
+
+
+def _settings(state: State) -> list[Document]:
+    """The settings that are not defaults, each with where it came from."""
+    return [
+        {"name": name, "value": _text(state.values[name]), "source": visible(source)}
+        for name, source in state.values.sources.items()
+    ]
+
+
+def _text(value: object) -> str:
+    return visible(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
+
+
+def _subjects(state: State) -> list[Document]:
+    """What was judged, in the order of the verdicts, with what it was scored as."""
+    found: dict[str, Document] = {}
+    for r in state.records:
+        if r["title"] not in found or "estimate" not in found[r["title"]]:
+            found[r["title"]] = r
+    return [
+        {name: r.get(name) for name in _SUBJECT}
+        | {"base": _base(state, r["model"]), "tokens": r.get("tokens")}
+        for r in found.values()
+    ]
+
+
+def _base(state: State, label: str) -> str | None:
+    base = next((b for m, b in state.bases.items() if visible(m) == label), None)
+    return None if base is None else visible(base.label)
+
+
+def _lexicons_used(state: State) -> Iterable[str]:
+    return dict.fromkeys(r["lexicon_name"] for r in state.records if r.get("lexicon"))
+
+
+def _lexicon(state: State, name: str) -> Document:
+    lexicon = state.lexicon(name)
+    return {
+        "name": lexicon.name,
+        "title": visible(lexicon.title),
+        "sha256": lexicon.digest,
+        "starter": lexicon.starter,
+        "licence": visible(lexicon.licence),
+        "words": len(lexicon.words()),
+        "categories": {c: len(words) for c, words in lexicon.categories.items()},
+        "notes": [visible(note) for note in lexicon.notes],
+    }

@@ -1,0 +1,95 @@
+"""Writes the reports that a run was asked for, once it has ended; never loses the run itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from valuebias.errors import ValueBiasError, visible
+
+if TYPE_CHECKING:
+    from pytest_valuebias.report.document import Document
+    from pytest_valuebias.session import State
+
+KINDS = ("html", "json")
+
+
+def check(state: State) -> None:
+    """Raise pytest.UsageError, before anything is run, on a file that could not be written."""
+    from valuebias.shown import why_unwritable
+
+    paths = {kind: Path(state.values[kind]).expanduser() for kind in KINDS if state.values[kind]}
+    for kind, path in paths.items():
+        why = why_unwritable(path)
+        if why is not None:
+            raise pytest.UsageError(
+                f"--valuebias-{kind}: {visible(str(path))} cannot be written: {why}."
+            )
+    if len({path.resolve() for path in paths.values()}) < len(paths):
+        raise pytest.UsageError(
+            f"--valuebias-html and --valuebias-json both name {visible(str(paths['html']))}: "
+            "give each a file of its own."
+        )
+
+
+def write(session: pytest.Session, state: State) -> int:
+    """Write all reports; returns the run's exit status, which is not 0 if one could not be made."""
+    from pytest_valuebias.report import document, junit
+
+    status = int(session.exitstatus)
+    complete = status in (0, 1) and not (session.shouldfail or session.shouldstop or state.lost)
+    found: Document = {}
+
+    def attempt(what: str, make: Callable[[], str]) -> bool:
+        try:
+            state.written.append(make())
+        except (ValueBiasError, OSError) as error:
+            state.written.append(f"valuebias: no {what}: {visible(str(error))}")
+            return False
+        except Exception as error:  # the run's own results must not be lost to a defect here
+            text = visible(f"{type(error).__name__}: {error}")
+            state.written.append(f"valuebias: no {what}: not foreseen, please report it: {text}")
+            return False
+        return True
+
+    def begin() -> str:
+        found.update(document.outline(session.config, state, status, complete=complete))
+        junit.add_properties(session.config, found)
+        return ""
+
+    made = [attempt("report", begin)]
+    if made[0] and os.environ.get("GITHUB_STEP_SUMMARY"):
+        from pytest_valuebias.report import github
+
+        summary = Path(os.environ["GITHUB_STEP_SUMMARY"])
+        made.append(attempt("step summary", partial(github.append, found, summary)))
+    paths = {kind: Path(state.values[kind]).expanduser() for kind in KINDS if state.values[kind]}
+    if made[0] and paths:
+        made.append(attempt("details in the reports", partial(_details, found, state)))
+        for kind, path in paths.items():
+            made.append(attempt(f"{kind} report", partial(_write, kind, found, path)))
+    state.written = [line for line in state.written if line]
+    return status if all(made) or status else pytest.ExitCode.TESTS_FAILED
+
+
+def _details(found: Document, state: State) -> str:
+    from pytest_valuebias.report.details import details, nothing
+
+    found.update(nothing())  # what a report holds where they cannot be had
+    found.update(details(state))
+    return ""
+
+
+def _write(kind: str, found: Document, path: Path) -> str:
+    from pytest_valuebias.report import html, json
+
+    text = json.text(found) if kind == "json" else html.page(found)
+    begun = path.with_name(f"{path.name}.partial")  # never half a report
+    begun.write_text(text, encoding="utf-8")
+    begun.replace(path)
+    return f"valuebias: {kind} report in {visible(str(path))}"
