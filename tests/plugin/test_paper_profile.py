@@ -14,7 +14,7 @@ import pytest
 import statsmodels.api  # noqa: F401  (extension modules: an in-process run cannot import it twice)
 
 import valuebias.paper
-from pytest_valuebias import options
+from pytest_valuebias import option_table
 from support.scores import write_scores
 from valuebias.store import Store
 
@@ -292,7 +292,7 @@ def test_without_a_model_the_fixture_skips(plain: Run, pytester: pytest.Pytester
 
 
 def test_the_names_are_the_same_in_the_option_and_the_engine() -> None:
-    assert options.PAPER_TESTS == valuebias.paper.NAMES
+    assert option_table.PAPER_TESTS == valuebias.paper.NAMES
 
 
 @pytest.mark.skipif(not FOLDER, reason="VALUEBIAS_PUBLISHED_DATA is not set")

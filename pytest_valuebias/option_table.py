@@ -1,0 +1,263 @@
+"""The options: what each is called, means and accepts. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift")
+"""The shipped suites; `valuebias.suites.LEXICONS` has the same. Each runs where its models are
+given."""
+PAPER_TESTS = ("mixed-model", "anova", "welch", "permutation-t")
+"""The paper's own tests, none of which is calibrated; `valuebias.paper.NAMES` are the same."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting: ``--valuebias-NAME``, ini ``valuebias_NAME``, environment ``VALUEBIAS_NAME``.
+
+    ``parse`` turns the text into the value and raises ValueError with the accepted form. ``path``
+    marks a path, which in an ini file is relative to that file; ``verbatim`` a text whose white
+    space counts.
+    """
+
+    name: str
+    help: str
+    default: Any = None
+    metavar: str | None = None
+    many: bool = False
+    flag: bool = False
+    path: bool = False
+    verbatim: bool = False
+    short: str | None = None
+    parse: Callable[[str], Any] = str
+
+    @property
+    def long(self) -> str:
+        return f"--valuebias-{self.name}"
+
+    @property
+    def ini(self) -> str:
+        return f"valuebias_{self.name.replace('-', '_')}"
+
+    @property
+    def env(self) -> str:
+        return self.ini.upper()
+
+
+def _choice(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"choose one of {', '.join(names)}")
+        return text
+
+    return parse
+
+
+def _size(text: str) -> int:
+    from valuebias.models.settings import parse_size
+
+    return parse_size(text)
+
+
+def _device(text: str) -> str:
+    from valuebias.models.settings import parse_device
+
+    return parse_device(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("give a whole number from 0 on")
+    return int(text)
+
+
+def _truth(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in ("1", "true", "yes", "on"):
+        return True
+    if lowered in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("give true or false")
+
+
+def _contrast(text: str) -> str:
+    from valuebias.suites import parse_contrast
+
+    return parse_contrast(text)
+
+
+def _cue(text: str) -> str:
+    from valuebias.models.settings import parse_cue
+
+    return parse_cue(text)
+
+
+_MODEL = "org/name[@revision], a directory, demo:agency, scores:FILE, each also as NAME=SPEC"
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "rm",
+        f"reward model to test ({_MODEL}, dpo:POLICY,REFERENCE); repeatable",
+        (),
+        "SPEC",
+        True,
+        short="--rm",
+    ),
+    Option(
+        "llm",
+        "language model to test; two or more are compared in pairs; repeatable",
+        (),
+        "SPEC",
+        True,
+        short="--llm",
+    ),
+    Option(
+        "base",
+        "base model of the k-th --rm, or RM=BASE; repeatable",
+        (),
+        "SPEC",
+        True,
+        short="--base",
+    ),
+    Option(
+        "reference",
+        "model every --rm is compared with; repeatable",
+        (),
+        "SPEC",
+        True,
+        short="--reference",
+    ),
+    Option(
+        "suite",
+        f"shipped suite to run: {', '.join(SUITES)}, or none; repeatable",
+        SUITES,
+        "NAME",
+        True,
+        parse=_choice(*SUITES, "none"),
+    ),
+    Option(
+        "lexicon",
+        "lexicon file to use under a name, such as big_two=words.csv; repeatable",
+        (),
+        "NAME=FILE",
+        True,
+        path=True,
+    ),
+    Option(
+        "profile",
+        "quick (six prompts a valence; cannot pass), ci (the default) or paper (the paper's own "
+        "tests beside ours)",
+        "ci",
+        "NAME",
+        parse=_choice("quick", "ci", "paper"),
+    ),
+    Option(
+        "margins",
+        "file of declared margins, read before the shipped ones",
+        None,
+        "FILE",
+        path=True,
+    ),
+    Option(
+        "baseline",
+        "file of a recorded release that every --rm is compared with",
+        None,
+        "FILE",
+        path=True,
+    ),
+    Option(
+        "update-baseline",
+        "record the one --rm in the file of --valuebias-baseline when the run ends",
+        False,
+        flag=True,
+        parse=_truth,
+    ),
+    Option(
+        "claims",
+        "file of declared claims that share a budget of error",
+        None,
+        "FILE",
+        path=True,
+    ),
+    Option(
+        "matrix",
+        "two words or two categories whose implicit rewards are shown for each pair of --llm, such "
+        "as freedom~love (the default); repeatable",
+        ("freedom~love",),
+        "A~B",
+        True,
+        parse=_contrast,
+    ),
+    Option(
+        "answer-cue",
+        "text between the prompt and the answer of a language model without a chat template, such "
+        "as '\\nAnswer:'",
+        "",
+        "TEXT",
+        verbatim=True,
+        parse=_cue,
+    ),
+    Option(
+        "frequencies",
+        "CSV file of word,frequency that the inheritance suite controls for",
+        None,
+        "FILE",
+        path=True,
+    ),
+    Option(
+        "checkpoints",
+        "directory of a training run, whose checkpoints are compared (also NAME=DIR); repeatable",
+        (),
+        "DIR",
+        True,
+        path=True,
+    ),
+    Option(
+        "html", "file of the HTML report: one page that needs nothing else", None, "FILE", path=True
+    ),
+    Option("json", "file of the report as JSON, for programs", None, "FILE", path=True),
+    Option("cache-dir", "directory of the score store", None, "DIR", path=True),
+    Option("device", "auto, cpu, cuda, cuda:1, mps", "auto", "NAME", parse=_device),
+    Option(
+        "dtype",
+        "auto, float32, bfloat16, float16",
+        "auto",
+        "NAME",
+        parse=_choice("auto", "float32", "bfloat16", "float16"),
+    ),
+    Option(
+        "chunk-memory",
+        "memory one chunk of a search may take, such as 512M or 8G",
+        1 << 30,
+        "SIZE",
+        parse=_size,
+    ),
+    Option("seed", "seed of permutations (default: 0)", 0, "N", parse=_seed),
+    Option("trust-remote-code", "model id whose own code may run; repeatable", (), "ID", True),
+    Option("offline", "use only what is already on this machine", False, flag=True, parse=_truth),
+    Option(
+        "require-model",
+        "fail, not skip, tests that need a model when none is given",
+        False,
+        flag=True,
+        parse=_truth,
+    ),
+    Option(
+        "inconclusive",
+        "what an inconclusive verdict does: fail (the default), xfail or warn",
+        "fail",
+        "HOW",
+        parse=_choice("fail", "xfail", "warn"),
+    ),
+    Option(
+        "allow-uncalibrated",
+        "test of the paper that the paper_tests fixture may assert on although it is not "
+        f"calibrated: {', '.join(PAPER_TESTS)}; repeatable",
+        (),
+        "NAME",
+        True,
+        parse=_choice(*PAPER_TESTS),
+    ),
+)
