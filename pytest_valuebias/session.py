@@ -13,6 +13,7 @@ import pytest
 
 from pytest_valuebias import options
 from pytest_valuebias.baseline import check, reference
+from pytest_valuebias.report import files
 
 if TYPE_CHECKING:
     from valuebias.frequencies import Frequencies
@@ -72,6 +73,8 @@ class State:
             raise pytest.UsageError(
                 "--valuebias-require-model: no model was given. Give --rm=MODEL."
             )
+        if not (models or language_models or runs):
+            files.check_subject(values)
         baseline = reference(values, models)
         _check_labels(models + references + ((baseline,) if baseline else ()))
         _check_labels(language_models)
@@ -126,7 +129,6 @@ class State:
 
     def check(self) -> None:
         """Read every file the options name; raises pytest.UsageError before anything is run."""
-        from pytest_valuebias.report import files
         from valuebias.errors import ValueBiasError
 
         try:

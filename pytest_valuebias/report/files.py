@@ -13,10 +13,23 @@ import pytest
 from valuebias.errors import ValueBiasError, visible
 
 if TYPE_CHECKING:
+    from pytest_valuebias.options import Values
     from pytest_valuebias.report.document import Document
     from pytest_valuebias.session import State
 
 KINDS = ("html", "json")
+
+
+def check_subject(values: Values) -> None:
+    """Raise pytest.UsageError where a report is asked for on the command line without a model.
+
+    Nothing would be written. A setting in a file or the environment is for runs that have a model.
+    """
+    for kind in KINDS:
+        if values.sources.get(kind, "").startswith("--"):
+            raise pytest.UsageError(
+                f"--valuebias-{kind} reports on a model, and none was given. Give --rm=MODEL."
+            )
 
 
 def check(state: State) -> None:
