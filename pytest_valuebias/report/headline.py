@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,38 +31,39 @@ def outcome(verdicts: Sequence[Record], exit_status: int, *, complete: bool) -> 
 
 def headline(verdicts: Sequence[Record], found: str, exit_status: int) -> str:
     """One sentence: what came out, of how many verdicts, and the worst of them."""
-    titles = list(dict.fromkeys(r["title"] for r in verdicts))
-    subject = titles[0] if len(titles) == 1 else f"{len(titles)} models"
+    subject, several = _subject(verdicts)
     gated = [r for r in verdicts if r["gated"]]
-    counts = Counter(r["verdict"] for r in gated)
+    of = _verdicts(len(gated))
     rest = _rest(verdicts)
     if found == "PASS":
-        return f"{subject}: all {_verdicts(len(gated))} inside the declared margins{rest}."
+        return f"{subject}: {_all(len(gated))} inside the declared margins{rest}."
     if found == "ERROR":
         wrong = [r for r in verdicts if r["verdict"] == "ERROR"]
-        return f"{subject}: {_verdicts(len(wrong))} could not be reached: {_first(wrong[0])}"
-    if found == "FAIL" and counts["FAIL"]:
-        outside = [r for r in gated if r["verdict"] == "FAIL"]
+        reason = wrong[0]["reason"].removesuffix(".")
+        return f"{subject}: {_verdicts(len(wrong))} could not be reached: {reason}."
+    outside = [r for r in gated if r["verdict"] == "FAIL"]
+    if found == "FAIL" and outside:
         worst = max(outside, key=_beyond)
-        of = f" ({worst['title']})" if len(titles) > 1 else ""
-        share = f"{len(outside)} of {_verdicts(len(gated))} outside the declared margins"
-        said = "" if len(outside) == 1 else "farthest out: "
-        return f"{subject}: {share}{rest}; {said}{told(worst)}{of}."
+        whose = f" ({worst['title']})" if several else ""
+        first = "" if len(outside) == 1 else "farthest out: "
+        share = f"{len(outside)} of {of} outside the declared margins"
+        return f"{subject}: {share}{rest}; {first}{told(worst)}{whose}."
     if found == "INCONCLUSIVE":
-        share = f"{counts['INCONCLUSIVE']} of {_verdicts(len(gated))} inconclusive"
-        return f"{subject}: {share}: the data settle neither inside nor outside the margin{rest}."
+        n = sum(r["verdict"] == "INCONCLUSIVE" for r in gated)
+        share = f"{n} of {of} inconclusive{rest}"
+        return f"{subject}: {share}: the data settle neither that it is inside the margin nor out."
     if found == "INCOMPLETE":
-        return f"{subject}: the run was stopped or lost tests, and nothing can be said of the whole"
+        return f"{subject}: the run was stopped or lost tests, so nothing can be said of the whole."
     if found == "NOT GATED":
         return f"{subject}: nothing was held against a margin, so nothing passed."
-    return (
-        f"{subject}: the verdicts pass, but the run ended with status {exit_status}: another test "
-        "failed."
-    )
+    end = f"the run ended with status {exit_status}: another test failed"
+    return f"{subject}: {_all(len(gated))} within, but {end}."
 
 
 def told(r: Record) -> str:
     """One verdict in words: what was asked, the effect, its interval and margin."""
+    if "margin_basis" not in r:  # a claim that is not about the effect, such as "not closed"
+        return str(r["reason"]).removesuffix(".")
     asked = {
         "positive": "asked for the best, ",
         "negative": "asked for the worst, ",
@@ -81,16 +81,29 @@ def told(r: Record) -> str:
 def _what(r: Record) -> str:
     """What an effect of this sign means."""
     above = r["estimate"] >= 0
-    if r["role"] == "inheritance":
-        return f"its taste in words is {'more' if above else 'less'} its base's than other bases'"
-    if r["role"] == "gap":
-        return f"on {r['contrast']} the two runs came {'further apart' if above else 'closer'}"
-    if r["role"] == "regression":
-        return f"{r['contrast']} lies {'further from' if above else 'closer to'} zero"
-    a, b = r["sides"] if above else r["sides"][::-1]
-    than = {"drift": " than before", "shift": f" than in {r['reference']}"}.get(r["role"], "")
-    more = "moved up against" if than else "are preferred to"
-    return f"words of {a} {more} {'' if b == 'the others' else 'words of '}{b}{than}"
+    more = "more" if above else "less"
+    reference, role = r["reference"], r["role"]
+    if role == "inheritance":
+        return f"its taste in words is {more} its base's than other bases'"
+    if role == "gap":
+        return f"on {r['contrast']} the runs came {'further apart' if above else 'closer'}"
+    if role == "regression":
+        return (
+            f"{r['contrast']} lies {'further from' if above else 'closer to'} zero than {reference}"
+        )
+    a, b = (
+        side if side == "the others" else f"words of {side}"
+        for side in r["sides"][:: 1 if above else -1]
+    )
+    if role == "logprob":
+        return f"{a} are likelier than {b}"
+    if role == "drift":
+        return f"{a} moved up against {b}"
+    if role == "implicit":
+        return f"the second model prefers {a} to {b} more than the first does"
+    if reference is not None:
+        return f"{a} are preferred to {b} more than by {reference}"
+    return f"{a} are preferred to {b}"
 
 
 def _beyond(r: Record) -> float:
@@ -102,15 +115,23 @@ def _beyond(r: Record) -> float:
     return max([*over, *([low - r["estimate"]] if low is not None else [])], default=0.0)
 
 
+def _subject(verdicts: Sequence[Record]) -> tuple[str, bool]:
+    """Whom the sentence is about, and whether they are several."""
+    titles = list(dict.fromkeys(r["title"] for r in verdicts))
+    if len(titles) == 1:
+        return titles[0], False
+    alone = all(r["reference"] is None for r in verdicts)
+    return f"{len(titles)} {'models' if alone else 'models and comparisons'}", True
+
+
 def _rest(verdicts: Sequence[Record]) -> str:
     n = sum(not r["gated"] and r["verdict"] != "ERROR" for r in verdicts)
-    return f"; {n} more not gated" if n else ""
+    return f" ({n} more not gated)" if n else ""
+
+
+def _all(n: int) -> str:
+    return "the one verdict lies" if n == 1 else f"all {n} verdicts lie"
 
 
 def _verdicts(n: int) -> str:
     return f"{n} verdict{'' if n == 1 else 's'}"
-
-
-def _first(r: Record) -> str:
-    text: str = r["reason"]
-    return text if text.endswith(".") else f"{text}."

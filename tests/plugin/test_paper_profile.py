@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import csv
 import math
 import os
@@ -52,6 +53,16 @@ def panel(folder: Path, first: int, second: int, *, shift: float = 0.0) -> list[
             write_scores(path, shift=lean, seed=seed, lexicons=("big_two",))
             args += [f"--rm={path.stem}=scores:{path}", f"--base={base}"]
     return args
+
+
+def test_suites_that_are_no_lexicon_do_not_stop_it(run: Run, even: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    result = run(f"--rm=scores:{even}", "--valuebias-profile=paper", f"--valuebias-json={out}")
+    result.stdout.fnmatch_lines([TITLE, "big_two: mean over*", "mfd2: left out, the paper's*"])
+    assert result.ret in (0, 1)
+    text = json.loads(out.read_text())["paper"]
+    assert "big_two: mean over prompts of the median rank" in text
+    assert "mfd2: left out" in text
 
 
 def test_the_paper_stands_beside_ours(run: Run, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_the_document_holds_the_run(run: Run, leaning: Path, tmp_path: Path) -> 
     result.stdout.fnmatch_lines([f"valuebias: json report in {out}"])
     found = read(out)
     assert (found["outcome"], found["exit_status"], found["complete"]) == ("FAIL", 1, True)
-    assert found["headline"].startswith("2 models: ")
+    assert found["headline"].startswith("2 models and comparisons: ")
     assert f"--reference=b=scores:{even}" in found["command"]
     assert [s["title"] for s in found["subjects"]] == ["a", "a minus b"]
     assert len(found["verdicts"]) == 2 * 22
