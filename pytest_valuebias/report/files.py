@@ -99,10 +99,11 @@ def _details(found: Document, state: State) -> str:
 
 
 def _write(kind: str, found: Document, path: Path) -> str:
-    from pytest_valuebias.report import html, json
-
-    text = json.text(found) if kind == "json" else html.page(found)
+    if kind == "json":
+        from pytest_valuebias.report.json import text as made
+    else:
+        from pytest_valuebias.report.html import page as made
     begun = path.with_name(f"{path.name}.partial")  # never half a report
-    begun.write_text(text, encoding="utf-8")
+    begun.write_text(made(found), encoding="utf-8")
     begun.replace(path)
     return f"valuebias: {kind} report in {visible(str(path))}"
