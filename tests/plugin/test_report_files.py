@@ -111,10 +111,10 @@ def test_a_report_on_no_model_is_a_usage_error(run: Run) -> None:
 def test_a_defect_in_a_report_loses_neither_the_run_nor_its_status(
     run: Run, even: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(document: object) -> str:
+    def broken(*args: object) -> str:
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr("pytest_valuebias.report.json.text", broken)
+    monkeypatch.setattr("pytest_valuebias.report.files._write", broken)
     xml = tmp_path / "junit.xml"
     out = tmp_path / "report.json"
     out.write_text("the last one")
