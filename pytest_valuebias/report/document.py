@@ -48,7 +48,7 @@ def outline(config: pytest.Config, state: State, exit_status: int, *, complete: 
         "complete": complete,
         "outcome": found,
         "headline": headline(verdicts, found, exit_status),
-        "subjects": _subjects(state),
+        "subjects": _subjects(state, verdicts, complete=complete),
         "verdicts": verdicts,
         "lexicons": [_lexicon(state, name) for name in _lexicons_used(state)],
     }
@@ -79,20 +79,30 @@ def _text(value: object) -> str:
     return visible(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
 
 
-def _subjects(state: State) -> list[Document]:
-    """What was judged, in the order of the verdicts, with what it was scored as."""
+def _subjects(state: State, verdicts: list[Document], *, complete: bool) -> list[Document]:
+    """What was judged, in the order of the verdicts: what it was scored as, and what came out."""
     found: dict[str, Document] = {}
     for r in state.records:
         if r["title"] not in found or "estimate" not in found[r["title"]]:
             found[r["title"]] = r
     return [
         {name: r.get(name) for name in _SUBJECT}
-        | {"base": _base(state, r["model"]), "tokens": r.get("tokens")}
+        | _came_out([v for v in verdicts if v["title"] == r["title"]], complete=complete)
+        | {"base": _base(state, r), "tokens": r.get("tokens")}
         for r in found.values()
     ]
 
 
-def _base(state: State, label: str) -> str | None:
+def _came_out(verdicts: list[Document], *, complete: bool) -> Document:
+    """What came out for one subject, whatever came out for others or other tests."""
+    found = outcome(verdicts, 0, complete=complete)
+    return {"outcome": found, "headline": headline(verdicts, found, 0)}
+
+
+def _base(state: State, record: Document) -> str | None:
+    if record["kind"]:  # a reward model alone has a base, though others may share its label
+        return None
+    label = record["model"]
     base = next((b for m, b in state.bases.items() if visible(m) == label), None)
     return None if base is None else visible(base.label)
 

@@ -24,7 +24,7 @@ def outcome(verdicts: Sequence[Record], exit_status: int, *, complete: bool) -> 
             return word
     if not complete:
         return "INCOMPLETE"
-    if not any(r["gated"] for r in verdicts):
+    if not any(r["gated"] and r["verdict"] != "REPRODUCTION ONLY" for r in verdicts):
         return "NOT GATED"
     return "PASS" if exit_status == 0 else "FAIL"
 
@@ -32,7 +32,7 @@ def outcome(verdicts: Sequence[Record], exit_status: int, *, complete: bool) -> 
 def headline(verdicts: Sequence[Record], found: str, exit_status: int) -> str:
     """One sentence: what came out, of how many verdicts, and the worst of them."""
     subject, several = _subject(verdicts)
-    gated = [r for r in verdicts if r["gated"]]
+    gated = [r for r in verdicts if r["gated"] and r["verdict"] != "REPRODUCTION ONLY"]
     of = _verdicts(len(gated))
     rest = _rest(verdicts)
     if found == "PASS":
