@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,6 +22,8 @@ MORAL = Lexicon(
         "moral": ("ethics",),
     },
 )
+
+COMPOSED, APART = (unicodedata.normalize(form, "für") for form in ("NFC", "NFD"))
 
 
 @pytest.mark.parametrize(
@@ -88,6 +92,34 @@ def test_families():
     assert lexicon.family("creative") == lexicon.family("creation") == "creat*"
     assert lexicon.family("creator") == "maker"
     assert MORAL.family("creative") != MORAL.family("creation")
+
+
+def test_a_word_that_names_a_declared_family_belongs_to_it():
+    lexicon = Lexicon("f", {"a": ("Liebe", "Lieben")}, {"Lieben": "Liebe"})
+    assert lexicon.family("Lieben") == lexicon.family("Liebe") == lexicon.family("liebe")
+
+
+@pytest.mark.parametrize(("entry", "response"), [(COMPOSED, APART), (APART, COMPOSED)])
+def test_letters_are_the_same_however_they_were_typed(entry, response):
+    assert entry != response
+    lexicon = Lexicon("f", {"a": (entry,), "b": ("Macht",)})
+    for spelled in (response, f" {response}", response.upper()):
+        found = lexicon.select("a~b", ["Macht", spelled])
+        assert found.columns.tolist() == [1, 0]
+        assert found.words == (entry, "Macht")
+    assert lexicon.family(entry) == lexicon.family(response)
+    wildcard = Lexicon("f", {"a": (f"{entry}*",), "b": ("Macht",)})
+    assert wildcard.expand([f"{response}s", "Furs"])["a"] == (f"{response}s",)
+
+
+def test_two_spellings_of_one_letter_are_one_word():
+    lexicon = Lexicon("f", {"a": (COMPOSED, APART), "b": ("Macht",)})
+    assert len(lexicon.select("a~b", ["Macht", COMPOSED, APART]).words) == 2
+
+
+def test_marks_of_a_script_end_no_word():
+    lexicon = Lexicon("f", {"a": ("प्यार*",), "b": ("x",)})
+    assert lexicon.expand(["प्यारी", "प्यार है"])["a"] == ("प्यारी",)
 
 
 def test_the_digest_is_of_the_content():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,30 @@ def test_words_of_any_script(tmp_path):
     words = ("می‌خواهم", "自由", "liberté", "don't", "co-operate")
     lexicon = read(tmp_path, "a.dic", HEAD + "".join(f"{word}\t1\n" for word in words))
     assert lexicon.categories["care"] == words
+
+
+@pytest.mark.parametrize("end", ["csv", "yaml"])
+def test_letters_are_composed(tmp_path, end):
+    texts = {
+        "csv": "category,word,family\nGüte,Güte,Güte\nGüte,gütig,Güte\n",
+        "yaml": "categories: {Güte: [Güte, gütig]}\nfamilies: {Güte: Güte, gütig: Güte}\n",
+    }
+    one, other = (
+        read(tmp_path, f"a.{end}", unicodedata.normalize(form, texts[end]))
+        for form in ("NFC", "NFD")
+    )
+    assert one.categories == other.categories == {"güte": ("Güte", "gütig")}
+    assert one.digest == other.digest
+    assert one.family("gütig") == other.family("Güte")
+    assert one.notes == ()
+
+
+def test_words_stemmed_by_the_rules_of_another_language_are_told(tmp_path):
+    lexicon = read(tmp_path, "a.csv", "category,word\na,Güte\na,Größe\na,Macht\na,für*\n")
+    assert lexicon.notes == (
+        "2 words with letters beyond A to Z have no declared family: they are stemmed as if they "
+        "were English",
+    )
 
 
 def test_a_regular_expressions_dot_is_dropped_and_said(tmp_path):

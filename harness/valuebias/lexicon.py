@@ -16,7 +16,7 @@ import numpy.typing as npt
 import snowballstemmer  # type: ignore[import-untyped]
 
 from valuebias.errors import LexiconError
-from valuebias.lexicon_index import Index, continues, fold, index_of
+from valuebias.lexicon_index import Index, composed, continues, fold, index_of
 
 MIN_COVERAGE = 0.8
 """Below this share of a category's entries among the scored responses nothing is concluded."""
@@ -148,16 +148,24 @@ class Lexicon:
         return Contrast(name, (a,), others)
 
     def family(self, word: str) -> str:
-        """The word's family: as the file declares it, else that of a wildcard of this lexicon that
-        the word begins with, else its Snowball stem (of a phrase, every word's stem)."""
+        """The word's family: as the file declares it (of a word that gives a declared family its
+        name, that one), else that of a wildcard of this lexicon that the word begins with, else its
+        stem by Snowball's English rules (of a phrase, every word's stem)."""
         declared = self.families.get(word)
         if declared is not None:
-            return declared
+            return fold(declared)
         folded = fold(word)
+        if folded in self._declared:
+            return folded
         for prefix in self._prefixes:
             if continues(prefix, folded):
                 return f"{prefix}*"
         return _stem(folded)
+
+    @cached_property
+    def _declared(self) -> frozenset[str]:
+        """The names of declared families."""
+        return frozenset(map(fold, self.families.values()))
 
     @cached_property
     def _prefixes(self) -> tuple[str, ...]:
@@ -282,7 +290,7 @@ def starter(name: str) -> Lexicon:
 def normal_category(name: str) -> str:
     """'Care_Virtue' -> 'care.virtue', 'Agency' -> 'agency'. Raises LexiconError on a name that
     could not stand in a node id."""
-    folded = " ".join(name.split()).lower()
+    folded = composed(" ".join(name.split()).lower())
     polar = _POLARITY.fullmatch(folded)
     normal = (f"{polar[1]}.{polar[2]}" if polar else folded).replace(" ", "_")
     if not _CATEGORY.fullmatch(normal):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from valuebias.errors import LexiconError, visible
 from valuebias.lexicon import Lexicon, normal_category
+from valuebias.lexicon_index import composed
 from valuebias.yaml_nodes import YamlFile
 
 _WORD_HEADERS = ("word", "words", "term", "dicterm", "entry", "token", "token_decoded", "response")
@@ -98,8 +99,9 @@ class _Builder:
         return name
 
     def entry(self, line: int, written: str) -> str:
-        """An entry cleaned: single spaces, and at most one wildcard, at the end."""
-        word = " ".join(written.split())
+        """An entry cleaned: composed letters (a model reads others as other tokens), single spaces,
+        and at most one wildcard, at the end."""
+        word = composed(" ".join(written.split()))
         if not word:
             raise self.fail(line, "there is no word", "Give a word, or remove the line.")
         if not word.translate(_JOINERS).isprintable():
@@ -122,7 +124,7 @@ class _Builder:
         self.categories[category][word] = None
 
     def add_family(self, line: int, word: str, family: str) -> None:
-        family = " ".join(family.split())
+        family = composed(" ".join(family.split()))
         if not family:
             raise self.fail(line, "there is no family", "Give one, or remove the column.", word)
         if self.families.setdefault(word, family) != family:
@@ -131,6 +133,13 @@ class _Builder:
     def lexicon(self) -> Lexicon:
         for category, count in self.repeated.items():
             self.notes.append(f"{category}: {count} repeated entries counted once")
+        words = {word for words in self.categories.values() for word in words}
+        foreign = [w for w in words - self.families.keys() if not w.isascii() and w[-1] != "*"]
+        if foreign:
+            self.notes.append(
+                f"{len(foreign)} words with letters beyond A to Z have no declared family: they "
+                "are stemmed as if they were English"
+            )
         if self.unplaced:
             self.notes.append(f"{self.unplaced} words left out, they are in no category")
         for category in [c for c, words in self.categories.items() if not words]:

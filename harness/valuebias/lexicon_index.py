@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from valuebias.errors import ScoresError
 
+_INSIDE = "_'’-\u200c\u200d"
+"""Stands inside a word, and is no letter; the last two are zero-width joiners."""
+
+
+def composed(text: str) -> str:
+    """The text with every letter and its marks as one character where there is one (NFC): "für" is
+    typed in two ways that nobody can tell apart."""
+    return unicodedata.normalize("NFC", text)
+
 
 def fold(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    """What is equal for texts that differ in case, white space or how they are composed alone."""
+    folded = composed(" ".join(text.split())).casefold()
+    return folded if folded.isascii() else composed(folded)
 
 
 def continues(prefix: str, folded: str) -> bool:
     """Whether a text is the prefix and the rest of that one word."""
-    return folded.startswith(prefix) and not re.search(r"[^\w'’-]", folded[len(prefix) :])
+    rest = folded[len(prefix) :]
+    return folded.startswith(prefix) and all(
+        c.isalnum() or c in _INSIDE or unicodedata.category(c).startswith("M") for c in rest
+    )
 
 
 class Index:
