@@ -10,7 +10,7 @@ import pytest
 
 from pytest_valuebias.report import matrix, paper
 from pytest_valuebias.session import State
-from valuebias.shown import bracketed, signed
+from valuebias.shown import bracketed, cells, rests_on, signed, token
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -96,7 +96,7 @@ def _model(
         rows = [r for r in records if (r["shipped"], r["suite"]) == (shipped, suite)]
         if not shipped:
             write(reporter, "asserted by your own tests:", "dim", indent=2)
-        for line in _rests_on(rows):
+        for line in rests_on(rows):
             if line not in told:
                 write(reporter, line, indent=2)
             told.add(line)
@@ -114,25 +114,6 @@ def _model(
     tokens = next((r["tokens"] for r in records if r.get("tokens")), None)
     if tokens is not None and not any(r["reference"] for r in records):
         _tokens(reporter, tokens)
-
-
-def _rests_on(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What the effects rest on, contrasts that differ in their counts alone in one line."""
-    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
-    for r in records:
-        if "estimate" in r:
-            key = (r["lexicon"], r["covered"], r["n_prompts"], r["unit"], r["method"])
-            groups.setdefault(key, []).append(r)
-    return [
-        f"{lexicon}: {_span(found, 'n_words')} words in {_span(found, 'n_families')} families, "
-        f"{covered}; {prompts} prompts; {unit}, {method} by word family"
-        for (lexicon, covered, prompts, unit, method), found in groups.items()
-    ]
-
-
-def _span(records: Iterable[Mapping[str, Any]], name: str) -> str:
-    counts = sorted({r[name] for r in records})
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _bases(records: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -225,15 +206,8 @@ def _table(records: Iterable[Mapping[str, Any]]) -> RenderableType:
     from rich.text import Text
 
     rows = [
-        (
-            r["contrast"],
-            r["valence"].replace("positive-negative", "pos-neg"),
-            _number(r.get("estimate")),
-            _interval(r.get("ci_low"), r.get("ci_high")),
-            _margin(r),
-            r["verdict"] if r["gated"] or r["verdict"] in ("ERROR", "NO MARGIN") else "NOT GATED",
-        )
-        for r in records
+        [cell.replace("positive-negative", "pos-neg") if i == 1 else cell for i, cell in row]
+        for row in (enumerate(cells(r)) for r in records)
     ]
     names = ("contrast", "valence", "effect", "95% interval", "margin", "verdict")
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
@@ -263,22 +237,6 @@ def _trajectory(steps: Iterable[Mapping[str, Any]]) -> RenderableType:
     return table
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else signed(value)
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else bracketed(low, high)
-
-
-def _margin(record: Mapping[str, Any]) -> str:
-    """[-.200, +.200], or on one side alone > +.100."""
-    low, high = record.get("margin_low"), record.get("margin_high")
-    if low is not None and high is not None:
-        return _interval(low, high)
-    return "" if low is high else f"> {_number(low)}" if high is None else f"< {_number(high)}"
-
-
 def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> None:
     if tokens["left_out"]:
         write(reporter, f"best and worst tokens left out: {tokens['left_out']}", indent=2)
@@ -291,7 +249,7 @@ def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> Non
     if tokens["warning"]:
         write(reporter, f"warning: {tokens['warning']}", "yellow", indent=4)
     for name in ("best", "worst"):
-        shown = "  ".join(token.replace(" ", "␣") or '""' for token, _ in tokens[name])
+        shown = "  ".join(token(text) for text, _ in tokens[name])
         write(reporter, f"{name:5} {shown}", indent=4)
 
 

@@ -36,15 +36,19 @@ OF_MODELS = (
 @pytest.fixture(autouse=True)
 def own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     models = ("VALUEBIAS_RM", "VALUEBIAS_LLM", "VALUEBIAS_BASE", "VALUEBIAS_REFERENCE")
-    # On a build server pytest repeats a failure's whole text in its closing lines.
-    for name in (*models, "CI", "BUILD_NUMBER", "PYTEST_ADDOPTS"):
+    # On a build server pytest repeats a failure's whole text in its closing lines, and a run adds
+    # to the summary of its step.
+    for name in (*models, "CI", "BUILD_NUMBER", "PYTEST_ADDOPTS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VALUEBIAS_CACHE_DIR", str(tmp_path / "store"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 # Plugins that the projects of these tests do not use, and every worker would import.
-OTHERS_OFF = ("-p", "no:hypothesispytest", "-p", "no:anyio")
+OTHERS_OFF = (
+    *("-p", "no:hypothesispytest", "-p", "no:anyio"),
+    *("-p", "no:html", "-p", "no:metadata"),
+)
 
 
 @pytest.fixture(scope="session")
