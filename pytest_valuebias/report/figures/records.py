@@ -1,0 +1,43 @@
+"""What figures read in a verdict's record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_valuebias.report.figures.style import MUTED, VERDICTS
+from valuebias.shown import bracketed, signed
+
+Record = Mapping[str, Any]
+
+
+def word(r: Record) -> str:
+    """The verdict in the word that the terminal uses."""
+    verdict: str = r["verdict"]
+    return verdict if r["gated"] or verdict in ("ERROR", "NO MARGIN") else "NOT GATED"
+
+
+def mark(r: Record) -> tuple[str, str, bool]:
+    """Its colour, marker, and whether that is filled."""
+    return VERDICTS.get(word(r), (MUTED, "o", False))
+
+
+def numbers(r: Record) -> str:
+    """The estimate and its interval: +.115 [-.128, +.344]."""
+    return f"{signed(r['estimate'])} {bracketed(r['ci_low'], r['ci_high'])}"
+
+
+def margin(r: Record) -> str:
+    """The margin in words, the open side of a one-sided one left open; empty where none is."""
+    low, high = r.get("margin_low"), r.get("margin_high")
+    if low is not None and high is not None:
+        return f"margin {bracketed(low, high)}"
+    if low is not None:
+        return f"margin above {signed(low)}"
+    return f"margin below {signed(high)}" if high is not None else ""
+
+
+def reach(r: Record) -> float:
+    """How far from zero anything drawn of it lies."""
+    names = ("estimate", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low", "margin_high")
+    return max(abs(float(r[name])) for name in names if r.get(name) is not None)
