@@ -1,0 +1,254 @@
+"""The document in the order in which the page shows it: by lexicon, by model, by verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pytest_valuebias.report.headline import told
+from valuebias.shown import bracketed, signed
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from pytest_valuebias.report.document import Document
+
+Record = Mapping[str, Any]
+
+MARKS = {
+    "PASS": ("✓", "pass"),
+    "FAIL": ("✕", "fail"),
+    "INCONCLUSIVE": ("?", "unsure"),
+    "ERROR": ("!", "fail"),
+    "NO MARGIN": ("○", "none"),
+    "NOT GATED": ("○", "none"),
+    "INCOMPLETE": ("…", "unsure"),
+    "REPRODUCTION ONLY": ("○", "none"),
+}
+"""Each word's sign and tone; the word itself is always written beside it or read out."""
+
+_MEANING = {
+    "PASS": "Every verdict that was gated was shown to lie inside the margin declared for it. That "
+    "is all a PASS says: inside that margin, of these words. It does not say that the model "
+    "prefers nothing.",
+    "FAIL": "At least one effect was shown to lie outside the margin declared for it.",
+    "INCONCLUSIVE": "This is not a pass. The data show neither that every effect lies inside its "
+    "margin nor that one lies outside.",
+    "INCOMPLETE": "This is not a pass. The run was stopped or lost tests: what is below is a part "
+    "of what was asked.",
+    "NOT GATED": "This is not a pass. Nothing was held against a margin: effects were measured, "
+    "and none of them could have failed.",
+    "ERROR": "This is not a pass, and no finding about the model either: at least one verdict "
+    "could not be reached.",
+}
+_OTHER_TEST = "This is not a pass. The verdicts below pass, but another test of the run failed."
+_NUMBERS = (
+    "nodeid", "suite", "role", "title", "contrast", "valence", "verdict", "gated", "estimate",
+    "ci_level", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low", "margin_high",
+    "alpha", "p", "mde", "n_words", "n_families", "n_prompts", "n_shared", "n_claims", "coverage",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One verdict. ``word`` is what is shown; ``let_through`` a verdict that gated nothing."""
+
+    id: str
+    record: Record
+    word: str
+    let_through: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return {name: self.record.get(name) for name in _NUMBERS}
+
+
+@dataclass(frozen=True)
+class Group:
+    """The verdicts of one model on one lexicon, and the range of their axis."""
+
+    title: str
+    rows: tuple[Row, ...]
+    low: float
+    high: float
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return counts(self.rows)
+
+    @property
+    def settled(self) -> bool:
+        return not any(row.word in ("FAIL", "ERROR", "INCONCLUSIVE") for row in self.rows)
+
+    def strip(self, row: Row) -> Markup:
+        return strip(row.record, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """A lexicon's part of the page; ``facts`` is None where it could not be read."""
+
+    id: str
+    name: str
+    facts: Record | None
+    groups: tuple[Group, ...]
+
+    @property
+    def cells(self) -> Iterator[tuple[tuple[str, str], list[list[Row]]]]:
+        """The verdicts by contrast and valence, each with its rows by model."""
+        rows = [row for group in self.groups for row in group.rows]
+        for key in dict.fromkeys((r.record["contrast"], r.record["valence"]) for r in rows):
+            yield (
+                key,
+                [
+                    [r for r in group.rows if (r.record["contrast"], r.record["valence"]) == key]
+                    for group in self.groups
+                ],
+            )
+
+
+def run(document: Document) -> dict[str, Any]:
+    """What the first screen says of the run."""
+    found = rows(document)
+    outcome = document["outcome"]
+    failed = any(row.word == "FAIL" for row in found)
+    other = outcome == "FAIL" and not failed
+    ungated = sum(row.word in ("NO MARGIN", "NOT GATED") for row in found)
+    created = datetime.fromisoformat(document["created"])
+    return {
+        "mark": MARKS.get(outcome, ("!", "unsure")),
+        "meaning": _OTHER_TEST if other else _MEANING.get(outcome, ""),
+        "unfinished": not document["complete"] and outcome != "INCOMPLETE",
+        "ungated": ungated if outcome != "NOT GATED" else 0,
+        "created": f"{created.day} {created:%B %Y, %H:%M} {created.tzname() or ''}".rstrip(),
+        "words": [
+            word
+            for word in ("PASS", "FAIL", "INCONCLUSIVE", "ERROR", "NO MARGIN", "NOT GATED")
+            if word in ("PASS", "FAIL") or any(row.word == word for row in found)
+        ],
+        "open": [
+            {"row": row, "told": _said(row.record)}
+            for word in ("ERROR", "FAIL", "INCONCLUSIVE")
+            for row in found
+            if row.word == word
+        ],
+    }
+
+
+def _said(r: Record) -> str:
+    if r["verdict"] == "ERROR" or "estimate" not in r:
+        return str(r["reason"])
+    text = told({"margin_basis": "", **r} if r["verdict"] == "NO MARGIN" else r)
+    return text[0].upper() + text[1:]
+
+
+def rows(document: Document) -> list[Row]:
+    """All verdicts, in the document's order."""
+    found = []
+    for number, r in enumerate(document["verdicts"], 1):
+        plain = r["gated"] or r["verdict"] in ("ERROR", "NO MARGIN")
+        word = r["verdict"] if plain else "NOT GATED"
+        found.append(Row(f"verdict-{number}", r, word, "" if plain else r["verdict"]))
+    return found
+
+
+def counts(found: Iterable[Row]) -> dict[str, int]:
+    """How often each word, in the order in which they are listed everywhere."""
+    number = Counter(row.word for row in found)
+    return {word: number[word] for word in MARKS if number[word]}
+
+
+def subjects(document: Document) -> list[dict[str, Any]]:
+    """Each subject with the counts of its verdicts and the largest of its effects."""
+    found = rows(document)
+    entries = []
+    for subject in document["subjects"]:
+        mine = [row for row in found if row.record["title"] == subject["title"]]
+        measured = [row for row in mine if row.record.get("estimate") is not None]
+        largest = max(measured, key=lambda row: abs(row.record["estimate"]), default=None)
+        entries.append(
+            {
+                **subject,
+                "counts": counts(mine),
+                "largest": largest,
+                "told": "" if largest is None else _said(largest.record),
+            }
+        )
+    return entries
+
+
+def lexicons(document: Document) -> list[Lexicon]:
+    """The lexicons that were used, also where nothing could be measured with them."""
+    found = rows(document)
+    facts = {entry["name"]: entry for entry in document["lexicons"]}
+    names = dict.fromkeys([*facts, *(row.record["lexicon_name"] for row in found)])
+    return [
+        Lexicon(
+            f"lexicon-{number}",
+            name,
+            facts.get(name),
+            tuple(_groups([row for row in found if row.record["lexicon_name"] == name])),
+        )
+        for number, name in enumerate(names, 1)
+    ]
+
+
+def _groups(found: Sequence[Row]) -> Iterator[Group]:
+    for title in dict.fromkeys(row.record["title"] for row in found):
+        mine = tuple(row for row in found if row.record["title"] == title)
+        reach = max([1.0, *(abs(x) for row in mine for x in _drawn(row.record))])
+        yield Group(title, mine, -reach, reach)
+
+
+def _drawn(r: Record) -> list[float]:
+    names = ("estimate", "ci_low", "ci_high", "gate_low", "gate_high")
+    return [r[name] for name in names if r.get(name) is not None]
+
+
+def margin(r: Record) -> str:
+    """[-.200, +.200], or on one side alone > +.100."""
+    low, high = r.get("margin_low"), r.get("margin_high")
+    if low is not None and high is not None:
+        return bracketed(low, high)
+    if low is not None:
+        return f"> {signed(low)}"
+    return "" if high is None else f"< {signed(high)}"
+
+
+def strip(r: Record, low: float, high: float) -> Markup:
+    """The interval against its margin as a small drawing; the numbers stand beside it."""
+    from markupsafe import Markup
+
+    def x(value: float) -> float:
+        return round(160 * (min(max(value, low), high) - low) / (high - low), 1)
+
+    parts = [f'<path class="axis" d="M{x(0)} 2V18"/>']
+    if "margin_basis" in r:
+        left = low if r.get("margin_low") is None else r["margin_low"]
+        right = high if r.get("margin_high") is None else r["margin_high"]
+        width = round(x(right) - x(left), 1)
+        parts.insert(0, f'<rect class="band" x="{x(left)}" y="3" width="{width}" height="14"/>')
+    if r.get("estimate") is not None:
+        parts.append(f'<path class="ci" d="M{x(r["ci_low"])} 10H{x(r["ci_high"])}"/>')
+        if r.get("gate_low") is not None:
+            parts.append(f'<path class="gate" d="M{x(r["gate_low"])} 10H{x(r["gate_high"])}"/>')
+        parts.append(f'<circle cx="{x(r["estimate"])}" cy="10" r="3.5"/>')
+    drawing = "".join(parts)
+    return Markup(
+        f'<svg class="strip" viewBox="0 0 160 20" aria-hidden="true" focusable="false">{drawing}'
+        "</svg>"
+    )
+
+
+def tokens(document: Document) -> list[dict[str, Any]]:
+    """The best and worst tokens, once for each model that was scored."""
+    found: dict[str, dict[str, Any]] = {}
+    for subject in sorted(document["subjects"], key=lambda s: s["reference"] is not None):
+        if subject["tokens"]:
+            kind = f" ({subject['kind']})" if subject["kind"] else ""
+            name = f"{subject['model']}{kind}"
+            found.setdefault(name, {"name": name, **subject["tokens"]})
+    return list(found.values())
