@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from valuebias.card import add_card
 from valuebias.cli_options import add_model_options, folder, settings
 from valuebias.compare import add_compare
 from valuebias.errors import LexiconError, SpecError, ValueBiasError, visible
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_search(commands)
     _add_lexicon(commands)
     add_compare(commands)
+    add_card(commands)
     add_implicit(commands)
     add_train(commands)
     return parser

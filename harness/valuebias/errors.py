@@ -61,6 +61,10 @@ class StatisticsError(ValueBiasError):
     """Data that no honest interval can be computed from."""
 
 
+class ReportError(ValueBiasError):
+    """A report or model card that cannot be read, or of which a card may not be made."""
+
+
 class StoreError(ValueBiasError):
     """A score store that cannot be opened or that holds something else."""
 
