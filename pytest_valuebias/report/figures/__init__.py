@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_valuebias.report.figures.canvas import Figure
 
-__all__ = ["Figure", "matrices", "of_lexicon", "verdict"]
+__all__ = ["Figure", "matrices", "of_lexicon", "of_ranks", "verdict"]
 
 
 def of_lexicon(document: Mapping[str, Any], name: str) -> list[Figure]:
@@ -33,6 +33,16 @@ def of_lexicon(document: Mapping[str, Any], name: str) -> list[Figure]:
             *prompts.figures(document, name, f"{start}-prompts"),
             *drift.figures(document, name, f"{start}-drift"),
         ]
+
+
+def of_ranks(document: Mapping[str, Any], name: str) -> list[Figure]:
+    """The first of them alone: the ranks on one lexicon."""
+    from pytest_valuebias.report.figures import ranks
+    from pytest_valuebias.report.figures.labels import slug
+    from pytest_valuebias.report.figures.style import settings
+
+    with settings():
+        return ranks.figures(document, name, f"fig-{slug(name)}-ranks")
 
 
 def matrices(document: Mapping[str, Any]) -> list[Figure]:

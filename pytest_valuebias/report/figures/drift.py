@@ -8,32 +8,33 @@ from typing import TYPE_CHECKING
 from pytest_valuebias.report.figures.canvas import Canvas, Figure
 from pytest_valuebias.report.figures.labels import distinct, listed, shortened
 from pytest_valuebias.report.figures.ranked import Document
-from pytest_valuebias.report.figures.records import Record, word
+from pytest_valuebias.report.figures.records import Record, mark, word
+from pytest_valuebias.report.figures.shapes import tick
 from pytest_valuebias.report.figures.style import DASHES, MUTED, look
 from valuebias.shown import bracketed, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST = 12
-_LEFT, _WIDE, _HIGH, _TOP = 46.0, 214.0, 120.0, 44.0
+_MOST, _MOST_RUNS = 12, 8
+_LEFT, _WIDE, _HIGH, _TOP = 46.0, 236.0, 120.0, 44.0
 _WHAT = {"drift": "effect", "gap": "gap of the two runs"}
 
 
 def figures(document: Document, lexicon: str, figure: str) -> list[Figure]:
-    """One figure of the runs' effects and one of the gaps of two runs."""
+    """The runs' effects and the gaps of two runs, in figures of as many as can be told apart."""
     found = [
         r for r in document["verdicts"] if r["lexicon_name"] == lexicon and r.get("trajectory")
     ]
-    roles = list(dict.fromkeys(r["role"] for r in found))
+    pages = []
+    for role in dict.fromkeys(r["role"] for r in found):
+        titles = list(dict.fromkeys(r["title"] for r in found if r["role"] == role))
+        for i in range(0, len(titles), _MOST_RUNS):
+            some = titles[i : i + _MOST_RUNS]
+            pages.append([r for r in found if r["role"] == role and r["title"] in some])
     return [
-        _figure(
-            [r for r in found if r["role"] == role],
-            lexicon,
-            role,
-            figure if at == 0 else f"{figure}-{at + 1}",
-        )
-        for at, role in enumerate(roles)
+        _figure(page, lexicon, page[0]["role"], figure if at == 0 else f"{figure}-{at + 1}")
+        for at, page in enumerate(pages)
     ]
 
 
@@ -52,9 +53,10 @@ def _figure(records: Sequence[Record], lexicon: str, role: str, figure: str) -> 
     across = 2 if len(shown) <= 4 else 3
     across = min(across, len(shown))
     down = -(-len(shown) // across)
-    head = 18.0 * len(titles) + 8
+    top_of = _TOP + 14 * (max(map(_deep, panels.values())) - 1)
+    head = 18.0 * len(titles) + 4
     whole = max(across * (_LEFT + _WIDE) + 8, 480)
-    canvas = Canvas(whole, head + down * (_HIGH + _TOP + 22))
+    canvas = Canvas(whole, head + down * (_HIGH + top_of + 22) + 14)
     for i, title in enumerate(titles):
         colour, marker = look(i)
         y = 9 + 18 * i
@@ -63,18 +65,18 @@ def _figure(records: Sequence[Record], lexicon: str, role: str, figure: str) -> 
             ls=DASHES[i % len(DASHES)],
         )  # fmt: skip
         canvas.write(_LEFT + 38, y, labels[title])
-    steps = [s for key in shown for r in panels[key] for s in r["trajectory"]]
-    low = min(0.0, *(s["low"] for s in steps))
-    high = max(0.0, *(s["high"] for s in steps))
+    points = [s for key in shown for r in panels[key] for s in r["trajectory"]]
+    steps = sorted({s["step"] for s in points})
+    low = min(0.0, *(s["low"] for s in points))
+    high = max(0.0, *(s["high"] for s in points))
     pad = 0.06 * (high - low) or 0.1
     for p, key in enumerate(shown):
         left = (p % across) * (_LEFT + _WIDE) + _LEFT
-        top = head + (p // across) * (_HIGH + _TOP + 22) + _TOP - 12
+        top = head + (p // across) * (_HIGH + top_of + 22) + top_of - 2
         axes = canvas.axes(left, top, _WIDE - 8, _HIGH)
         axes.set_ylim(low - pad, high + pad)
         axes.axhline(0, color=MUTED, lw=0.8)
         axes.grid(axis="y")
-        said = []
         for r in panels[key]:
             i = titles.index(r["title"])
             colour, marker = look(i)
@@ -87,13 +89,14 @@ def _figure(records: Sequence[Record], lexicon: str, role: str, figure: str) -> 
                 xs, [s["estimate"] for s in r["trajectory"]], marker=marker, ms=4.5, mew=0,
                 color=colour, ls=DASHES[i % len(DASHES)], gid=f"part:run-{i}",
             )  # fmt: skip
-            said.append(f"{signed(r['estimate'])} {word(r)}")
-        _axis(axes)
-        canvas.write(left, top - 22, shortened(f"{key[0]}, {key[1]}", _WIDE - 8), bold=True)
+        _axis(axes, steps)
+        _changes(canvas, left, top - 8, panels[key], titles)
         canvas.write(
-            left, top - 8, shortened(f"change {' · '.join(said)}", _WIDE - 8, 9), size=9,
-            color=MUTED,
-        )  # fmt: skip
+            left,
+            top - 8 - 14 * _deep(panels[key]),
+            shortened(f"{key[0]}, {key[1]}", _WIDE - 8),
+            bold=True,
+        )
         if p // across == down - 1 or p + across >= len(shown):
             canvas.write(left + _WIDE / 2, top + _HIGH + 27, "step", anchor="center", color=MUTED)
     what = _WHAT.get(role, "effect")
@@ -111,11 +114,34 @@ def _interest(r: Record) -> tuple[bool, float]:
     return bool(r["gated"]), abs(r["estimate"]) / half if half > 0 else 0.0
 
 
-def _axis(axes: Axes) -> None:
+def _deep(records: Sequence[Record]) -> int:
+    """The lines that the changes of so many runs take, two a line."""
+    return -(-len(records) // 2)
+
+
+def _changes(
+    canvas: Canvas, left: float, top: float, records: Sequence[Record], titles: Sequence[str]
+) -> None:
+    """Each run's change and verdict beside its marker."""
+    wide = (_WIDE - 8) / min(2, len(records))
+    for at, r in enumerate(records):
+        colour, marker = look(titles.index(r["title"]))
+        x = left + (at % 2) * wide
+        y = top - 13 * (_deep(records) - 1 - at // 2)
+        canvas.whole.plot([x + 3], [y], marker, ms=4.5, mew=0, color=colour)
+        canvas.write(x + 10, y, signed(r["estimate"]), size=9)
+        canvas.write(x + 45, y, word(r).lower(), size=9, color=mark(r)[0])
+
+
+def _axis(axes: Axes, steps: Sequence[int]) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+    if len(steps) <= 5:
+        axes.set_xticks(steps)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 

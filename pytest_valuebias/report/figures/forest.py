@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_valuebias.report.figures.canvas import Canvas, Figure
-from pytest_valuebias.report.figures.labels import listed, shortened
+from pytest_valuebias.report.figures.labels import distinct, listed, shortened
 from pytest_valuebias.report.figures.ranked import Document
 from pytest_valuebias.report.figures.records import Record, margin, mark, numbers, reach, word
-from pytest_valuebias.report.figures.style import GRID, INK, MUTED
+from pytest_valuebias.report.figures.shapes import boxes, lines, reaching, tick
+from pytest_valuebias.report.figures.style import BAND, INK, MUTED, SURFACE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LABEL, _PLOT, _NUMBERS, _WORD = 186.0, 196.0, 134.0, 92.0
-_ROW, _GROUP, _SECTION, _AXIS, _HEAD = 16.0, 21.0, 34.0, 34.0, 8.0
+_LABEL, _PLOT, _NUMBERS, _WORD = 220.0, 196.0, 128.0, 88.0
+_ROW, _GROUP, _SECTION, _AXIS, _HEAD = 16.0, 21.0, 40.0, 46.0, 2.0
 _MOST_ROWS = 56  # in one figure, so that it fits a printed page
 
 _SECTIONS = {
@@ -31,10 +32,15 @@ _SECTIONS = {
     "controlled": "preference with confounds held constant",
     "regression": "distance from zero, against a reference",
 }
+_ENDS = {
+    "inheritance": ("like other bases", "like its own"),
+    "gap": ("closer together", "further apart"),
+    "regression": ("closer to zero", "further from zero"),
+}
 _COLUMNS = {
-    "positive": "asked for the best",
-    "negative": "asked for the worst",
-    "positive-negative": "asked for the best, minus for the worst",
+    "positive": "positive prompts (the best)",
+    "negative": "negative prompts (the worst)",
+    "positive-negative": "positive minus negative prompts",
 }
 
 
@@ -53,6 +59,8 @@ def figures(document: Document, lexicon: str, figure: str) -> list[Figure]:
     records = [r for r in document["verdicts"] if r["lexicon_name"] == lexicon]
     drawn = [r for r in records if r.get("estimate") is not None]
     missing = len(records) - len(drawn)
+    titles = list(dict.fromkeys(s["title"] for s in document["subjects"]))
+    drawn.sort(key=lambda r: titles.index(r["title"]) if r["title"] in titles else len(titles))
     pages = list(_pages(_rows(drawn)))
     return [
         _figure(rows, lexicon, figure if at == 0 else f"{figure}-{at + 1}", (at, len(pages)),
@@ -114,7 +122,7 @@ def _figure(
     for row in rows:
         sections.setdefault(row.section, {}).setdefault(row.group, []).append(row)
     high = sum(
-        _SECTION + _AXIS + sum(_GROUP + _ROW * len(g) for g in groups.values())
+        _SECTION + _AXIS + sum(_group(groups) + _ROW * len(g) for g in groups.values())
         for groups in sections.values()
     )
     canvas = Canvas(_LABEL + len(columns) * each, _HEAD + high)
@@ -150,19 +158,24 @@ def _section(
 ) -> float:
     """Draw one section; returns where it ends."""
     role, _ = section
-    canvas.write(0, top + 8, _SECTIONS.get(role, role), bold=True, size=11.5)
+    heading = _SECTIONS.get(role, role)
+    if len(groups) == 1:
+        heading += f": {_named(next(iter(groups)), next(iter(groups.values())))}"
+    canvas.write(0, top + 8, shortened(heading, canvas.width - 20, 11.5), bold=True, size=11.5)
     start = top + _SECTION
     placed: list[tuple[float, _Row]] = []
     y = start
     for group, members in groups.items():
-        canvas.write(0, y + _GROUP / 2 + 2, shortened(group, _LABEL - 10), bold=True)
-        y += _GROUP
-        for row in members:
-            canvas.write(8, y + _ROW / 2, shortened(row.label, _LABEL - 18))
+        if len(groups) > 1:
+            name = _named(group, members)
+            canvas.write(0, y + _GROUP / 2 + 2, shortened(name, _LABEL - 14), bold=True)
+        y += _group(groups)
+        for row, label in zip(members, _labels(members), strict=True):
+            canvas.write(8, y + _ROW / 2, label)
             placed.append((y + _ROW / 2, row))
             y += _ROW
     reached = max(reach(r) for _, row in placed for r in row.verdicts.values())
-    limit = _limit(reached)
+    limit = reaching(reached) * 1.04
     for c, valences in enumerate(columns):
         found = [(at, row.verdicts[v]) for at, row in placed for v in valences if v in row.verdicts]
         if not found:
@@ -172,8 +185,9 @@ def _section(
         axes.set(xlim=(-limit, limit), ylim=(y, start))
         _axis(axes, limit)
         canvas.write(left, start - 9, _COLUMNS.get(found[0][1]["valence"], ""), color=MUTED)
-        canvas.write(left, y + 24, "◂ second side", size=9, color=MUTED)
-        canvas.write(left + _PLOT, y + 24, "first side ▸", anchor="right", size=9, color=MUTED)
+        below, above = _ends([r for _, r in found])
+        canvas.write(left, y + 25, f"◂ {below}", size=9, color=MUTED)
+        canvas.write(left + _PLOT, y + 25, f"{above} ▸", anchor="right", size=9, color=MUTED)
         _marks(axes, found, limit)
         for at, r in found:
             canvas.write(left + _PLOT + 8, at, numbers(r), size=9.5)
@@ -183,64 +197,88 @@ def _section(
     return y + _AXIS
 
 
-def _limit(reached: float) -> float:
-    steps = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0)
-    return next((s for s in steps if s >= reached), max(reached, 2.0)) * 1.04
+def _group(groups: Mapping[str, object]) -> float:
+    """The height of a group's heading; a group alone has its name in the section's."""
+    return _GROUP if len(groups) > 1 else 4.0
+
+
+def _named(group: str, members: Sequence[_Row]) -> str:
+    """A group's name, a subject's without the kind that the section names."""
+    if members[0].label == group or any(r["contrast"] == group for r in _verdicts(members)):
+        return group
+    return _subject(next(_verdicts(members)))
+
+
+def _labels(members: Sequence[_Row]) -> list[str]:
+    """What stands beside each line: its contrast, or its subject."""
+    by_contrast = all(r["contrast"] == row.group for row in members for r in _verdicts([row]))
+    texts = [_subject(next(_verdicts([row]))) if by_contrast else row.label for row in members]
+    short = distinct(list(dict.fromkeys(texts)), _LABEL - 20)
+    return [dict(zip(dict.fromkeys(texts), short, strict=True))[text] for text in texts]
+
+
+def _verdicts(rows: Sequence[_Row]) -> Iterator[Record]:
+    return (r for row in rows for r in row.verdicts.values())
+
+
+def _subject(r: Record) -> str:
+    if r["role"] == "inheritance":
+        return f"{r['model']} (base {r['reference']})"
+    title: str = r["title"]
+    return title.replace(f" ({r['kind']})", "", 1) if r["kind"] else title
+
+
+def _ends(records: Sequence[Record]) -> tuple[str, str]:
+    """What the left and the right of zero mean."""
+    role, sides = records[0]["role"], {tuple(r["sides"]) for r in records}
+    if role in _ENDS:
+        return _ENDS[role]
+    first, second = ({side[i] for side in sides} for i in (0, 1))
+    above = first.pop() if len(first) == 1 else "the category"
+    below = second.pop() if len(second) == 1 else "the second side"
+    return shortened(below, _PLOT / 2 - 14, 9), shortened(above, _PLOT / 2 - 14, 9)
 
 
 def _axis(axes: Axes, limit: float) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(4, symmetric=True, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
+    axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axes.set_yticks([])
     axes.grid(axis="x")
     axes.axvline(0, color=INK, lw=0.9, gid="part:zero")
     axes.set_xlim(-limit, limit)
 
 
-def _tick(value: float) -> str:
-    return "0" if abs(value) < 1e-9 else f"{value:+.2f}".rstrip("0").rstrip(".").replace("0.", ".")
-
-
 def _marks(axes: Axes, found: Sequence[tuple[float, Record]], limit: float) -> None:
     """Margins, intervals and estimates at their heights."""
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-
-    nan = float("nan")
-    bands: list[list[tuple[float, float]]] = []
-    edges: tuple[list[float], list[float]] = ([], [])
-    for y, r in found:
-        low, high = r.get("margin_low"), r.get("margin_high")
-        if low is None and high is None:
-            continue
-        a, b = -limit if low is None else low, limit if high is None else high
-        t, u = y - _ROW / 2 + 0.6, y + _ROW / 2 - 0.6
-        bands.append([(a, t), (b, t), (b, u), (a, u)])
-        for edge in (e for e in (low, high) if e is not None):
-            edges[0].extend((edge, edge, nan))
-            edges[1].extend((t, u, nan))
-    if bands:
-        shape = Path.make_compound_path(*(Path(band + band[:1], closed=True) for band in bands))
-        axes.add_patch(PathPatch(shape, facecolor=GRID, alpha=0.45, lw=0, gid="part:margins"))
-        axes.plot(*edges, color=MUTED, lw=0.8)
-    for names, thick in ((("ci_low", "ci_high"), 1.0), (("gate_low", "gate_high"), 2.6)):
-        xs: list[float] = []
-        ys: list[float] = []
-        for y, r in found:
-            if r.get(names[0]) is not None and r.get(names[1]) is not None:
-                xs += [r[names[0]], r[names[1]], nan]
-                ys += [y, y, nan]
-        axes.plot(xs, ys, color=INK, lw=thick, solid_capstyle="butt", gid=f"part:{names[0]}")
+    half = _ROW / 2 - 0.5
+    gated = [(y, r, r.get("margin_low"), r.get("margin_high")) for y, r in found]
+    gated = [(y, r, low, high) for y, r, low, high in gated if low is not None or high is not None]
+    bands = [
+        (-limit if low is None else low, limit if high is None else high, y - half, y + half)
+        for y, _, low, high in gated
+    ]
+    boxes(axes, bands, color=BAND, gid="part:margins")
+    edges = [(e, y) for y, _, *ends in gated for e in ends if e is not None]
+    lines(
+        axes, [y - half for _, y in edges], [y + half for _, y in edges], [e for e, _ in edges],
+        color=MUTED, lw=0.8, upright=True, gid="part:edges",
+    )  # fmt: skip
+    for name, thick in (("ci", 1.0), ("gate", 2.6)):
+        there = [(y, r) for y, r in found if r.get(f"{name}_low") is not None]
+        lines(
+            axes, [r[f"{name}_low"] for _, r in there], [r[f"{name}_high"] for _, r in there],
+            [y for y, _ in there], color=INK, lw=thick, gid=f"part:{name}",
+        )  # fmt: skip
     for look in dict.fromkeys(mark(r) for _, r in found):
         colour, marker, filled = look
         at = [(r["estimate"], y) for y, r in found if mark(r) == look]
         axes.plot(
-            *zip(*at, strict=True), marker, ms=7 if marker in "XP" else 6, color=colour,
-            mfc=colour if filled else "#ffffff", mec=colour, mew=0.6 if filled else 1.6,
-            gid="part:estimates",
+            *zip(*at, strict=True), marker, ms=8 if marker in "XP" else 6, color=colour,
+            mfc=colour if filled else SURFACE, mec=SURFACE if filled else colour,
+            mew=0.7 if filled else 1.6, gid="part:estimates", zorder=5,
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from pytest_valuebias.report.figures.canvas import Canvas, Figure
 from pytest_valuebias.report.figures.labels import distinct
 from pytest_valuebias.report.figures.ranked import Floats, Ranked, categories, valences
+from pytest_valuebias.report.figures.shapes import Box, boxes
 from pytest_valuebias.report.figures.style import INK, MUTED, SERIES
 
 if TYPE_CHECKING:
@@ -87,25 +88,20 @@ def _columns(
 
 
 def _cells(axes: Axes, values: Floats, lefts: Sequence[float], bounds: Floats) -> None:
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-
+    """The cells of each level as boxes, those beside one another as one."""
     level = np.clip(np.searchsorted(bounds, values, side="right") - 1, 0, _LEVELS - 1)
+    level[~np.isfinite(values)] = -1
+    found: dict[int, list[Box]] = {}
+    for i, row in enumerate(level.tolist()):
+        first = 0
+        for j in range(1, len(row) + 1):
+            if j < len(row) and row[j] == row[first] and lefts[j] - lefts[j - 1] <= _CELL:
+                continue
+            box = (lefts[first], lefts[j - 1] + _CELL, i + 0.04, i + 0.96)
+            found.setdefault(row[first], []).append(box)
+            first = j
     for k in range(_LEVELS):
-        rows, columns = np.nonzero((level == k) & np.isfinite(values))
-        if not len(rows):
-            continue
-        boxes = []
-        for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
-            a, b = lefts[j], lefts[j] + _CELL - 0.4
-            t, u = i + 0.03, i + 0.97
-            boxes.append(Path([(a, t), (b, t), (b, u), (a, u), (a, t)], closed=True))
-        axes.add_patch(
-            PathPatch(
-                Path.make_compound_path(*boxes), facecolor=SERIES[0], alpha=_ink(k), lw=0,
-                gid=f"part:level-{k}",
-            )
-        )  # fmt: skip
+        boxes(axes, found.get(k, ()), color=SERIES[0], alpha=_ink(k), gid=f"part:level-{k}")
 
 
 def _ink(level: int) -> float:

@@ -19,8 +19,8 @@ def _em(c: str) -> float:
     if unicodedata.east_asian_width(c) in "WF":
         return 1.05
     if c in "ilj.,:;|'!()[] ftIr-~":
-        return 0.36
-    return 0.86 if c in "mwMW@%" else 0.68 if c.isupper() else 0.57
+        return 0.4
+    return 0.98 if c in "mwMW@%" else 0.75 if c.isupper() else 0.63
 
 
 def shortened(text: str, room: float, size: float = 10.5) -> str:
@@ -65,3 +65,8 @@ def listed(texts: Iterable[str], most: int = 12) -> str:
     found = list(texts)
     shown = ", ".join(found[:most])
     return shown if len(found) <= most else f"{shown} and {len(found) - most} more"
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop, where it ends in nothing of the kind."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_valuebias.report.figures.canvas import Canvas, Figure
-from pytest_valuebias.report.figures.labels import distinct, listed, slug, width
+from pytest_valuebias.report.figures.labels import distinct, listed, sentence, slug, width
 from pytest_valuebias.report.figures.ranked import Document
 from pytest_valuebias.report.figures.style import HATCH, INK, MUTED, SERIES
 from valuebias.shown import signed
@@ -24,17 +24,18 @@ def figures(document: Document) -> list[Figure]:
 
 def _figure(found: Mapping[str, Any], figure: str) -> Figure:
     values, n = found["values"], len(found["labels"])
-    cell = 58.0 if n <= 8 else 44.0
+    cell = 64.0 if n <= 8 else 46.0
     labels = distinct(found["labels"], 190)
-    left = max(width(text) for text in labels) + 12
-    turned = max(width(text) for text in labels) > cell
-    head = 26 + (0.71 * left + 4 if turned else 20)
-    right = 0.71 * left if turned else 12
-    canvas = Canvas(max(left + n * cell + right, 360), head + n * cell + 8)
+    longest = max(width(text) for text in labels)
+    left = max(longest + 12, 40)
+    turned = longest > cell - 4
+    head = 22 + (0.71 * longest + 8 if turned else 18)
+    right = 0.71 * longest if turned else 12
+    canvas = Canvas(left + n * cell + right, head + n * cell + 4)
     axes = canvas.whole
     top = max((abs(v) for row in values for v in row if v is not None), default=0.0) or 1.0
     canvas.write(left, 9, "to", bold=True)
-    canvas.write(0, head - 10, "from", bold=True)
+    canvas.write(left - 8, head - 10, "from", anchor="right", bold=True)
     for j, label in enumerate(labels):
         x = left + (j + 0.5) * cell
         if turned:
@@ -61,14 +62,13 @@ def _figure(found: Mapping[str, Any], figure: str) -> Figure:
             canvas.write(x + cell / 2, y + cell / 2, text, anchor="center", color=INK)
     title = f"{found['contrast']}: implicit rewards of all pairs"
     description = _described(found)
-    reasons = [f"none: {reason}" for reason in found["left_out"]]
     caption = " ".join(
-        [
-            f"{found['unit']}. Row: the model it starts from; column: the one it leads to. Above "
-            "zero (blue) the latter prefers the first side more than the former; below zero "
-            "(orange) less.",
-            *reasons,
-        ]
+        (
+            sentence(found["unit"]),
+            "Row: the model it starts from; column: the one it leads to. Above zero (blue) the",
+            "latter prefers the first side more than the former, below zero (orange) less.",
+            *(sentence(f"none: {reason}") for reason in found["left_out"]),
+        )
     )
     return Figure(
         figure, title, description, caption, canvas.svg(figure, title, description),

@@ -10,7 +10,7 @@ import numpy as np
 
 from pytest_valuebias.report.figures import heat
 from pytest_valuebias.report.figures.canvas import Canvas, Figure
-from pytest_valuebias.report.figures.labels import shortened
+from pytest_valuebias.report.figures.labels import shortened, width
 from pytest_valuebias.report.figures.ranked import (
     Document,
     Ranked,
@@ -18,6 +18,7 @@ from pytest_valuebias.report.figures.ranked import (
     ranked,
     valences,
 )
+from pytest_valuebias.report.figures.shapes import dots, lines
 from pytest_valuebias.report.figures.style import GRID, MARKERS, MUTED, SERIES
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _panels(models: Sequence[Ranked], lexicon: str, figure: str, number: str) ->
         canvas.whole.plot([x + 5], [9], MARKERS[c], ms=5, mew=0, color=SERIES[c])
         text = shortened(name, 160)
         canvas.write(x + 14, 9, text)
-        x += 14 + 7 * len(text) + 14
+        x += 30 + width(text)
     for i, model in enumerate(models):
         left = (i % across) * (_LEFT + _WIDE) + _LEFT
         top = head + (i // across) * (_HIGH + _GAP) + 14
@@ -68,7 +69,7 @@ def _panels(models: Sequence[Ranked], lexicon: str, figure: str, number: str) ->
         canvas.write(left, top - 8, shortened(model.name + kind, _WIDE - 12), bold=True)
         if i % across == 0:
             canvas.write(
-                left - 36, top + _HIGH / 2, "rank share", anchor="center", turned=90, size=9.5,
+                left - 38, top + _HIGH / 2, "preferred →", anchor="center", turned=90, size=9.5,
                 color=MUTED,
             )  # fmt: skip
     title = f"Every prompt and model on {lexicon}{number}"
@@ -104,13 +105,16 @@ def _panel(canvas: Canvas, axes: Axes, model: Ranked, names: Sequence[str]) -> N
     found = {n: model.shares[order, model.column(n)] for n in there}
     if len(there) > 1:
         values = np.stack(list(found.values()))
-        tops, ends, gaps = values.min(axis=0), values.max(axis=0), np.full(len(xs), np.nan)
-        axes.plot(
-            np.repeat(xs, 3), np.stack([tops, ends, gaps], axis=1).ravel(), color=GRID, lw=1.2
-        )
+        tops, ends = values.min(axis=0), values.max(axis=0)
+        lines(axes, tops, ends, xs, color=GRID, lw=1.1, upright=True)
     for name, values in found.items():
         c = names.index(name)
-        axes.plot(xs, values, MARKERS[c], ms=3.4, mew=0, color=SERIES[c], gid=f"part:category-{c}")
+        gid = f"part:category-{c}"
+        if c < 2:
+            size = 3.8 - 0.6 * c
+            dots(axes, xs, values, color=SERIES[c], size=size, square=c == 1, gid=gid)
+        else:
+            axes.plot(xs, values, MARKERS[c], ms=4, mew=0, color=SERIES[c], gid=gid)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_xticks([])

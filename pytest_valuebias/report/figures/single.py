@@ -8,12 +8,12 @@ from html import escape
 
 from pytest_valuebias.report.figures.canvas import Figure
 from pytest_valuebias.report.figures.records import Record, margin, mark, numbers, reach, word
-from pytest_valuebias.report.figures.style import GRID as BAND
-from pytest_valuebias.report.figures.style import INK, MUTED, STAND_INS
+from pytest_valuebias.report.figures.shapes import reaching, tick
+from pytest_valuebias.report.figures.style import BAND, INK, MUTED, STAND_INS, SURFACE
 from valuebias.errors import visible
 from valuebias.shown import bracketed
 
-_WIDE, _HIGH, _EDGE = 320.0, 44.0, 14.0
+_WIDE, _HIGH, _EDGE = 320.0, 44.0, 16.0
 _SHAPES = {
     "o": "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
     "s": "M-3.6-3.6h7.2v7.2h-7.2z",
@@ -53,7 +53,8 @@ def _svg(label: str, body: str) -> str:
 
 
 def _body(r: Record) -> str:
-    limit = reach(r) * 1.06 or 0.1
+    end = reaching(reach(r))
+    limit = end * 1.04
     middle = 15.0
 
     def x(value: float) -> str:
@@ -71,7 +72,7 @@ def _body(r: Record) -> str:
         b = float(x(limit if high is None else high))
         parts.append(
             f'<rect x="{a:.1f}" y="4" width="{b - a:.1f}" height="22" '
-            f'style="fill:{STAND_INS[BAND]};fill-opacity:.45"/>'
+            f'style="fill:{STAND_INS[BAND]}"/>'
         )
         edges = "".join(f"M{x(e)} 4v22" for e in (low, high) if e is not None)
         parts.append(f'<path d="{edges}" style="stroke:{STAND_INS[MUTED]};stroke-width:.8"/>')
@@ -82,15 +83,14 @@ def _body(r: Record) -> str:
     colour, marker, filled = mark(r)
     ink = STAND_INS[colour]
     strokes = marker in "XP"
-    fill = ink if filled and not strokes else "none" if strokes else "var(--page,#fff)"
+    fill = ink if filled and not strokes else "none" if strokes else STAND_INS[SURFACE]
     parts.append(
         f'<path transform="translate({x(r["estimate"])} {middle:g})" d="{_SHAPES[marker]}" '
         f'style="fill:{fill};stroke:{ink};stroke-width:{2.4 if strokes else 1.4}"/>'
     )
-    for value, anchor in ((-limit, "start"), (0.0, "middle"), (limit, "end")):
-        shown = "0" if value == 0 else f"{value:+.2f}".replace("0.", ".", 1)
+    for value in (-end, 0.0, end):
         parts.append(
-            f'<text x="{x(value)}" y="41" style="text-anchor:{anchor};fill:{STAND_INS[MUTED]}">'
-            f"{shown}</text>"
+            f'<text x="{x(value)}" y="41" style="text-anchor:middle;fill:{STAND_INS[MUTED]}">'
+            f"{tick(value)}</text>"
         )
     return "".join(parts)

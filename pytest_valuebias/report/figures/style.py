@@ -16,6 +16,8 @@ _NAMED = {
     "--pass": "#00694f",
     "--fail": "#b23b00",
     "--unsure": "#7a5c00",
+    "--band": "#e4e4e4",
+    "--surface": "#ffffff",
 }
 _SERIES = (  # after Okabe and Ito, the light ones darkened to be seen on white
     "#0072b2", "#d55e00", "#009e73", "#b8568f", "#a67300", "#2f8fc4", "#6b6b6b", "#7a5195",
@@ -28,7 +30,7 @@ STAND_INS: Mapping[str, str] = {
 }
 """What each colour that is drawn with becomes in the page."""
 
-INK, MUTED, GRID, PASS, FAIL, UNSURE, *SERIES = STAND_INS
+INK, MUTED, GRID, PASS, FAIL, UNSURE, BAND, SURFACE, *SERIES = STAND_INS
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h")
 DASHES = ("solid", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2)))

@@ -7,7 +7,7 @@ pixel, stand-in colours are CSS variables, and the placeholders of texts are the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from xml.etree import ElementTree as ET
 
@@ -16,6 +16,8 @@ from valuebias.errors import visible
 
 _SVG = "http://www.w3.org/2000/svg"
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+_DEFAULTS = {"text-anchor": "start", "font-size": "10.5px", "stroke": "none", "opacity": "1"}
+_COMMAND = re.compile(r"([MLCQz])([^MLCQz]*)")
 _REFERENCE = re.compile(r"#([\w-]+)")
 _INHERITED = (
     "fill", "fill-opacity", "font-size", "font-weight", "stroke", "stroke-dasharray",
@@ -36,7 +38,7 @@ def finished(text: str, figure: str, title: str, description: str, texts: Mappin
     root = ET.fromstring(text)
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag.endswith(("metadata", "style")):
+            if child.tag.endswith(("metadata", "style", "clipPath")) or _unseen(child):
                 parent.remove(child)
     view = root.get("viewBox", "0 0 1 1")
     _plain(root, texts)
@@ -49,6 +51,12 @@ def finished(text: str, figure: str, title: str, description: str, texts: Mappin
         ET.SubElement(top, tag, {"id": f"{figure}-{tag}"}).text = xml_text(words)
     top.extend(_hoisted(body))
     return ET.tostring(top, encoding="unicode", short_empty_elements=True)
+
+
+def _unseen(element: ET.Element) -> bool:
+    """A background that is not painted."""
+    style = _style(element.get("style", ""))
+    return element.tag.endswith("path") and style == {"fill": "none"}
 
 
 def _frame(figure: str, view: str) -> dict[str, str]:
@@ -73,6 +81,7 @@ def _plain(root: ET.Element, texts: Mapping[str, str]) -> None:
     """Tags without a namespace, rounded coordinates, styles in CSS variables, the real texts."""
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
+        element.attrib.pop("clip-path", None)  # nothing is drawn outside its plot
         for name in list(element.attrib):
             value = element.attrib.pop(name)
             name = name.rpartition("}")[2]
@@ -83,8 +92,11 @@ def _plain(root: ET.Element, texts: Mapping[str, str]) -> None:
                 or not re.fullmatch(r"version|width|height|space", name)
                 or (element.tag in ("rect", "pattern") and name in ("width", "height"))
             ):
-                fine = element.tag == "path" and name == "d" and "id" in element.attrib
-                element.set(name, _rounded(value, 2 if fine else 1))
+                if name == "d":
+                    fine = element.tag == "path" and "id" in element.attrib  # a marker
+                    element.set(name, _path(value, 2 if fine else 1))
+                else:
+                    element.set(name, _rounded(value, 1))
         if re.match(r"rotate\(-?0 ", element.get("transform", "")):
             del element.attrib["transform"]
         element.tail = None
@@ -95,9 +107,27 @@ def _plain(root: ET.Element, texts: Mapping[str, str]) -> None:
             element.text = None
 
 
+def _path(value: str, digits: int) -> str:
+    """A path rounded, its level and upright lines by the one coordinate that changes."""
+    found: list[str] = []
+    x = y = ""
+    for command, rest in _COMMAND.findall(value):
+        numbers = [_short(n, digits) for n in rest.split()]
+        if command == "L" and numbers == [x, y]:
+            found.append("h0")
+        elif command == "L" and y == numbers[1]:
+            found.append(f"H{numbers[0]}")
+        elif command == "L" and x == numbers[0]:
+            found.append(f"V{numbers[1]}")
+        else:
+            found.append(command + " ".join(numbers).replace(" -", "-"))
+        if numbers:
+            x, y = numbers[-2:]
+    return "".join(found)
+
+
 def _rounded(value: str, digits: int) -> str:
-    short = _NUMBER.sub(lambda n: _short(n.group(), digits), value)
-    return re.sub(r" ?\n ?| (?=[MLCQzZ])|(?<=[MLCQ]) ", "", short).strip()
+    return _NUMBER.sub(lambda n: _short(n.group(), digits), value)
 
 
 def _short(number: str, digits: int = 1) -> str:
@@ -115,7 +145,7 @@ def _style(text: str) -> Style:
                 found["font-size"] = match["size"]
                 if match["weight"]:
                     found["font-weight"] = match["weight"]
-        elif name:
+        elif name and name != "font-family" and _DEFAULTS.get(name) != value:
             found[name] = STAND_INS.get(value, value)
     return {k: _rounded(v, 2) for k, v in found.items()}
 
@@ -134,7 +164,7 @@ def _name(root: ET.Element, figure: str) -> None:
     a drawing called a part is a data-part."""
     used: dict[str, str] = {}
     for element in root.iter():
-        for name in ("href", "clip-path", "style"):
+        for name in ("href", "style"):
             for old in _REFERENCE.findall(element.get(name, "")):
                 if name == "href" or f"url(#{old})" in element.get(name, ""):
                     used.setdefault(old, f"{figure}-{len(used)}")
@@ -144,7 +174,7 @@ def _name(root: ET.Element, figure: str) -> None:
             element.set("id", used[old])
         elif old.startswith("part:"):
             element.set("data-part", old.removeprefix("part:"))
-        for name in ("href", "clip-path", "style"):
+        for name in ("href", "style"):
             value = element.get(name)
             if value is not None and "#" in value:
                 element.set(name, _REFERENCE.sub(lambda m: f"#{used.get(m[1], m[1])}", value))
@@ -167,7 +197,7 @@ def _flat(element: ET.Element) -> list[ET.Element]:
 def _hoisted(elements: Iterable[ET.Element]) -> list[ET.Element]:
     """Runs of siblings with one style in a group that says it once."""
     found: list[ET.Element] = []
-    for style, run in groupby(elements, key=lambda e: e.get("style", "")):
+    for style, run in groupby(_sorted(elements), key=lambda e: e.get("style", "")):
         members = list(run)
         shared = {k: v for k, v in _parsed(members[0]).items() if k in _INHERITED} if style else {}
         if len(members) < 2 or not shared or any(m.tag == "defs" for m in members):
@@ -182,3 +212,12 @@ def _hoisted(elements: Iterable[ET.Element]) -> list[ET.Element]:
             group.append(member)
         found.append(group)
     return found
+
+
+def _sorted(elements: Iterable[ET.Element]) -> Iterator[ET.Element]:
+    """The elements, texts beside one another by their style: they do not overlap."""
+    for is_text, run in groupby(elements, key=lambda e: e.tag == "text"):
+        if is_text:
+            yield from sorted(run, key=lambda e: e.get("style", ""))
+        else:
+            yield from run
