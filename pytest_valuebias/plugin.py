@@ -25,6 +25,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "a model was given, but -p no:valuebias-run keeps it from being run"
         )
+    if state.in_use and not state.is_worker and config.getoption("htmlpath", None):
+        from pytest_valuebias.report.pytest_html import Page
+
+        config.pluginmanager.register(Page(state.document), "valuebias-html")
     select(config, state)
 
 

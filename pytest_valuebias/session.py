@@ -36,8 +36,9 @@ class State:
     ``selection`` holds the node ids of shipped tests named on the command line, ``ran`` whether
     the run got as far as its tests. ``baseline`` is the recorded release that every model is
     compared with besides the references; ``recorded`` says what became of recording a new one.
-    ``lost`` are shipped tests that ended without a verdict, ``written`` what became of the report
-    files, ``paper_tests`` the paper's own tests by lexicon, computed once.
+    ``lost`` are shipped tests that ended without a verdict, ``document`` is what the reports are
+    made from, empty until the run has ended, ``written`` what became of the report files,
+    ``paper_tests`` the paper's own tests by lexicon, computed once.
     """
 
     values: options.Values
@@ -54,6 +55,7 @@ class State:
     ran: bool = False
     records: list[dict[str, Any]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    document: dict[str, Any] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
     paper_tests: dict[str, PaperTests] = field(default_factory=dict)
     _lexicons: dict[str, Lexicon] = field(default_factory=dict)

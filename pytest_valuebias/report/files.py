@@ -56,7 +56,7 @@ def write(session: pytest.Session, state: State) -> int:
 
     status = int(session.exitstatus)
     complete = status in (0, 1) and not (session.shouldfail or session.shouldstop or state.lost)
-    found: Document = {}
+    found = state.document
 
     def attempt(what: str, make: Callable[[], str]) -> bool:
         try:
@@ -82,7 +82,7 @@ def write(session: pytest.Session, state: State) -> int:
         summary = Path(os.environ["GITHUB_STEP_SUMMARY"])
         made.append(attempt("step summary", partial(github.append, found, summary)))
     paths = {kind: Path(state.values[kind]).expanduser() for kind in KINDS if state.values[kind]}
-    if made[0] and paths:
+    if made[0] and (paths or session.config.pluginmanager.hasplugin("valuebias-html")):
         made.append(attempt("details in the reports", partial(_details, found, state)))
         for kind, path in paths.items():
             made.append(attempt(f"{kind} report", partial(_write, kind, found, path)))

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import matplotlib.backends.backend_svg
+import matplotlib.figure  # noqa: F401
 import pyarrow.parquet  # noqa: F401
 import pytest
 import rich.table  # noqa: F401
@@ -45,10 +47,13 @@ def own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 # Plugins that the projects of these tests do not use, and every worker would import.
-OTHERS_OFF = (
-    *("-p", "no:hypothesispytest", "-p", "no:anyio"),
-    *("-p", "no:html", "-p", "no:metadata"),
-)
+OTHERS_OFF = ("-p", "no:hypothesispytest", "-p", "no:anyio")
+HTML_OFF = ("-p", "no:html", "-p", "no:html_fixtures", "-p", "no:metadata")
+
+
+def switched_off(args: tuple[str, ...]) -> tuple[str, ...]:
+    """The options that do so; pytest-html stays where its page is asked for."""
+    return OTHERS_OFF if any(arg.startswith("--html=") for arg in args) else OTHERS_OFF + HTML_OFF
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +80,8 @@ def in_process(
     monkeypatch.setenv("WARM_PYTHON", json.dumps([server.command for server in warm]))
 
     def run(*args: object) -> pytest.RunResult:
-        return pytester.runpytest(*OTHERS_OFF, *map(str, args), plugins=[warm_workers])
+        given = tuple(map(str, args))
+        return pytester.runpytest(*switched_off(given), *given, plugins=[warm_workers])
 
     return run
 
@@ -92,7 +98,17 @@ def own_process(
     folder = f"--basetemp={pytester.path / 'runpytest'}"
     # torch brings a library that is a plugin as well, and pytest warns that it comes too early.
     early = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
-    first = ("-p", warm_workers.__name__, *OTHERS_OFF, folder, "-W", "error", "-W", early)
+    first = (
+        "-p",
+        warm_workers.__name__,
+        *OTHERS_OFF,
+        *HTML_OFF,
+        folder,
+        "-W",
+        "error",
+        "-W",
+        early,
+    )
 
     def run(*args: object) -> pytest.RunResult:
         return pytester.run(*command, "-mpytest", *first, *map(str, args))

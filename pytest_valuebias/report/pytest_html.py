@@ -1,0 +1,120 @@
+"""Columns, figures and the headline in the report of pytest-html, where that is installed.
+
+It puts into its page what its hooks are given, as HTML: every string here is escaped, and so is the
+node id, which holds the model's label and which it does not escape itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+import pytest
+
+from valuebias.errors import visible
+from valuebias.shown import cells
+
+Record = Mapping[str, Any]
+
+_COLUMNS = ("model", "contrast", "valence", "effect", "margin", "verdict")
+_AT = 2
+"""They stand behind the result and the test's id."""
+
+
+class Page:
+    """pytest-html's hooks. ``document`` is filled when the run has ended, before the summary."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        cells[_AT:_AT] = [_heading(name) for name in _COLUMNS]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
+        if not cells:  # another plugin takes the row out
+            return
+        node = report.nodeid if report.when == "call" else f"{report.nodeid}::{report.when}"
+        for i, cell in enumerate(cells):
+            if cell == f'<td class="col-testId">{node}</td>':
+                cells[i] = f'<td class="col-testId">{_text(node)}</td>'
+        rows = [_row(record) for record in _records(report)]
+        columns = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
+        cells[_AT:_AT] = [
+            f'<td class="col-valuebias_{name}">{"<br>".join(map(_text, column))}</td>'
+            for name, column in zip(_COLUMNS, columns, strict=True)
+        ]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
+        shown = [_one_line(_details(record)) for record in _records(report)]
+        if shown and data == ["No log output captured."]:
+            data.clear()
+        data[:0] = shown
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        if self.document:
+            prefix.append(
+                f'<h3 class="valuebias-outcome" style="color:#1a1a1a">Values: {_text(self.document["outcome"])}</h3>'
+                f'<p class="valuebias-headline">{_text(self.document["headline"])}</p>'
+            )
+            prefix.append(_safely(self._ranks))
+
+    def _ranks(self) -> str:
+        from pytest_valuebias.report import figures
+
+        names = dict.fromkeys(entry["lexicon"] for entry in self.document.get("ranks", ()))
+        drawn = [figure for name in names for figure in figures.of_ranks(self.document, name)]
+        return "".join(
+            f'<figure style="margin:1em 0;max-width:60em"><b>{_text(figure.title)}</b>{figure.svg}'
+            f"<figcaption>{_text(figure.caption)}</figcaption></figure>"
+            for figure in drawn
+        )
+
+
+def _heading(name: str) -> str:
+    # An effect is sorted by as text, which is no order of numbers.
+    sortable = "" if name == "effect" else ' class="sortable"'
+    return f'<th{sortable} data-column-type="valuebias_{name}">{name}</th>'
+
+
+def _records(report: pytest.TestReport) -> list[Record]:
+    found: list[Record] = getattr(report, "valuebias", [])
+    return found
+
+
+def _row(record: Record) -> tuple[str, ...]:
+    contrast, valence, effect, interval, margin, verdict = cells(record)
+    return record["title"], contrast, valence, f"{effect} {interval}".strip(), margin, verdict
+
+
+def _details(record: Record) -> str:
+    def draw() -> str:
+        from pytest_valuebias.report import figures
+
+        figure = figures.verdict(record)
+        return f"{figure.svg}<div>{_text(figure.caption)}</div>"
+
+    drawn = _safely(draw) if "estimate" in record else ""
+    return f'<div class="valuebias-verdict">{drawn}<div>{_text(record["reason"])}</div></div>'
+
+
+def _safely(draw: Callable[[], str]) -> str:
+    """What is drawn, or why it could not be: the run's own results must not be lost to a defect."""
+    try:
+        return draw()
+    except Exception as error:
+        text = f"not drawn, please report it: {type(error).__name__}: {error}"
+        return f"<p>{_text(text)}</p>"
+
+
+def _one_line(text: str) -> str:
+    """The page takes lines apart, and colours those that begin with an E."""
+    return " ".join(text.split("\n"))
+
+
+def _text(value: str) -> str:
+    return escape(visible(value))
