@@ -57,9 +57,10 @@ class Page:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         if self.document:
+            outcome, headline = (_text(self.document[name]) for name in ("outcome", "headline"))
             prefix.append(
-                f'<h3 class="valuebias-outcome" style="color:#1a1a1a">Values: {_text(self.document["outcome"])}</h3>'
-                f'<p class="valuebias-headline">{_text(self.document["headline"])}</p>'
+                f'<h3 class="valuebias-outcome" style="color:#1a1a1a">Values: {outcome}</h3>'
+                f'<p class="valuebias-headline">{headline}</p>'
             )
             prefix.append(_safely(self._ranks))
 
