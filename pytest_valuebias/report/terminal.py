@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_valuebias.report import matrix, paper
+from pytest_valuebias.report.lines import differ, passes
 from pytest_valuebias.session import State
 from valuebias.shown import bracketed, cells, rests_on, signed, token
 
@@ -106,7 +107,7 @@ def _model(
                 what = "gap of the two runs" if r["role"] == "gap" else "effect"
                 write(reporter, f"{_name(r)}: {what} by step, simultaneous 95% band", indent=2)
                 write(reporter, _trajectory(r["trajectory"]), indent=2)
-    lines = _bases(records) + _shown(records)
+    lines = _bases(records) + differ(records)
     lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
     lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
     for line in dict.fromkeys(lines):
@@ -128,53 +129,8 @@ def _bases(records: Iterable[Mapping[str, Any]]) -> list[str]:
         for basis, found in sources.items()
     ]
     if any(r["verdict"] == "PASS" and "alpha" in r for r in records):
-        lines.append(_passes(records))
+        lines.append(passes(records))
     return lines
-
-
-def _passes(records: Iterable[Mapping[str, Any]]) -> str:
-    """What a PASS says, at the levels in force."""
-    levels = sorted({r["alpha"] for r in records if "alpha" in r})
-    if len(levels) == 1:
-        return (
-            f"PASS = the {100 - 200 * levels[0]:.4g}% interval lies inside the margin "
-            f"(two one-sided tests at {_short(levels[0])})"
-        )
-    return (
-        "PASS = shown to lie inside the margin by two one-sided tests at the claim's share of the "
-        f"declared budget ({_short(levels[0])} to {_short(levels[-1])})"
-    )
-
-
-def _short(alpha: float) -> str:
-    return f"{alpha:.3g}".removeprefix("0")
-
-
-def _shown(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """How many effects differ from zero once corrected for how many were looked at.
-
-    The family is what a model's shipped tests ask in all (each record says how many), whatever was
-    selected, and what else was asserted.
-    """
-    from valuebias.stats.claims import benjamini_hochberg, holm
-
-    shipped: dict[tuple[str, ...], Mapping[str, Any]] = {}  # once each, however often it was run
-    own = []
-    for r in records:
-        if "p" in r and r["shipped"]:
-            shipped[r["suite"], r["contrast"], r["valence"], r["role"]] = r
-        elif "p" in r:
-            own.append(r)
-    found = [*shipped.values(), *own]
-    if len(found) < 2:
-        return []
-    p = [r["p"] for r in found]
-    m = max(r.get("n_claims", 0) for r in found) + len(own)
-    strict, loose = (int((f(p, m) < 0.05).sum()) for f in (holm, benjamini_hochberg))
-    return [
-        f"of {m} effects {sum(x < 0.05 for x in p)} differ from zero at .05 each, {strict} after "
-        f"Holm's correction, {loose} at a false discovery rate of .05; this gates nothing"
-    ]
 
 
 def _name(record: Mapping[str, Any]) -> str:
