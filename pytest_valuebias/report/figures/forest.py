@@ -12,7 +12,7 @@ from pytest_valuebias.report.figures.labels import distinct, listed, shortened
 from pytest_valuebias.report.figures.ranked import Document
 from pytest_valuebias.report.figures.records import Record, margin, mark, numbers, reach, word
 from pytest_valuebias.report.figures.shapes import boxes, lines, reaching, tick
-from pytest_valuebias.report.figures.style import BAND, INK, MUTED, SURFACE
+from pytest_valuebias.report.figures.style import GRID, INK, MUTED, SURFACE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -135,12 +135,12 @@ def _figure(
     description = _described(records, missing)
     return Figure(
         figure, title, description, _caption(missing), canvas.svg(figure, title, description),
-        720 if len(columns) > 1 else 480,
+        900 if len(columns) > 1 else 560,
     )  # fmt: skip
 
 
 def _columns(rows: Sequence[_Row]) -> list[tuple[str, ...]]:
-    there = {v for row in rows for v in row.verdicts}
+    there = dict.fromkeys(v for row in rows for v in row.verdicts)
     sides: list[tuple[str, ...]] = [(v,) for v in ("positive", "negative") if v in there]
     others = tuple(v for v in there if v not in ("positive", "negative"))
     if not others:
@@ -260,7 +260,7 @@ def _marks(axes: Axes, found: Sequence[tuple[float, Record]], limit: float) -> N
         (-limit if low is None else low, limit if high is None else high, y - half, y + half)
         for y, _, low, high in gated
     ]
-    boxes(axes, bands, color=BAND, gid="part:margins")
+    boxes(axes, bands, color=GRID, alpha=0.5, gid="part:margins")
     edges = [(e, y) for y, _, *ends in gated for e in ends if e is not None]
     lines(
         axes, [y - half for _, y in edges], [y + half for _, y in edges], [e for e, _ in edges],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_valuebias.report.figures.canvas import Canvas, Figure
-from pytest_valuebias.report.figures.labels import distinct
+from pytest_valuebias.report.figures.labels import distinct, shortened
 from pytest_valuebias.report.figures.ranked import Floats, Ranked, categories, valences
 from pytest_valuebias.report.figures.shapes import Box, boxes
 from pytest_valuebias.report.figures.style import INK, MUTED, SERIES
@@ -44,7 +44,7 @@ def figure(models: Sequence[Ranked], lexicon: str, figure: str, number: str) -> 
         axes = canvas.axes(left, y, wide, high)
         axes.set(xlim=(0, wide), ylim=(len(models), 0))
         axes.set_axis_off()
-        canvas.write(left, y - 8, name, bold=True)
+        canvas.write(left, y - 8, shortened(name, wide - 20), bold=True)
         values = np.full((len(models), len(columns)), np.nan)
         for i, model in enumerate(models):
             if name not in model.categories:

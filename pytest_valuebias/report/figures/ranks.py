@@ -86,7 +86,7 @@ def _figure(models: list[Ranked], lexicon: str, figure: str) -> Figure:
     alone = len(groups) == len(models)
     return Figure(
         figure, title, description, _caption(scale, alone=alone),
-        canvas.svg(figure, title, description), int(min(whole, 560)),
+        canvas.svg(figure, title, description), int(min(whole, 620)),
     )  # fmt: skip
 
 

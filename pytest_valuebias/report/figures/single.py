@@ -9,7 +9,7 @@ from html import escape
 from pytest_valuebias.report.figures.canvas import Figure
 from pytest_valuebias.report.figures.records import Record, margin, mark, numbers, reach, word
 from pytest_valuebias.report.figures.shapes import reaching, tick
-from pytest_valuebias.report.figures.style import BAND, INK, MUTED, STAND_INS, SURFACE
+from pytest_valuebias.report.figures.style import GRID, INK, MUTED, STAND_INS, SURFACE
 from valuebias.errors import visible
 from valuebias.shown import bracketed
 
@@ -72,7 +72,7 @@ def _body(r: Record) -> str:
         b = float(x(limit if high is None else high))
         parts.append(
             f'<rect x="{a:.1f}" y="4" width="{b - a:.1f}" height="22" '
-            f'style="fill:{STAND_INS[BAND]}"/>'
+            f'style="fill:{STAND_INS[GRID]};fill-opacity:.5"/>'
         )
         edges = "".join(f"M{x(e)} 4v22" for e in (low, high) if e is not None)
         parts.append(f'<path d="{edges}" style="stroke:{STAND_INS[MUTED]};stroke-width:.8"/>')

@@ -16,7 +16,6 @@ _NAMED = {
     "--pass": "#00694f",
     "--fail": "#b23b00",
     "--unsure": "#7a5c00",
-    "--band": "#e4e4e4",
     "--surface": "#ffffff",
 }
 _SERIES = (  # after Okabe and Ito, the light ones darkened to be seen on white
@@ -30,7 +29,7 @@ STAND_INS: Mapping[str, str] = {
 }
 """What each colour that is drawn with becomes in the page."""
 
-INK, MUTED, GRID, PASS, FAIL, UNSURE, BAND, SURFACE, *SERIES = STAND_INS
+INK, MUTED, GRID, PASS, FAIL, UNSURE, SURFACE, *SERIES = STAND_INS
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h")
 DASHES = ("solid", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2)))

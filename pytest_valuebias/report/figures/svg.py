@@ -167,7 +167,7 @@ def _name(root: ET.Element, figure: str) -> None:
         for name in ("href", "style"):
             for old in _REFERENCE.findall(element.get(name, "")):
                 if name == "href" or f"url(#{old})" in element.get(name, ""):
-                    used.setdefault(old, f"{figure}-{len(used)}")
+                    used.setdefault(old, f"{figure}-i{len(used)}")
     for element in root.iter():
         old = element.attrib.pop("id", "")
         if old in used:
