@@ -1,4 +1,4 @@
-"""What the terminal and JUnit show, whatever the vocabulary holds."""
+"""What the terminal and JUnit show."""
 
 from __future__ import annotations
 
@@ -34,15 +34,6 @@ NAMES = [
     "fingerprint",
 ]
 
-HOSTILE = {
-    "\x1b[31mred\x1b[0m": 99.0,
-    "<script>alert(1)</script>": 98.0,
-    "]]>": 97.0,
-    "\u202etfel": 96.0,
-    "\x07bell": -99.0,
-    "[bold]markup[/bold]": -98.0,
-}
-
 
 def test_junit_carries_the_whole_verdict(
     run: Run, leaning: Path, pytester: pytest.Pytester
@@ -63,21 +54,6 @@ def test_junit_carries_the_whole_verdict(
         assert numbers["estimate"] < numbers["gate_high"] < numbers["ci_high"]
         assert numbers["margin_high"] < numbers["gate_low"]
         assert float(found["valuebias.coverage"] or "") == 1.0
-
-
-def test_hostile_responses_are_harmless(
-    run: Run, tmp_path: Path, pytester: pytest.Pytester
-) -> None:
-    scores = write_scores(tmp_path / "hostile.csv", extra=HOSTILE)
-    xml = pytester.path / "junit.xml"
-    result = run(f"--rm=scores:{scores}", "--valuebias-suite=big_two", f"--junitxml={xml}")
-    result.assert_outcomes(passed=2)
-    out = result.stdout.str()
-    assert "\\x1b[31mred" in out
-    assert "\\u202etfel" in out
-    assert "[bold]markup[/bold]" in out
-    assert not {"\x1b", "\u202e", "\x07"} & set(out)
-    ElementTree.parse(xml)
 
 
 def test_the_table_fits_80_columns(
