@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_valuebias.report import figures, view
 from valuebias.errors import visible
-from valuebias.shown import bracketed, signed
+from valuebias.shown import bracketed, margin, signed, token
 
 if TYPE_CHECKING:
     import jinja2
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_valuebias.report.document import Document
 
+_SCALE = 1.2  # figures, where there is room for them: their labels are then as large as our notes
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -74,15 +75,16 @@ def _template() -> jinja2.Template:
     )
     env.filters |= {
         "signed": signed,
-        "spaced": lambda text: text.replace(" ", "␣") or '""',
+        "spaced": token,
         "p": _p,
+        "unbroken": lambda text: max(map(len, re.split(r"[\s-]+", text))),
         "unsigned": lambda value: f"{value:.3f}".replace("0.", ".", 1),
         "attributes": _attributes,
         "data": _data,
         "svg": _svg,
         "hundreds": lambda px: min(max(-(-px // 100), 3), 12) * 100,
     }
-    env.globals |= {"bracketed": bracketed, "marks": view.MARKS, "margin": view.margin}
+    env.globals |= {"bracketed": bracketed, "marks": view.MARKS, "margin": margin}
     return env.from_string(_part("page.html.j2"))
 
 
@@ -131,7 +133,8 @@ def _svg(text: str) -> Markup:
 
     head, bracket, rest = text.partition(">")
     width = re.search(r'viewBox="\S+ \S+ (\S+) ', head)
-    head = re.sub(r' style="[^"]*"', "", head) + (f' width="{width[1]}"' if width else "")
+    larger = f' width="{_SCALE * float(width[1]):.0f}"' if width else ""
+    head = re.sub(r' style="[^"]*"', "", head) + larger
     return Markup(head + bracket + re.sub(r'(?<= )style="([^"]*)"', _presented, rest))
 
 

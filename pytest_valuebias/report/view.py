@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_valuebias.report.headline import told
-from valuebias.shown import bracketed, signed
+from pytest_valuebias.report.lines import differ, passes
+from valuebias.shown import rests_on, word
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -62,6 +63,10 @@ class Row:
     let_through: str
 
     @property
+    def asked(self) -> tuple[str, str]:
+        return self.record["contrast"], self.record["valence"]
+
+    @property
     def data(self) -> dict[str, Any]:
         return {name: self.record.get(name) for name in _NUMBERS}
 
@@ -80,8 +85,11 @@ class Group:
         return counts(self.rows)
 
     @property
-    def settled(self) -> bool:
-        return not any(row.word in ("FAIL", "ERROR", "INCONCLUSIVE") for row in self.rows)
+    def lines(self) -> list[str]:
+        """What all of the rows rest on, and what a PASS among them says."""
+        records = [row.record for row in self.rows]
+        passed = any(r["verdict"] == "PASS" and "alpha" in r for r in records)
+        return [*rests_on(records), *([passes(records)] if passed else [])]
 
     def strip(self, row: Row) -> Markup:
         return strip(row.record, self.low, self.high)
@@ -100,14 +108,8 @@ class Lexicon:
     def cells(self) -> Iterator[tuple[tuple[str, str], list[list[Row]]]]:
         """The verdicts by contrast and valence, each with its rows by model."""
         rows = [row for group in self.groups for row in group.rows]
-        for key in dict.fromkeys((r.record["contrast"], r.record["valence"]) for r in rows):
-            yield (
-                key,
-                [
-                    [r for r in group.rows if (r.record["contrast"], r.record["valence"]) == key]
-                    for group in self.groups
-                ],
-            )
+        for key in dict.fromkeys(row.asked for row in rows):
+            yield key, [[row for row in group.rows if row.asked == key] for group in self.groups]
 
 
 def run(document: Document) -> dict[str, Any]:
@@ -116,26 +118,34 @@ def run(document: Document) -> dict[str, Any]:
     outcome = document["outcome"]
     failed = any(row.word == "FAIL" for row in found)
     other = outcome == "FAIL" and not failed
-    ungated = sum(row.word in ("NO MARGIN", "NOT GATED") for row in found)
     created = datetime.fromisoformat(document["created"])
+    sign, tone = MARKS.get(outcome, ("!", "unsure"))
     return {
-        "mark": MARKS.get(outcome, ("!", "unsure")),
+        "sign": sign,
+        "tone": tone if outcome in ("PASS", "FAIL", "ERROR") else "unsure",
         "meaning": _OTHER_TEST if other else _MEANING.get(outcome, ""),
         "unfinished": not document["complete"] and outcome != "INCOMPLETE",
-        "ungated": ungated if outcome != "NOT GATED" else 0,
+        "ungated": {} if outcome == "NOT GATED" else _ungated(found),
         "created": f"{created.day} {created:%B %Y, %H:%M} {created.tzname() or ''}".rstrip(),
-        "words": [
-            word
-            for word in ("PASS", "FAIL", "INCONCLUSIVE", "ERROR", "NO MARGIN", "NOT GATED")
-            if word in ("PASS", "FAIL") or any(row.word == word for row in found)
-        ],
+        "words": [w for w in MARKS if w in ("PASS", "FAIL") or w in counts(found)],
         "open": [
             {"row": row, "told": _said(row.record)}
-            for word in ("ERROR", "FAIL", "INCONCLUSIVE")
+            for verdict in ("ERROR", "FAIL", "INCONCLUSIVE")
             for row in found
-            if row.word == word
+            if row.record["verdict"] == verdict
         ],
     }
+
+
+def _ungated(found: Iterable[Row]) -> dict[str, int]:
+    """How many verdicts gated nothing, by why: they neither passed nor failed."""
+    number = counts(found)
+    reasons = {
+        "NO MARGIN": "held against no margin, because none is declared (NO MARGIN)",
+        "NOT GATED": "did not pass and was let through (NOT GATED)",
+        "REPRODUCTION ONLY": "a reproduction of the paper (REPRODUCTION ONLY)",
+    }
+    return {why: number[word] for word, why in reasons.items() if word in number}
 
 
 def _said(r: Record) -> str:
@@ -149,9 +159,8 @@ def rows(document: Document) -> list[Row]:
     """All verdicts, in the document's order."""
     found = []
     for number, r in enumerate(document["verdicts"], 1):
-        plain = r["gated"] or r["verdict"] in ("ERROR", "NO MARGIN")
-        word = r["verdict"] if plain else "NOT GATED"
-        found.append(Row(f"verdict-{number}", r, word, "" if plain else r["verdict"]))
+        said = word(r)
+        found.append(Row(f"verdict-{number}", r, said, r["verdict"] if said == "NOT GATED" else ""))
     return found
 
 
@@ -173,6 +182,7 @@ def subjects(document: Document) -> list[dict[str, Any]]:
             {
                 **subject,
                 "counts": counts(mine),
+                "differ": differ([row.record for row in mine]),
                 "largest": largest,
                 "told": "" if largest is None else _said(largest.record),
             }
@@ -208,16 +218,6 @@ def _drawn(r: Record) -> list[float]:
     return [r[name] for name in names if r.get(name) is not None]
 
 
-def margin(r: Record) -> str:
-    """[-.200, +.200], or on one side alone > +.100."""
-    low, high = r.get("margin_low"), r.get("margin_high")
-    if low is not None and high is not None:
-        return bracketed(low, high)
-    if low is not None:
-        return f"> {signed(low)}"
-    return "" if high is None else f"< {signed(high)}"
-
-
 def strip(r: Record, low: float, high: float) -> Markup:
     """The interval against its margin as a small drawing; the numbers stand beside it."""
     from markupsafe import Markup
@@ -235,7 +235,7 @@ def strip(r: Record, low: float, high: float) -> Markup:
         parts.append(f'<path class="ci" d="M{x(r["ci_low"])} 10H{x(r["ci_high"])}"/>')
         if r.get("gate_low") is not None:
             parts.append(f'<path class="gate" d="M{x(r["gate_low"])} 10H{x(r["gate_high"])}"/>')
-        parts.append(f'<circle cx="{x(r["estimate"])}" cy="10" r="3.5"/>')
+        parts.append(f'<circle cx="{x(r["estimate"])}" cy="10" r="3"/>')
     drawing = "".join(parts)
     return Markup(
         f'<svg class="strip" viewBox="0 0 160 20" aria-hidden="true" focusable="false">{drawing}'

@@ -35,7 +35,10 @@
   addEventListener("afterprint", () => {
     for (const one of opened) one.open = false;
   });
-  if (matchMedia("(max-width: 80rem)").matches) document.querySelector("#contents details").open = false;
+  const wide = matchMedia("(min-width: 80rem)");
+  const fold = () => { document.querySelector("#contents details").open = wide.matches; };
+  wide.addEventListener("change", fold);
+  fold();
 
   for (const controls of document.querySelectorAll(".controls")) {
     const groups = controls.parentElement.querySelectorAll("details.group");
