@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_valuebias.report.figures.canvas import Canvas, Figure
-from pytest_valuebias.report.figures.labels import distinct, listed, shortened
+from pytest_valuebias.report.figures.labels import distinct, listed, shortened, width
 from pytest_valuebias.report.figures.ranked import Document
 from pytest_valuebias.report.figures.records import Record, margin, mark, numbers, reach, word
 from pytest_valuebias.report.figures.shapes import boxes, lines, reaching, tick
@@ -17,7 +17,7 @@ from pytest_valuebias.report.figures.style import GRID, INK, MUTED, SURFACE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LABEL, _PLOT, _NUMBERS, _WORD = 220.0, 196.0, 128.0, 88.0
+_LABEL, _PLOT, _NUMBERS = 220.0, 196.0, 128.0
 _ROW, _GROUP, _SECTION, _AXIS, _HEAD = 16.0, 21.0, 40.0, 46.0, 2.0
 _MOST_ROWS = 56  # in one figure, so that it fits a printed page
 
@@ -117,7 +117,8 @@ def _figure(
     rows: Sequence[_Row], lexicon: str, figure: str, page: tuple[int, int], missing: int
 ) -> Figure:
     columns = _columns(rows)
-    each = _PLOT + 8 + _NUMBERS + _WORD
+    words = {word(r) for r in _verdicts(rows)}
+    each = _PLOT + 8 + _NUMBERS + max(88.0, *(1.1 * width(w, 9) + 6 for w in words))
     sections: dict[tuple[str, str], dict[str, list[_Row]]] = {}
     for row in rows:
         sections.setdefault(row.section, {}).setdefault(row.group, []).append(row)

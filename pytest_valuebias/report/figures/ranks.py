@@ -103,7 +103,8 @@ class _Scale:
         values = [self.of(m).ravel() for m in models]
         found = np.concatenate([*values, np.array([self._middle])])
         pad = 0.06 * float(np.ptp(found)) or 0.05 * self._middle
-        self._limits = float(found.max()) + pad, float(found.min()) - pad
+        first, last = (0.0, 1.0) if n_words is None else (0.5, n_words + 0.5)
+        self._limits = min(float(found.max()) + pad, last), max(float(found.min()) - pad, first)
 
     def of(self, model: Ranked) -> Floats:
         return model.shares if self.n_words is None else model.medians
