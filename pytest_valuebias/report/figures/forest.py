@@ -304,5 +304,5 @@ def _caption(missing: int) -> str:
         "Above zero: words of the contrast's first side are preferred to those of its second. The "
         "thin line is the 95% interval by word families, the thick line the interval that is held "
         "against the margin (the shaded band, open on the side that a one-sided margin leaves "
-        f"open). Without a thick line nothing was gated.{lost}"
+        f"open). Without a thick line there was no margin.{lost}"
     )
