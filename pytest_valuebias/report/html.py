@@ -120,7 +120,14 @@ def _data(value: object) -> Markup:
     """JSON for a <script> element: nothing in it can end the element or begin a comment."""
     from markupsafe import Markup
 
-    return Markup(json.dumps(value, separators=(",", ":"), allow_nan=False).translate(_ESCAPES))
+    text = json.dumps(_all_shown(value), separators=(",", ":"), allow_nan=False)
+    return Markup(text.translate(_ESCAPES))
+
+
+def _all_shown(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _all_shown(x) for key, x in value.items()}
+    return [_all_shown(x) for x in value] if isinstance(value, list | tuple) else _shown(value)
 
 
 def _svg(text: str) -> Markup:
