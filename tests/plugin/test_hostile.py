@@ -108,7 +108,7 @@ def test_tokens_are_text_everywhere(
 def test_labels_are_text_everywhere(
     run: Run, pytester: pytest.Pytester, label: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = label.replace("LONG", "x" * 200) if label.endswith("=") else ""
+    name = label.replace("LONG", "x" * 5000) if label.endswith("=") else ""
     scores = write_scores(pytester.path / (label if not name else "m.csv"), shift=1.5)
     everything(run, pytester.path, monkeypatch, f"--rm={name}scores:{scores}")
     report = json.loads((pytester.path / "r.json").read_text(encoding="utf-8"))
