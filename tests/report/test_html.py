@@ -197,7 +197,8 @@ def test_each_outcome_is_unmistakable(word, given, status, complete):
     assert page.one("head").one("title").text.startswith(f"{word}: ")
     assert document["headline"] in said
     passes = word == "PASS"
-    assert ("pass" in page.one(id="summary")["class"].split()) == passes
+    tone = {"PASS": "pass", "FAIL": "fail", "ERROR": "fail"}.get(word, "unsure")
+    assert page.one(id="summary")["class"].split() == ["summary", tone]
     assert ("not a pass" in page.one(id="meaning").text) == (word not in ("PASS", "FAIL"))
     assert ("inside the margin declared for it" in said) == passes
     assert bool(page.find(id="open-verdicts")) == bool({"FAIL", "INCONCLUSIVE", "ERROR"} & {*given})
