@@ -101,7 +101,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
         context = browser.new_context(viewport={"width": width, "height": 900}, **look)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         watches.append((Watch(page, path.as_uri()), expected))
         page.goto(path.as_uri())
         return page

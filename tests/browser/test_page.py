@@ -28,7 +28,7 @@ def test_requests_and_complaints_are_seen(browser: Browser, visit: Visit, tmp_pa
     path = tmp_path / "page.html"
     path.write_text("<!doctype html><img src='other.png'><script>console.error(1); x()</script>")
     expected = ("request: file:///", "console, error: 1", "error: ", "console, error: Failed")
-    visit(path, expected=expected).wait_for_timeout(200)
+    visit(path, expected=expected).wait_for_timeout(500)
 
 
 def test_no_other_script_or_style_runs(visit: Visit, made: Pages) -> None:

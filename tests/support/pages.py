@@ -164,6 +164,7 @@ def hostile(folder: Path) -> list[str]:
         "--reference=release-1=scores:b.csv",
         "--valuebias-lexicon=big_two=own.yaml",
         "--valuebias-suite=big_two",
+        "--valuebias-profile=paper",
     ]
 
 
