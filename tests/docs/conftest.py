@@ -1,0 +1,210 @@
+"""What the documents take for granted: programs, models, scores, preferences, training runs.
+
+Everything is made once a run, whichever worker comes first; every page has a folder of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from support import models, warm_workers
+from support.documents import CHECKOUT
+from support.preferences import rows, write_rows
+from support.scores import write_scores
+from support.warm import WarmPython
+
+LIBRARIES = (
+    *("pyarrow.parquet", "pytest", "rich.table", "scipy.stats", "statsmodels.api", "yaml"),
+    *("jinja2", "matplotlib.figure", "matplotlib.backends.backend_svg"),
+    *("accelerate", "datasets", "peft", "tokenizers", "torch", "transformers.trainer"),
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.llama.modeling_llama",
+)
+REWARD_MODELS = {
+    "org/model": 0,
+    "out/checkpoint-1000": 0,
+    "org/last-release": 1,
+    "org/next-model": 1,
+}
+"""Two tiny models that nearly agree, under the names the documents use."""
+LANGUAGE_MODELS = {"org/base-a": 0, "org/policy": 0, "org/base-b": 1, "org/reference": 1}
+RECIPE = """\
+base: {base}
+data: preferences.jsonl
+seed: {seed}
+epochs: 1
+batch_size: 4
+accumulation: 1
+lora_rank: 4
+learning_rate: 1e-2
+max_length: 256
+checkpoint_every: 5
+"""
+PAIRS = 40
+
+# pytest as users start it, but for plugins of the tests' own environment that cost time.
+_PYTEST = (
+    *("-p", warm_workers.__name__, "-p", "no:hypothesispytest", "-p", "no:anyio"),
+    *("-p", "no:playwright", "-p", "no:cacheprovider"),
+    *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
+)
+_OURS = ("VALUEBIAS_", "GITHUB_", "PYTEST_")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where commands run: ``things`` is what pages' folders are filled from."""
+
+    things: Path
+    environment: Mapping[str, str]
+
+    def run(self, command: str, folder: Path, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run a command through bash; both streams of its output are in ``stdout``."""
+        return subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env={**self.environment, **extra},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=300,
+        )
+
+    def fill(self, folder: Path) -> None:
+        """Put everything that documents name into a page's folder."""
+        for path in self.things.iterdir():
+            if path.is_dir():
+                shutil.copytree(path, folder / path.name, symlinks=True)
+            else:
+                shutil.copy(path, folder)
+
+
+@pytest.fixture(scope="session")
+def warm_documents() -> Iterator[WarmPython]:
+    server = WarmPython(*LIBRARIES)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def workshop(
+    tmp_path_factory: pytest.TempPathFactory, warm_documents: WarmPython, worker_root: Path
+) -> Workshop:
+    programs = _programs(tmp_path_factory.mktemp("bin"), warm_documents.command)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_OURS) and name not in ("CI", "BUILD_NUMBER", "FORCE_COLOR")
+    }
+    environment = {
+        **kept,
+        "COLUMNS": "80",
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(CHECKOUT / "tests"),
+        "WARM_PYTHON": json.dumps([warm_documents.command]),
+        "XDG_CACHE_HOME": str(worker_root / "cache"),
+    }
+    shop = Workshop(worker_root / "things", environment)
+    with FileLock(worker_root / "lock"):
+        if not (worker_root / "made").exists():
+            shutil.rmtree(shop.things, ignore_errors=True)
+            _make(shop.things, shop)
+            (worker_root / "made").touch()
+    return shop
+
+
+@pytest.fixture(scope="session")
+def worker_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of this run."""
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "documents"
+    root.mkdir(exist_ok=True)
+    return root
+
+
+def _programs(folder: Path, warm: list[str]) -> Path:
+    """python, pytest and valuebias, each started warm."""
+    start, first = shlex.join(warm), shlex.join(_PYTEST)
+    python = f"""case "$1" in
+-m) shift; module=$1; shift; exec {start} "-m$module" "$@";;
+-c) exec {start} "$@";;
+*) exec {start} -c "import runpy, sys; sys.argv.pop(0); sys.path[0] = ''
+runpy.run_path(sys.argv[0], run_name='__main__')" "$@";;
+esac"""
+    scripts = {
+        "python": python,
+        "pytest": f'exec {start} -mpytest {first} "$@"',
+        "valuebias": f'exec {start} -mvaluebias.cli "$@"',
+    }
+    for name, script in scripts.items():
+        path = folder / name
+        path.write_text(f"#!/bin/bash\n{script}\n")
+        path.chmod(0o755)
+    return folder
+
+
+def _make(root: Path, shop: Workshop) -> None:
+    from transformers import AutoTokenizer
+
+    from valuebias.organisms.paths import base_model
+
+    tokenizer = AutoTokenizer.from_pretrained(base_model("neutral"))
+    small = {"tokenizer": tokenizer, "num_hidden_layers": 1, "max_position_embeddings": 512}
+    for names, save in (
+        (REWARD_MODELS, _save_reward_model),
+        (LANGUAGE_MODELS, models.save_language_model),
+    ):
+        for name, seed in names.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            save(root / name, seed=seed, **small)
+    write_scores(root / "rewards.csv")
+    write_rows(root / "preferences.jsonl", rows(PAIRS))
+    (root / "recipe.yaml").write_text(RECIPE.format(base="org/base-a", seed=0))
+    for name, base, seed in (("a", "org/base-a", 0), ("b", "org/base-b", 1)):
+        recipe = root / f"{name}.yaml"
+        recipe.write_text(RECIPE.format(base=base, seed=seed))
+        ended = shop.run(f"valuebias train {recipe.name} --out runs/{name} --unwatched", root)
+        assert ended.returncode == 0, ended.stdout
+        recipe.unlink()
+    _install_lexicons(Path(shop.environment["XDG_CACHE_HOME"]) / "valuebias")
+
+
+def _save_reward_model(path: Path, *, seed: int, **options: object) -> None:
+    """A random model, and for another seed the same one slightly changed. Drawn so that it passes
+    what the documents assert of a healthy one."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    models.save_reward_model(path, seed=2, **options)  # type: ignore[arg-type]
+    if seed:
+        model = AutoModelForSequenceClassification.from_pretrained(path)
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for weights in model.parameters():
+                weights.add_(0.001 * weights.std() * torch.randn_like(weights))
+        model.save_pretrained(path)
+
+
+def _install_lexicons(cache: Path) -> None:
+    """The published lexicons where they would be installed, if this machine has them: their
+    licences do not allow us to pass them on, and tests use no network."""
+    from valuebias.install import PUBLISHED, lexicon_folder
+
+    if data := os.environ.get("VALUEBIAS_PUBLISHED_DATA"):
+        folder = lexicon_folder(cache)
+        folder.mkdir(parents=True, exist_ok=True)
+        for lexicon in PUBLISHED.values():
+            shutil.copy(Path(data) / "data" / "corpora" / lexicon.file, folder)
