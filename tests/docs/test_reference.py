@@ -63,7 +63,31 @@ def test_figures_on_the_statistics_are_those_of_the_benchmarks() -> None:
     assert checked > 50
 
 
-@pytest.mark.parametrize("name", pages())
+EVERY = sorted(
+    path.relative_to(CHECKOUT).as_posix()
+    for path in (
+        *CHECKOUT.glob("*.md"),
+        *(CHECKOUT / "docs").rglob("*.md"),
+        *(CHECKOUT / "examples").rglob("README.md"),
+    )
+)
+
+
+NOT_RUN = {
+    "CHANGELOG.md": "shows no code",
+    "examples/release_pipeline/values/README.md": "goes with the folder that users copy; the same "
+    "commands stand in release_pipeline/README.md, and are run from there",
+}
+
+
+def test_every_page_is_run_by_some_test() -> None:
+    """Those of the examples by test_examples.py, in a copy of each."""
+    others = (CHECKOUT / "tests" / "test_examples.py").read_text(encoding="utf-8")
+    for name in set(EVERY) - set(pages()) - set(NOT_RUN):
+        assert f'"{name.removeprefix("examples/")}"' in others, f"nothing runs {name}"
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_links_lead_somewhere(name: str) -> None:
     page = CHECKOUT / name
     text = page.read_text(encoding="utf-8")
@@ -80,7 +104,7 @@ def test_links_lead_somewhere(name: str) -> None:
             assert anchor in _sections(there), f"{name}: {target}"
 
 
-@pytest.mark.parametrize("name", pages())
+@pytest.mark.parametrize("name", EVERY)
 def test_no_page_names_a_machine_or_an_index(name: str) -> None:
     text = (CHECKOUT / name).read_text(encoding="utf-8")
     assert not re.search(r"(?<!\w)/(?:work|home|root|tmp)/|pypi\.org|--index-url|conda", text)
