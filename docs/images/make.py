@@ -4,7 +4,7 @@
 
 Runs the three embedded models through the Big Two suite, opens the page of that run in headless
 Chromium (which must be installed, and the extra `test`), and photographs its first screen with the
-first figure into report-light.png and report-dark.png beside this file. Everything on them is the
+upper half of its first figure into report-light.png and report-dark.png beside this file. Everything on them is the
 product's own; left out between the two are the contents, the list of what did not pass and the
 command. --page takes a page that was made before instead.
 """
@@ -24,7 +24,7 @@ from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).parent
 MODELS = ("--rm=demo:agency", "--rm=demo:communion", "--rm=demo:neutral")
-WIDTH, MARGIN = 1000, 24
+WIDTH = 1000
 LIMIT = 250_000
 LEAVE_OUT = (
     "#contents, #open-verdicts, #meaning, #ungated, .made, .command, section.lexicon > .lead, "
@@ -47,11 +47,11 @@ def make_page(folder: Path) -> Path:
 
 
 def photograph(page: Page) -> bytes:
-    """From the top of the page to the end of its first figure."""
+    """From the top of the page to the middle of its first figure: the positive prompts."""
     page.locator(LEAVE_OUT).evaluate_all("all => all.forEach(one => { one.hidden = true })")
-    box = page.locator("figure.figure").first.bounding_box()
+    box = page.locator("figure.figure svg").first.bounding_box()
     assert box is not None
-    height = box["y"] + box["height"] + MARGIN
+    height = box["y"] + box["height"] / 2
     clip = {"x": 0, "y": 0, "width": WIDTH, "height": height}
     return page.screenshot(clip=clip, full_page=True)
 
