@@ -4,9 +4,9 @@
 
 Runs the three embedded models through the Big Two suite, opens the page of that run in headless
 Chromium (which must be installed, and the extra `test`), and photographs its first screen with the
-upper half of its first figure into report-light.png and report-dark.png beside this file. Everything on them is the
-product's own; left out between the two are the contents, the list of what did not pass and the
-command. --page takes a page that was made before instead.
+upper half of its first figure into report-light.png and report-dark.png beside this file.
+Everything on them is the product's own; left out between the two are the contents, the list of what
+did not pass and the command. --page takes a page that was made before instead.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def photograph(page: Page) -> bytes:
     page.locator(LEAVE_OUT).evaluate_all("all => all.forEach(one => { one.hidden = true })")
     box = page.locator("figure.figure svg").first.bounding_box()
     assert box is not None
-    height = box["y"] + box["height"] / 2
+    height = box["y"] + box["height"] / 2 - 12  # above the next title
     clip = {"x": 0, "y": 0, "width": WIDTH, "height": height}
     return page.screenshot(clip=clip, full_page=True)
 
