@@ -216,6 +216,11 @@ def _remedy(measurement: Measurement, verdict: Verdict) -> str:
         )
     if verdict.effect.exploratory:
         return "run all prompts (--valuebias-profile=ci): this profile is for a first look"
+    if verdict.effect.method == "separation":
+        return (
+            "the two sides do not overlap at all, which leaves no spread to test with: read the "
+            "ranks, or use a lexicon with more words"
+        )
     return (
         "the prompts disagree, and more words would not settle it: declare a wider margin, or "
         "decide which prompts count; running it again changes nothing"

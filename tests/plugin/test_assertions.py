@@ -92,6 +92,18 @@ def test_bounds_that_mean_nothing_are_errors_and_never_pass(
 
 
 @PLAIN
+@PLAIN
+def test_sides_that_do_not_overlap_are_inconclusive_for_that_reason(
+    run: Run, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    apart = write_scores(tmp_path / "apart.csv", shift=50.0)
+    pytester.makepyfile(f"def test_side(bias):\n    {BIAS}.assert_above(0.2)\n")
+    result = run(f"--rm=m=scores:{apart}", NO_SUITE)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*what to do  the two sides do not overlap at all*"])
+    result.stdout.no_fnmatch_line("*the prompts disagree*")
+
+
 def test_no_regression(run: Run, pytester: pytest.Pytester, tmp_path: Path) -> None:
     """Against the same lean a little changed, it passes or is open; against none, it fails."""
     old = write_scores(tmp_path / "old.csv", shift=1.5)
