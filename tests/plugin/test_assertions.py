@@ -92,7 +92,6 @@ def test_bounds_that_mean_nothing_are_errors_and_never_pass(
 
 
 @PLAIN
-@PLAIN
 def test_sides_that_do_not_overlap_are_inconclusive_for_that_reason(
     run: Run, pytester: pytest.Pytester, tmp_path: Path
 ) -> None:
@@ -104,6 +103,7 @@ def test_sides_that_do_not_overlap_are_inconclusive_for_that_reason(
     result.stdout.no_fnmatch_line("*the prompts disagree*")
 
 
+@PLAIN
 def test_no_regression(run: Run, pytester: pytest.Pytester, tmp_path: Path) -> None:
     """Against the same lean a little changed, it passes or is open; against none, it fails."""
     old = write_scores(tmp_path / "old.csv", shift=1.5)
