@@ -78,8 +78,8 @@ QUICK = (
     "pytest --rm=runs/a/checkpoint-1000",
     "pytest --valuebias-checkpoints=*",
 )
-"""Commands that are run with six prompts a valence for their length, with which nothing passes:
-their status is 1 where the document promises 0, and no verdict of theirs may be an error."""
+"""Commands that are run with six prompts a valence and one lexicon for their length, with which
+nothing passes: their status is 1 where the document promises 0, and no verdict may be an error."""
 
 IN_CHECKOUT = (("README.md", "pytest --rm=demo:agency examples/"),)
 """Commands that the page says are given in a checkout."""
@@ -140,7 +140,7 @@ class Page:
             folder = CHECKOUT
         self.asked += command + "\n"
         quick = any(fnmatch(bare, pattern) for pattern in QUICK)
-        extra = {"VALUEBIAS_PROFILE": "quick"} if quick else {}
+        extra = {"VALUEBIAS_PROFILE": "quick", "PYTEST_ADDOPTS": "-k big_two"} if quick else {}
         with Reached(self.folder, bare):
             ended = self.workshop.run(command, folder, **extra)
         expected = self.expected(command, bare)
