@@ -24,9 +24,9 @@ from support.scores import write_scores
 from support.warm import WarmPython
 
 LIBRARIES = (
-    *("pyarrow.parquet", "pytest", "rich.table", "scipy.stats", "statsmodels.api", "yaml"),
+    *("pyarrow.parquet", "pytest", "rich.table", "scipy.stats", "yaml"),
     *("jinja2", "matplotlib.figure", "matplotlib.backends.backend_svg"),
-    *("accelerate", "datasets", "peft", "tokenizers", "torch", "transformers.trainer"),
+    *("accelerate", "peft", "tokenizers", "torch", "transformers.trainer"),
     "transformers.models.auto.modeling_auto",
     "transformers.models.llama.modeling_llama",
 )

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -274,3 +275,46 @@ def test_every_block_of_the_page_works(name: str, workshop: Any, tmp_path: Path)
     if "valuebias train recipe.yaml --out runs/a" in page.text:
         shutil.rmtree(tmp_path / "runs" / "a")  # the page makes it
     page.check()
+
+
+class Bash:
+    """A workshop without anything in it."""
+
+    def run(self, command: str, folder: Path, **_: str) -> subprocess.CompletedProcess[str]:
+        asked = ["bash", "-c", command]
+        return subprocess.run(asked, cwd=folder, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("```cobol\nSTOP RUN.\n```", "nothing runs blocks of 'cobol'"),
+        ("```\nwhat is this?\n```", "nothing runs blocks of ''"),
+        ("```sh\ntrue\nfalse\n```", "'false' ended with 1, not 0"),
+        ("```sh\ntrue  # exits 1: never\n```", "ended with 0, not 1"),
+        ("```sh\necho '+.859 PASS'\n```\n```text\n+.858 PASS\n```", "not printed"),
+        ("```sh\nprintf 'a\\nb\\nc\\n'\n```\n```text\na\nc\n```", "not printed"),
+        ("```text\n+.859\n```", "no command above"),
+        ("```sh\npip install 'pytest-valuebias[nothing]'\n```", "AssertionError"),
+        ("```sh\npip install pytest-valuebiased\n```", "pytest-valuebiased"),
+        ("```yaml\nmarginz: []\n```", "nothing here reads"),
+        ("```yaml\nmargins:\n  - {lexicon: big_two}\n```", "has no `contrast`"),
+        ("```ini\n[pytest]\nvaluebias_suit = big_two\n```", "AssertionError"),
+        ("```python\n# alone.py\nx = 1\n```", "nothing on the page reads alone.py"),
+        ("```sh\necho 'open\n```", "bash cannot read"),
+        ("```sh\ntrue\n", "is not closed"),
+    ],
+)
+def test_a_block_that_does_not_work_is_found(text: str, said: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text + "\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match=re.escape(said)):
+        Page(str(page), tmp_path, Bash()).check()
+
+
+def test_omitted_lines_of_output_are_marked(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```sh\nprintf 'a\\nb\\nc\\n'\n```\n```text\na\n...\nc\n```\n", encoding="utf-8"
+    )
+    Page(str(page), tmp_path, Bash()).check()
