@@ -112,14 +112,19 @@ def shipped_items(session: pytest.Session, state: State) -> list[pytest.Item]:
 def check_selection(state: State) -> None:
     """Raise pytest.UsageError on a shipped id, named on the command line, that does not exist."""
     known = [
-        f"valuebias/test_{suite}.py::{test}[{claim.id}]"
-        for suite in state.values["suite"]
-        for test, role in TESTS[suite].items()
-        for claim in claims(suite, role, state)
+        f"valuebias/test_{claim.suite}.py::{test}[{claim.id}]" for test, claim in shipped(state)
     ]
     for wanted in state.selection:
         if not any(_within(nodeid, wanted) for nodeid in known):
             raise pytest.UsageError(f"no shipped test has the id {wanted}; see --collect-only")
+
+
+def shipped(state: State) -> Iterator[tuple[str, Claim]]:
+    """Every test of the suites in force, whatever is selected: its function and its claim."""
+    for suite in state.values["suite"]:
+        for test, role in TESTS[suite].items():
+            for claim in claims(suite, role, state):
+                yield test, claim
 
 
 def _within(nodeid: str, wanted: str) -> bool:

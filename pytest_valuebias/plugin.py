@@ -93,6 +93,10 @@ class Run:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         # Before the first test and outside its output capture, so that progress is seen.
         self.state.ran = not session.config.option.collectonly
+        if self.state.ran and not self.state.is_worker:
+            from pytest_valuebias.report.files import begin
+
+            begin(self.state)
         if session.items and self.state.ran:
             from pytest_valuebias.collection import prepare
 
@@ -119,7 +123,8 @@ class Run:
         records = getattr(report, "valuebias", ())
         self.state.records.extend(records)
         ended = report.when == "call" or not report.passed
-        if ended and not records and report.nodeid.startswith("valuebias/test_"):
+        crashed = report.when not in ("setup", "call", "teardown")  # a worker's end, to xdist
+        if crashed or (ended and not records and report.nodeid.startswith("valuebias/test_")):
             self.state.lost.append(report.nodeid)
 
     @pytest.hookimpl(tryfirst=True)

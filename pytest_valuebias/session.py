@@ -36,9 +36,9 @@ class State:
     ``selection`` holds the node ids of shipped tests named on the command line, ``ran`` whether
     the run got as far as its tests. ``baseline`` is the recorded release that every model is
     compared with besides the references; ``recorded`` says what became of recording a new one.
-    ``lost`` are shipped tests that ended without a verdict, ``document`` is what the reports are
-    made from, empty until the run has ended, ``written`` what became of the report files,
-    ``paper_tests`` the paper's own tests by lexicon, computed once.
+    ``lost`` are tests that a crash took and shipped ones that ended without a verdict,
+    ``document`` is what the reports are made from, empty until the run has ended, ``written`` what
+    became of the report files, ``paper_tests`` the paper's own tests by lexicon, computed once.
     """
 
     values: options.Values

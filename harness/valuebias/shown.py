@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ from typing import Any
 
 def signed(value: float) -> str:
     """A number with its sign and without its leading zero: +.003."""
-    text = f"{value:+.3f}"
-    return text.replace("0.", ".", 1) if abs(value) < 0.9995 else text
+    return bare(f"{value:+.3f}")
+
+
+def bare(number: str) -> str:
+    """A number as it was written, without its leading zero: 0.5 is .5, -0.5 is -.5, 10.5 is 10.5."""
+    return re.sub(r"^([+-]?)0\.", r"\1.", number)
 
 
 def bracketed(low: float, high: float) -> str:
@@ -32,6 +37,79 @@ def word(record: Mapping[str, Any]) -> str:
     """A record's verdict; NOT GATED of one that decided nothing, whatever it would have been."""
     verdict: str = record["verdict"]
     return verdict if record["gated"] or verdict in ("ERROR", "NO MARGIN") else "NOT GATED"
+
+
+def above_zero(record: Mapping[str, Any]) -> str:
+    """What an effect above zero means, of a record (or its keys role, sides, valence, reference,
+    model and detail) whose strings can be shown."""
+    role, first = record["role"], record["sides"][0]
+    reference = record.get("reference") or "the reference"
+    if role == "regression":
+        return f"further from zero than {reference}"
+    if role == "gap":
+        return "the runs are further apart at the end than at the beginning"
+    if role == "inheritance":
+        if is_raw(record):
+            return "its ranks go with its base's"
+        return "it prefers what its base finds likely, more than other bases do"
+    both = record["valence"] == "positive-negative"
+    if role not in _COMPARED:
+        more = " more on positive than on negative prompts" if both else ""
+        return f"{first} {'likelier' if role == 'logprob' else 'preferred'}{more}"
+    and_more = ", and that more on positive than on negative prompts" if both else ""
+    return first + _COMPARED[role].format(reference=reference, model=record["model"]) + and_more
+
+
+_COMPARED = {
+    "shift": " preferred more than by {reference}",
+    "implicit": " preferred more by the second model than by the first",
+    "drift": " moved up from the first checkpoint to the last",
+    "family": " preferred more by {model} than by {reference}",
+}
+
+
+def is_raw(record: Mapping[str, Any]) -> bool:
+    """Whether an inheritance is the correlation with its base alone, for want of other bases."""
+    detail = record.get("detail") or ""
+    return "with its own base" in detail and "with other bases" not in detail
+
+
+def of_step(record: Mapping[str, Any]) -> dict[str, Any]:
+    """As what a trajectory's steps are read: each is an effect, or one run's minus the other's."""
+    return {**record, "role": "shift" if record["role"] == "gap" else "range"}
+
+
+def directions(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What above zero means in each kind of effect among the records, by what it is called: of
+    sides and models that differ, in general words."""
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for r in records:
+        if r.get("estimate") is not None:
+            kinds.setdefault(kind_of(r), []).append(r)
+    return {
+        kind: above_zero(
+            {
+                **found[0],
+                "sides": [_same((r["sides"][0] for r in found), "the first side")],
+                "reference": _same((r["reference"] for r in found), "the reference"),
+                "model": _same((r["model"] for r in found), "the first family"),
+            }
+        )
+        for kind, found in kinds.items()
+    }
+
+
+def kind_of(record: Mapping[str, Any]) -> str:
+    """What is asked, as a table is headed: its role, and whether it is of both valences' prompts."""
+    both = ", positive minus negative" if record["valence"] == "positive-negative" else ""
+    raw = " (its own base alone)" if is_raw(record) else ""
+    return f"{record['role']}{raw}{both}"
+
+
+def _same(values: Iterable[str | None], otherwise: str) -> str:
+    """The value that all share, or a general word for it."""
+    found = set(values)
+    return (found.pop() or otherwise) if len(found) == 1 else otherwise
 
 
 def cells(record: Mapping[str, Any]) -> tuple[str, str, str, str, str, str]:
@@ -78,6 +156,8 @@ def why_unwritable(path: Path) -> str | None:
         return "it is a folder"
     if not path.parent.is_dir():
         return "its folder does not exist"
+    if path.exists() and not os.access(path, os.W_OK):
+        return "it is not yours to write to"
     if not os.access(path.parent, os.W_OK):
         return "its folder is not yours to write to"
     return None

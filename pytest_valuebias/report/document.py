@@ -6,6 +6,7 @@ made visible; what could not be had is a line in ``notes``.
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterable
@@ -14,7 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from pytest_valuebias.report.headline import headline, outcome
+from pytest_valuebias.report.unrun import Unrun, unrun
 from valuebias.errors import visible
+from valuebias.suites import titled
 
 if TYPE_CHECKING:
     import pytest
@@ -34,21 +37,24 @@ _SUBJECT = (
 def outline(config: pytest.Config, state: State, exit_status: int, *, complete: bool) -> Document:
     """All of the document that needs no scores: the run, its models, lexicons and verdicts."""
     verdicts = [{k: v for k, v in r.items() if k != "tokens"} for r in state.records]
-    found = outcome(verdicts, exit_status, complete=complete)
+    left = unrun(state)
+    found = outcome(verdicts, exit_status, complete=complete, absent=bool(left.absent))
+    said = headline(verdicts, found, exit_status, complete=complete, not_run=left.total)
     return {
         "format": FORMAT,
         "version": VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "tool": version("pytest-valuebias"),
-        "command": visible(shlex.join(("pytest", *map(str, config.invocation_params.args)))),
+        "command": _command(config),
         "versions": _versions(),
         "profile": state.values["profile"],
-        "settings": _settings(state),
+        "settings": _settings(config, state),
         "exit_status": exit_status,
         "complete": complete,
+        "not_run": left.total,
         "outcome": found,
-        "headline": headline(verdicts, found, exit_status),
-        "subjects": _subjects(state, verdicts, complete=complete),
+        "headline": said,
+        "subjects": _subjects(state, verdicts, left, complete=complete),
         "verdicts": verdicts,
         "lexicons": [_lexicon(state, name) for name in _lexicons_used(state)],
     }
@@ -67,36 +73,65 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _settings(state: State) -> list[Document]:
+def _command(config: pytest.Config) -> str:
+    """What was typed, and what the environment added to it."""
+    typed = shlex.join(("pytest", *map(str, config.invocation_params.args)))
+    added = os.environ.get("PYTEST_ADDOPTS")
+    return visible(f"PYTEST_ADDOPTS={shlex.quote(added)} {typed}" if added else typed)
+
+
+def _settings(config: pytest.Config, state: State) -> list[Document]:
     """The settings that are not defaults, each with where it came from."""
-    return [
+    found = [
         {"name": name, "value": _text(state.values[name]), "source": visible(source)}
         for name, source in state.values.sources.items()
     ]
+    added = config.getini("addopts")  # it may select tests
+    if added:
+        text = visible(shlex.join(added))
+        found.append({"name": "addopts", "value": text, "source": "ini setting addopts"})
+    return found
 
 
 def _text(value: object) -> str:
     return visible(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
 
 
-def _subjects(state: State, verdicts: list[Document], *, complete: bool) -> list[Document]:
-    """What was judged, in the order of the verdicts: what it was scored as, and what came out."""
+def _subjects(
+    state: State, verdicts: list[Document], left: Unrun, *, complete: bool
+) -> list[Document]:
+    """What was judged, in the order of the verdicts: what it was scored as, and what came out.
+
+    Last are models that were given and have no verdict.
+    """
     found: dict[str, Document] = {}
     for r in state.records:
         if r["title"] not in found or "estimate" not in found[r["title"]]:
             found[r["title"]] = r
+    for label, kind in left.absent:
+        title = titled(kind, label, None, inheritance=False)
+        found.setdefault(title, {"title": title, "model": label, "kind": kind})
     return [
         {name: r.get(name) for name in _SUBJECT}
-        | _came_out([v for v in verdicts if v["title"] == r["title"]], complete=complete)
+        | _came_out(title, verdicts, left, complete=complete)
         | {"base": _base(state, r), "tokens": r.get("tokens")}
-        for r in found.values()
+        for title, r in found.items()
     ]
 
 
-def _came_out(verdicts: list[Document], *, complete: bool) -> Document:
+def _came_out(title: str, verdicts: list[Document], left: Unrun, *, complete: bool) -> Document:
     """What came out for one subject, whatever came out for others or other tests."""
-    found = outcome(verdicts, 0, complete=complete)
-    return {"outcome": found, "headline": headline(verdicts, found, 0)}
+    mine = [v for v in verdicts if v["title"] == title]
+    not_run = left.counts[title]
+    if not mine:
+        return {
+            "outcome": "INCOMPLETE",
+            "headline": f"{title}: none of its {not_run} shipped tests was run.",
+            "not_run": not_run,
+        }
+    found = outcome(mine, 0, complete=complete)
+    said = headline(mine, found, 0, complete=complete, not_run=not_run)
+    return {"outcome": found, "headline": said, "not_run": not_run}
 
 
 def _base(state: State, record: Document) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from valuebias.errors import ValueBiasError, visible
+from valuebias.files import write_whole
 
 if TYPE_CHECKING:
     from pytest_valuebias.options import Values
@@ -36,7 +37,7 @@ def check(state: State) -> None:
     """Raise pytest.UsageError, before anything is run, on a file that could not be written."""
     from valuebias.shown import why_unwritable
 
-    paths = {kind: Path(state.values[kind]).expanduser() for kind in KINDS if state.values[kind]}
+    paths = _paths(state)
     for kind, path in paths.items():
         why = why_unwritable(path)
         if why is not None:
@@ -48,6 +49,18 @@ def check(state: State) -> None:
             f"--valuebias-html and --valuebias-json both name {visible(str(paths['html']))}: "
             "give each a file of its own."
         )
+
+
+def begin(state: State) -> None:
+    """Take the last run's reports away: if this one leaves none, none may be taken for its."""
+    for path in _paths(state).values():
+        if path.is_file():
+            path.resolve().unlink()
+
+
+def _paths(state: State) -> dict[str, Path]:
+    given = ((kind, state.values[kind]) for kind in KINDS)
+    return {kind: Path(path).expanduser() for kind, path in given if path}
 
 
 def write(session: pytest.Session, state: State) -> int:
@@ -70,18 +83,18 @@ def write(session: pytest.Session, state: State) -> int:
             return False
         return True
 
-    def begin() -> str:
+    def outline() -> str:
         found.update(document.outline(session.config, state, status, complete=complete))
         junit.add_properties(session.config, found)
         return ""
 
-    made = [attempt("report", begin)]
+    made = [attempt("report", outline)]
     if made[0] and os.environ.get("GITHUB_STEP_SUMMARY"):
         from pytest_valuebias.report import github
 
         summary = Path(os.environ["GITHUB_STEP_SUMMARY"])
         made.append(attempt("step summary", partial(github.append, found, summary)))
-    paths = {kind: Path(state.values[kind]).expanduser() for kind in KINDS if state.values[kind]}
+    paths = _paths(state)
     if made[0] and (paths or session.config.pluginmanager.hasplugin("valuebias-html")):
         made.append(attempt("details in the reports", partial(_details, found, state)))
         for kind, path in paths.items():
@@ -103,7 +116,5 @@ def _write(kind: str, found: Document, path: Path) -> str:
         from pytest_valuebias.report.json import text as made
     else:
         from pytest_valuebias.report.html import page as made
-    begun = path.with_name(f"{path.name}.partial")  # never half a report
-    begun.write_text(made(found), encoding="utf-8")
-    begun.replace(path)
+    write_whole(path, made(found).encode())
     return f"valuebias: {kind} report in {visible(str(path))}"

@@ -15,6 +15,7 @@ from support.scores import write_scores
 Run = Callable[..., pytest.RunResult]
 PLAIN = pytest.mark.parametrize("run", ["plain"], indirect=True)
 BIG_TWO = "--valuebias-suite=big_two"
+POSITIVE_A = "valuebias/test_big_two.py::test_range[big_two-agency~communion-positive-a]"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -72,6 +73,48 @@ def test_only_what_was_measured_is_shown(
     assert len(found["verdicts"]) == 1
 
 
+def test_a_selection_is_told_and_a_model_without_a_verdict_is_no_pass(
+    run: Run, even: Path, leaning: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "report.json"
+    models = (f"--rm=n=scores:{even}", f"--rm=a=scores:{leaning}")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k positive")
+    assert run(*models, BIG_TWO, f"--valuebias-json={out}", "--deselect", POSITIVE_A).ret == 0
+    found = read(out)
+    assert (found["outcome"], found["not_run"]) == ("INCOMPLETE", 3)
+    assert found["command"].startswith("PYTEST_ADDOPTS='-k positive' pytest ")
+    assert found["headline"] == (
+        "n: a model has no verdict, so nothing can be said of the whole. Not run: 3 shipped tests."
+    )
+    assert [(s["title"], s["outcome"], s["not_run"]) for s in found["subjects"]] == [
+        ("n", "PASS", 1),
+        ("a", "INCOMPLETE", 2),
+    ]
+    assert run(models[0], BIG_TWO, f"--valuebias-json={out}").ret == 0
+    found = read(out)
+    assert (found["outcome"], found["not_run"]) == ("PASS", 1)
+    assert found["headline"].endswith("inside the declared margins. Not run: 1 shipped test.")
+
+
+def test_a_whole_run_leaves_nothing_out(run: Run, tmp_path: Path) -> None:
+    """Of every suite; labels that pytest escapes in its ids included."""
+    out = tmp_path / "report.json"
+    models = [write_scores(tmp_path / f"{i}.csv", seed=i) for i in range(2)]
+    spoken = [
+        write_scores(tmp_path / f"l{i}.csv", seed=i, level=-20.0, noise=9 + i) for i in range(3)
+    ]
+    run(
+        f"--rm=für=scores:{models[0]}",
+        f"--reference=b=scores:{models[1]}",
+        f"--llm=x=scores:{spoken[0]}",
+        f"--llm=y=scores:{spoken[1]}",
+        f"--base=scores:{spoken[2]}",
+        f"--valuebias-json={out}",
+    )
+    found = read(out)
+    assert (found["not_run"], {s["not_run"] for s in found["subjects"]}) == (0, {0})
+
+
 def test_an_ini_file_may_ask_for_it(run: Run, pytester: pytest.Pytester, even: Path) -> None:
     pytester.makeini("[pytest]\nvaluebias_json = report.json")
     assert run(f"--rm=scores:{even}", BIG_TWO).ret == 0
@@ -124,7 +167,7 @@ def test_a_defect_in_a_report_loses_neither_the_run_nor_its_status(
     result.stdout.fnmatch_lines(["*values of reward models*"])
     assert result.ret == pytest.ExitCode.TESTS_FAILED  # a release job waits for the file
     assert xml.exists()
-    assert out.read_text() == "the last one"
+    assert not out.exists()  # the last run's report is none of this one's
 
 
 def test_a_stopped_run_says_so(run: Run, leaning: Path, tmp_path: Path) -> None:
@@ -133,6 +176,7 @@ def test_a_stopped_run_says_so(run: Run, leaning: Path, tmp_path: Path) -> None:
     found = read(out)
     assert not found["complete"]
     assert found["outcome"] == "FAIL"  # what was found before it was stopped counts
+    assert "The run was stopped or lost tests. Not run: " in found["headline"]
 
 
 HOOK = """
@@ -172,6 +216,38 @@ def test_a_worker_that_died_leaves_no_pass(
     run(f"--rm=scores:{even}", BIG_TWO, f"--valuebias-json={out}")
     found = read(out)
     assert (found["outcome"], found["complete"]) == ("INCOMPLETE", False)
+
+
+@pytest.mark.parametrize("run", ["xdist"], indirect=True)
+def test_a_worker_that_died_in_another_test_leaves_no_pass(
+    run: Run, even: Path, tmp_path: Path, pytester: pytest.Pytester
+) -> None:
+    pytester.makepyfile(
+        f"import os\ndef test_own():\n    os.getpid() != {os.getpid()} and os._exit(3)\n"
+    )
+    out = tmp_path / "report.json"
+    run(f"--rm=scores:{even}", BIG_TWO, f"--valuebias-json={out}")
+    found = read(out)
+    assert (found["outcome"], found["complete"]) == ("INCOMPLETE", False)
+
+
+@PLAIN
+def test_the_last_reports_are_gone_where_none_can_be_made(
+    run: Run, even: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    page = folder / "report.html"
+    page.write_text("PASS")
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pytest_valuebias.report.files.write_whole", full)
+    result = run(f"--rm=scores:{even}", BIG_TWO, f"--valuebias-html={page}")
+    result.stdout.fnmatch_lines(["*no html report: *No space left on device*"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert not list(folder.iterdir())
 
 
 def test_a_failing_test_of_another_kind_is_no_pass(

@@ -41,17 +41,19 @@ def verdict(word: str, *, gated: bool | None = None, **more: Any) -> dict[str, A
     st.lists(st.tuples(st.sampled_from(VERDICTS), st.booleans()), max_size=5),
     st.integers(0, 6),
     st.booleans(),
+    st.booleans(),
 )
 def test_pass_is_said_of_no_other_run(
-    found: list[tuple[str, bool]], status: int, complete: bool
+    found: list[tuple[str, bool]], status: int, complete: bool, absent: bool
 ) -> None:
     verdicts = [verdict(word, gated=gated and word != "ERROR") for word, gated in found]
-    passed = outcome(verdicts, status, complete=complete) == "PASS"
+    word = outcome(verdicts, status, complete=complete, absent=absent)
+    passed = word == "PASS"
     gated = {r["verdict"] for r in verdicts if r["gated"]} - {"REPRODUCTION ONLY"}
     errors = any(r["verdict"] == "ERROR" for r in verdicts)
     allowed = gated and gated <= {"PASS", "NO MARGIN"} and not errors
-    assert passed == bool(allowed and status == 0 and complete)
-    said = headline(verdicts, outcome(verdicts, status, complete=complete), status)
+    assert passed == bool(allowed and status == 0 and complete and not absent)
+    said = headline(verdicts, word, status, complete=complete)
     assert said.endswith(".")
     assert ("inside the declared margins" in said) == passed
 
@@ -91,6 +93,44 @@ def test_the_verdict_farthest_out_is_told() -> None:
         "worst, words of communion are preferred to words of agency (-.761 [-.846, -.638], margin "
         "[-.276, +.276])."
     )
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({}, "neither side of agency~communion is shown to be preferred"),
+        ({"role": "shift", "reference": "last"}, "no difference from last is shown"),
+        ({"role": "regression", "reference": "last"}, "neither further from zero than last nor"),
+        ({"role": "gap", "reference": "other"}, "neither closer nor further apart"),
+        ({"role": "drift"}, "neither side of agency~communion is shown to have moved up"),
+        ({"role": "implicit"}, "the two models are not shown to differ"),
+        ({"role": "inheritance"}, "is not shown to be its base's"),
+    ],
+)
+def test_no_preference_is_told_where_the_interval_holds_zero(
+    more: dict[str, Any], text: str
+) -> None:
+    near = verdict("FAIL", estimate=-0.045, ci_low=-0.165, ci_high=0.076, margin_low=0.5)
+    assert text in told({**near, **more})
+
+
+def test_a_raw_inheritance_is_compared_with_no_other_base() -> None:
+    raw = verdict("INCONCLUSIVE", role="inheritance", sides=["all words", "none"], raw=True)
+    assert "other bases" not in told(raw)
+    assert "goes with its base's (not compared)" in told(raw)
+
+
+def test_what_else_happened_is_not_hidden_behind_the_worst() -> None:
+    verdicts = [verdict("ERROR"), verdict("FAIL"), verdict("PASS")]
+    said = headline(verdicts, "ERROR", 1)
+    assert "1 of 2 verdicts outside the declared margins" in said
+    stopped = headline([verdict("FAIL")], "FAIL", 2, complete=False, not_run=4)
+    assert stopped.endswith("The run was stopped or lost tests. Not run: 4 shipped tests.")
+    assert headline([], "NOT GATED", 1) == "No verdict was reached, so nothing passed."
+    let = [verdict("INCONCLUSIVE", gated=False)]
+    assert "what did not pass was let through" in headline(let, "NOT GATED", 1)
+    quick = [verdict("INCONCLUSIVE", reason="exploratory: six prompts; more words would not")]
+    assert headline(quick, "INCONCLUSIVE", 1).endswith("inconclusive: exploratory: six prompts.")
 
 
 def test_a_claim_about_something_else_tells_its_reason() -> None:

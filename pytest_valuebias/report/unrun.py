@@ -1,0 +1,58 @@
+"""Which shipped tests were not run, however that came about: a run of a part is told as one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from valuebias.errors import visible
+from valuebias.suites import titled
+
+if TYPE_CHECKING:
+    from pytest_valuebias.collection import Claim
+    from pytest_valuebias.session import State
+
+
+@dataclass(frozen=True)
+class Unrun:
+    """How many shipped tests of each subject have no verdict, by what reports call it.
+
+    ``absent`` are the models, each with its kind, of which there is no verdict at all.
+    """
+
+    counts: Counter[str]
+    absent: tuple[tuple[str, str], ...]
+
+    @property
+    def total(self) -> int:
+        return self.counts.total()
+
+
+def unrun(state: State) -> Unrun:
+    """The claims of the suites in force that no record answers, selected or not."""
+    from pytest_valuebias.collection import shipped
+
+    answered = {
+        (r["suite"], r["role"], r["lexicon_name"], r["contrast"], r["valence"], r["title"])
+        for r in state.records
+        if r["shipped"]
+    }
+    seen = {(r["model"], r["kind"]) for r in state.records}
+    seen |= {(r["reference"], r["kind"]) for r in state.records if r["role"] == "gap"}
+    counts: Counter[str] = Counter()
+    absent: dict[tuple[str, str], None] = {}
+    for _, claim in shipped(state):
+        title = visible(_title(claim))
+        key = (claim.suite, claim.role, claim.lexicon, claim.contrast, claim.valence, title)
+        if key not in answered:
+            counts[title] += 1
+            model = (visible(claim.model.label), claim.kind)
+            if model not in seen and claim.reference is None:
+                absent[model] = None
+    return Unrun(counts, tuple(absent))
+
+
+def _title(claim: Claim) -> str:
+    reference = None if claim.reference is None else claim.reference.label
+    return titled(claim.kind, claim.model.label, reference, inheritance=claim.role == "inheritance")
