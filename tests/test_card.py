@@ -198,6 +198,7 @@ def test_a_card_that_is_no_text_is_left_alone(
         ({**report(verdict()), "version": "1"}, "not as its format describes, at $.version"),
         (report(verdict(estimate="0.1")), "at $.verdicts[0].estimate"),
         (report(verdict(), complete=False), "stopped or lost tests"),
+        (report(verdict(), not_run=1), "of the shipped tests of org/model 1 were not run"),
         (report(verdict("NO MARGIN")), "nothing was held against a margin for org/model"),
         (report(verdict("INCONCLUSIVE", gated=False)), "nothing was held against a margin"),
         (report(verdict("ERROR")), "nothing was held against a margin"),

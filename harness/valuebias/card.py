@@ -109,6 +109,14 @@ def make(document: Mapping[str, Any], model: str | None = None) -> Card:
             remedy="Run the tests again, to their end.",
         )
     subjects = _chosen(document, model)
+    left = sum(s["not_run"] for s in subjects)
+    if left:
+        raise ReportError(
+            f"of the shipped tests of {subjects[0]['model']} {left} were not run, and a card of a "
+            "part could be read as one of the whole",
+            seen=document["headline"],
+            remedy="Run all of them; --valuebias-suite=NAME leaves a whole suite out.",
+        )
     titles = {s["title"] for s in subjects}
     records = [r for r in document["verdicts"] if r["title"] in titles]
     gated = [r for r in records if r["gated"] and "estimate" in r]

@@ -42,7 +42,7 @@ def report(*verdicts: dict[str, Any], **more: Any) -> dict[str, Any]:
         "format": "pytest-valuebias report", "version": 1, "tool": "0.1.0",
         "created": "2026-01-02T03:04:05+00:00", "command": "pytest --rm=org/model",
         "versions": {"python": "3.13.0"}, "profile": "ci", "settings": [],
-        "exit_status": int(outcome != "PASS"), "complete": True,
+        "exit_status": int(outcome != "PASS"), "complete": True, "not_run": 0,
         "outcome": outcome or "NOT GATED", "headline": "what the run says.",
         "subjects": [
             {
@@ -50,6 +50,7 @@ def report(*verdicts: dict[str, Any], **more: Any) -> dict[str, Any]:
                 "kind": r["kind"], "outcome": outcome or "NOT GATED",
                 "headline": f"{title}: what it says.", "fingerprint": r.get("fingerprint"),
                 "reference_fingerprint": None, **_NONE, "base": None, "tokens": None,
+                "not_run": more.get("not_run", 0),
             }
             for title, r in titles.items()
         ],
