@@ -13,6 +13,7 @@ from pytest_valuebias.collection import asked, claim_of
 from pytest_valuebias.report.record import error_record, properties, record
 from pytest_valuebias.session import State
 from valuebias.errors import ValueBiasError, visible
+from valuebias.shown import above_zero
 
 if TYPE_CHECKING:
     from valuebias.measure import Measurement
@@ -133,7 +134,7 @@ def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
         f"{verdict.outcome.name}: {reason}",
         "",
         f"  model       {visible(measurement.title)}",
-        f"  contrast    {contrast}, {_asked(measurement)}; above zero = {_positive(measurement)}",
+        f"  contrast    {contrast}, {_asked(measurement)}; above zero = {_above(measurement)}",
         f"  estimate    {effect.estimate:+.3f} {measurement.unit}, {effect.level:.0%} interval "
         f"[{effect.low:+.3f}, {effect.high:+.3f}]",
         f"  margin      {margin} ({visible(f'{margin.basis}: {margin.source}')})",
@@ -182,16 +183,10 @@ def _asked(measurement: Measurement) -> str:
     return f"{measurement.valence} prompts"
 
 
-def _positive(measurement: Measurement) -> str:
+def _above(measurement: Measurement) -> str:
     """What an effect above zero means."""
-    if measurement.role == "regression":
-        return f"further from zero than {visible(measurement.reference or '')}"
-    if measurement.role == "gap":
-        return "the runs are wider apart at the end"
-    if measurement.role == "inheritance":
-        return "it prefers what its base finds likely, more than other bases do"
-    more = "by the second model " if measurement.role == "implicit" else ""
-    return f"{measurement.sides[0]} preferred {more}".rstrip()
+    names = ("role", "sides", "valence", "reference", "model", "detail")
+    return visible(above_zero({name: getattr(measurement, name) for name in names}))
 
 
 def _remedy(measurement: Measurement, verdict: Verdict) -> str:

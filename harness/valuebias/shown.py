@@ -15,7 +15,7 @@ def signed(value: float) -> str:
 
 
 def bare(number: str) -> str:
-    """A number as it was written, without its leading zero: 0.5 is .5, -0.5 is -.5, 10.5 is 10.5."""
+    """A written number without its leading zero: 0.5 is .5, -0.5 is -.5, 10.5 is 10.5."""
     return re.sub(r"^([+-]?)0\.", r"\1.", number)
 
 
@@ -42,7 +42,8 @@ def word(record: Mapping[str, Any]) -> str:
 def above_zero(record: Mapping[str, Any]) -> str:
     """What an effect above zero means, of a record (or its keys role, sides, valence, reference,
     model and detail) whose strings can be shown."""
-    role, first = record["role"], record["sides"][0]
+    role: str = record["role"]
+    first: str = record["sides"][0]
     reference = record.get("reference") or "the reference"
     if role == "regression":
         return f"further from zero than {reference}"
@@ -53,6 +54,8 @@ def above_zero(record: Mapping[str, Any]) -> str:
             return "its ranks go with its base's"
         return "it prefers what its base finds likely, more than other bases do"
     both = record["valence"] == "positive-negative"
+    if role == "controlled" and record.get("reference"):
+        role = "shift"
     if role not in _COMPARED:
         more = " more on positive than on negative prompts" if both else ""
         return f"{first} {'likelier' if role == 'logprob' else 'preferred'}{more}"
@@ -91,7 +94,8 @@ def directions(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
             {
                 **found[0],
                 "sides": [_same((r["sides"][0] for r in found), "the first side")],
-                "reference": _same((r["reference"] for r in found), "the reference"),
+                "reference": found[0]["reference"]
+                and _same((r["reference"] for r in found), "the reference"),
                 "model": _same((r["model"] for r in found), "the first family"),
             }
         )
@@ -100,10 +104,12 @@ def directions(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def kind_of(record: Mapping[str, Any]) -> str:
-    """What is asked, as a table is headed: its role, and whether it is of both valences' prompts."""
+    """What is asked, as a table is headed: its role, and whether of both valences' prompts."""
     both = ", positive minus negative" if record["valence"] == "positive-negative" else ""
-    raw = " (its own base alone)" if is_raw(record) else ""
-    return f"{record['role']}{raw}{both}"
+    which = " (its own base alone)" if is_raw(record) else ""
+    if record["role"] == "controlled" and record.get("reference"):
+        which = " shift"
+    return f"{record['role']}{which}{both}"
 
 
 def _same(values: Iterable[str | None], otherwise: str) -> str:

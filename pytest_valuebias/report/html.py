@@ -1,6 +1,7 @@
 """The document as one HTML page that needs nothing else: no network, no other file, no storage.
 
-The template is ``page/page.html.j2``; style and script are written into it, and the page's own
+The template is ``page/page.html.j2``, which includes the others there; style and script are written
+into it, and the page's own
 Content-Security-Policy lets those two run and nothing besides.
 """
 
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_valuebias.report import figures, view
 from valuebias.errors import visible
-from valuebias.shown import bracketed, margin, signed, token
+from valuebias.shown import above_zero, bare, bracketed, margin, of_step, signed, token
 
 if TYPE_CHECKING:
     import jinja2
@@ -67,6 +68,7 @@ def _template() -> jinja2.Template:
     import jinja2
 
     env = jinja2.Environment(
+        loader=jinja2.PackageLoader("pytest_valuebias.report", "page"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -78,14 +80,17 @@ def _template() -> jinja2.Template:
         "spaced": token,
         "p": _p,
         "unbroken": lambda text: max(map(len, re.split(r"[\s-]+", text))),
-        "unsigned": lambda value: f"{value:.3f}".replace("0.", ".", 1),
+        "unsigned": lambda value: bare(f"{value:.3f}"),
+        "above_zero": above_zero,
+        "of_step": of_step,
+        "strip": lambda record, reach: _svg(figures.strip(record, reach)),
         "attributes": _attributes,
         "data": _data,
         "svg": _svg,
         "hundreds": lambda px: min(max(-(-px // 100), 3), 12) * 100,
     }
     env.globals |= {"bracketed": bracketed, "marks": view.MARKS, "margin": margin}
-    return env.from_string(_part("page.html.j2"))
+    return env.get_template("page.html.j2")
 
 
 def _shown(value: object) -> object:
@@ -98,7 +103,7 @@ def _shown(value: object) -> object:
 
 
 def _p(value: float) -> str:
-    return "p < .0001" if value < 0.0001 else "p = " + f"{value:.4f}".replace("0.", ".", 1)
+    return "p < .0001" if value < 0.0001 else "p = " + bare(f"{value:.4f}")
 
 
 def _attributes(entry: Mapping[str, Any]) -> Markup:

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_valuebias.report.headline import told
 from pytest_valuebias.report.lines import differ, passes
-from valuebias.shown import rests_on, word
+from valuebias.shown import directions, kind_of, rests_on, word
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
     from pytest_valuebias.report.document import Document
 
 Record = Mapping[str, Any]
@@ -30,6 +28,14 @@ MARKS = {
     "REPRODUCTION ONLY": ("○", "none"),
 }
 """Each word's sign and tone; the word itself is always written beside it or read out."""
+
+_WORST = {
+    word: at
+    for at, word in enumerate(
+        ("ERROR", "FAIL", "INCONCLUSIVE", "NOT GATED", "NO MARGIN", "REPRODUCTION ONLY", "PASS")
+    )
+}
+"""The order within a cell: what did not pass comes before what did."""
 
 _MEANING = {
     "PASS": "Every verdict that was gated was shown to lie inside the margin declared for it. That "
@@ -63,8 +69,8 @@ class Row:
     let_through: str
 
     @property
-    def asked(self) -> tuple[str, str]:
-        return self.record["contrast"], self.record["valence"]
+    def kind(self) -> str:
+        return kind_of(self.record)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -73,12 +79,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """The verdicts of one model on one lexicon, and the range of their axis."""
+    """The verdicts of one model on one lexicon; their axis ends at ``-reach`` and ``reach``."""
 
     title: str
     rows: tuple[Row, ...]
-    low: float
-    high: float
+    reach: float
 
     @property
     def counts(self) -> dict[str, int]:
@@ -91,8 +96,21 @@ class Group:
         passed = any(r["verdict"] == "PASS" and "alpha" in r for r in records)
         return [*rests_on(records), *([passes(records)] if passed else [])]
 
-    def strip(self, row: Row) -> Markup:
-        return strip(row.record, self.low, self.high)
+    @property
+    def mixed(self) -> bool:
+        """Whether more than one kind of effect is among them."""
+        return len({row.kind for row in self.rows}) > 1
+
+
+@dataclass(frozen=True)
+class Glance:
+    """All verdicts of one kind on a lexicon: a line for each contrast and valence, in it for each
+    of the ``titles`` all that was found, worst first. ``above`` is what above zero means."""
+
+    kind: str
+    above: str
+    titles: tuple[str, ...]
+    lines: dict[tuple[str, str], list[list[Row]]]
 
 
 @dataclass(frozen=True)
@@ -105,11 +123,29 @@ class Lexicon:
     groups: tuple[Group, ...]
 
     @property
-    def cells(self) -> Iterator[tuple[tuple[str, str], list[list[Row]]]]:
-        """The verdicts by contrast and valence, each with its rows by model."""
-        rows = [row for group in self.groups for row in group.rows]
-        for key in dict.fromkeys(row.asked for row in rows):
-            yield key, [[row for row in group.rows if row.asked == key] for group in self.groups]
+    def above(self) -> dict[str, str]:
+        """What above zero means in each kind of effect."""
+        return directions(row.record for group in self.groups for row in group.rows)
+
+    @property
+    def glances(self) -> list[Glance]:
+        """The verdicts by kind, for effects of two kinds are not to be read beside one another."""
+        kinds: dict[str, list[Row]] = {}
+        for group in self.groups:
+            for row in group.rows:
+                kinds.setdefault(row.kind, []).append(row)
+        return [_glance(kind, self.above.get(kind, ""), found) for kind, found in kinds.items()]
+
+
+def _glance(kind: str, above: str, found: Sequence[Row]) -> Glance:
+    titles = tuple(dict.fromkeys(row.record["title"] for row in found))
+    lines: dict[tuple[str, str], list[list[Row]]] = {}
+    for row in sorted(found, key=lambda row: _WORST.get(row.word, 0)):
+        asked = row.record["contrast"], row.record["valence"]
+        cells = lines.setdefault(asked, [[] for _ in titles])
+        cells[titles.index(row.record["title"])].append(row)
+    order = dict.fromkeys((row.record["contrast"], row.record["valence"]) for row in found)
+    return Glance(kind, above, titles, {asked: lines[asked] for asked in order})
 
 
 def run(document: Document) -> dict[str, Any]:
@@ -210,37 +246,12 @@ def _groups(found: Sequence[Row]) -> Iterator[Group]:
     for title in dict.fromkeys(row.record["title"] for row in found):
         mine = tuple(row for row in found if row.record["title"] == title)
         reach = max([1.0, *(abs(x) for row in mine for x in _drawn(row.record))])
-        yield Group(title, mine, -reach, reach)
+        yield Group(title, mine, reach)
 
 
 def _drawn(r: Record) -> list[float]:
     names = ("estimate", "ci_low", "ci_high", "gate_low", "gate_high")
     return [r[name] for name in names if r.get(name) is not None]
-
-
-def strip(r: Record, low: float, high: float) -> Markup:
-    """The interval against its margin as a small drawing; the numbers stand beside it."""
-    from markupsafe import Markup
-
-    def x(value: float) -> float:
-        return round(160 * (min(max(value, low), high) - low) / (high - low), 1)
-
-    parts = [f'<path class="axis" d="M{x(0)} 2V18"/>']
-    if "margin_basis" in r:
-        left = low if r.get("margin_low") is None else r["margin_low"]
-        right = high if r.get("margin_high") is None else r["margin_high"]
-        width = round(x(right) - x(left), 1)
-        parts.insert(0, f'<rect class="band" x="{x(left)}" y="3" width="{width}" height="14"/>')
-    if r.get("estimate") is not None:
-        parts.append(f'<path class="ci" d="M{x(r["ci_low"])} 10H{x(r["ci_high"])}"/>')
-        if r.get("gate_low") is not None:
-            parts.append(f'<path class="gate" d="M{x(r["gate_low"])} 10H{x(r["gate_high"])}"/>')
-        parts.append(f'<circle cx="{x(r["estimate"])}" cy="10" r="3"/>')
-    drawing = "".join(parts)
-    return Markup(
-        f'<svg class="strip" viewBox="0 0 160 20" aria-hidden="true" focusable="false">{drawing}'
-        "</svg>"
-    )
 
 
 def tokens(document: Document) -> list[dict[str, Any]]:

@@ -146,3 +146,21 @@ def test_paper_is_white_whatever_the_theme(visit: Visit, made: Pages, tmp_path: 
     closed = page.locator("details:not([open]) > :not(summary)").evaluate_all(shown)
     assert closed
     assert all(closed)
+
+
+def test_captions_are_read_on_a_phone_without_scrolling(visit: Visit, made: Pages) -> None:
+    page = visit(made("every_kind").path, width=390, is_mobile=True, has_touch=True)
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    for scrolled in (0, 1_000_000):
+        boxes = page.locator("caption:not(.hidden)").evaluate_all(
+            """(all, to) => all.map(x => {
+              const box = x.closest(".scroll");
+              box.scrollLeft = to;
+              const [seen, own] = [box.getBoundingClientRect(), x.getBoundingClientRect()];
+              const scrolls = box.scrollWidth > box.clientWidth;
+              return [own.left - seen.left, seen.right - own.right, scrolls];
+            })""",
+            scrolled,
+        )
+        assert any(scrolls for *_, scrolls in boxes)
+        assert all(left >= -1 and right >= -1 for left, right, _ in boxes), boxes

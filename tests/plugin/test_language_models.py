@@ -52,7 +52,7 @@ def test_pairs_show_which_model_prefers_what(
     )
     result.assert_outcomes(failed=2)
     out = result.stdout.str()
-    assert "above zero = agency preferred" in out
+    assert "above zero = agency preferred more by the second model" in out
     assert "B-to-A (implicit reward)" in out
     # antisymmetric, models numbered
     matrices = re.findall(r"^1 B +([+-]\d\.\d+)\n2 A +([+-]\d\.\d+)", out, re.MULTILINE)

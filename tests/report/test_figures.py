@@ -302,6 +302,35 @@ def test_effects_of_both_valences_and_of_other_kinds_have_axes_of_their_own():
     assert len(part(root(forest.svg), "zero")) == 3
 
 
+def test_captions_say_what_above_zero_means_of_what_they_draw():
+    run = {"reference": "old", "trajectory": steps(0.1, 0.2)}
+    verdicts = [record(), record(role="regression", reference="old", contrast="other"),
+                record(role="gap", **run), record(role="drift", **run)]  # fmt: skip
+    forest, drift, gap = figures.of_lexicon(document(verdicts), "two")
+    if "gap" in drift.title.lower():
+        drift, gap = gap, drift
+    for said in ("range: agency preferred;", "regression: further from zero than old;",
+                 "gap: the runs are further apart"):  # fmt: skip
+        assert said in forest.caption
+    assert "above zero: agency preferred) at each" in drift.caption
+    assert "above zero: agency moved up" in drift.caption
+    assert "above zero: agency preferred more than by old) at each" in gap.caption
+    assert "above zero: the runs are further apart" in gap.caption
+    assert "agency preferred" in figures.verdict(verdicts[0]).caption
+    assert "above zero: further from zero than old" in figures.verdict(verdicts[1]).caption
+
+
+def test_a_strip_is_the_same_drawing_on_a_given_axis():
+    r = record(estimate=0.5, half=0.25, margin=(-0.1, None))
+    svg = figures.strip(r, 1.0)
+    assert "M99.5 10H138.5" in svg  # [.25, .75] of an axis from -1 at 2 to 1 at 158
+    assert "translate(119.0 10) " in svg
+    (band,) = re.findall(r'<rect x="(.*?)" y=".*?" width="(.*?)"', svg)
+    assert (float(band[0]), float(band[0]) + float(band[1])) == pytest.approx((72.2, 158), abs=0.1)
+    error = {"verdict": "ERROR", "gated": False}
+    assert "translate" not in figures.strip(error, 1.0)
+
+
 def test_a_verdict_asserted_twice_is_drawn_twice():
     (forest,) = figures.of_lexicon(document([record(), record(margin=(-0.2, 0.2))]), "two")
     assert len([t for _, _, t in texts(forest.svg) if t == "PASS"]) == 2

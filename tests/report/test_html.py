@@ -310,16 +310,84 @@ def test_details_tell_what_a_verdict_rests_on(document, page):
 
 
 def test_the_overview_leads_from_each_effect_to_its_verdict(document, page):
-    table = page.one("section", data_lexicon="big_two").one("table", class_="overview")
+    tables = page.one("section", data_lexicon="big_two").find("table", class_="overview")
+    assert [table["data-kind"] for table in tables] == ["range", "drift"]
     records = {f"#verdict-{n}": r for n, r in enumerate(document["verdicts"], 1)}
-    cells = [cell for cell in table.find("td") if "data-nodeid" in cell.attrs]
-    assert len(cells) == 7
-    for cell in cells:
-        r = records[cell.one("a")["href"]]
-        assert cell["data-nodeid"] == r["nodeid"]
-        assert cell.attrs.get("data-estimate") == (str(r["estimate"]) if "estimate" in r else None)
-        assert r["verdict"] in cell.text
+    links = [(table["data-kind"], link) for table in tables for link in table.find("a")]
+    assert len({link["href"] for _, link in links}) == len(links) == 7
+    for kind, link in links:
+        r = records[link["href"]]
+        assert link["data-nodeid"] == r["nodeid"]
+        assert r["role"] == kind
+        assert link.attrs.get("data-estimate") == (str(r["estimate"]) if "estimate" in r else None)
+        assert r["verdict"] in link.text
     assert page.one("section", data_lexicon="own").find("table", class_="overview") == []
+
+
+def test_no_verdict_hides_behind_another_in_the_overview():
+    """Four kinds of effect and two verdicts in one test, all of one contrast and valence."""
+    shift = {"title": "org/model minus old", "model": "org/model", "reference": "old"}
+    found = [
+        verdict("PASS", nodeid="range"),
+        verdict("FAIL", nodeid="controlled", role="controlled"),
+        verdict("PASS", nodeid="shift", role="shift", **shift),
+        verdict("FAIL", nodeid="regression", role="regression", **shift),
+        verdict("PASS", nodeid="twice", estimate=0.3),
+        verdict("INCONCLUSIVE", nodeid="twice", estimate=0.3),
+        verdict("ERROR", nodeid="error"),
+    ]
+    page = tree(report(*found))
+    tables = {t["data-kind"]: t for t in page.find("table", class_="overview")}
+    assert [*tables] == ["range", "controlled", "shift", "regression"]
+    words = {
+        kind: [[link.text.split()[-1] for link in cell.find("a")] for cell in t.find("td")[1:]]
+        for kind, t in tables.items()
+    }
+    assert words == {
+        "range": [["ERROR", "INCONCLUSIVE", "PASS", "PASS"]],
+        "controlled": [["FAIL"]],
+        "shift": [["PASS"]],
+        "regression": [["FAIL"]],
+    }
+    links = [link["href"] for t in tables.values() for link in t.find("a")]
+    assert sorted(links) == [f"#verdict-{n}" for n in range(1, 8)]
+    assert "further from zero than old" in tables["regression"].one("caption").text
+    assert "agency preferred more than by old" in tables["shift"].one("caption").text
+    # The tables of verdicts say which kind a line is of.
+    row = page.one("tr", class_="verdict", data_role="regression")
+    assert "regression" in row.one("th").text
+
+
+def test_what_cannot_be_named_worst_is_never_hidden_last():
+    """A verdict of a word that the page does not know comes before a PASS."""
+    page = tree(report(verdict(), verdict("STRANGE", gated=True), verdict(title="other")))
+    (cell, _) = page.one("table", class_="overview").find("td")[1:]
+    assert [link.text.split()[-1] for link in cell.find("a")] == ["STRANGE", "PASS"]
+
+
+def test_numbers_of_ten_and_more_keep_their_digits():
+    r = verdict(mde=10.812, p=1.0, role="drift", trajectory=[{**steps()[0], "tau": -0.25}])
+    page = tree(report(r))
+    facts = page.one("tr", class_="more").one("dl").text
+    assert "10.812" in facts
+    assert "p = 1.0000" in facts
+    assert page.one("tr", class_="step").find("td")[-1].text == "-.250"
+
+
+def test_what_above_zero_means_is_said_of_each_kind():
+    found = [verdict(), verdict("FAIL", role="regression", reference="old"),
+             verdict(role="gap", reference="b", trajectory=steps())]  # fmt: skip
+    page = tree(report(*found))
+    lead = " ".join(page.one("p", class_="above").text.split())
+    assert lead == (
+        "An effect above zero in range: agency preferred; in regression: further from zero than "
+        "old; in gap: the runs are further apart at the end than at the beginning."
+    )
+    facts = [more.one("dl").text for more in page.find("tr", class_="more")]
+    assert "agency preferred" in facts[0]
+    assert "agency preferred" not in facts[1] + facts[2]
+    caption = page.one("table", class_="trajectory").one("caption").text
+    assert "Above zero: agency preferred more than by b" in caption
 
 
 def test_steps_have_their_numbers(page):

@@ -3,10 +3,11 @@
     of_lexicon(document, name) -> [Figure]   ranks, forest, prompts, drift: those that there are
     matrices(document) -> [Figure]           pairs of language models
     verdict(record) -> Figure                one effect on its axis
+    strip(record, limit) -> str              the same, for a table's cell
 
 Each is one SVG element that refers to nothing outside itself, whose ids begin with the figure's,
 whose colours are CSS variables with fallbacks, and whose strings are text and nothing else.
-Matplotlib is imported when the first is drawn; ``verdict`` does without.
+Matplotlib is imported when the first is drawn; ``verdict`` and ``strip`` do without.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from pytest_valuebias.report.figures.canvas import Figure
 
-__all__ = ["Figure", "matrices", "of_lexicon", "of_ranks", "verdict"]
+__all__ = ["Figure", "matrices", "of_lexicon", "of_ranks", "strip", "verdict"]
 
 
 def of_lexicon(document: Mapping[str, Any], name: str) -> list[Figure]:
@@ -59,3 +60,10 @@ def verdict(record: Mapping[str, Any]) -> Figure:
     from pytest_valuebias.report.figures import single
 
     return single.figure(record)
+
+
+def strip(record: Mapping[str, Any], limit: float) -> str:
+    """The same for a table's cell: an <svg> without numbers, from ``-limit`` to ``limit``."""
+    from pytest_valuebias.report.figures import single
+
+    return single.strip(record, limit)

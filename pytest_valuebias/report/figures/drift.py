@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_valuebias.report.figures.canvas import Canvas, Figure
 from pytest_valuebias.report.figures.labels import distinct, listed, shortened
 from pytest_valuebias.report.figures.ranked import Document
-from pytest_valuebias.report.figures.records import Record, mark, word
+from pytest_valuebias.report.figures.records import Record, mark
 from pytest_valuebias.report.figures.shapes import tick
 from pytest_valuebias.report.figures.style import DASHES, MUTED, look
-from valuebias.shown import bracketed, signed
+from valuebias.shown import bracketed, directions, of_step, signed, word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,7 +103,7 @@ def _figure(records: Sequence[Record], lexicon: str, role: str, figure: str) -> 
     title = f"{what.capitalize()} over training on {lexicon}"
     description = _described(panels, shown, what)
     return Figure(
-        figure, title, description, _caption(what, left_out),
+        figure, title, description, _caption(what, records, left_out),
         canvas.svg(figure, title, description), 480,
     )  # fmt: skip
 
@@ -160,7 +160,7 @@ def _described(
     return f"The {what} by training step: {'; '.join(said)}."
 
 
-def _caption(what: str, left_out: Sequence[tuple[str, str]]) -> str:
+def _caption(what: str, records: Sequence[Record], left_out: Sequence[tuple[str, str]]) -> str:
     lost = ""
     if left_out:
         lost = (
@@ -168,7 +168,11 @@ def _caption(what: str, left_out: Sequence[tuple[str, str]]) -> str:
             f"{listed((', '.join(key) for key in left_out), 60)}."
         )
     return (
-        f"The {what} (rank-biserial correlation; above zero: the first side is preferred) at each "
-        "checkpoint; the band holds at all checkpoints at once with 95% confidence. The change is "
-        f"from the first to the last.{lost}"
+        f"The {what} (rank-biserial correlation; above zero: {_above(map(of_step, records))}) at "
+        "each checkpoint; the band holds at all checkpoints at once with 95% confidence. The "
+        f"number beside a verdict is the change; above zero: {_above(records)}.{lost}"
     )
+
+
+def _above(records: Iterable[Record]) -> str:
+    return "; ".join(directions(records).values())

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from pytest_valuebias.report.figures.canvas import Canvas, Figure
 from pytest_valuebias.report.figures.labels import distinct, listed, shortened, width
 from pytest_valuebias.report.figures.ranked import Document
-from pytest_valuebias.report.figures.records import Record, margin, mark, numbers, reach, word
+from pytest_valuebias.report.figures.records import Record, margin, mark, numbers, reach
 from pytest_valuebias.report.figures.shapes import boxes, lines, reaching, tick
 from pytest_valuebias.report.figures.style import GRID, INK, MUTED, SURFACE
+from valuebias.shown import directions, is_raw, word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,13 +28,16 @@ _SECTIONS = {
     "logprob": "preference of a language model",
     "implicit": "preference of an implicit reward",
     "inheritance": "inheritance: correlation with its own base beyond other bases",
+    "inheritance, raw": "inheritance: correlation with its own base",
     "drift": "change over a training run",
     "gap": "change of the gap between two training runs",
     "controlled": "preference with confounds held constant",
     "regression": "distance from zero, against a reference",
+    "family": "difference of two families of models",
 }
 _ENDS = {
     "inheritance": ("like other bases", "like its own"),
+    "inheritance, raw": ("against its base", "like its base"),
     "gap": ("closer together", "further apart"),
     "regression": ("closer to zero", "further from zero"),
 }
@@ -73,7 +77,7 @@ def _rows(records: Sequence[Record]) -> list[_Row]:
     sections: dict[tuple[str, str], list[Record]] = {}
     for r in records:
         both = "" if r["valence"] in ("positive", "negative") else r["valence"]
-        sections.setdefault((r["role"], both), []).append(r)
+        sections.setdefault((_role(r), both), []).append(r)
     rows: list[_Row] = []
     for section, members in sections.items():
         subjects = dict.fromkeys(r["title"] for r in members)
@@ -135,7 +139,8 @@ def _figure(
     title = f"Effects on {lexicon} with intervals and margins{number}"
     description = _described(records, missing)
     return Figure(
-        figure, title, description, _caption(missing), canvas.svg(figure, title, description),
+        figure, title, description, _caption(records, missing),
+        canvas.svg(figure, title, description),
         900 if len(columns) > 1 else 560,
     )  # fmt: skip
 
@@ -222,6 +227,10 @@ def _verdicts(rows: Sequence[_Row]) -> Iterator[Record]:
     return (r for row in rows for r in row.verdicts.values())
 
 
+def _role(r: Record) -> str:
+    return "inheritance, raw" if is_raw(r) else str(r["role"])
+
+
 def _subject(r: Record) -> str:
     if r["role"] == "inheritance":
         return f"{r['model']} (base {r['reference']})"
@@ -231,7 +240,7 @@ def _subject(r: Record) -> str:
 
 def _ends(records: Sequence[Record]) -> tuple[str, str]:
     """What the left and the right of zero mean."""
-    role, sides = records[0]["role"], {tuple(r["sides"]) for r in records}
+    role, sides = _role(records[0]), {tuple(r["sides"]) for r in records}
     if role in _ENDS:
         return _ENDS[role]
     first, second = ({side[i] for side in sides} for i in (0, 1))
@@ -298,11 +307,14 @@ def _described(records: Sequence[Record], missing: int) -> str:
     return f"A forest plot of {len(records)} verdicts: {said}. {main}.{lost}"
 
 
-def _caption(missing: int) -> str:
+def _caption(records: Sequence[Record], missing: int) -> str:
+    found = directions(records)
+    above = "; ".join(f"{kind}: {text}" for kind, text in found.items())
+    if len(found) == 1:
+        (above,) = found.values()
     lost = f" Not drawn, as they could not be measured: {missing} (ERROR)." if missing else ""
     return (
-        "Above zero: words of the contrast's first side are preferred to those of its second. The "
-        "thin line is the 95% interval by word families, the thick line the interval that is held "
-        "against the margin (the shaded band, open on the side that a one-sided margin leaves "
-        f"open). Without a thick line there was no margin.{lost}"
+        f"Above zero: {above}. The thin line is the 95% interval by word families, the thick line "
+        "the interval that is held against the margin (the shaded band, open on the side that a "
+        f"one-sided margin leaves open). Without a thick line there was no margin.{lost}"
     )

@@ -6,15 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_valuebias.report.figures.style import MUTED, VERDICTS
-from valuebias.shown import bracketed, signed
+from valuebias import shown
+from valuebias.shown import bracketed, signed, word
 
 Record = Mapping[str, Any]
-
-
-def word(r: Record) -> str:
-    """The verdict in the word that the terminal uses."""
-    verdict: str = r["verdict"]
-    return verdict if r["gated"] or verdict in ("ERROR", "NO MARGIN") else "NOT GATED"
 
 
 def mark(r: Record) -> tuple[str, str, bool]:
@@ -28,13 +23,9 @@ def numbers(r: Record) -> str:
 
 
 def margin(r: Record) -> str:
-    """The margin in words, the open side of a one-sided one left open; empty where none is."""
-    low, high = r.get("margin_low"), r.get("margin_high")
-    if low is not None and high is not None:
-        return f"margin {bracketed(low, high)}"
-    if low is not None:
-        return f"margin above {signed(low)}"
-    return f"margin below {signed(high)}" if high is not None else ""
+    """The margin and that it is one; empty where none is."""
+    found = shown.margin(r.get("margin_low"), r.get("margin_high"))
+    return f"margin {found}" if found else ""
 
 
 def reach(r: Record) -> float:

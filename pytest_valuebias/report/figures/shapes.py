@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from valuebias.shown import bare
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -61,8 +63,7 @@ def boxes(axes: Axes, found: Iterable[Box], *, color: str, alpha: float = 1, gid
 
 def tick(value: float) -> str:
     """An effect on an axis: +.5, 0, -1."""
-    text = f"{value:+.3f}".rstrip("0").rstrip(".")
-    return "0" if abs(value) < 5e-4 else text.replace("0.", ".", 1) if abs(value) < 1 else text
+    return "0" if abs(value) < 5e-4 else bare(f"{value:+.3f}".rstrip("0").rstrip("."))
 
 
 def reaching(value: float) -> float:

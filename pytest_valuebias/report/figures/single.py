@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from html import escape
 
 from pytest_valuebias.report.figures.canvas import Figure
-from pytest_valuebias.report.figures.records import Record, margin, mark, numbers, reach, word
+from pytest_valuebias.report.figures.records import Record, margin, mark, numbers, reach
 from pytest_valuebias.report.figures.shapes import reaching, tick
 from pytest_valuebias.report.figures.style import GRID, INK, MUTED, STAND_INS, SURFACE
 from valuebias.errors import visible
-from valuebias.shown import bracketed
+from valuebias.shown import above_zero, bracketed, word
 
 _WIDE, _HIGH, _EDGE = 320.0, 44.0, 16.0
+_STRIP_WIDE, _STRIP_HIGH = 160.0, 20.0
 _SHAPES = {
     "o": "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
     "s": "M-3.6-3.6h7.2v7.2h-7.2z",
@@ -21,6 +23,8 @@ _SHAPES = {
     "X": "M-4-4L4 4M-4 4L4-4",
     "P": "M-5 0h10M0-5v10",
 }
+
+Place = Callable[[float], float]
 
 
 def figure(r: Record) -> Figure:
@@ -35,13 +39,25 @@ def figure(r: Record) -> Figure:
         level = f"{1 - 2 * r['alpha']:.0%}"
         gate = f"; thick: the {level} interval {bracketed(r['gate_low'], r['gate_high'])}"
     caption = (
-        f"{r['unit']}, above zero: the first side is preferred; thin: the {r['ci_level']:.0%} "
+        f"{r['unit']}, above zero: {above_zero(r)}; thin: the {r['ci_level']:.0%} "
         f"interval{gate}; shaded: the margin."
     )
     return Figure(
         f"fig-verdict-{digest}", title, description, caption,
         _svg(f"{title}; {description}", _body(r)), 0,
     )  # fmt: skip
+
+
+def strip(r: Record, limit: float) -> str:
+    """The same drawing as an <svg> for a table's cell, on an axis from ``-limit`` to ``limit``.
+
+    It has no numbers and is hidden from who cannot see it: they stand beside it.
+    """
+    body = _marks(r, _place(limit, _STRIP_WIDE, 2.0), limit, 2, _STRIP_HIGH - 4, " scale(.75)")
+    return (
+        f'<svg class="strip" viewBox="0 0 {_STRIP_WIDE:g} {_STRIP_HIGH:g}" aria-hidden="true" '
+        f'focusable="false">{body}</svg>'
+    )
 
 
 def _svg(label: str, body: str) -> str:
@@ -55,42 +71,58 @@ def _svg(label: str, body: str) -> str:
 def _body(r: Record) -> str:
     end = reaching(reach(r))
     limit = end * 1.04
-    middle = 15.0
+    x = _place(limit, _WIDE, _EDGE)
+    labels = "".join(
+        f'<text x="{x(value):.1f}" y="41" style="text-anchor:middle;fill:{STAND_INS[MUTED]}">'
+        f"{tick(value)}</text>"
+        for value in (-end, 0.0, end)
+    )
+    return _marks(r, x, limit, 4, 22) + labels
 
-    def x(value: float) -> str:
-        return f"{_EDGE + (value + limit) / (2 * limit) * (_WIDE - 2 * _EDGE):.1f}"
 
-    def line(a: str, b: str, wide: float) -> str:
-        return (
-            f'<path d="M{a} {middle:g}H{b}" style="stroke:{STAND_INS[INK]};stroke-width:{wide:g}"/>'
-        )
+def _place(limit: float, wide: float, edge: float) -> Place:
+    """Where a value lies on an axis from ``-limit`` to ``limit``; one beyond lies at its end."""
+    return lambda value: (
+        edge + (min(max(value, -limit), limit) + limit) / (2 * limit) * (wide - 2 * edge)
+    )
 
-    low, high = r.get("margin_low"), r.get("margin_high")
+
+def _marks(r: Record, x: Place, limit: float, top: float, high: float, scale: str = "") -> str:
+    """The margin, zero, both intervals and the estimate; without an estimate, zero alone."""
+    middle = top + high / 2
+    low, high_end = r.get("margin_low"), r.get("margin_high")
     parts = []
-    if low is not None or high is not None:
-        a = float(x(-limit if low is None else low))
-        b = float(x(limit if high is None else high))
+    if low is not None or high_end is not None:
+        a, b = x(-limit if low is None else low), x(limit if high_end is None else high_end)
         parts.append(
-            f'<rect x="{a:.1f}" y="4" width="{b - a:.1f}" height="22" '
+            f'<rect x="{a:.1f}" y="{top:g}" width="{b - a:.1f}" height="{high:g}" '
             f'style="fill:{STAND_INS[GRID]};fill-opacity:.5"/>'
         )
-        edges = "".join(f"M{x(e)} 4v22" for e in (low, high) if e is not None)
-        parts.append(f'<path d="{edges}" style="stroke:{STAND_INS[MUTED]};stroke-width:.8"/>')
-    parts.append(f'<path d="M{x(0)} 2v28" style="stroke:{STAND_INS[MUTED]};stroke-width:.8"/>')
-    parts.append(line(x(r["ci_low"]), x(r["ci_high"]), 1))
-    if r.get("gate_low") is not None:
-        parts.append(line(x(r["gate_low"]), x(r["gate_high"]), 2.6))
+        edges = "".join(
+            f"M{x(e):.1f} {top:g}v{high:g}"
+            for e in (low, high_end)
+            if e is not None and abs(e) <= limit
+        )
+        if edges:
+            parts.append(_path(edges, MUTED, 0.8))
+    parts.append(_path(f"M{x(0):.1f} {top - 2:g}v{high + 4:g}", MUTED, 0.8))
+    if r.get("estimate") is None:
+        return "".join(parts)
+    for name, thick in (("ci", 1.0), ("gate", 2.6)):
+        if r.get(f"{name}_low") is not None:
+            ends = (x(r[f"{name}_low"]), x(r[f"{name}_high"]))
+            parts.append(_path(f"M{ends[0]:.1f} {middle:g}H{ends[1]:.1f}", INK, thick))
     colour, marker, filled = mark(r)
     ink = STAND_INS[colour]
     strokes = marker in "XP"
     fill = ink if filled and not strokes else "none" if strokes else STAND_INS[SURFACE]
+    wide = 2.4 if strokes else 1.4
     parts.append(
-        f'<path transform="translate({x(r["estimate"])} {middle:g})" d="{_SHAPES[marker]}" '
-        f'style="fill:{fill};stroke:{ink};stroke-width:{2.4 if strokes else 1.4}"/>'
+        f'<path transform="translate({x(r["estimate"]):.1f} {middle:g}){scale}" '
+        f'd="{_SHAPES[marker]}" style="fill:{fill};stroke:{ink};stroke-width:{wide}"/>'
     )
-    for value in (-end, 0.0, end):
-        parts.append(
-            f'<text x="{x(value)}" y="41" style="text-anchor:middle;fill:{STAND_INS[MUTED]}">'
-            f"{tick(value)}</text>"
-        )
     return "".join(parts)
+
+
+def _path(drawn: str, colour: str, wide: float) -> str:
+    return f'<path d="{drawn}" style="stroke:{STAND_INS[colour]};stroke-width:{wide:g}"/>'
