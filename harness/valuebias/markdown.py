@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from valuebias.errors import visible
-from valuebias.shown import cells, token
+from valuebias.shown import cells, contrast, token
 
 # A character written as its number is text wherever it stands. What GitHub would find in the HTML
 # as well is parted from what follows it by an empty comment.
@@ -55,15 +55,16 @@ def head(names: Sequence[str] = COLUMNS) -> str:
 
 def verdict(record: Mapping[str, Any]) -> str:
     """A record's line of a table of verdicts; what does not pass is bold."""
-    contrast, valence, *numbers, word = map(text, cells(record))
+    asked, valence, *numbers, word = map(text, cells(record))
     own = "" if record["shipped"] else " (own test)"
     said = word if word == "PASS" else f"**{word}**"
-    return row([f"{contrast}{own}", valence, *numbers, said])
+    return row([f"{asked}{own}", valence, *numbers, said])
 
 
 def explained(record: Mapping[str, Any]) -> str:
     """A list item with the reason of a verdict that its line of the table does not explain."""
-    return f"* {line(record['contrast'])}, {text(record['valence'])}: {text(record['reason'])}\n"
+    asked, valence = line(contrast(record)), text(record["valence"])
+    return f"* {asked}, {valence}: {text(record['reason'])}\n"
 
 
 def tokens(found: Mapping[str, Any]) -> str:

@@ -19,8 +19,10 @@ from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, Valences, select
 from valuebias.scored import RECORDED, Scored, in_common, words
 from valuebias.scoring import VOCABULARY, Bench, Job, Role
+from valuebias.stats.inheritance import Inheritance
 from valuebias.suites import KINDS, WORDS, titled
 from valuebias.tokens import VOCABULARY_LIMIT, TopTokens, table
+from valuebias.units import unit
 
 Question = Literal[
     "range",
@@ -73,9 +75,10 @@ class Measurement:
 
     ``kind`` says what the model is, where it is no reward model. ``reference`` is the model it was
     compared with, None for a single model. ``detail`` says what the effect is made of, where that
-    is more than the words; ``trajectory`` is how a training run came to it. Positive means that the
-    contrast's first side is preferred (more than by the reference). ``raised_by`` and
-    ``lowered_by`` are the words that raise and lower the estimate most.
+    is more than the words; ``trajectory`` is how a training run came to it. ``covariates`` are the
+    names of what was controlled for. Positive means that the contrast's first side is preferred
+    (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that raise and
+    lower the estimate most.
     """
 
     model: str
@@ -96,6 +99,7 @@ class Measurement:
     kind: str = ""
     detail: str = ""
     trajectory: tuple[Step, ...] = ()
+    covariates: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -112,9 +116,13 @@ class Measurement:
     @property
     def unit(self) -> str:
         """What the estimate is."""
-        if self.role == "inheritance":
-            return "rank correlation beside covariates"
-        return "rank-biserial correlation"
+        compared = self.reference is not None
+        return unit(self.role, self.valence, compared=compared, raw=self.raw)
+
+    @property
+    def raw(self) -> bool:
+        """Whether this is an inheritance that no other base's correlation was subtracted from."""
+        return isinstance(self.effect, Inheritance) and not self.effect.rho_others
 
     @property
     def coverage(self) -> float:
@@ -244,6 +252,7 @@ def measure(
         provenance=mine.provenance,
         top=table(bench, spec, role),
         kind=KINDS.get(question(spec, role), ""),
+        covariates=tuple(covariates or ()),
     )
 
 

@@ -15,6 +15,7 @@ from valuebias.scored import Scored, in_common
 from valuebias.scoring import Bench
 from valuebias.stats.family import Family, families_of_terms
 from valuebias.tokens import TopTokens
+from valuebias.units import unit
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class FamilyMeasurement:
             f"{lexicon.name}{kind} sha256:{lexicon.digest[:12]}: {sum(effect.n_words)} words in "
             f"{sum(effect.n_families)} families, coverage {matched / total:.1%}; "
             f"{len(self.first)} and {len(self.second)} models; {effect.n_prompts} prompts; "
-            f"rank-biserial correlation, {effect.method}"
+            f"{unit('family', self.valence)}, {effect.method}"
         )
 
 

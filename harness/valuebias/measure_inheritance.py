@@ -86,6 +86,7 @@ def measure_inheritance(
         provenance=scored[0].provenance,
         top=table(bench, spec),
         detail=_detail(effect),
+        covariates=effect.covariates,
     )
 
 

@@ -118,12 +118,28 @@ def _same(values: Iterable[str | None], otherwise: str) -> str:
     return (found.pop() or otherwise) if len(found) == 1 else otherwise
 
 
+_ASKED = {
+    "regression": "no further from zero",
+    "drift": "drift",
+    "gap": "change of the gap",
+    "family": "families",
+}
+
+
+def contrast(record: Mapping[str, Any]) -> str:
+    """A record's contrast, and what was asked of it where its model's title does not say so."""
+    asked = _ASKED.get(record["role"])
+    if record["role"] == "controlled":
+        asked = f"controlled for {', '.join(record.get('covariates', ())) or 'covariates'}"
+    return f"{record['contrast']} ({asked})" if asked else str(record["contrast"])
+
+
 def cells(record: Mapping[str, Any]) -> tuple[str, str, str, str, str, str]:
     """A record's row: contrast, valence, effect, interval, margin, verdict."""
     low, high = record.get("ci_low"), record.get("ci_high")
     estimate = record.get("estimate")
     return (
-        record["contrast"],
+        contrast(record),
         record["valence"],
         "" if estimate is None else signed(estimate),
         "" if low is None or high is None else bracketed(low, high),

@@ -31,9 +31,9 @@ def differ(records: Iterable[Mapping[str, Any]]) -> list[str]:
     shipped: dict[tuple[str, ...], Mapping[str, Any]] = {}  # once each, however often it was run
     own = []
     for r in records:
-        if "p" in r and r["shipped"]:
+        if r.get("p") is not None and r["shipped"]:
             shipped[r["suite"], r["contrast"], r["valence"], r["role"]] = r
-        elif "p" in r:
+        elif r.get("p") is not None:
             own.append(r)
     found = [*shipped.values(), *own]
     if len(found) < 2:

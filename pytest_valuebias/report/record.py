@@ -19,7 +19,7 @@ _PROPERTIES = (
     "margin_high", "margin_basis", "verdict", "n_words", "n_families", "n_prompts", "lexicon",
     "coverage", "contrast", "valence", "model", "fingerprint", "reference", "role", "gated",
     "margin_source", "injection", "rung", "template", "reason", "reference_fingerprint",
-    "method", "p", "mde", "n_shared", "notes", "alpha", "detail",
+    "method", "p", "mde", "n_shared", "notes", "alpha", "detail", "unit",
 )  # fmt: skip
 
 _PROVENANCE = ("head", "dtype", "device", "template", "injection", "rung")
@@ -76,6 +76,8 @@ def record(
         "n_claims": n_claims,
         "covered": measurement.covered,
         "unit": measurement.unit,
+        "covariates": measurement.covariates,
+        "raw": measurement.raw,
         "detail": measurement.detail,
         "title": measurement.title,
         "raised_by": grouped(measurement.raised_by, *measurement.sides),
@@ -98,8 +100,8 @@ def record(
         entry |= {
             "gate_low": verdict.gate_low,
             "gate_high": verdict.gate_high,
-            "margin_low": _finite(verdict.margin.low),
-            "margin_high": _finite(verdict.margin.high),
+            "margin_low": verdict.margin.low,  # none on the open side of a one-sided margin
+            "margin_high": verdict.margin.high,
             "alpha": (1 - verdict.gate_level) / 2,
             "margin_basis": verdict.margin.basis,
             "margin_source": verdict.margin.source,
@@ -152,13 +154,9 @@ def _text(value: object) -> str:
     return f"{value:.6f}" if isinstance(value, float) else str(value)
 
 
-def _finite(bound: float) -> float | None:
-    """A bound, or None on the open side of a one-sided margin."""
-    return bound if math.isfinite(bound) else None
-
-
 def _plain(value: Any) -> Any:
-    """JSON-able types only: numpy scalars do not survive the way from an xdist worker."""
+    """JSON-able types only: numpy scalars do not survive the way from an xdist worker, and JSON has
+    no number that is not finite."""
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, dict):
@@ -167,4 +165,5 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if value is None or isinstance(value, (bool, int)):
         return value
-    return float(value)
+    number = float(value)
+    return number if math.isfinite(number) else None

@@ -11,7 +11,7 @@ import pytest
 from pytest_valuebias.report import matrix, paper
 from pytest_valuebias.report.lines import differ, passes
 from pytest_valuebias.session import State
-from valuebias.shown import bracketed, cells, rests_on, signed, token
+from valuebias.shown import bracketed, cells, contrast, rests_on, signed, token
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -137,7 +137,7 @@ def _name(record: Mapping[str, Any]) -> str:
     permuted = (
         f" (permutation p = {record['p']:.4f})" if record.get("method") == "permutation" else ""
     )
-    return f"{record['contrast']} {record['valence']}{permuted}"
+    return f"{contrast(record)} {record['valence']}{permuted}"
 
 
 def _provenance(record: Mapping[str, Any]) -> str:
@@ -187,7 +187,7 @@ def _trajectory(steps: Iterable[Mapping[str, Any]]) -> RenderableType:
             f"{step['step']:,}",
             "" if step["pairs"] is None else f"{step['pairs']:,}",
             signed(step["estimate"]),
-            bracketed(step["low"], step["high"]),
+            "" if None in (step["low"], step["high"]) else bracketed(step["low"], step["high"]),
             "" if step["tau"] is None else f"{step['tau']:.3f}",
         )
     return table

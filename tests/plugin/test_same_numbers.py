@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from html import unescape
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from huggingface_hub import ModelCard
-from markdown_it import MarkdownIt
 
 from support import pytest_html, tables
+from support.read_back import (
+    Row,
+    by_test,
+    in_markdown,
+    in_terminal,
+    rendered,
+    shown,
+    text_of,
+)
 from support.schema import problems
 from valuebias.cli import main
 
 Run = Callable[..., pytest.RunResult]
-Row = tuple[str, str, str, str, str, str]
 
 TESTS = """
 import pytest
@@ -56,7 +61,7 @@ def test_all_reports_hold_the_same_numbers(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "summary.md"))
     monkeypatch.setenv("COLUMNS", "160")
     result = run(
-        f"--rm=m=scores:{leaning}", "-k", "big_two or care or own",
+        f"--rm=m=scores:{leaning}", "--valuebias-suite=big_two", "--valuebias-suite=mfd2",
         f"--junitxml={folder / 'j.xml'}",
         f"--valuebias-json={folder / 'r.json'}", f"--valuebias-html={folder / 'r.html'}",
         f"--html={folder / 'p.html'}",
@@ -80,60 +85,6 @@ def test_all_reports_hold_the_same_numbers(
     assert main(["card", str(folder / "r.json"), "--out", str(folder / "card.md")]) == 0
     card(ModelCard((folder / "card.md").read_text(encoding="utf-8")), verdicts, wanted)
     other_page(folder / "p.html", report)
-
-
-def shown(r: Mapping[str, Any]) -> Row:
-    """A verdict's row as it is to be shown everywhere: numbers to three places."""
-
-    def number(x: float) -> str:
-        text = f"{x:+.3f}"
-        return text[0] + text[2:] if text[1] == "0" else text
-
-    low, high = r["margin_low"], r["margin_high"]
-    margin = f"[{number(low)}, {number(high)}]" if None not in (low, high) else ""
-    if high is None:
-        margin = f"> {number(low)}"
-    if low is None:
-        margin = f"< {number(high)}"
-    interval = f"[{number(r['ci_low'])}, {number(r['ci_high'])}]"
-    word = r["verdict"] if r["gated"] else "NOT GATED"
-    return r["contrast"], r["valence"], number(r["estimate"]), interval, margin, word
-
-
-def in_terminal(lines: Iterable[str]) -> Iterable[Row]:
-    row = re.compile(
-        r"(\S+) +(positive|negative|pos-neg) +([+-][\d.]+) +(\[.*?\]) +(\[.*?\]|[<>] \S+) +"
-        r"([A-Z ]+)"
-    )
-    for line in lines:
-        match = row.fullmatch(line.strip())
-        if match:
-            contrast, valence, *rest, word = match.groups()
-            valence = valence.replace("pos-neg", "positive-negative")
-            yield contrast, valence, *rest, word  # type: ignore[misc]
-
-
-def rendered(text: str) -> str:
-    return MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
-
-
-def in_markdown(text: str) -> Iterable[Row]:
-    for line in tables.lines(rendered(text)):
-        if len(line.cells) == 6 and line.cells[0] != "contrast":
-            yield line.cells[0].removesuffix(" (own test)"), *line.cells[1:]  # type: ignore[misc]
-
-
-def text_of(html: str) -> str:
-    """A page's text, without its markup."""
-    return " ".join(unescape(re.sub(r"<[^>]*>", "", html)).split())
-
-
-def by_test(verdicts: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """The verdicts of each test, by its node id, in their order."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for r in verdicts:
-        found.setdefault(r["nodeid"], []).append(r)
-    return found
 
 
 def properties(element: ElementTree.Element) -> dict[str, str]:

@@ -27,7 +27,8 @@ def rendered(text: str) -> str:
 
 def record(**more: Any) -> dict[str, Any]:
     entry = {
-        "title": "org/model", "contrast": "agency~communion", "valence": "positive",
+        "title": "org/model", "role": "range", "contrast": "agency~communion",
+        "valence": "positive",
         "verdict": "FAIL", "reason": "because", "gated": True, "shipped": True,
         "estimate": 0.859, "ci_low": 0.787, "ci_high": 0.908, "gate_low": 0.8, "gate_high": 0.9,
         "margin_low": -0.276, "margin_high": 0.276, "lexicon": "big_two sha256:0123", "n_words": 9,
