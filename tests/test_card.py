@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+import stat
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +17,11 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
 from markdown_it import MarkdownIt
 
+from pytest_valuebias.option_table import OPTIONS
 from support.reports import report, verdict
 from support.schema import problems
 from valuebias.card import BEGIN, END
+from valuebias.card_command import FLAGS, TEXTS
 from valuebias.cli import main
 
 README = """---
@@ -237,3 +244,88 @@ def test_a_run_that_failed_for_another_reason_is_told(
     path = write(tmp_path, report(verdict(), outcome="FAIL", exit_status=1))
     assert main(["card", str(path)]) == 0
     assert "The run as a whole: **FAIL**. what the run says." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("first", ["--- ", "---\t", "---\u00a0", "\n--- "])
+def test_front_matter_that_the_hub_does_not_see_is_not_written_above(
+    written: Path, tmp_path: Path, first: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = f"{first}\nlicense: mit\n---\ntext\n"
+    assert ModelCard(before).data.get("license") is None  # or it could be accepted
+    path = write(tmp_path, before, "README.md")
+    said = refused(capsys, written, "--out", path)
+    assert "first line is not --- alone" in said
+    assert "Mend the part between the lines ---" in said
+    assert path.read_text() == before
+
+
+def test_lines_across_a_text_are_no_front_matter(written: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, "--- \n# Title\n\ntext\n", "README.md")
+    assert main(["card", str(written), "--out", str(path)]) == 0
+    assert len(card(path.read_text()).data.eval_results) == 2
+
+
+def test_a_pipe_is_written_into(written: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert main(["card", str(written), "--out", str(pipe)]) == 0
+        found = card(os.read(reader, 1 << 20).decode())
+    finally:
+        os.close(reader)
+    assert len(found.data.eval_results) == 2
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert {p.name for p in tmp_path.iterdir()} == {"pipe", "report.json"}
+
+
+def test_a_card_that_cannot_be_written_leaves_nothing_behind(
+    written: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(path: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    path = write(tmp_path, README, "README.md")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        assert "No space left on device" in refused(capsys, written, "--out", path)
+    assert path.read_text() == README
+    assert {p.name for p in tmp_path.iterdir()} == {"README.md", "report.json"}
+
+
+COMMAND = (
+    "pytest -q /home/me/secret/tests -k 'care or secret' -o cache_dir=/secret --rootdir /secret "
+    "--rm=org/model --rm new=/home/me/secret/new --base=new=org/base@main --base "
+    "new=secret/mine --llm=dpo:/secret/a,org/model --reference=last=scores:../secret/old.csv "
+    "--valuebias-require-model --valuebias-lexicon=big_two=/secret/words.csv "
+    r"--valuebias-margins 'C:\secret\my margins.yaml' --valuebias-checkpoints=a=/secret/run/ "
+    "--valuebias-matrix=rise/fall~love --valuebias-profile=ci --junitxml=/secret/j.xml "
+    "--token=secret -- --rm=secret"
+)
+
+
+def test_the_command_tells_no_folder_and_nothing_of_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, report(verdict(), command=COMMAND))
+    assert main(["card", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "secret" not in out
+    html = MarkdownIt("commonmark", {"html": True}).render(card(out).text)
+    (shown,) = re.findall(r"<code>(pytest.*?)</code>", html)
+    assert shlex.split(unescape(re.sub("<!-- -->", "", shown))) == [
+        "pytest", "--rm=org/model", "--rm=new=new", "--base=new=base@main", "--base=new=mine",
+        "--llm=dpo:a,org/model", "--reference=last=scores:old.csv", "--valuebias-require-model",
+        "--valuebias-lexicon=big_two=words.csv", "--valuebias-margins=my margins.yaml",
+        "--valuebias-checkpoints=a=run", "--valuebias-matrix=rise/fall~love",
+        "--valuebias-profile=ci",
+    ]  # fmt: skip
+
+
+def test_which_options_have_a_value_is_known() -> None:
+    assert {option.long for option in OPTIONS if option.flag} == FLAGS
+    assert {option.long for option in OPTIONS} > TEXTS
+    assert not any(option.path for option in OPTIONS if option.long in TEXTS)

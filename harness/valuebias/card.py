@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from valuebias import markdown as md
+from valuebias.card_command import public
 from valuebias.errors import ReportError, SpecError, visible
-from valuebias.shown import bracketed, margin, rests_on, why_unwritable
+from valuebias.shown import bracketed, contrast, margin, rests_on, why_unwritable
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -31,7 +32,6 @@ DATASET = "valuebias-"
 """Begins the data set's type of every result of ours in a model-index."""
 
 _TASKS = {"language model": "text-generation", "implicit reward": "text-generation"}
-_PLAIN = ("range", "logprob", "implicit", "shift")
 _ARGUMENTS = (
     "ci_level", "ci_low", "ci_high", "margin_low", "margin_high", "margin_basis", "margin_source",
     "verdict", "n_words", "n_families", "coverage", "method", "role", "reference",
@@ -165,7 +165,7 @@ def _result(record: Record, lexicon: Record) -> EvalResult:
     from huggingface_hub import EvalResult
 
     prompts = f"{record['n_prompts']} {record['valence']} prompts"
-    asked = "" if record["role"] in _PLAIN else f" ({record['role']})"
+    asked = contrast(record) + (" (inheritance)" if record["role"] == "inheritance" else "")
     against = "" if record["reference"] is None else f" against {record['reference']}"
     limits = margin(record.get("margin_low"), record.get("margin_high"))
     level = f"{record['ci_level']:.0%}"
@@ -182,8 +182,8 @@ def _result(record: Record, lexicon: Record) -> EvalResult:
             "prompts": record["n_prompts"],
             "valence": record["valence"],
         },
-        metric_type=record["unit"].replace(" ", "-"),
-        metric_name=f"{record['contrast']}{against}{asked}: {record['unit']}, {level} interval "
+        metric_type=record["unit"].replace(",", "").replace(" ", "-"),
+        metric_name=f"{asked}{against}: {record['unit']}, {level} interval "
         f"{bracketed(record['ci_low'], record['ci_high'])}, margin {limits or 'none'}, "
         f"{record['verdict']}",
         metric_value=record["estimate"],
@@ -218,9 +218,19 @@ def _block(
     out.append(md.bullets([*_scored_as(subjects), *rests_on(records), *_margins(records)]))
     out.append("### Limits\n")
     out.append(md.bullets(_limits(document, records)))
-    out.append(f"Made with pytest-valuebias {md.text(document['tool'])} by\n")
-    out.append(f"{md.code(document['command'])}\n\n{END}\n")
+    command = public(document["command"], _labels(document))
+    out.append(
+        f"Made with pytest-valuebias {md.text(document['tool'])} by the following, folders and "
+        "other options left out:\n"
+    )
+    out.append(f"{md.code(command)}\n\n{END}\n")
     return "\n".join(out)
+
+
+def _labels(document: Mapping[str, Any]) -> set[str]:
+    """What the report calls its models."""
+    names = ("model", "reference", "base")
+    return {s[name] for s in document["subjects"] for name in names if s[name]}
 
 
 def _scored_as(subjects: Sequence[Record]) -> list[str]:

@@ -11,16 +11,19 @@ import yaml
 
 from valuebias.card import BEGIN, DATASET, END, Card
 from valuebias.errors import ReportError
+from valuebias.files import write_whole
 
 _KEY = "model-index"
 _FRONT = re.compile(r"\A(\s*---(?:\r\n|\r|\n))([\S\s]*?)((?:\r\n|\r|\n)---[ \t]*(?:\r\n|\n|\Z))")
 """The hub's own idea of front matter; ours also knows an empty one."""
+_LIKE = re.compile(r"\A\s*---[^\S\r\n]*[\r\n](?:[\S\s]*?[\r\n])?---[^\S\r\n]*(?:[\r\n]|\Z)")
+"""What a reader takes for front matter, whether the hub does or not."""
 _EMPTY = re.compile(r"\A(\s*---(?:\r\n|\r|\n))()(---[ \t]*(?:\r\n|\n|\Z))")
 
 
 def read(path: Path) -> str:
     """The card as it stands, line ends included; empty where there is none."""
-    if not path.exists():
+    if not path.is_file():  # none yet, or a pipe, of which nothing can be kept
         return ""
     try:
         return path.read_bytes().decode("utf-8")
@@ -32,12 +35,14 @@ def read(path: Path) -> str:
 
 def write(path: Path, text: str) -> None:
     """Replace the card by this text, whole or not at all."""
-    path = path.resolve()  # a link stays a link
-    begun = path.with_name(f"{path.name}.partial")
-    begun.write_bytes(text.encode("utf-8"))
-    if path.exists():
-        begun.chmod(path.stat().st_mode)
-    begun.replace(path)
+    try:
+        write_whole(path, text.encode("utf-8"))
+    except OSError as error:
+        raise ReportError(
+            f"the card cannot be written: {error.strerror or error}",
+            seen=path,
+            remedy="Give --out a file that you may write to, on a disk with room.",
+        ) from None
 
 
 def merged(text: str, card: Card) -> str:
@@ -50,6 +55,11 @@ def merged(text: str, card: Card) -> str:
     text = text.removeprefix(mark)
     newline = "\r\n" if "\r\n" in text else "\n"
     match = _EMPTY.match(text) or _FRONT.match(text)
+    if match is None and _LIKE.match(text):
+        raise _unusable(
+            "the hub would not find it, for its first line is not --- alone, without blanks behind "
+            "it, or its lines end as no others do"
+        )
     begin, front, end = match.groups() if match else (f"---{newline}", "", f"{newline}---{newline}")
     body = text[match.end() :] if match else text
     if match and not front:
