@@ -381,6 +381,17 @@ def test_kinds_are_never_one_sample():
     assert [f.title.rpartition(": ")[2] for f in shown] == [f"{kind}s" for kind in kinds]
 
 
+def test_kinds_are_drawn_on_one_scale():
+    wide, narrow = ranks("m"), ranks("r", kind="reference")
+    near = 50 + 0.05 * (np.array(narrow["medians"]) - 50)
+    found = document(ranked=[wide, {**narrow, "medians": near.tolist()}])
+    first, second = (f for f in figures.of_lexicon(found, "two") if "-ranks" in f.id)
+    ticks = [
+        [(y, t) for _, y, t in texts(f.svg) if re.fullmatch(r"\d+", t)] for f in (first, second)
+    ]
+    assert ticks[0] == ticks[1]
+
+
 def test_models_that_ranked_different_numbers_of_words_are_compared_in_shares():
     models = [ranks("a", n_words=100), ranks("b", n_words=300)]
     first, *_ = figures.of_lexicon(document(ranked=models), "two")

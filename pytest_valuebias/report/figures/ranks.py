@@ -31,12 +31,15 @@ _MOST_WIDE = 10  # categories in a row of panels
 
 
 def figures(document: Document, lexicon: str, figure: str) -> list[Figure]:
-    """One figure for each kind of model: rewards and log-probabilities are no one sample."""
+    """One figure for each kind of model: rewards and log-probabilities are no one sample. All have
+    one scale, so that a small spread looks small beside a large one."""
     models = ranked(document, lexicon)
+    scale = _Scale(models)
     kinds = list(dict.fromkeys(m.kind for m in models))
     return [
         _figure(
             [m for m in models if m.kind == kind],
+            scale,
             lexicon,
             figure if at == 0 else f"{figure}-{at + 1}",
         )
@@ -44,10 +47,8 @@ def figures(document: Document, lexicon: str, figure: str) -> list[Figure]:
     ]
 
 
-def _figure(models: list[Ranked], lexicon: str, figure: str) -> Figure:
+def _figure(models: list[Ranked], scale: _Scale, lexicon: str, figure: str) -> Figure:
     names, rows = categories(models), valences(models)
-    sizes = {m.n_words for m in models}
-    scale = _Scale(sizes.pop() if len(sizes) == 1 else None, models)
     groups, blocks = violins.grouped(models), _blocks(names)
     legend = violins.Legend(models, groups)
     widest = max(sum(len(c) for _, c in block) for block in blocks)
@@ -96,8 +97,9 @@ _PLURALS = {"virtue": "virtues", "vice": "vices"}
 class _Scale:
     """Ranks themselves where all models ranked equally many words, else shares of the words."""
 
-    def __init__(self, n_words: int | None, models: Sequence[Ranked]) -> None:
-        self.n_words = n_words
+    def __init__(self, models: Sequence[Ranked]) -> None:
+        sizes = {m.n_words for m in models}
+        self.n_words = n_words = sizes.pop() if len(sizes) == 1 else None
         self.label = f"median rank ({'0%' if n_words is None else 1} = most preferred)"
         self._middle = 0.5 if n_words is None else (n_words + 1) / 2
         values = [self.of(m).ravel() for m in models]
