@@ -28,7 +28,7 @@ def add_properties(config: pytest.Config, document: Document) -> None:
 
 
 def _properties(document: Document) -> Iterator[tuple[str, str]]:
-    for name in ("tool", "profile", "outcome", "headline", "command", "created"):
+    for name in ("tool", "profile", "outcome", "headline", "command", "created", "not_run"):
         yield name, str(document[name])
     yield "complete", str(document["complete"]).lower()
     for name, version in document["versions"].items():

@@ -118,6 +118,7 @@ def junit(root: ElementTree.Element, report: dict[str, Any]) -> None:
     for name in ("tool", "profile", "outcome", "headline", "command", "created"):
         assert held.pop(f"valuebias.{name}") == report[name]
     assert held.pop("valuebias.complete") == "true"
+    assert held.pop("valuebias.not_run") == str(report["not_run"])
     for name, version in report["versions"].items():
         assert held.pop(f"valuebias.version.{name}") == version
     for setting in report["settings"]:
