@@ -365,6 +365,13 @@ def test_what_cannot_be_named_worst_is_never_hidden_last():
     assert [link.text.split()[-1] for link in cell.find("a")] == ["STRANGE", "PASS"]
 
 
+def test_numbers_that_there_are_not_are_no_zeros():
+    row = tree(report(verdict(p=None, mde=None))).one("tr", class_="more")
+    facts = {" ".join(d.parts[0].text.split()): d.parts[1].text for d in row.one("dl").find("div")}
+    assert facts["if there were no effect"] == "none"
+    assert facts["smallest effect found in 80 % of cases"] == "none"
+
+
 def test_numbers_of_ten_and_more_keep_their_digits():
     r = verdict(mde=10.812, p=1.0, role="drift", trajectory=[{**steps()[0], "tau": -0.25}])
     page = tree(report(r))
