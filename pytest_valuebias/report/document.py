@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from pytest_valuebias.report.asked import Unrun, unrun
 from pytest_valuebias.report.headline import headline, outcome
-from pytest_valuebias.report.unrun import Unrun, unrun
 from valuebias.errors import visible
 from valuebias.suites import titled
 

@@ -1,10 +1,10 @@
-"""Which shipped tests were not run, however that came about: a run of a part is told as one."""
+"""What the shipped tests ask: the order of their verdicts, and which of them were not run."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
 from valuebias.suites import titled
@@ -33,26 +33,42 @@ def unrun(state: State) -> Unrun:
     """The claims of the suites in force that no record answers, selected or not."""
     from pytest_valuebias.collection import shipped
 
-    answered = {
-        (r["suite"], r["role"], r["lexicon_name"], r["contrast"], r["valence"], r["title"])
-        for r in state.records
-        if r["shipped"]
-    }
+    answered = {_of_record(r) for r in state.records if r["shipped"]}
     seen = {(r["model"], r["kind"]) for r in state.records}
     seen |= {(r["reference"], r["kind"]) for r in state.records if r["role"] == "gap"}
     counts: Counter[str] = Counter()
     absent: dict[tuple[str, str], None] = {}
     for _, claim in shipped(state):
-        title = visible(_title(claim))
-        key = (claim.suite, claim.role, claim.lexicon, claim.contrast, claim.valence, title)
+        key = _of_claim(claim)
         if key not in answered:
-            counts[title] += 1
+            counts[key[-1]] += 1
             model = (visible(claim.model.label), claim.kind)
             if model not in seen and claim.reference is None:
                 absent[model] = None
     return Unrun(counts, tuple(absent))
 
 
-def _title(claim: Claim) -> str:
+def in_order(state: State) -> list[dict[str, Any]]:
+    """The records as a run in one process has them, whichever worker sent them first: the user's
+    own by node id, then the shipped ones as they are collected."""
+    from pytest_valuebias.collection import shipped
+
+    place = {_of_claim(claim): i for i, (_, claim) in enumerate(shipped(state))}
+
+    def key(r: dict[str, Any]) -> tuple[bool, int, str]:
+        mine = r["shipped"]
+        return mine, place.get(_of_record(r), len(place)) if mine else 0, r["nodeid"]
+
+    return sorted(state.records, key=key)
+
+
+def _of_record(r: dict[str, Any]) -> tuple[str, ...]:
+    """What a verdict is about, as `_of_claim` has it."""
+    return r["suite"], r["role"], r["lexicon_name"], r["contrast"], r["valence"], r["title"]
+
+
+def _of_claim(claim: Claim) -> tuple[str, ...]:
     reference = None if claim.reference is None else claim.reference.label
-    return titled(claim.kind, claim.model.label, reference, inheritance=claim.role == "inheritance")
+    inherited = claim.role == "inheritance"
+    title = visible(titled(claim.kind, claim.model.label, reference, inheritance=inherited))
+    return claim.suite, claim.role, claim.lexicon, claim.contrast, claim.valence, title
