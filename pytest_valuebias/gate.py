@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RECORDS = pytest.StashKey[list[dict[str, Any]]]()
 _NUMBER = pytest.StashKey[int]()
+_PLACES = pytest.StashKey[dict[str, int]]()
 
 
 class ValueBiasWarning(UserWarning):
@@ -222,6 +223,16 @@ def _remedy(measurement: Measurement, verdict: Verdict) -> str:
     )
 
 
+def _place(item: pytest.Item) -> int:
+    """Where the item stands among all that were collected, which is the same in every process."""
+    places = item.config.stash.get(_PLACES, None)
+    if places is None:
+        places = item.config.stash[_PLACES] = {
+            each.nodeid: place for place, each in enumerate(item.session.items)
+        }
+    return places.get(item.nodeid, len(places))
+
+
 def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """Put the item's records on the report and into JUnit's properties.
 
@@ -249,5 +260,6 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
         number = item.stash.get(_NUMBER, 0) + 1
         item.stash[_NUMBER] = number
         entry["nodeid"] = visible(item.nodeid)
+        entry["place"] = _place(item)
         # Not the record_property fixture: it warns under xunit2, and our runs make warnings errors.
         item.user_properties.extend(properties(entry, number))

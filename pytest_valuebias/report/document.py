@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from pytest_valuebias.report.asked import Unrun, unrun
 from pytest_valuebias.report.headline import headline, outcome
+from pytest_valuebias.report.unrun import Unrun, unrun
 from valuebias.errors import visible
 from valuebias.suites import titled
 
@@ -28,6 +28,8 @@ FORMAT, VERSION = "pytest-valuebias report", 1
 """What the document says it is; ``valuebias/report.schema.json`` describes this version."""
 
 _LIBRARIES = ("pytest", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
+_APART = ("tokens", "place")
+"""What a record holds that is not said of each verdict."""
 _SUBJECT = (
     "title", "model", "reference", "kind", "fingerprint", "reference_fingerprint", "head", "dtype",
     "device", "template", "injection", "rung",
@@ -36,7 +38,7 @@ _SUBJECT = (
 
 def outline(config: pytest.Config, state: State, exit_status: int, *, complete: bool) -> Document:
     """All of the document that needs no scores: the run, its models, lexicons and verdicts."""
-    verdicts = [{k: v for k, v in r.items() if k != "tokens"} for r in state.records]
+    verdicts = [{k: v for k, v in r.items() if k not in _APART} for r in state.records]
     left = unrun(state)
     found = outcome(verdicts, exit_status, complete=complete, absent=bool(left.absent))
     said = headline(verdicts, found, exit_status, complete=complete, not_run=left.total)

@@ -1,4 +1,4 @@
-"""What the shipped tests ask: the order of their verdicts, and which of them were not run."""
+"""Which shipped tests were not run, however that came about: a run of a part is told as one."""
 
 from __future__ import annotations
 
@@ -46,20 +46,6 @@ def unrun(state: State) -> Unrun:
             if model not in seen and claim.reference is None:
                 absent[model] = None
     return Unrun(counts, tuple(absent))
-
-
-def in_order(state: State) -> list[dict[str, Any]]:
-    """The records as a run in one process has them, whichever worker sent them first: the user's
-    own by node id, then the shipped ones as they are collected."""
-    from pytest_valuebias.collection import shipped
-
-    place = {_of_claim(claim): i for i, (_, claim) in enumerate(shipped(state))}
-
-    def key(r: dict[str, Any]) -> tuple[bool, int, str]:
-        mine = r["shipped"]
-        return mine, place.get(_of_record(r), len(place)) if mine else 0, r["nodeid"]
-
-    return sorted(state.records, key=key)
 
 
 def _of_record(r: dict[str, Any]) -> tuple[str, ...]:
