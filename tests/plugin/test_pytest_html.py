@@ -75,10 +75,16 @@ def test_a_figure_that_cannot_be_drawn_loses_nothing(
         """
         from pytest_valuebias.report import figures
 
+        whole = figures.verdict, figures.of_ranks
+
         def broken(*_):
             raise ValueError("<b>broken</b>")
 
-        figures.verdict = figures.of_ranks = broken
+        def pytest_configure():
+            figures.verdict = figures.of_ranks = broken
+
+        def pytest_unconfigure():  # other tests of this process may have the same module
+            figures.verdict, figures.of_ranks = whole
         """
     )
     result = run(f"--rm=m=scores:{even}", "-k", "big_two", f"--html={page}")

@@ -160,9 +160,7 @@ def other_page(path: Path, verdicts: list[dict[str, Any]]) -> None:
         assert rows[node]["contrast"].split("<br>") == [asked(r) for r in records]
         assert rows[node]["model"].split("<br>") == [r["title"] for r in records]
     for r in verdicts:
-        assert f">{r['unit']}, above zero" in text, [
-            t[:1500] for t in pytest_html.fragments(path) if "valuebias-verdict" in t
-        ]
+        assert f">{r['unit']}, above zero" in text
 
 
 def cards(folder: Path, verdicts: list[dict[str, Any]]) -> Counter[Row]:
