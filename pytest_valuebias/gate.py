@@ -186,7 +186,7 @@ def _asked(measurement: Measurement) -> str:
 
 def _above(measurement: Measurement) -> str:
     """What an effect above zero means."""
-    names = ("role", "sides", "valence", "reference", "model", "detail")
+    names = ("role", "sides", "valence", "reference", "model", "raw")
     return visible(above_zero({name: getattr(measurement, name) for name in names}))
 
 

@@ -22,11 +22,8 @@ def test_only_a_leading_zero_is_left_out(value: float, wanted: str) -> None:
 
 
 def asked(role: str, valence: str = "positive", **more: Any) -> dict[str, Any]:
-    named = {"sides": ["agency", "communion"], "reference": "old", "model": "new", "detail": ""}
+    named = {"sides": ["agency", "communion"], "reference": "old", "model": "new", "raw": False}
     return {"role": role, "valence": valence, "estimate": 0.1, **named, **more}
-
-
-OWN = "correlation with its own base +0.300"
 
 
 @pytest.mark.parametrize(
@@ -43,10 +40,10 @@ OWN = "correlation with its own base +0.300"
         (asked("regression"), "further from zero than old"),
         (asked("gap"), "the runs are further apart at the end than at the beginning"),
         (
-            asked("inheritance", detail=f"{OWN}, with other bases +0.100"),
+            asked("inheritance"),
             "it prefers what its base finds likely, more than other bases do",
         ),
-        (asked("inheritance", detail=OWN), "its ranks go with its base's"),
+        (asked("inheritance", raw=True), "its ranks go with its base's"),
         (
             asked("range", "positive-negative"),
             "agency preferred more on positive than on negative prompts",

@@ -41,7 +41,7 @@ def word(record: Mapping[str, Any]) -> str:
 
 def above_zero(record: Mapping[str, Any]) -> str:
     """What an effect above zero means, of a record (or its keys role, sides, valence, reference,
-    model and detail) whose strings can be shown."""
+    model and raw) whose strings can be shown."""
     role: str = record["role"]
     first: str = record["sides"][0]
     reference = record.get("reference") or "the reference"
@@ -50,7 +50,7 @@ def above_zero(record: Mapping[str, Any]) -> str:
     if role == "gap":
         return "the runs are further apart at the end than at the beginning"
     if role == "inheritance":
-        if is_raw(record):
+        if record.get("raw"):
             return "its ranks go with its base's"
         return "it prefers what its base finds likely, more than other bases do"
     both = record["valence"] == "positive-negative"
@@ -69,12 +69,6 @@ _COMPARED = {
     "drift": " moved up from the first checkpoint to the last",
     "family": " preferred more by {model} than by {reference}",
 }
-
-
-def is_raw(record: Mapping[str, Any]) -> bool:
-    """Whether an inheritance is the correlation with its base alone, for want of other bases."""
-    detail = record.get("detail") or ""
-    return "with its own base" in detail and "with other bases" not in detail
 
 
 def of_step(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +100,7 @@ def directions(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 def kind_of(record: Mapping[str, Any]) -> str:
     """What is asked, as a table is headed: its role, and whether of both valences' prompts."""
     both = ", positive minus negative" if record["valence"] == "positive-negative" else ""
-    which = " (its own base alone)" if is_raw(record) else ""
+    which = " (its own base alone)" if record.get("raw") else ""
     if record["role"] == "controlled" and record.get("reference"):
         which = " shift"
     return f"{record['role']}{which}{both}"

@@ -13,7 +13,7 @@ from pytest_valuebias.report.figures.ranked import Document
 from pytest_valuebias.report.figures.records import Record, margin, mark, numbers, reach
 from pytest_valuebias.report.figures.shapes import boxes, lines, reaching, tick
 from pytest_valuebias.report.figures.style import GRID, INK, MUTED, SURFACE
-from valuebias.shown import directions, is_raw, word
+from valuebias.shown import directions, word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -228,7 +228,7 @@ def _verdicts(rows: Sequence[_Row]) -> Iterator[Record]:
 
 
 def _role(r: Record) -> str:
-    return "inheritance, raw" if is_raw(r) else str(r["role"])
+    return "inheritance, raw" if r.get("raw") else str(r["role"])
 
 
 def _subject(r: Record) -> str:
