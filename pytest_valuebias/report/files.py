@@ -68,6 +68,10 @@ def write(session: pytest.Session, state: State) -> int:
     from pytest_valuebias.report import document, junit
 
     status = int(session.exitstatus)
+    paths, summary = _paths(state), os.environ.get("GITHUB_STEP_SUMMARY")
+    detailed = paths or session.config.pluginmanager.hasplugin("valuebias-html")
+    if not (detailed or summary or session.config.getoption("xmlpath", None)):
+        return status  # nobody reads the document
     complete = status in (0, 1) and not (session.shouldfail or session.shouldstop or state.lost)
     found = state.document
 
@@ -89,13 +93,11 @@ def write(session: pytest.Session, state: State) -> int:
         return ""
 
     made = [attempt("report", outline)]
-    if made[0] and os.environ.get("GITHUB_STEP_SUMMARY"):
+    if made[0] and summary:
         from pytest_valuebias.report import github
 
-        summary = Path(os.environ["GITHUB_STEP_SUMMARY"])
-        made.append(attempt("step summary", partial(github.append, found, summary)))
-    paths = _paths(state)
-    if made[0] and (paths or session.config.pluginmanager.hasplugin("valuebias-html")):
+        made.append(attempt("step summary", partial(github.append, found, Path(summary))))
+    if made[0] and detailed:
         made.append(attempt("details in the reports", partial(_details, found, state)))
         for kind, path in paths.items():
             made.append(attempt(f"{kind} report", partial(_write, kind, found, path)))
