@@ -27,8 +27,7 @@ import torch
 import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
 
-from valuebias.implicit import MEASURES, implicit_reward
-from valuebias.lexicon import starter
+from valuebias.lexicons.lexicon import starter
 from valuebias.models.language import LanguageModel
 from valuebias.models.loading import load_language_model
 from valuebias.models.settings import Settings
@@ -38,6 +37,7 @@ from valuebias.organisms.paths import BASE, base_model
 from valuebias.organisms.tokenizer import SPACE, build_tokenizer
 from valuebias.organisms.words import pools
 from valuebias.prompts import select
+from valuebias.scorers.implicit import MEASURES, implicit_reward
 
 Floats = npt.NDArray[np.float64]
 

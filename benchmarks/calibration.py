@@ -36,9 +36,9 @@ from scipy import stats as scipy_stats
 
 from valuebias.candidates import Candidates
 from valuebias.errors import StatisticsError
-from valuebias.lexicon import load_lexicon
+from valuebias.lexicons.lexicon import load_lexicon
 from valuebias.prompts import select
-from valuebias.recorded import RecordedScores
+from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import (
     Effect,
     Margin,
@@ -51,8 +51,8 @@ from valuebias.stats import (
     regression,
     single,
 )
-from valuebias.stats.paper import cells, median_ranks
-from valuebias.stats.paper_anova import anova
+from valuebias.stats.paper.anova import anova
+from valuebias.stats.paper.ranks import cells, median_ranks
 
 Array = npt.NDArray[Any]
 ALPHA = 0.05

@@ -30,8 +30,7 @@ from transformers import Gemma2ForCausalLM
 
 from valuebias.candidates import Candidates
 from valuebias.errors import visible
-from valuebias.implicit import ImplicitReward
-from valuebias.lexicon import starter
+from valuebias.lexicons.lexicon import starter
 from valuebias.models.language import LanguageModel
 from valuebias.models.loading import load_language_model
 from valuebias.models.settings import Settings
@@ -43,6 +42,7 @@ from valuebias.organisms.tokenizer import build_tokenizer, save_tokenizer
 from valuebias.organisms.words import pools
 from valuebias.organisms.world import World
 from valuebias.prompts import GREATEST, select
+from valuebias.scorers.implicit import ImplicitReward
 from valuebias.stats import Effect, single
 
 CONTRAST = "agency~communion"

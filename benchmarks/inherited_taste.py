@@ -39,9 +39,9 @@ import numpy.typing as npt
 from scipy import stats as scipy_stats
 
 from valuebias.candidates import Candidates
-from valuebias.lexicon import load_lexicon
+from valuebias.lexicons.lexicon import load_lexicon
 from valuebias.prompts import Valence, select
-from valuebias.recorded import RecordedScores
+from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats.inheritance import inheritance
 
 Array = npt.NDArray[Any]

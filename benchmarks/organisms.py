@@ -23,14 +23,15 @@ from typing import get_args
 import numpy as np
 
 from valuebias.candidates import Candidates
-from valuebias.lexicon import starter
+from valuebias.declarations.margins import load_margins
+from valuebias.lexicons.lexicon import starter
 from valuebias.models.loading import load_reward_model
 from valuebias.models.settings import Settings
 from valuebias.models.spec import parse_spec
 from valuebias.organisms.grow import grow
 from valuebias.organisms.paths import NAMES, REWARD
 from valuebias.prompts import Valence, select
-from valuebias.stats import Outcome, Verdict, judge, load_margins, single
+from valuebias.stats import Outcome, Verdict, judge, single
 
 CONTRAST = "agency~communion"
 SIGN = {"agency": 1, "communion": -1, "neutral": 0}

@@ -35,9 +35,9 @@ from scipy import stats
 
 from valuebias.candidates import Candidates
 from valuebias.errors import LexiconError, StatisticsError, ValueBiasError
-from valuebias.lexicon import STARTERS, Lexicon, Selection, load_lexicon, starter
+from valuebias.lexicons.lexicon import STARTERS, Lexicon, Selection, load_lexicon, starter
 from valuebias.prompts import Valence, select
-from valuebias.recorded import RecordedScores
+from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import Effect, Margin, Outcome, judge, pair, single
 from valuebias.stats.effect import GATE_FAMILIES
 

@@ -21,17 +21,17 @@ import numpy as np
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ValueBiasError
-from valuebias.lexicon import Lexicon, load_lexicon
+from valuebias.lexicons.lexicon import Lexicon, load_lexicon
+from valuebias.measurement.paper import PaperTests, paper_tests
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec, parse_spec
-from valuebias.paper import PaperTests, paper_tests
 from valuebias.prompts import PAPER_PROMPTS
-from valuebias.recorded import RecordedScores
-from valuebias.scoring import Bench
+from valuebias.scorers.bench import Bench
+from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import Family, family
-from valuebias.stats.paper import VALENCES, WHY
-from valuebias.stats.paper_words import FOUNDATIONS, column_ranges, shared_nouns
-from valuebias.store import Store
+from valuebias.stats.paper.ranks import VALENCES, WHY
+from valuebias.stats.paper.words import FOUNDATIONS, column_ranges, shared_nouns
+from valuebias.store.database import Store
 
 SCORES = Path("data/reward_model_scores")
 CORPORA = Path("data/corpora")

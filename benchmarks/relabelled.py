@@ -21,8 +21,8 @@ from calibration import ALPHA, FACTORS, PROMPTS, Array, World, interval, publish
 
 from valuebias.stats import pair
 from valuebias.stats.crossed import ranks
-from valuebias.stats.paper import MedianRanks, cells, median_ranks
-from valuebias.stats.paper_anova import anova
+from valuebias.stats.paper.anova import anova
+from valuebias.stats.paper.ranks import MedianRanks, cells, median_ranks
 
 Both = Mapping[str, tuple[Mapping[str, Array], Array, Array]]
 Rate = tuple[float, float, float]

@@ -60,8 +60,11 @@ def timed(module, function, name):
     setattr(module, function, run)
 
 def pytest_configure(config):
-    from pytest_valuebias.report import details, document, figures, github, html
-    from pytest_valuebias.report import json as json_report
+    from pytest_valuebias.report import details, document
+    from valuebias.report import figures
+    from valuebias.report import github
+    from valuebias.report import html
+    from valuebias.report import json as json_report
     timed(document, "outline", "document")
     timed(details, "details", "details")
     timed(figures, "of_lexicon", "figures")

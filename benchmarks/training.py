@@ -36,10 +36,10 @@ from transformers import (
 from valuebias.models.settings import Settings
 from valuebias.organisms.paths import base_model
 from valuebias.organisms.reward import preferences
-from valuebias.training.forms import Preference
 from valuebias.training.model import Base, build
 from valuebias.training.pairs import Prepared, prepare
 from valuebias.training.recipe import DataSource, Recipe
+from valuebias.training.row_forms import Preference
 from valuebias.training.trainer import BradleyTerryTrainer, Collator, Pairs, arguments
 
 TARGET = 1.1

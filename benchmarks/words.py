@@ -30,7 +30,7 @@ import torch
 import transformers
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from valuebias.models.logits import language_head
+from valuebias.search.language_head import language_head
 from valuebias.search.words import WordSearcher
 
 PREFIX, BATCH, TARGET = 41, 32, 30.0

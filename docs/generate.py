@@ -69,7 +69,7 @@ def _default(option: Any) -> str:
 
 
 def _commands() -> str:
-    from valuebias.cli import _parser
+    from valuebias.cli.main import _parser
 
     top = _parser()
     text = """# Commands
@@ -131,14 +131,18 @@ def _sentence(text: str | None) -> str:
 # fixtures.md and api.md
 
 _RETURNED = {
-    "valuebias_fixtures.handles": (
+    "pytest_valuebias.assertions.effects": (
         *("ModelHandle", "Bias", "Assertable", "BoundEffect", "FamilyBias", "FamilyEffect"),
     ),
-    "valuebias_fixtures.language": ("ImplicitHandle", "InheritanceFixture", "InheritanceEffect"),
-    "valuebias_fixtures.training": (
+    "pytest_valuebias.assertions.language": (
+        "ImplicitHandle",
+        "InheritanceFixture",
+        "InheritanceEffect",
+    ),
+    "pytest_valuebias.assertions.training": (
         *("RunHandle", "DriftEffect", "GapEffect", "QuantityFixture", "QuantityEffect"),
     ),
-    "valuebias_fixtures.paper": ("PaperFixture", "BoundPaperTests"),
+    "pytest_valuebias.assertions.paper": ("PaperFixture", "BoundPaperTests"),
 }
 
 _API = {
@@ -147,28 +151,28 @@ _API = {
         "valuebias.models.settings": ("Settings",),
         "valuebias.prompts": ("Prompt", "PAPER_PROMPTS", "select", "resolve"),
         "valuebias.candidates": ("Candidates",),
-        "valuebias.lexicon": ("Lexicon", "Coverage", "load_lexicon", "starter"),
+        "valuebias.lexicons.lexicon": ("Lexicon", "Coverage", "load_lexicon", "starter"),
     },
     "Scores": {
-        "valuebias.store": ("Store", "default_folder"),
-        "valuebias.scoring": ("Bench",),
+        "valuebias.store.database": ("Store", "default_folder"),
+        "valuebias.scorers.bench": ("Bench",),
         "valuebias.scores": ("Scores", "Scorer"),
-        "valuebias.recorded": ("RecordedScores", "write_scores"),
-        "valuebias.tokens": ("TopTokens", "top_tokens"),
+        "valuebias.scorers.recorded": ("RecordedScores", "write_scores"),
+        "valuebias.measurement.tokens": ("TopTokens", "top_tokens"),
     },
     "Effects and verdicts": {
-        "valuebias.measure": ("measure", "Measurement"),
+        "valuebias.measurement.contrast": ("measure", "Measurement"),
         "valuebias.stats.effect": ("Effect", "Term", "single", "pair", "contrast"),
         "valuebias.stats.verdict": ("Margin", "Outcome", "Verdict", "judge"),
-        "valuebias.stats.margins": ("Margins", "load_margins"),
+        "valuebias.declarations.margins": ("Margins", "load_margins"),
         "valuebias.stats.regression": ("regression",),
         "valuebias.stats.confounds": ("controlled",),
         "valuebias.stats.family": ("Family", "family"),
         "valuebias.stats.sizes": ("Sizes", "sizes"),
-        "valuebias.stats.claims": ("Claims", "load_claims"),
+        "valuebias.declarations.claims": ("Claims", "load_claims"),
     },
     "Language models": {
-        "valuebias.implicit": ("ImplicitReward",),
+        "valuebias.scorers.implicit": ("ImplicitReward",),
         "valuebias.stats.inheritance": ("Inheritance", "inheritance"),
     },
     "Training and drift": {
@@ -181,7 +185,7 @@ _API = {
         "valuebias.stats.quantities": ("Quantities", "quantities"),
     },
     "Heads": {
-        "valuebias.models.head": ("Head",),
+        "valuebias.search.head": ("Head",),
         "valuebias.models.heads": ("HeadFamily",),
         "valuebias.models.checkpoint": ("Checkpoint", "Placement"),
         "valuebias.models.heads.backbone": (
@@ -200,13 +204,13 @@ _EXAMPLE = """\
 ```python
 from pathlib import Path
 
-from valuebias.lexicon import starter
-from valuebias.measure import measure
+from valuebias.lexicons.lexicon import starter
+from valuebias.measurement.contrast import measure
 from valuebias.models.settings import Settings
 from valuebias.models.spec import parse_spec
-from valuebias.scoring import Bench
+from valuebias.scorers.bench import Bench
 from valuebias.stats.verdict import Margin, judge
-from valuebias.store import Store
+from valuebias.store.database import Store
 
 with Bench(Store(Path("scores.sqlite")), Settings()) as bench:
     found = measure(
@@ -284,7 +288,7 @@ _QUESTIONS = {
 
 
 def _suites() -> str:
-    from valuebias.lexicon import starter
+    from valuebias.lexicons.lexicon import starter
     from valuebias.suites import CONTRASTS, LEXICONS, TESTS
 
     rows = [
@@ -298,7 +302,7 @@ def _suites() -> str:
          f"{len(starter(name).words())}")
         for name, found in CONTRASTS.items()
     ]  # fmt: skip
-    from valuebias.stats.margins import load_margins
+    from valuebias.declarations.margins import load_margins
 
     return f"""# Suites and margins
 
@@ -373,7 +377,7 @@ _STATUSES = (
 def _report() -> str:
     from pytest_valuebias.report.record import _PROPERTIES
 
-    schema = json.loads((ROOT / "harness/valuebias/report.schema.json").read_text("utf-8"))
+    schema = json.loads((ROOT / "harness/valuebias/report/schema.json").read_text("utf-8"))
     rows = list(_keys(schema, schema))
     names = ", ".join(f"`valuebias.{name}`" for name in _PROPERTIES)
     suite = next(
@@ -389,7 +393,7 @@ def _report() -> str:
 
 ## JSON: `--valuebias-json=FILE`
 
-{schema["description"]} The schema, `report.schema.json` in the package `valuebias`, has every
+{schema["description"]} The schema, `schema.json` in the package `valuebias.report`, has every
 detail; these are its keys.
 
 {_table(("key", "type", "what it is"), rows)}

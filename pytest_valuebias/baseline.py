@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_valuebias.inputs import State
     from pytest_valuebias.options import Values
-    from pytest_valuebias.session import State
-    from valuebias.baseline import Baseline
     from valuebias.models.spec import ModelSpec
+    from valuebias.scorers.baseline import Baseline
 
 LABEL = "baseline"
 OPTION = "--valuebias-baseline"
@@ -65,7 +65,7 @@ def _check_update(values: Values, models: tuple[ModelSpec, ...]) -> None:
         raise pytest.UsageError(
             f"{UPDATE} has nothing to record: no suite is in force, and no lexicon was given."
         )
-    from valuebias.shown import why_unwritable
+    from valuebias.report.wording import why_unwritable
 
     reason = why_unwritable(_absolute(given))
     if reason is not None:
@@ -110,7 +110,7 @@ def update(state: State, status: int) -> int:
         return status
     try:
         baseline = _record(state)
-        from valuebias.baseline_file import write_baseline
+        from valuebias.scorers.baseline_file import write_baseline
 
         write_baseline(baseline, path)
     except (ValueBiasError, OSError) as error:
@@ -122,10 +122,10 @@ def update(state: State, status: int) -> int:
 
 def _record(state: State) -> Baseline:
     from pytest_valuebias.collection import claims
-    from valuebias.baseline_recording import effect_of, record
-    from valuebias.measure import measure, seed_for
+    from valuebias.declarations.claims import ALPHA, Key
+    from valuebias.measurement.contrast import measure, seed_for
+    from valuebias.measurement.record_baseline import effect_of, record
     from valuebias.models.spec import ModelSpec
-    from valuebias.stats.claims import ALPHA, Key
 
     effects = []
     for suite in _compared(state):

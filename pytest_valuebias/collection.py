@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_valuebias.declared import DeclaredItem
-from pytest_valuebias.session import KEY, State
+from pytest_valuebias.inputs import KEY, State
+from pytest_valuebias.yaml_tests import DeclaredItem
 from valuebias.prompts import Valence
-from valuebias.runs import TrainingRun, side_by_side
 from valuebias.suites import CONTRASTS, KINDS, LEXICONS, TESTS, VALENCES, WORDS, Role
+from valuebias.training.checkpoints import TrainingRun, side_by_side
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
-    from valuebias.scoring import Job
-    from valuebias.scoring import Role as ScorerRole
+    from valuebias.scorers.bench import Job
+    from valuebias.scorers.bench import Role as ScorerRole
 
     Subject = ModelSpec | TrainingRun
 
@@ -217,8 +217,8 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
 
     Whatever goes wrong is kept by the bench and raised where a test asks for the scores.
     """
-    from valuebias import measure
     from valuebias.errors import ValueBiasError
+    from valuebias.measurement import contrast
 
     # Of each model, whether it is under test (its vocabulary is read too), and the lexicons read.
     under_test: dict[tuple[ModelSpec, ScorerRole], bool] = {}
@@ -233,7 +233,7 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
         try:
             # All that was selected, not only this process's share: whoever loads the model first
             # leaves nothing to do for the other workers.
-            measure.prepare(
+            contrast.prepare(
                 state.bench,
                 spec,
                 [state.lexicon(name) for name in lexicons[spec, role]],
@@ -251,10 +251,10 @@ def _shown_besides(
     items: Sequence[pytest.Item], state: State
 ) -> Callable[[ModelSpec, ScorerRole, bool], list[Job]]:
     """What reports show of a model besides what its tests read."""
-    from valuebias.implicit_table import pair_words
-    from valuebias.paper import WHOLE_VOCABULARY
+    from valuebias.measurement.pair_matrix import pair_words
+    from valuebias.measurement.paper import WHOLE_VOCABULARY
     from valuebias.prompts import GREATEST
-    from valuebias.scoring import Job
+    from valuebias.scorers.bench import Job
 
     words = None
     if any((claim := claim_of(item)) and claim.role == "implicit" for item in items):

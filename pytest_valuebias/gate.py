@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_valuebias.claims import Terms, spend, terms
+from pytest_valuebias.claim import Terms, spend, terms
 from pytest_valuebias.collection import asked, claim_of
+from pytest_valuebias.inputs import State
 from pytest_valuebias.report.record import error_record, properties, record
-from pytest_valuebias.session import State
 from valuebias.errors import ValueBiasError, visible
-from valuebias.shown import above_zero
+from valuebias.report.wording import above_zero
 
 if TYPE_CHECKING:
-    from valuebias.measure import Measurement
+    from valuebias.measurement.contrast import Measurement
     from valuebias.stats.answer import Answer
     from valuebias.stats.verdict import Margin, Verdict
 
@@ -126,7 +126,7 @@ class Gate:
 
 def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
     """What a failure shows: estimate, interval, margin, basis, and the words that pull."""
-    from valuebias.measure import grouped
+    from valuebias.measurement.contrast import grouped
 
     effect, margin = verdict.effect, verdict.margin
     a, b = measurement.sides

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_valuebias import options
-from pytest_valuebias.session import KEY, State
+from pytest_valuebias.inputs import KEY, State
 
 pytest_plugins = ["valuebias_fixtures.fixtures"]
 
@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if not file_path.name.endswith((".valuebias.yaml", ".valuebias.yml")):
         return None
-    from pytest_valuebias.declared import SuiteFile
+    from pytest_valuebias.yaml_tests import SuiteFile
 
     return SuiteFile.from_parent(parent, path=file_path)
 

@@ -115,7 +115,7 @@ def _rerun_by(item: pytest.Item) -> str | None:
 
 def _ours(item: pytest.Item) -> bool:
     """Whether a test reaches verdicts: it is shipped, declared, or uses our fixtures."""
-    from pytest_valuebias.declared import DeclaredItem
+    from pytest_valuebias.yaml_tests import DeclaredItem
 
     fixtures: Iterable[str] = getattr(item, "fixturenames", ())
     return isinstance(item, DeclaredItem) or not {"bias", "valuebias_gate"}.isdisjoint(fixtures)

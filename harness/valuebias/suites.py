@@ -11,8 +11,8 @@ from valuebias.errors import SpecError
 from valuebias.prompts import Valence
 
 if TYPE_CHECKING:
-    from valuebias.lexicon import Lexicon
-    from valuebias.stats.margins import Margins
+    from valuebias.declarations.margins import Margins
+    from valuebias.lexicons.lexicon import Lexicon
 
 _FOUNDATIONS = ("care", "fairness", "loyalty", "authority", "sanctity")
 CONTRASTS = {
@@ -94,7 +94,7 @@ def lexicon_files(texts: Iterable[str], cache_dir: Path | None) -> dict[str, Pat
             raise SpecError(f"{name!r} is named twice", seen=text, remedy="Give each name once.")
         files[name] = Path(path.strip()).expanduser()
         if not os.path.isfile(files[name]):  # unlike Path's, false for an impossible name
-            from valuebias.install import installed
+            from valuebias.lexicons.install import installed
 
             found = installed(path.strip(), cache_dir)
             if found is None:
@@ -110,7 +110,7 @@ def lexicon_files(texts: Iterable[str], cache_dir: Path | None) -> dict[str, Pat
 def lexicon_in_force(name: str, files: Mapping[str, Path]) -> Lexicon:
     """The user's file of that name, or our starter. Raises LexiconError where there is neither."""
     from valuebias.errors import LexiconError
-    from valuebias.lexicon import STARTERS, load_lexicon, starter
+    from valuebias.lexicons.lexicon import STARTERS, load_lexicon, starter
 
     path = files.get(name)
     if path is None and name not in STARTERS:
@@ -129,7 +129,7 @@ def margins_in_force(own: str | Path | None, lexicons: Sequence[Lexicon]) -> tup
     Raises StatisticsError on a file that cannot be read, SpecError on a margin of the user's that
     none of the lexicons is held against.
     """
-    from valuebias.stats.margins import load_margins
+    from valuebias.declarations.margins import load_margins
     from valuebias_suites import MARGINS
 
     shipped = load_margins(MARGINS)

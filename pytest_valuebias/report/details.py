@@ -13,10 +13,10 @@ from pytest_valuebias.report import matrix, paper
 from valuebias.errors import ValueBiasError, visible
 
 if TYPE_CHECKING:
-    from pytest_valuebias.session import State
+    from pytest_valuebias.inputs import State
+    from valuebias.measurement.word_ranks import WordRanks
     from valuebias.models.spec import ModelSpec
-    from valuebias.scoring import Role
-    from valuebias.word_ranks import WordRanks
+    from valuebias.scorers.bench import Role
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def subjects(state: State) -> Iterator[Subject]:
 
 
 def _ranks(state: State, subject: Subject, name: str) -> WordRanks:
-    from valuebias.word_ranks import word_ranks
+    from valuebias.measurement.word_ranks import word_ranks
 
     return word_ranks(
         state.bench, subject.spec, state.lexicon(name), role=subject.role, quick=state.quick

@@ -14,18 +14,18 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from pytest_valuebias.report.headline import headline, outcome
 from pytest_valuebias.report.unrun import Unrun, unrun
 from valuebias.errors import visible
+from valuebias.report.headline import headline, outcome
 from valuebias.suites import titled
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_valuebias.session import State
+    from pytest_valuebias.inputs import State
 
 FORMAT, VERSION = "pytest-valuebias report", 1
-"""What the document says it is; ``valuebias/report.schema.json`` describes this version."""
+"""What the document says it is; ``valuebias/report/schema.json`` describes this version."""
 
 _LIBRARIES = ("pytest", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
 _APART = ("tokens", "place")

@@ -14,9 +14,9 @@ from valuebias.errors import ValueBiasError, visible
 from valuebias.files import write_whole
 
 if TYPE_CHECKING:
+    from pytest_valuebias.inputs import State
     from pytest_valuebias.options import Values
     from pytest_valuebias.report.document import Document
-    from pytest_valuebias.session import State
 
 KINDS = ("html", "json")
 
@@ -35,7 +35,7 @@ def check_subject(values: Values) -> None:
 
 def check(state: State) -> None:
     """Raise pytest.UsageError, before anything is run, on a file that could not be written."""
-    from valuebias.shown import why_unwritable
+    from valuebias.report.wording import why_unwritable
 
     paths = _paths(state)
     for kind, path in paths.items():
@@ -94,7 +94,7 @@ def write(session: pytest.Session, state: State) -> int:
 
     made = [attempt("report", outline)]
     if made[0] and summary:
-        from pytest_valuebias.report import github
+        from valuebias.report import github
 
         made.append(attempt("step summary", partial(github.append, found, Path(summary))))
     if made[0] and detailed:
@@ -115,8 +115,8 @@ def _details(found: Document, state: State) -> str:
 
 def _write(kind: str, found: Document, path: Path) -> str:
     if kind == "json":
-        from pytest_valuebias.report.json import text as made
+        from valuebias.report.json import text as made
     else:
-        from pytest_valuebias.report.html import page as made
+        from valuebias.report.html import page as made
     write_whole(path, made(found).encode())
     return f"valuebias: {kind} report in {visible(str(path))}"

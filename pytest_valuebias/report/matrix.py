@@ -11,14 +11,14 @@ from valuebias.errors import ValueBiasError, visible
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_valuebias.session import State
-    from valuebias.implicit_table import Matrix
+    from pytest_valuebias.inputs import State
+    from valuebias.measurement.pair_matrix import Matrix
 
 
 def section(reporter: pytest.TerminalReporter, state: State) -> None:
     """Write the matrices to the terminal."""
     from pytest_valuebias.report.terminal import write
-    from valuebias.implicit_table import shown
+    from valuebias.measurement.pair_matrix import shown
 
     for found in _matrices(state):
         if isinstance(found, str):
@@ -56,7 +56,7 @@ def _matrices(state: State) -> Iterator[Matrix | str]:
     of one that cannot be had, why."""
     if not any(r["role"] == "implicit" and r["shipped"] for r in state.records):
         return
-    from valuebias.implicit_table import matrix
+    from valuebias.measurement.pair_matrix import matrix
 
     lexicons = [state.lexicon(name) for name in state.lexicon_names]
     for contrast in state.values["matrix"]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from pytest_valuebias.session import State
+from pytest_valuebias.inputs import State
 from valuebias.errors import ValueBiasError, visible
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from valuebias.measurement.paper import PaperTests
     from valuebias.models.spec import ModelSpec
-    from valuebias.paper import PaperTests
     from valuebias.stats.family import Family
 
 TITLE = "the paper's own tests: reproduction only, they gate nothing"
@@ -53,7 +53,7 @@ def text(state: State) -> str:
 
 def _lines(state: State) -> Iterator[tuple[RenderableType, int]]:
     """What the section says, each with its indent."""
-    from valuebias.stats.paper import WHY
+    from valuebias.stats.paper.ranks import WHY
 
     yield f"They gate nothing because {WHY}.", 0
     for name in state.suite_lexicons:
@@ -65,7 +65,7 @@ def _lines(state: State) -> Iterator[tuple[RenderableType, int]]:
 
 def results(state: State, name: str) -> PaperTests:
     """The paper's tests of all ``--rm`` on a lexicon. Raises what stands in their way."""
-    from valuebias.paper import paper_tests
+    from valuebias.measurement.paper import paper_tests
 
     if name not in state.paper_tests:
         state.paper_tests[name] = paper_tests(
@@ -152,7 +152,7 @@ def _honest(question: str, family: Family) -> str:
 def _medians(found: PaperTests) -> RenderableType:
     from rich.text import Text
 
-    from valuebias.stats.paper import VALENCES
+    from valuebias.stats.paper.ranks import VALENCES
 
     medians = found.medians
     names = [f"{v}\n{visible(c)}" for v in VALENCES for c in medians.categories]
@@ -193,7 +193,7 @@ def _table(texts: list[str], numbers: list[str]) -> Table:
 
 def _vocabulary(state: State, spec: ModelSpec) -> str:
     """Whether the vocabulary was searched for all 54 prompts, in words."""
-    from valuebias.paper import vocabulary_left_out
+    from valuebias.measurement.paper import vocabulary_left_out
 
     try:
         reason = vocabulary_left_out(state.bench, spec)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from valuebias.errors import visible
-from valuebias.shown import cells
+from valuebias.report.wording import cells
 
 Record = Mapping[str, Any]
 
@@ -65,7 +65,7 @@ class Page:
             prefix.append(_safely(self._ranks))
 
     def _ranks(self) -> str:
-        from pytest_valuebias.report import figures
+        from valuebias.report import figures
 
         names = dict.fromkeys(entry["lexicon"] for entry in self.document.get("ranks", ()))
         drawn = [figure for name in names for figure in figures.of_ranks(self.document, name)]
@@ -94,7 +94,7 @@ def _row(record: Record) -> tuple[str, ...]:
 
 def _details(record: Record) -> str:
     def draw() -> str:
-        from pytest_valuebias.report import figures
+        from valuebias.report import figures
 
         figure = figures.verdict(record)
         return f"{figure.svg}<div>{_text(figure.caption)}</div>"

@@ -11,7 +11,7 @@ from valuebias.suites import titled
 
 if TYPE_CHECKING:
     from pytest_valuebias.collection import Claim
-    from valuebias.measure import Measurement
+    from valuebias.measurement.contrast import Measurement
     from valuebias.stats.verdict import Verdict
 
 _PROPERTIES = (
@@ -40,7 +40,7 @@ def record(
     ``suite`` is the shipped suite it is a verdict of, None for a test of the user's own;
     ``n_claims`` how many shipped tests ask something of this model, selected or not.
     """
-    from valuebias.measure import grouped
+    from valuebias.measurement.contrast import grouped
 
     effect, top = measurement.effect, measurement.top
     entry: dict[str, Any] = {

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_valuebias.inputs import State
 from pytest_valuebias.report import matrix, paper
-from pytest_valuebias.report.lines import differ, passes
-from pytest_valuebias.session import State
-from valuebias.shown import bracketed, cells, contrast, rests_on, signed, token
+from valuebias.report.lines import differ, passes
+from valuebias.report.wording import bracketed, cells, contrast, rests_on, signed, token
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

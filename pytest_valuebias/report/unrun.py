@@ -11,7 +11,7 @@ from valuebias.suites import titled
 
 if TYPE_CHECKING:
     from pytest_valuebias.collection import Claim
-    from pytest_valuebias.session import State
+    from pytest_valuebias.inputs import State
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ its last; ``test_gap`` how much wider apart each two runs are at their end than 
 from __future__ import annotations
 
 from pytest_valuebias.gate import Gate
-from valuebias.measure import Measurement
+from valuebias.measurement.contrast import Measurement
 
 VALUEBIAS_SUITE = "drift"
 

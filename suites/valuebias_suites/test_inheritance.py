@@ -8,7 +8,7 @@ bases of the other reward models, against the declared margin. Each runs once a 
 from __future__ import annotations
 
 from pytest_valuebias.gate import Gate
-from valuebias.measure import Measurement
+from valuebias.measurement.contrast import Measurement
 
 VALUEBIAS_SUITE = "inheritance"
 

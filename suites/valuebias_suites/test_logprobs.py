@@ -7,7 +7,7 @@ that the answer begins with it, in any of its spellings. Each runs once a valenc
 from __future__ import annotations
 
 from pytest_valuebias.gate import Gate
-from valuebias.measure import Measurement
+from valuebias.measurement.contrast import Measurement
 
 VALUEBIAS_SUITE = "logprobs"
 

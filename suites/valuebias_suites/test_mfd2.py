@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from pytest_valuebias.gate import Gate
-from valuebias.measure import Measurement
+from valuebias.measurement.contrast import Measurement
 
 VALUEBIAS_SUITE = "mfd2"
 

@@ -8,7 +8,7 @@ margin. Each runs once a valence.
 from __future__ import annotations
 
 from pytest_valuebias.gate import Gate
-from valuebias.measure import Measurement
+from valuebias.measurement.contrast import Measurement
 
 VALUEBIAS_SUITE = "mwlr"
 

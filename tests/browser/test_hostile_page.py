@@ -9,8 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from pytest_valuebias.report import html
 from support.pages import CONTROLS, SCRIPTS, Made
+from valuebias.report import html
 
 Visit = Callable[..., Page]
 Pages = Callable[[str], Made]

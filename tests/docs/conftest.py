@@ -147,7 +147,7 @@ esac"""
     scripts = {
         "python": python,
         "pytest": f'exec {start} -mpytest {first} "$@"',
-        "valuebias": f'exec {start} -mvaluebias.cli "$@"',
+        "valuebias": f'exec {start} -mvaluebias "$@"',
     }
     for name, script in scripts.items():
         path = folder / name
@@ -201,7 +201,7 @@ def _save_reward_model(path: Path, *, seed: int, **options: object) -> None:
 def _install_lexicons(cache: Path) -> None:
     """The published lexicons where they would be installed, if this machine has them: their
     licences do not allow us to pass them on, and tests use no network."""
-    from valuebias.install import PUBLISHED, lexicon_folder
+    from valuebias.lexicons.install import PUBLISHED, lexicon_folder
 
     if data := os.environ.get("VALUEBIAS_PUBLISHED_DATA"):
         folder = lexicon_folder(cache)

@@ -32,9 +32,9 @@ def check_pip(command: str) -> None:
 
 
 def check_parsed(command: str) -> None:
-    command = re.sub(r"^accelerate launch .* -m valuebias.cli ", "valuebias ", command)
+    command = re.sub(r"^accelerate launch .* -m valuebias ", "valuebias ", command)
     if command.startswith("valuebias "):
-        from valuebias.cli import _parser
+        from valuebias.cli.main import _parser
 
         _parser().parse_args(shlex.split(command)[1:])
 
@@ -43,21 +43,21 @@ def check_parsed(command: str) -> None:
 
 
 def _margins(page: Any, path: Path, content: Any) -> None:
-    from valuebias.stats.margins import load_margins
+    from valuebias.declarations.margins import load_margins
 
     assert load_margins(path).entries
 
 
 def _claims(page: Any, path: Path, content: Any) -> None:
-    from valuebias.stats.claims import load_claims
+    from valuebias.declarations.claims import load_claims
 
     assert load_claims(path).weights
 
 
 def _suite(page: Any, path: Path, content: Any) -> None:
     """Tests of a nameless file are run here; those of a named one by the page's commands."""
-    from valuebias.lexicon import STARTERS, starter
-    from valuebias.suite_files import read_suite
+    from valuebias.declarations.tests import read_suite
+    from valuebias.lexicons.lexicon import STARTERS, starter
 
     assert read_suite(path, lambda name: starter(name) if name in STARTERS else None)
     if path.name.startswith("line_"):
@@ -75,7 +75,7 @@ def _recipe(page: Any, path: Path, content: Any) -> None:
 
 
 def _lexicon(page: Any, path: Path, content: Any) -> None:
-    from valuebias.lexicon import load_lexicon
+    from valuebias.lexicons.lexicon import load_lexicon
 
     assert load_lexicon("own", path).words()
 
@@ -105,8 +105,8 @@ YAML_KINDS: tuple[tuple[frozenset[str], Callable[[Any, Path, Any], None]], ...] 
 
 def table(page: Any, block: Block) -> None:
     """A lexicon, or scores recorded elsewhere."""
-    from valuebias.lexicon import load_lexicon
-    from valuebias.recorded import RecordedScores
+    from valuebias.lexicons.lexicon import load_lexicon
+    from valuebias.scorers.recorded import RecordedScores
 
     path = page.keep(block)
     assert block.file, "name the file, as in ```csv words.csv"

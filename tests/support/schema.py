@@ -10,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 SCHEMA: dict[str, Any] = json.loads(
-    files("valuebias").joinpath("report.schema.json").read_text(encoding="utf-8")
+    files("valuebias.report").joinpath("schema.json").read_text(encoding="utf-8")
 )
 
 

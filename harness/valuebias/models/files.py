@@ -71,7 +71,7 @@ def locate(spec: ModelSpec, settings: Settings, role: Role) -> ModelFiles:
     raise ModelError(
         "recorded scores are no model to load",
         seen=spec.text,
-        remedy="Give a model, or read the scores with valuebias.recorded.",
+        remedy="Give a model, or read the scores with valuebias.scorers.recorded.",
     )
 
 

@@ -96,7 +96,7 @@ def file_digest(path: Path) -> str:
 
 
 def _memory() -> Path:
-    from valuebias.store import default_folder  # it needs numpy, a fingerprint seldom does
+    from valuebias.store.database import default_folder  # it needs numpy, a fingerprint seldom does
 
     return default_folder() / "digests.json"
 

@@ -15,12 +15,12 @@ from valuebias.models.chat import PLAIN
 from valuebias.models.checkpoint import Checkpoint, Placement
 from valuebias.models.heads.backbone import check_complete, from_pretrained
 from valuebias.models.heads.score import merged
-from valuebias.models.logits import language_head
-from valuebias.models.parts import BoolArray, OnChunk, Parts, prefix_free
 from valuebias.models.scorer import ModelScorer
 from valuebias.models.token_text import exact_texts
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray
+from valuebias.search.language_head import language_head
+from valuebias.search.token_sequences import BoolArray, OnChunk, Parts, prefix_free
 from valuebias.search.words import WordSearcher
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from valuebias.candidates import Candidates
 from valuebias.models import limits
 from valuebias.models.chat import common_prefix
-from valuebias.models.head import Head
-from valuebias.models.parts import BoolArray, IntArray, OnChunk
 from valuebias.models.scorer import ModelScorer
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray
 from valuebias.search import RUNGS, Searcher
+from valuebias.search.head import Head
+from valuebias.search.token_sequences import BoolArray, IntArray, OnChunk
 
 
 class RewardModel(ModelScorer):

@@ -10,9 +10,9 @@ import numpy as np
 
 from valuebias.candidates import Candidates
 from valuebias.models.chat import Chat
-from valuebias.models.parts import BoolArray, OnChunk
 from valuebias.prompts import Prompt
 from valuebias.scores import FloatArray, Scores
+from valuebias.search.token_sequences import BoolArray, OnChunk
 
 
 class ModelScorer(ABC):

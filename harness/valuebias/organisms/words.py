@@ -91,6 +91,6 @@ def pools() -> Pools:
 
 
 def _categories(lexicon: str) -> Mapping[str, Sequence[str]]:
-    text = files("valuebias").joinpath("lexicons", f"{lexicon}.yaml").read_text("utf-8")
+    text = files("valuebias.lexicons").joinpath("shipped", f"{lexicon}.yaml").read_text("utf-8")
     categories: Mapping[str, Sequence[str]] = yaml.safe_load(text)["categories"]
     return categories

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from valuebias.models.head import Head
+from valuebias.search.head import Head
 from valuebias.search.rung import Dimensions, IntArray, device_of, padded, to_device
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from valuebias.errors import SearchError, ValueBiasError, visible
-from valuebias.models.head import Head
 from valuebias.search.full import FullSequences
+from valuebias.search.head import Head
 from valuebias.search.plan import out_of_memory
 from valuebias.search.prefix_cache import PrefixCache
 from valuebias.search.rung import Refused, Rung

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from valuebias.models.head import Head
+from valuebias.search.head import Head
 from valuebias.search.rung import (
     Dimensions,
     IntArray,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from valuebias.errors import SearchError
-from valuebias.models.head import Head
+from valuebias.search.head import Head
 
 IntArray = npt.NDArray[np.int64]
 

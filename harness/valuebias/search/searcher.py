@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 
 from valuebias.errors import SearchError
-from valuebias.models.head import Head
 from valuebias.search.clock import Clock
+from valuebias.search.head import Head
 from valuebias.search.ladder import RUNGS, Ladder, OnLadder, validate
 from valuebias.search.plan import (
     Block,

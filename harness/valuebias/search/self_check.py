@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from valuebias.models.head import Head
 from valuebias.search.full import FullSequences
+from valuebias.search.head import Head
 from valuebias.search.plan import buckets
 from valuebias.search.rung import Dimensions, IntArray, device_of
 

@@ -24,7 +24,7 @@ import torch
 from transformers import PretrainedConfig
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from valuebias.models.head import Head
+from valuebias.search.head import Head
 from valuebias.search.rung import (
     Dimensions,
     IntArray,

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import torch
 
 from valuebias.errors import ModelError, SearchError
-from valuebias.models.logits import LanguageHead
 from valuebias.search.clock import Clock
 from valuebias.search.ladder import RUNGS, Ladder, OnLadder, validate
+from valuebias.search.language_head import LanguageHead
 from valuebias.search.plan import Halving, keep_freed_memory, one_ahead, rows_within
 from valuebias.search.rung import Dimensions, IntArray, Rung, device_of, to_device
 from valuebias.search.self_check import EXACT, PROBES, ROUGH, ROUGHEST

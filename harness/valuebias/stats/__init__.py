@@ -9,7 +9,6 @@ from valuebias.stats.effect import Effect, Term, contrast, pair, single
 from valuebias.stats.family import Family, family
 from valuebias.stats.gap import Area, Gap, closed, gap, not_closed
 from valuebias.stats.inheritance import Inheritance, inheritance
-from valuebias.stats.margins import Margins, load_margins
 from valuebias.stats.movement import Movers, agreement, movers
 from valuebias.stats.quantities import Quantities, Trend, quantities
 from valuebias.stats.regression import Regression, regression
@@ -29,7 +28,6 @@ __all__ = [
     "Gap",
     "Inheritance",
     "Margin",
-    "Margins",
     "Movers",
     "Outcome",
     "Quantities",
@@ -55,7 +53,6 @@ __all__ = [
     "hold",
     "inheritance",
     "judge",
-    "load_margins",
     "movers",
     "not_closed",
     "pair",

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from valuebias.errors import LexiconError, StatisticsError
-from valuebias.lexicon import Lexicon
+from valuebias.lexicons.lexicon import Lexicon
 from valuebias.scores import Scores
 
 Floats = npt.NDArray[np.float64]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from valuebias.training.grid import Grid, load_grid, read_grid, train_grid
     from valuebias.training.recipe import DataSource, Recipe, load_recipe
     from valuebias.training.run import train
-    from valuebias.training.rundir import Checkpoint, Run, read_run
+    from valuebias.training.run_directory import Checkpoint, Run, read_run
 
 __all__ = [
     "Checkpoint",
@@ -32,7 +32,7 @@ _HOMES = {
     "grid": ("Grid", "load_grid", "read_grid", "train_grid"),
     "recipe": ("DataSource", "Recipe", "load_recipe"),
     "run": ("train",),
-    "rundir": ("Checkpoint", "Run", "read_run"),
+    "run_directory": ("Checkpoint", "Run", "read_run"),
 }
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from valuebias.errors import SpecError, TrainingError, ValueBiasError
 from valuebias.models.settings import Settings
-from valuebias.training import rundir
+from valuebias.training import run_directory
 from valuebias.training.fields import FieldReader
 from valuebias.training.recipe import (
     DATA_KEYS,
@@ -25,7 +25,7 @@ from valuebias.training.recipe import (
     source_of,
 )
 from valuebias.training.run import train
-from valuebias.training.rundir import Run, read_run
+from valuebias.training.run_directory import Run, read_run
 from valuebias.yaml_nodes import YamlFile
 
 log = logging.getLogger("valuebias.training")
@@ -155,8 +155,8 @@ def train_grid(
 def _write_index(directory: Path, grid: Grid, running: str = "") -> None:
     rows = []
     for name, recipe in grid.runs:
-        finished = (directory / name / rundir.FINISHED).is_file()
-        started = (directory / name / rundir.RECIPE).is_file()
+        finished = (directory / name / run_directory.FINISHED).is_file()
+        started = (directory / name / run_directory.RECIPE).is_file()
         state = "finished" if finished else "running" if name == running else "stopped"
         rows.append(
             {
@@ -166,17 +166,17 @@ def _write_index(directory: Path, grid: Grid, running: str = "") -> None:
                 "pairs": recipe.pairs,
                 "seed": recipe.seed,
                 "state": state if started or name == running else "to do",
-                "checkpoints": [c.step for c in rundir.checkpoints(directory / name)],
+                "checkpoints": [c.step for c in run_directory.checkpoints(directory / name)],
             }
         )
-    rundir.write_json(directory / INDEX, {"format": 1, "runs": rows})
+    run_directory.write_json(directory / INDEX, {"format": 1, "runs": rows})
 
 
 def read_grid(directory: str | Path) -> dict[str, Run]:
     """The runs of a grid's directory that have begun, by name. Raises TrainingError."""
     directory = Path(directory)
     try:
-        names = [str(row["run"]) for row in rundir.read_object(directory / INDEX)["runs"]]
+        names = [str(row["run"]) for row in run_directory.read_object(directory / INDEX)["runs"]]
     except (KeyError, TypeError):
         raise TrainingError(
             f"{INDEX} of this directory is not that of a grid of training runs",
@@ -186,7 +186,7 @@ def read_grid(directory: str | Path) -> dict[str, Run]:
     return {
         name: read_run(directory / name)
         for name in names
-        if (directory / name / rundir.RECORD).is_file()
+        if (directory / name / run_directory.RECORD).is_file()
     }
 
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from valuebias.errors import ModelError, TrainingError
 from valuebias.models.chat import Chat, common_prefix
-from valuebias.training.forms import Preference, PrefersNothing, Turns
 from valuebias.training.recipe import Recipe
+from valuebias.training.row_forms import Preference, PrefersNothing, Turns
 
 Ids = npt.NDArray[np.int32]
 

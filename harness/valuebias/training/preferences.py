@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from valuebias.errors import TrainingError
-from valuebias.training.forms import Preference, PrefersNothing, preference
 from valuebias.training.recipe import DataSource, Recipe
+from valuebias.training.row_forms import Preference, PrefersNothing, preference
 
 _SHOWN = 20
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import TrainingError
 from valuebias.models.settings import Settings
-from valuebias.training import claim, rundir
+from valuebias.training import ownership, run_directory
 from valuebias.training.preferences import Preferences, read_preferences, told
 from valuebias.training.recipe import Recipe
-from valuebias.training.rundir import Run, read_run
+from valuebias.training.run_directory import Run, read_run
 
 if TYPE_CHECKING:
     from valuebias.training.pairs import Prepared
@@ -59,10 +59,10 @@ def train(
     """
     settings = settings or Settings()
     directory = Path(out)
-    claim.check_directory(directory, recipe)
-    if (directory / rundir.FINISHED).is_file():
+    ownership.check_directory(directory, recipe)
+    if (directory / run_directory.FINISHED).is_file():
         run = read_run(directory)
-        claim.check_sources(recipe, run)
+        ownership.check_sources(recipe, run)
         log.info("already finished: %s", directory)
         return run
 
@@ -75,8 +75,8 @@ def train(
 
     import filelock
 
-    claim.claim(directory, recipe)
-    lock = filelock.FileLock(directory / rundir.LOCK)
+    ownership.claim(directory, recipe)
+    lock = filelock.FileLock(directory / run_directory.LOCK)
     try:
         with lock.acquire(timeout=0):
             _train(recipe, directory, settings, callbacks, args)
@@ -105,7 +105,7 @@ def _train(
     writes = bool(args.should_save)
     record = _record(recipe, base.fingerprint, preferences, prepared)
     if writes:
-        claim.settle(directory, record)
+        ownership.settle(directory, record)
     set_seed(recipe.seed)  # the head and the adapters are random
     model, text_head, pad = models.build(recipe, base, prepared.pairs)
     trainer = training.BradleyTerryTrainer(
@@ -117,12 +117,13 @@ def _train(
         text_head=text_head,
         callbacks=[*callbacks, *([training_log()] if writes else [])],
     )
-    last = claim.last_whole(directory)
+    last = ownership.last_whole(directory)
     if writes:
-        shutil.rmtree(directory / rundir.STAGING, ignore_errors=True)
-        rundir.forget_after(directory, 0 if last is None else last.step)
-        rundir.append_line(
-            directory / rundir.ENVIRONMENT, _environment(args, 0 if last is None else last.step)
+        shutil.rmtree(directory / run_directory.STAGING, ignore_errors=True)
+        run_directory.forget_after(directory, 0 if last is None else last.step)
+        run_directory.append_line(
+            directory / run_directory.ENVIRONMENT,
+            _environment(args, 0 if last is None else last.step),
         )
     trainer.accelerator.wait_for_everyone()
     if last is not None:
@@ -140,8 +141,8 @@ def _train(
         ) from None
     if writes:
         seconds = round(time.monotonic() - start, 3)
-        rundir.write_json(
-            directory / rundir.FINISHED, {"steps": done.global_step, "seconds": seconds}
+        run_directory.write_json(
+            directory / run_directory.FINISHED, {"steps": done.global_step, "seconds": seconds}
         )
 
 

@@ -24,7 +24,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from valuebias.errors import TrainingError
 from valuebias.models.heads.backbone import quiet
-from valuebias.training import rundir
+from valuebias.training import run_directory
 from valuebias.training.objective import bradley_terry, text_loss
 from valuebias.training.pairs import TokenPair
 from valuebias.training.recipe import Recipe
@@ -201,7 +201,9 @@ class BradleyTerryTrainer(Trainer):
                 )
             if self.is_world_process_zero():
                 line = {"step": self.state.global_step, "epoch": self.state.epoch, **logs}
-                rundir.append_line(Path(self.args.output_dir or "") / rundir.METRICS, line)
+                run_directory.append_line(
+                    Path(self.args.output_dir or "") / run_directory.METRICS, line
+                )
         super().log(logs, start_time)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
@@ -223,8 +225,8 @@ class BradleyTerryTrainer(Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         directory = Path(self.args.output_dir or "")
-        name = f"{rundir.PREFIX}{self.state.global_step}"
-        staging = directory / rundir.STAGING
+        name = f"{run_directory.PREFIX}{self.state.global_step}"
+        staging = directory / run_directory.STAGING
         if self.is_world_process_zero():
             shutil.rmtree(staging, ignore_errors=True)
         self.accelerator.wait_for_everyone()
@@ -235,7 +237,7 @@ class BradleyTerryTrainer(Trainer):
             self._staging = None
         self.accelerator.wait_for_everyone()
         if self.is_world_process_zero():
-            rundir.seal(staging / name, directory / name)
+            run_directory.seal(staging / name, directory / name)
             staging.rmdir()
         self.accelerator.wait_for_everyone()
 

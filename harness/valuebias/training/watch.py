@@ -12,14 +12,14 @@ from transformers import AutoTokenizer, TrainerCallback
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ValueBiasError, visible
-from valuebias.lexicon import Lexicon, starter
+from valuebias.lexicons.lexicon import Lexicon, starter
 from valuebias.models.files import locate
 from valuebias.models.heads.score import ScoreHead
 from valuebias.models.reward import RewardModel
 from valuebias.models.settings import Settings
 from valuebias.models.spec import parse_spec
 from valuebias.prompts import select
-from valuebias.shown import bracketed, signed
+from valuebias.report.wording import bracketed, signed
 from valuebias.stats import single
 from valuebias.suites import CONTRASTS, VALENCES
 

@@ -19,12 +19,12 @@ from typing import Protocol, cast
 
 from valuebias.errors import ModelError
 from valuebias.models.checkpoint import Checkpoint, Placement
-from valuebias.models.head import Head
 from valuebias.models.heads.first_logit import FirstLogitFamily
 from valuebias.models.heads.gated import ArmoFamily, QuantileFamily
 from valuebias.models.heads.normal import NormalFamily
 from valuebias.models.heads.score import ScoreFamily
 from valuebias.models.heads.value import ValueFamily
+from valuebias.search.head import Head
 
 GROUP = "valuebias.heads"
 

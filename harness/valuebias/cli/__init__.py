@@ -1,0 +1,1 @@
+"""The ``valuebias`` command: one file a subcommand."""

@@ -1,0 +1,165 @@
+"""``valuebias compare``: two models, or two families of models, as the shipped suites would."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import product
+from typing import TYPE_CHECKING
+
+from valuebias.cli.options import add_model_options, settings
+from valuebias.errors import SpecError, ValueBiasError
+
+if TYPE_CHECKING:
+    from valuebias.cli.compare_rows import Question
+    from valuebias.declarations.margins import Margins
+    from valuebias.lexicons.lexicon import Lexicon
+    from valuebias.models.spec import ModelSpec
+    from valuebias.prompts import Valences
+    from valuebias.scorers.bench import Bench
+
+
+def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser of ``valuebias``."""
+    from valuebias.suites import CONTRASTS
+
+    parser = commands.add_parser(
+        "compare",
+        help="compare a model with another, with a baseline, or one family of models with another",
+        description="How much more A prefers each category than B does, over the same words and "
+        "prompts, held against the margins of pytest's test_shift: the same numbers without "
+        "pytest. With --against and several models on a side, families of models are compared: "
+        "those before --against minus those after it.",
+        epilog="Exit status: 0 if every difference is shown to lie inside its margin (PASS), 1 if "
+        "any is not (FAIL, INCONCLUSIVE, ERROR, no margin declared), 2 if the command cannot be "
+        "used. A family's difference between the valences counts where a margin is declared.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="A and B: org/name, org/name@revision, DIR, demo:agency, scores:FILE, baseline:FILE",
+    )
+    add("--against", nargs="+", default=[], metavar="MODEL", help="the models compared with")
+    add(
+        "--suite",
+        action="append",
+        choices=tuple(CONTRASTS),
+        help="which contrasts: those of big_two, mfd2 (default: both); may be given several times",
+    )
+    add(
+        "--lexicon",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="lexicon file of a suite, such as big_two=words.csv; may be given several times",
+    )
+    add("--margins", metavar="FILE", help="declared margins, read before the shipped ones")
+    add_model_options(parser)
+    parser.set_defaults(run=_compare)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from valuebias.cli.compare_rows import family_row, pair_row
+    from valuebias.cli.compare_table import table
+    from valuebias.measurement.contrast import prepare
+    from valuebias.models.spec import check_labels
+    from valuebias.scorers.bench import Bench
+    from valuebias.store.database import Store, default_folder
+
+    # All that can be wrong with the command is found before anything is computed.
+    first, second = _sides(arguments)
+    check_labels((*first, *second))
+    lexicons = _lexicons(arguments)
+    margins = _margins(arguments.margins, lexicons)
+    store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")
+    with Bench(store, settings(arguments)) as bench:
+        _check_baselines(bench, (*first, *second), lexicons)
+        lone = len(first) == len(second) == 1
+        for spec in (*first, *second):  # each model is loaded once, for all that is asked of it
+            words = list(lexicons.values())
+            prepare(bench, spec, words, quick=False, vocabulary=lone and spec is first[0])
+            bench.release()
+        rows = {
+            suite: [
+                pair_row(bench, first[0], second[0], question, margins)
+                if lone
+                else family_row(bench, first, second, question, margins)
+                for question in _questions(suite, lexicon, lone)
+            ]
+            for suite, lexicon in lexicons.items()
+        }
+        prints = {spec.label: bench.fingerprint(spec) for spec in (*first, *second)}
+    print(table([s.label for s in first], [s.label for s in second], prints, rows))
+    counted = [row for found in rows.values() for row in found if row.counts]
+    return 0 if counted and all(row.verdict == "PASS" for row in counted) else 1
+
+
+def _sides(arguments: argparse.Namespace) -> tuple[list[ModelSpec], list[ModelSpec]]:
+    from valuebias.models.spec import parse_spec
+
+    models = [parse_spec(text) for text in arguments.models]
+    against = [parse_spec(text) for text in arguments.against]
+    if against:
+        return models, against
+    if len(models) != 2:
+        raise SpecError(
+            "two models are compared",
+            seen=f"{len(models)} given",
+            remedy="Give A and B; of families, A1 A2 A3 A4 --against B1 B2 B3 B4.",
+        )
+    return models[:1], models[1:]
+
+
+def _lexicons(arguments: argparse.Namespace) -> dict[str, Lexicon]:
+    from valuebias.suites import CONTRASTS, lexicon_files, lexicon_in_force
+
+    suites = tuple(dict.fromkeys(arguments.suite or CONTRASTS))
+    with _usage():
+        files = lexicon_files(arguments.lexicon, arguments.cache_dir)
+        for name in files:
+            if name not in suites:
+                raise SpecError(
+                    "no suite in force asks for this lexicon",
+                    seen=name,
+                    remedy=f"Name it as the suite it is for: {', '.join(suites)}.",
+                )
+        return {suite: lexicon_in_force(suite, files) for suite in suites}
+
+
+def _margins(own: str | None, lexicons: Mapping[str, Lexicon]) -> tuple[Margins, ...]:
+    from valuebias.suites import margins_in_force
+
+    with _usage():
+        return margins_in_force(own, tuple(lexicons.values()))
+
+
+def _check_baselines(
+    bench: Bench, specs: Sequence[ModelSpec], lexicons: Mapping[str, Lexicon]
+) -> None:
+    with _usage():
+        for spec in specs:
+            if spec.scheme == "baseline":
+                for lexicon in lexicons.values():
+                    bench.baseline(spec).ranking(lexicon)
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    """What is wrong with a file that the command names is wrong with the command."""
+    try:
+        yield
+    except ValueBiasError as error:
+        raise SpecError(error.what, seen=error.seen, remedy=error.remedy) from None
+
+
+def _questions(suite: str, lexicon: Lexicon, lone: bool) -> Iterator[Question]:
+    from valuebias.cli.compare_rows import Question
+    from valuebias.suites import CONTRASTS, VALENCES
+
+    valences: tuple[Valences, ...] = VALENCES if lone else (*VALENCES, "positive-negative")
+    for contrast, valence in product(CONTRASTS[suite], valences):
+        yield Question(suite, lexicon, contrast, valence)

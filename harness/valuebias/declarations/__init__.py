@@ -1,0 +1,1 @@
+"""What a team commits to its repository: margins, claims and tests."""

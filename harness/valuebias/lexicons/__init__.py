@@ -1,0 +1,1 @@
+"""Lexicons: which words stand for which value, from our starters, published files or the user's."""

@@ -1,0 +1,303 @@
+"""Reading lexicons from the formats in use: LIWC's .dic, .dicx, CSV and YAML.
+
+Whatever the format, a word such as null, NA, nan or true stays a word.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import takewhile
+from pathlib import Path
+
+from valuebias.errors import LexiconError, visible
+from valuebias.lexicons.index import composed
+from valuebias.lexicons.lexicon import Lexicon, normal_category
+from valuebias.yaml_nodes import YamlFile
+
+_WORD_HEADERS = ("word", "words", "term", "dicterm", "entry", "token", "token_decoded", "response")
+_CATEGORY_HEADERS = ("category", "categories", "foundation")
+_MARKS = ("x", "1")
+_NO_MARKS = ("", "na", "0")
+_JOINERS = {0x200C: None, 0x200D: None}  # zero-width, and part of words in some scripts
+_YAML_TEXTS = ("name", "title", "version", "licence", "note", "source", "starter")
+
+
+def read(name: str, path: Path) -> Lexicon:
+    """The lexicon in a file, under a name. See `valuebias.lexicon.load_lexicon`."""
+    readers: dict[str, Callable[[_Builder, str], None]] = {
+        ".dic": _read_dic,
+        ".dicx": _read_table,
+        ".csv": _read_table,
+        ".tsv": _read_table,
+        ".yaml": _read_yaml,
+        ".yml": _read_yaml,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise LexiconError(
+            f"{path} is no kind of lexicon file known here",
+            seen=path.suffix or "no suffix",
+            remedy=f"Give one of {', '.join(readers)}.",
+        )
+    try:
+        data = path.read_bytes()
+    except OSError as e:
+        raise LexiconError(
+            f"cannot read the lexicon {path}", seen=e.strerror, remedy="Give a readable file."
+        ) from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise LexiconError(
+            f"{path}, line {data[: e.start].count(10) + 1}: not UTF-8",
+            seen=data[e.start : e.start + 8],
+            remedy="Save the file as UTF-8.",
+        ) from None
+    if not text.strip():
+        raise LexiconError(f"{path} is empty", remedy="Give a file with words.")
+    builder = _Builder(name, path)
+    reader(builder, text)
+    return builder.lexicon()
+
+
+class _Builder:
+    """Collects entries, and complains with file and line."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.path = path
+        self.categories: dict[str, dict[str, None]] = {}
+        self.families: dict[str, str] = {}
+        self.notes: list[str] = []
+        self.repeated: Counter[str] = Counter()
+        self.unplaced = 0  # words in no category
+        self.starter = False
+        self.licence = "unknown"
+        self.title = ""
+
+    def fail(self, line: int, what: str, remedy: str, seen: object = None) -> LexiconError:
+        return LexiconError(f"{self.path}, line {line}: {what}", seen=seen, remedy=remedy)
+
+    def declare(self, line: int, written: str) -> str:
+        """The normal name of a category that the file declares, once."""
+        before = len(self.categories)
+        name = self.category(line, written)
+        if len(self.categories) == before:
+            raise self.fail(line, "a category is declared twice", "Keep one of them.", name)
+        return name
+
+    def category(self, line: int, written: str) -> str:
+        """Its normal name; the category is made if it is new."""
+        try:
+            name = normal_category(written)
+        except LexiconError as e:
+            raise self.fail(line, e.what, e.remedy, e.seen) from None
+        self.categories.setdefault(name, {})
+        return name
+
+    def entry(self, line: int, written: str) -> str:
+        """An entry cleaned: composed letters (a model reads others as other tokens), single spaces,
+        and at most one wildcard, at the end."""
+        word = composed(" ".join(written.split()))
+        if not word:
+            raise self.fail(line, "there is no word", "Give a word, or remove the line.")
+        if not word.translate(_JOINERS).isprintable():
+            raise self.fail(
+                line, "a word holds an invisible character", "Remove the character.", word
+            )
+        if word.endswith(".*") and "*" not in word[:-1]:
+            # Someone wrote a regular expression; the dot cannot be meant.
+            self.notes.append(f"line {line}: '{word}' was read as '{word[:-2]}*'")
+            word = word[:-2] + "*"
+        if "*" in word[:-1] or word == "*":
+            raise self.fail(
+                line, "a wildcard stands at the end of a word only", "Write it as in accept*.", word
+            )
+        return word
+
+    def add(self, category: str, word: str) -> None:
+        if word in self.categories[category]:
+            self.repeated[category] += 1
+        self.categories[category][word] = None
+
+    def add_family(self, line: int, word: str, family: str) -> None:
+        family = composed(" ".join(family.split()))
+        if not family:
+            raise self.fail(line, "there is no family", "Give one, or remove the column.", word)
+        if self.families.setdefault(word, family) != family:
+            raise self.fail(line, "a word has two families", "Keep one of them.", word)
+
+    def lexicon(self) -> Lexicon:
+        for category, count in self.repeated.items():
+            self.notes.append(f"{category}: {count} repeated entries counted once")
+        words = {word for words in self.categories.values() for word in words}
+        foreign = [w for w in words - self.families.keys() if not w.isascii() and w[-1] != "*"]
+        if foreign:
+            self.notes.append(
+                f"{len(foreign)} words with letters beyond A to Z have no declared family: they "
+                "are stemmed as if they were English"
+            )
+        if self.unplaced:
+            self.notes.append(f"{self.unplaced} words left out, they are in no category")
+        for category in [c for c, words in self.categories.items() if not words]:
+            self.notes.append(f"{category}: left out, it has no words")
+            del self.categories[category]
+        if not self.categories:
+            raise LexiconError(f"{self.path} holds no words", remedy="Give words with categories.")
+        return Lexicon(
+            name=self.name,
+            categories={c: tuple(words) for c, words in self.categories.items()},
+            families=self.families,
+            starter=self.starter,
+            licence=self.licence,
+            title=self.title,
+            notes=tuple(self.notes),
+        )
+
+
+def _read_dic(builder: _Builder, text: str) -> None:
+    """LIWC 2007: categories as `id name` lines between two lines that hold `%`, then a line a word
+    with the ids of its categories."""
+    lines = [(n, line.strip()) for n, line in enumerate(io.StringIO(text, newline=None), 1)]
+    lines = [(n, line) for n, line in lines if line]
+    marks = [i for i, (_, line) in enumerate(lines) if line == "%"]
+    if len(marks) < 2 or marks[0] != 0:
+        raise builder.fail(
+            lines[0][0],
+            "a .dic file begins with its categories, between two lines that hold only %",
+            "Add the two lines.",
+            lines[0][1],
+        )
+    ids: dict[str, str] = {}  # by number without leading zeros
+    for n, line in lines[1 : marks[1]]:
+        number, _, category = line.replace("\t", " ").partition(" ")
+        if not _is_number(number) or not category.strip():
+            raise builder.fail(n, "not a category", "Write its number, a tab and its name.", line)
+        if number.lstrip("0") in ids:
+            raise builder.fail(n, "a category number is given twice", "Number anew.", number)
+        # LIWC 2015 writes a description behind the name: "function (Function Words)".
+        ids[number.lstrip("0")] = builder.declare(n, category.partition(" (")[0])
+    for n, line in lines[marks[1] + 1 :]:
+        if "\t" in line:  # it ends the word, so that a phrase may end in a number
+            written, _, tail = line.partition("\t")
+            numbers = tail.split()
+        else:
+            cells = line.split()
+            count = sum(1 for _ in takewhile(_is_number, reversed(cells[1:])))
+            written = " ".join(cells[: len(cells) - count])
+            numbers = cells[len(cells) - count :]
+        if not written or not numbers or not all(map(_is_number, numbers)):
+            raise builder.fail(
+                n, "not a word and its categories", "Write the word, a tab and numbers.", line
+            )
+        word = builder.entry(n, written)
+        for number in numbers:
+            if number.lstrip("0") not in ids:
+                raise builder.fail(n, f"no category {number} was declared", "Declare it.", line)
+            builder.add(ids[number.lstrip("0")], word)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _read_table(builder: _Builder, text: str) -> None:
+    """CSV with a header: a row a word with a column that names its category, or a column for each
+    category with an X where the word belongs to it (.dicx)."""
+    rows = _rows(builder, text)
+    n, header = next(rows)
+    names = [cell.strip().lower() for cell in header]
+    again = [name for name, count in Counter(names).items() if count > 1]
+    if again:
+        raise builder.fail(n, "two columns have one name", "Rename one of them.", again[0])
+    word_at = next((names.index(h) for h in _WORD_HEADERS if h in names), None)
+    category_at = next((names.index(h) for h in _CATEGORY_HEADERS if h in names), None)
+    family_at = names.index("family") if "family" in names else None
+    if word_at is None:
+        raise builder.fail(
+            n, "no column of words", f"Name it one of {', '.join(_WORD_HEADERS)}.", ",".join(header)
+        )
+    columns: dict[int, str] = {}
+    if category_at is None:
+        others = [i for i in range(len(names)) if i not in (word_at, family_at) and names[i]]
+        columns = {i: builder.declare(n, header[i]) for i in others}
+        if not columns:
+            raise builder.fail(n, "no column of categories", "Add a column named category.")
+    else:
+        unread = [h for i, h in enumerate(header) if i not in (word_at, category_at, family_at)]
+        if any(unread):
+            builder.notes.append(f"columns not read: {visible(', '.join(filter(None, unread)))}")
+    for n, row in rows:
+        if len(row) != len(header):
+            raise builder.fail(
+                n, f"{len(row)} cells where the header has {len(header)}", "Mend the row.", row
+            )
+        word = builder.entry(n, row[word_at])
+        if category_at is not None:
+            # R writes a missing value as NA: as a category it is nobody's value.
+            if row[category_at].strip().lower() in ("", "na", "nan", "null", "none"):
+                raise builder.fail(
+                    n, "a word has no category", "Give one, or remove the row.", word
+                )
+            builder.add(builder.category(n, row[category_at]), word)
+        elif all(row[i].strip().lower() in _NO_MARKS for i in columns):
+            builder.unplaced += 1
+        for i, category in columns.items():
+            mark = row[i].strip().lower()
+            if mark in _MARKS:
+                builder.add(category, word)
+            elif mark not in _NO_MARKS:
+                raise builder.fail(
+                    n, f"column {header[i]} holds neither X nor nothing", "Weights are not read.",
+                    row[i],
+                )  # fmt: skip
+        if family_at is not None:
+            builder.add_family(n, word, row[family_at])
+
+
+def _rows(builder: _Builder, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, with the number of the line each begins on."""
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield line, row
+            line = reader.line_num + 1
+    except csv.Error as e:
+        raise builder.fail(line, "not a row of CSV", "Mend its quotes.", e) from None
+
+
+def _read_yaml(builder: _Builder, text: str) -> None:
+    """`categories:` (name -> list of words) and, if wanted, `families:` (word -> family), `title`,
+    `licence`, `starter` and `note`."""
+    file = YamlFile(builder.path, text, LexiconError)
+    top = file.mapping(file.root, "the file")
+    keys = (*_YAML_TEXTS, "categories", "families")
+    for name, (key, _) in top.items():
+        if name not in keys:
+            raise file.fail(key, "unknown key", f"Known are {', '.join(keys)}.", name)
+    if "categories" not in top:
+        raise file.fail(file.root, "there is no `categories`", "Add it: category -> [words].")
+    for written, (key, words) in file.mapping(top["categories"][1], "`categories`").items():
+        category = builder.declare(file.line(key), written)
+        for node in file.sequence(words, f"the category {written}"):
+            builder.add(category, builder.entry(file.line(node), file.text(node, "a word")))
+    if "families" in top:
+        known = {w for words in builder.categories.values() for w in words}
+        for written, (key, family) in file.mapping(top["families"][1], "`families`").items():
+            word = builder.entry(file.line(key), written)
+            if word not in known:
+                raise file.fail(key, "a family of a word in no category", "Remove it.", word)
+            builder.add_family(file.line(key), word, file.text(family, "a family"))
+    texts = {k: file.text(top[k][1], f"`{k}`") for k in _YAML_TEXTS if k in top}
+    builder.title = texts.get("title", "")
+    builder.licence = texts.get("licence", "unknown")
+    if texts.get("starter", "false") not in ("true", "false"):
+        raise file.fail(top["starter"][1], "`starter` is true or false", "Write true.")
+    builder.starter = texts.get("starter") == "true"

@@ -1,0 +1,218 @@
+"""Published lexicons, fetched for the user from a pinned public address and checked.
+
+They carry no licence that would let us ship them; a user may fetch them for their own use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from valuebias.errors import LexiconError
+from valuebias.store.database import default_folder
+
+_REPOSITORY = "brchristian/reward_models_inherit_value_biases_from_pretraining"
+_COMMIT = "5d8d2e9d879bf0060c791b11300f0efda42c9bcf"
+_BASE = f"https://raw.githubusercontent.com/{_REPOSITORY}/{_COMMIT}/data/corpora/"
+_TIMEOUT_SECONDS = 30.0
+
+LICENCE = (
+    "no licence is known: the repository it comes from states none, so the file is for your own "
+    "use and not to be passed on"
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published lexicon file: where it lies, and the SHA-256 and size in bytes it must have.
+
+    ``suite`` is the shipped suite whose starter lexicon it can take the place of.
+    """
+
+    name: str
+    suite: str
+    title: str
+    file: str
+    sha256: str
+    size: int
+
+    @property
+    def url(self) -> str:
+        return _BASE + self.file
+
+
+PUBLISHED = {
+    lexicon.name: lexicon
+    for lexicon in (
+        Published(
+            "big-two",
+            "big_two",
+            "Big Two nouns: agency and communion",
+            "dict_big2_nouns.csv",
+            "186886a25b2f03ea3ec7e78fad71fabee408e3b5ec1758683461df4359b45435",
+            5_853,
+        ),
+        Published(
+            "mfd2",
+            "mfd2",
+            "Moral Foundations Dictionary 2.0: virtue and vice of five foundations",
+            "moral-foundations-dictionary-20.dicx",
+            "973957f99129b324c8a4ebf3fcb7ed4e1f9f017b2d041f50288f991b0844ce7a",
+            43_877,
+        ),
+    )
+}
+
+
+def lexicon_folder(cache_dir: Path | None = None) -> Path:
+    """Where lexicons are installed: ``lexicons`` in the cache folder."""
+    return (cache_dir if cache_dir is not None else default_folder()) / "lexicons"
+
+
+def installed(name: str, cache_dir: Path | None = None) -> Path | None:
+    """The installed file of a published lexicon; None where there is none of that name.
+
+    Raises LexiconError where the file is not the published one any more.
+    """
+    lexicon = PUBLISHED.get(name)
+    if lexicon is None:
+        return None
+    path = lexicon_folder(cache_dir) / lexicon.file
+    content = _content(path)
+    if content is None:
+        return None
+    if hashlib.sha256(content).hexdigest() != lexicon.sha256:
+        raise LexiconError(
+            f"the file in the place of the lexicon {name} is not the published one",
+            seen=path,
+            remedy=f"Move it away, and run: valuebias lexicon install {name}",
+        )
+    return path
+
+
+def install(
+    name: str,
+    cache_dir: Path | None = None,
+    *,
+    _opener: urllib.request.OpenerDirector | None = None,
+    _url: str | None = None,
+) -> tuple[Path, bool]:
+    """Fetch a published lexicon, check it, and put it in its place in one step.
+
+    Returns its path, and whether it was fetched: False where the very file was there already.
+    Raises LexiconError where it cannot be fetched, is not the pinned content, or another file lies
+    in its place; then nothing is changed.
+    """
+    lexicon = _published(name)
+    already = installed(name, cache_dir)
+    if already is not None:
+        return already, False
+    content = _fetch(lexicon, _url or lexicon.url, _opener or _https_only())
+    folder = lexicon_folder(cache_dir)
+    temporary = ""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{lexicon.file}.")
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+        os.replace(temporary, folder / lexicon.file)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise LexiconError(
+            f"the lexicon {name} cannot be written ({error.strerror})",
+            seen=folder,
+            remedy="Name a folder you may write to as --cache-dir.",
+        ) from None
+    return folder / lexicon.file, True
+
+
+def _published(name: str) -> Published:
+    if name not in PUBLISHED:
+        raise LexiconError(
+            "no published lexicon of that name is known",
+            seen=name,
+            remedy=f"Choose from {', '.join(PUBLISHED)}; a file of your own needs no installing.",
+        )
+    return PUBLISHED[name]
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LexiconError(
+            f"the installed lexicon cannot be read ({error.strerror})",
+            seen=path,
+            remedy="Allow reading it, or name another folder as --cache-dir.",
+        ) from None
+
+
+class _HttpsRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: object,
+        code: int,
+        msg: str,
+        headers: object,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if urlsplit(newurl).scheme != "https":
+            raise urllib.error.URLError(f"it leads to {newurl}, which is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+
+
+def _https_only() -> urllib.request.OpenerDirector:
+    """Follows the proxy of the environment, and nothing but https."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.UnknownHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _HttpsRedirects(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def _fetch(lexicon: Published, url: str, opener: urllib.request.OpenerDirector) -> bytes:
+    by_hand = f"Or fetch {url} by other means and give it as NAME=FILE."
+    try:
+        with opener.open(url, timeout=_TIMEOUT_SECONDS) as response:
+            # One byte more than is right shows that a file is too long without reading all of it.
+            content: bytes = response.read(lexicon.size + 1)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise LexiconError(
+                f"the server did not give the lexicon {lexicon.name}",
+                seen=f"HTTP {error.code} {error.reason}",
+                remedy=f"Try again later. {by_hand}",
+            ) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise LexiconError(
+            f"the lexicon {lexicon.name} cannot be fetched",
+            seen=getattr(error, "reason", None) or error or type(error).__name__,
+            remedy=f"Is this machine online, and its proxy set? {by_hand}",
+        ) from None
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != lexicon.sha256:
+        length = f"more than {lexicon.size}" if len(content) > lexicon.size else str(len(content))
+        raise LexiconError(
+            f"what the server gave is not the lexicon {lexicon.name}: {length} bytes with SHA-256 "
+            f"{digest} in the place of {lexicon.size} with {lexicon.sha256}",
+            remedy="Nothing was installed. Try again on another network: a proxy may have "
+            "answered in the server's place.",
+        )
+    return content

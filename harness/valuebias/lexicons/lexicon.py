@@ -1,0 +1,323 @@
+"""Lexicons: which words stand for which value."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import snowballstemmer  # type: ignore[import-untyped]
+
+from valuebias.errors import LexiconError
+from valuebias.lexicons.index import Index, composed, continues, fold, index_of
+
+MIN_COVERAGE = 0.8
+"""Below this share of a category's entries among the scored responses nothing is concluded."""
+
+MIN_DISTINCT = 0.8
+"""Below this share of either side's words being its own, a contrast is not that of its names."""
+
+_WILDCARDS = " A wildcard finds words among scores of a vocabulary; for a model, write them out."
+
+POLARITIES = ("virtue", "vice")
+STARTERS = ("big_two", "mfd2")
+
+_POLARITY = re.compile(r"(.+?)[\s._-]+(virtue|vice)")
+_CATEGORY = re.compile(r"[\w.+-]+")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many of a category's entries are among the scored responses."""
+
+    lexicon: str
+    category: str
+    matched: int
+    total: int
+    missing: tuple[str, ...]
+
+    @property
+    def fraction(self) -> float:
+        """Matched entries over all entries."""
+        return self.matched / self.total
+
+    def check(self, minimum: float = MIN_COVERAGE) -> None:
+        """Raise LexiconError, naming missing words, below the minimum."""
+        if self.fraction < minimum:
+            shown = ", ".join(self.missing[:8]) + (", …" if len(self.missing) > 8 else "")
+            raise LexiconError(
+                f"only {self.matched} of the {self.total} entries of {self.lexicon}'s category "
+                f"{self.category} were scored ({self.fraction:.0%}; {minimum:.0%} is the least)",
+                seen=f"no score for {shown}",
+                remedy="Score these words too, or use a lexicon of the words that were scored."
+                + _WILDCARDS * any(w.endswith("*") for w in self.missing),
+            )
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Categories ``a`` against categories ``b``; ``name`` as in node ids ("agency~communion")."""
+
+    name: str
+    a: tuple[str, ...]
+    b: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The scored responses a contrast rests on.
+
+    ``columns`` (words,) are indices into the responses, ``in_a`` (words,) True on the first side,
+    ``families`` (words,) each word's family. ``shared`` are words of both sides, left out.
+    """
+
+    contrast: Contrast
+    columns: npt.NDArray[np.intp]
+    words: tuple[str, ...]
+    in_a: npt.NDArray[np.bool_]
+    families: npt.NDArray[np.str_]
+    shared: tuple[str, ...]
+    coverage: tuple[Coverage, ...]
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Words by category.
+
+    ``categories`` holds entries as written (without surrounding white space), category names in
+    lower case; an entry that ends in "*" stands for every word that begins so. ``families`` holds
+    the families that the file itself declares. ``starter`` marks the short lists shipped with the
+    tool. ``notes`` says what the reader had to decide, one line each; show them with the lexicon.
+    """
+
+    name: str
+    categories: Mapping[str, tuple[str, ...]]
+    families: Mapping[str, str] = field(default_factory=dict)
+    starter: bool = False
+    licence: str = "unknown"
+    title: str = ""
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what the lexicon says (categories, entries, declared families), whatever the
+        file's format, order or name."""
+        lines = [f"{c}\x1f{w}" for c, words in self.categories.items() for w in words]
+        lines += [f"\x1d{word}\x1f{family}" for word, family in self.families.items()]
+        return hashlib.sha256("\x1e".join(sorted(lines)).encode()).hexdigest()
+
+    def words(self, contrast: str | None = None) -> tuple[str, ...]:
+        """Every literal entry once, of all categories or of a contrast's two sides."""
+        names: Sequence[str] = tuple(self.categories)
+        if contrast is not None:
+            parsed = self.contrast(contrast)
+            names = parsed.a + parsed.b
+        return tuple(
+            dict.fromkeys(w for name in names for w in self.categories[name] if not w.endswith("*"))
+        )
+
+    def contrast(self, text: str) -> Contrast:
+        """The contrast named by "a~b", or by one category: that one against the others of its
+        polarity (virtue, vice); against all others if it has none.
+
+        Raises LexiconError if a category is unknown or has nothing to be held against.
+        """
+        name = normal_contrast(text)
+        a, _, b = name.partition("~")
+        for category in filter(None, (a, b)):
+            if category not in self.categories:
+                raise LexiconError(
+                    f"the lexicon {self.name} has no such category",
+                    seen=category,
+                    remedy=f"It has {', '.join(self.categories)}.",
+                )
+        others = (b,) if b else tuple(c for c in self.categories if c != a and _like(c, a))
+        if not others or a == b:
+            raise LexiconError(
+                f"the category {a} of {self.name} has nothing to be held against",
+                seen=text,
+                remedy="Name two different categories, as in agency~communion.",
+            )
+        return Contrast(name, (a,), others)
+
+    def family(self, word: str) -> str:
+        """The word's family: as the file declares it (of a word that gives a declared family its
+        name, that one), else that of a wildcard of this lexicon that the word begins with, else its
+        stem by Snowball's English rules (of a phrase, every word's stem)."""
+        declared = self.families.get(word)
+        if declared is not None:
+            return fold(declared)
+        folded = fold(word)
+        if folded in self._declared:
+            return folded
+        for prefix in self._prefixes:
+            if continues(prefix, folded):
+                return f"{prefix}*"
+        return _stem(folded)
+
+    @cached_property
+    def _declared(self) -> frozenset[str]:
+        """The names of declared families."""
+        return frozenset(map(fold, self.families.values()))
+
+    @cached_property
+    def _prefixes(self) -> tuple[str, ...]:
+        """What stands before the wildcards, shortest first."""
+        found = {fold(w[:-1]) for ws in self.categories.values() for w in ws if w.endswith("*")}
+        return tuple(sorted(found, key=lambda p: (len(p), p)))
+
+    def expand(self, responses: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Category -> the responses that its entries, wildcards included, stand for."""
+        index = index_of(tuple(responses))
+        return {
+            category: tuple(
+                responses[i] for i in dict.fromkeys(i for e in entries for _, i in index.find(e))
+            )
+            for category, entries in self.categories.items()
+        }
+
+    def select(self, contrast: str, responses: Sequence[str]) -> Selection:
+        """Find a contrast's words among scored responses.
+
+        An entry stands for the response of exactly its text; else for the first of: the same text
+        with white space around it (" freedom"), the same in other case ("Freedom"), both. So one
+        word is counted once, however many variants a vocabulary or the lexicon itself holds. A
+        wildcard stands for every single word that begins so, one variant each. Words of both sides
+        are left out.
+
+        Raises LexiconError below 80 % coverage of a category (a wildcard counts as covered by one
+        response) and where words of both sides leave less than 80 % of a side; ScoresError where
+        a response that an entry stands for is there more than once.
+        """
+        parsed = self.contrast(contrast)
+        index = index_of(tuple(responses))
+        (first, of_a), (second, of_b) = (self._found(side, index) for side in (parsed.a, parsed.b))
+        shared = tuple(first[word][1] for word in first if word in second)
+        for names, words in zip((parsed.a, parsed.b), (first, second), strict=True):
+            own = len(words) - len(shared)
+            if own / len(words) < MIN_DISTINCT:
+                raise LexiconError(
+                    f"only {own} of the {len(words)} scored words of {self.name}'s "
+                    f"{', '.join(names)} are left without the {len(shared)} that are on both sides "
+                    f"of {parsed.name} ({MIN_DISTINCT:.0%} is the least)",
+                    seen=", ".join(shared[:8]) + (", …" if len(shared) > 8 else ""),
+                    remedy="Contrast categories that share fewer words, or decide for each word "
+                    "which one it belongs to.",
+                )
+        kept = [(*found, True) for word, found in first.items() if word not in second]
+        kept += [(*found, False) for word, found in second.items() if word not in first]
+        index.check_single([column for column, _, _ in kept], f"{self.name}'s {parsed.name}")
+        written = tuple(word for _, word, _ in kept)
+        return Selection(
+            contrast=parsed,
+            columns=np.array([column for column, _, _ in kept], dtype=np.intp),
+            words=written,
+            in_a=np.array([side for _, _, side in kept], dtype=bool),
+            families=np.array([self.family(word) for word in written], dtype=np.str_),
+            shared=shared,
+            coverage=(*of_a, *of_b),
+        )
+
+    def select_all(self, responses: Sequence[str]) -> Selection:
+        """Find all of the lexicon's words among scored responses, each once, as `select` does; the
+        contrast is "words" and has one side. Raises as `select` does."""
+        index = index_of(tuple(responses))
+        found, coverage = self._found(tuple(self.categories), index)
+        index.check_single([column for column, _ in found.values()], self.name)
+        written = tuple(word for _, word in found.values())
+        return Selection(
+            contrast=Contrast("words", tuple(self.categories), ()),
+            columns=np.array([column for column, _ in found.values()], dtype=np.intp),
+            words=written,
+            in_a=np.ones(len(written), dtype=bool),
+            families=np.array([self.family(word) for word in written], dtype=np.str_),
+            shared=(),
+            coverage=coverage,
+        )
+
+    def _found(
+        self, categories: Iterable[str], index: Index
+    ) -> tuple[dict[str, tuple[int, str]], tuple[Coverage, ...]]:
+        """The categories' words, by what they fold to: each one's response and itself as written.
+
+        Raises LexiconError where a category is covered too little."""
+        words: dict[str, tuple[int, str]] = {}
+        coverage = []
+        for category in categories:
+            missing = []
+            for entry in self.categories[category]:
+                found = index.find(entry)
+                if not found:
+                    missing.append(entry)
+                for folded, column in found:
+                    text = index.responses[column].strip() if entry.endswith("*") else entry
+                    words.setdefault(folded, (column, text))
+            total = len(self.categories[category])
+            coverage.append(
+                Coverage(self.name, category, total - len(missing), total, tuple(missing))
+            )
+        for part in coverage:
+            part.check()
+        return words, tuple(coverage)
+
+
+def load_lexicon(name: str, path: Path) -> Lexicon:
+    """Read a lexicon from a .dic, .dicx, .csv, .tsv, .yaml or .yml file; errors are LexiconErrors
+    that name file and line."""
+    from valuebias.lexicons.files import read  # it needs the names above
+
+    return read(name, path)
+
+
+@cache
+def starter(name: str) -> Lexicon:
+    """A shipped starter lexicon: "big_two" or "mfd2"."""
+    if name not in STARTERS:
+        raise LexiconError(
+            "no such starter lexicon", seen=name, remedy=f"There are {', '.join(STARTERS)}."
+        )
+    with as_file(files("valuebias.lexicons") / "shipped" / f"{name}.yaml") as path:
+        return load_lexicon(name, path)
+
+
+def normal_category(name: str) -> str:
+    """'Care_Virtue' -> 'care.virtue', 'Agency' -> 'agency'. Raises LexiconError on a name that
+    could not stand in a node id."""
+    folded = composed(" ".join(name.split()).lower())
+    polar = _POLARITY.fullmatch(folded)
+    normal = (f"{polar[1]}.{polar[2]}" if polar else folded).replace(" ", "_")
+    if not _CATEGORY.fullmatch(normal):
+        raise LexiconError(
+            "this cannot name a category",
+            seen=name,
+            remedy="Use letters, digits, '.', '_', '-' and '+'.",
+        )
+    return normal
+
+
+def normal_contrast(text: str) -> str:
+    """'Agency ~ Communion' -> 'agency~communion'."""
+    return "~".join(normal_category(part) for part in text.split("~", 1))
+
+
+def _like(category: str, other: str) -> bool:
+    """Of one polarity; a category without one is like any other."""
+    polarity = other.rpartition(".")[2]
+    return polarity not in POLARITIES or category.rpartition(".")[2] == polarity
+
+
+@cache
+def _stem(folded: str) -> str:
+    return " ".join(_stemmer().stemWords(folded.split()))
+
+
+@cache
+def _stemmer() -> Any:
+    return snowballstemmer.stemmer("english")

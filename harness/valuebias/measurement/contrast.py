@@ -1,0 +1,326 @@
+"""From a model, a lexicon, a contrast and a valence to an effect, with all it rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Literal
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias import stats
+from valuebias.errors import SpecError, StatisticsError, visible
+from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
+from valuebias.measurement.contrast_scores import RECORDED, Scored, in_common, words
+from valuebias.measurement.tokens import VOCABULARY_LIMIT, TopTokens, table
+from valuebias.models.spec import ModelSpec
+from valuebias.prompts import GREATEST, Valences, select
+from valuebias.questions import unit
+from valuebias.scorers.bench import VOCABULARY, Bench, Job, Role
+from valuebias.stats.inheritance import Inheritance
+from valuebias.suites import KINDS, WORDS, titled
+
+Question = Literal[
+    "range",
+    "logprob",
+    "implicit",
+    "inheritance",
+    "drift",
+    "gap",
+    "shift",
+    "regression",
+    "controlled",
+    "family",
+]
+"""What is asked: of one reward model, language model or implicit reward; of what one owes to its
+base; what a training run changed; whether the gap of two runs widened; the difference from another
+model; how much further from zero it is; with covariates controlled; of families of models."""
+
+Covariate = Mapping[str, float] | Callable[[str], float]
+"""A number for each word, such as its log frequency: by a mapping or a function."""
+
+_PULLS = 5
+
+
+@dataclass(frozen=True)
+class Pull:
+    """A word that moves the estimate: on which side of the contrast, ranked high or low there."""
+
+    word: str
+    in_a: bool
+    high: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """One checkpoint of a trajectory: the effect, or the gap of two runs, with its simultaneous
+    band; ``pairs`` are the preference pairs shown by then, ``tau`` Kendall's tau-b of the words'
+    ranks with those of the last checkpoint, where they are known."""
+
+    step: int
+    pairs: int | None
+    estimate: float
+    low: float
+    high: float
+    tau: float | None = None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """An effect and everything a reader needs to know it by.
+
+    ``kind`` says what the model is, where it is no reward model. ``reference`` is the model it was
+    compared with, None for a single model. ``detail`` says what the effect is made of, where that
+    is more than the words; ``trajectory`` is how a training run came to it. ``covariates`` are the
+    names of what was controlled for. Positive means that the contrast's first side is preferred
+    (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that raise and
+    lower the estimate most.
+    """
+
+    model: str
+    reference: str | None
+    fingerprint: str
+    reference_fingerprint: str | None
+    lexicon: Lexicon
+    contrast: str
+    valence: Valences
+    role: Question
+    effect: stats.Effect
+    coverages: tuple[Coverage, ...]
+    shared: tuple[str, ...]
+    raised_by: tuple[Pull, ...]
+    lowered_by: tuple[Pull, ...]
+    provenance: Mapping[str, str]
+    top: TopTokens
+    kind: str = ""
+    detail: str = ""
+    trajectory: tuple[Step, ...] = ()
+    covariates: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return titled(self.kind, self.model, self.reference, inheritance=self.role == "inheritance")
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """The contrast's two sides, as a reader names them."""
+        if self.contrast == WORDS:  # an inheritance
+            return "all words", "none"
+        parsed = self.lexicon.contrast(self.contrast)
+        return ", ".join(parsed.a), parsed.b[0] if len(parsed.b) == 1 else "the others"
+
+    @property
+    def unit(self) -> str:
+        """What the estimate is."""
+        compared = self.reference is not None
+        return unit(self.role, self.valence, compared=compared, raw=self.raw)
+
+    @property
+    def raw(self) -> bool:
+        """Whether this is an inheritance that no other base's correlation was subtracted from."""
+        return isinstance(self.effect, Inheritance) and not self.effect.rho_others
+
+    @property
+    def coverage(self) -> float:
+        """Share of the contrast's lexicon entries that were scored."""
+        return sum(c.matched for c in self.coverages) / sum(c.total for c in self.coverages)
+
+    @property
+    def lexicon_title(self) -> str:
+        kind = " (starter, not validated)" if self.lexicon.starter else ""
+        return f"{self.lexicon.name}{kind} sha256:{self.lexicon.digest[:12]}"
+
+    @property
+    def covered(self) -> str:
+        """Coverage in words: of the whole contrast, and of each category where it is not full."""
+        covered = "coverage 100%"
+        if self.coverage < 1:
+            parts = (f"{c.category} {c.matched} of {c.total}" for c in self.coverages)
+            covered = f"coverage {self.coverage:.1%} ({', '.join(parts)})"
+        if self.shared:
+            covered += f", {len(self.shared)} words of both sides left out"
+        return covered
+
+    @property
+    def rests_on(self) -> str:
+        """One line: lexicon, words, families, coverage, prompts, units."""
+        words, families = self.effect.n_words, self.effect.n_families
+        return (
+            f"{self.lexicon_title}: {sum(words)} words in {sum(families)} families, "
+            f"{self.covered}; {self.effect.n_prompts} prompts; "
+            f"{self.unit}, {self.effect.method} by word family"
+        )
+
+
+def prepare(
+    bench: Bench,
+    spec: ModelSpec,
+    lexicons: Iterable[Lexicon],
+    *,
+    quick: bool,
+    vocabulary: bool = True,
+    role: Role = "rm",
+    besides: Sequence[Job] = (),
+) -> None:
+    """Score all that measuring one model reads, loading it once: the lexicons' words on every
+    prompt, and the vocabulary on one; and what is wanted ``besides``.
+
+    Raises what loading the model raises; an error of one lexicon is raised where it is measured.
+    """
+    prompts = select("positive", quick=quick) + select("negative", quick=quick)
+    jobs = []
+    if spec.scheme not in RECORDED:
+        jobs += [Job(prompts, words(bench, spec, lexicon, role=role)) for lexicon in lexicons]
+    if vocabulary:
+        jobs.append(Job((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT))
+    bench.prepare(spec, [*jobs, *besides], role=role)
+
+
+def measure(
+    bench: Bench,
+    spec: ModelSpec,
+    lexicon: Lexicon,
+    contrast: str,
+    valence: Valences,
+    *,
+    against: ModelSpec | None = None,
+    role: Role = "rm",
+    against_role: Role = "rm",
+    regression: bool = False,
+    covariates: Mapping[str, Covariate] | None = None,
+    quick: bool = False,
+    alpha: float = 0.05,
+    seed: int = 0,
+) -> Measurement:
+    """Measure one contrast of one model, or its paired difference from another.
+
+    ``regression`` measures how much further from zero the model lies than the other, instead.
+    ``covariates``, by name a mapping or function from word to number, are controlled for.
+    ``alpha`` is what it will be judged at: a permutation goes on until its p is settled there.
+
+    Raises the ModelError, ScoresError, LexiconError or StatisticsError of whatever stands in the
+    way; nothing is measured on part of the prompts.
+    """
+    prepare(bench, spec, [lexicon], quick=quick, role=role)
+    mine = Scored.of(bench, spec, lexicon, contrast, valence, role, quick)
+    if against is None:
+        if regression:
+            raise SpecError(
+                "there is nothing to have regressed from", remedy="Name the model in against."
+            )
+        terms, moved = mine.terms(), mine.ranks()
+    else:
+        other = Scored.of(bench, against, lexicon, contrast, valence, against_role, quick)
+        mine, other = in_common(mine, other)
+        terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
+    away = 1.0
+    if regression:
+        effect: stats.Effect
+        effect = regressed = stats.regression(
+            mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
+        )
+        # What moves a distance from zero: of an effect below zero, the words that lower it.
+        away, same = regressed.signs
+        moved = mine.ranks() - same * other.ranks()
+    elif covariates is not None:
+        columns = {name: _column(name, given, mine) for name, given in covariates.items()}
+        effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
+    else:
+        effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
+    selection = mine.selection
+    lowered, raised = pulls(moved, selection, away)
+    return Measurement(
+        model=spec.label,
+        reference=None if against is None else against.label,
+        fingerprint=bench.fingerprint(spec, role=role),
+        reference_fingerprint=(
+            None if against is None else bench.fingerprint(against, role=against_role)
+        ),
+        lexicon=lexicon,
+        contrast=selection.contrast.name,
+        valence=valence,
+        role=question(spec, role, against, regression=regression, covariates=covariates),
+        effect=effect,
+        coverages=selection.coverage,
+        shared=selection.shared,
+        raised_by=raised,
+        lowered_by=lowered,
+        provenance=mine.provenance,
+        top=table(bench, spec, role),
+        kind=KINDS.get(question(spec, role), ""),
+        covariates=tuple(covariates or ()),
+    )
+
+
+def question(
+    spec: ModelSpec,
+    role: Role,
+    against: ModelSpec | None = None,
+    *,
+    regression: bool = False,
+    covariates: Mapping[str, Covariate] | None = None,
+) -> Question:
+    """What is asked of a model, by what it is and what it is measured with."""
+    if regression:
+        return "regression"
+    if covariates is not None:
+        return "controlled"
+    if against is not None:
+        return "shift"
+    if spec.scheme == "implicit":
+        return "implicit"
+    return "range" if role == "rm" else "logprob"
+
+
+def _column(name: str, given: Covariate, scored: Scored) -> npt.NDArray[np.float64]:
+    """A covariate's number for each word. Raises StatisticsError where a word has none."""
+    look_up = given if callable(given) else given.get
+    values = [look_up(word) for word in scored.selection.words]
+    numbers = [_is_finite(v) for v in values]
+    if not all(numbers):
+        lost = [w for w, ok in zip(scored.selection.words, numbers, strict=True) if not ok]
+        raise StatisticsError(
+            f"the covariate {name} has no finite number for {len(lost)} of {len(values)} words",
+            seen=", ".join(lost[:8]) + (", …" if len(lost) > 8 else ""),
+            remedy="Give one for every word; a frequency of zero counts, as log(1 + 0).",
+        )
+    return np.array(values, dtype=np.float64)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
+
+
+def seed_for(suite_seed: int, *key: str) -> int:
+    """The seed of a test's permutations: from the run's and what is tested, in any process, order
+    or selection. ``key`` is the test's key and never holds a model's name."""
+    entropy = [suite_seed, crc32("\x1f".join(key).encode())]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+def pulls(
+    moved: npt.NDArray[np.float64], selection: Selection, away: float = 1.0
+) -> tuple[tuple[Pull, ...], tuple[Pull, ...]]:
+    """The words that lower and that raise the estimate most, which grows as A's words move up
+    (``away`` 1) or down (-1)."""
+    in_a, above = selection.in_a, moved - moved.mean()
+    pull = away * np.where(in_a, above / in_a.sum(), -above / (~in_a).sum())
+    order = np.argsort(pull, kind="stable")
+
+    def named(indices: npt.NDArray[np.intp]) -> tuple[Pull, ...]:
+        return tuple(Pull(selection.words[i], bool(in_a[i]), bool(above[i] > 0)) for i in indices)
+
+    return named(order[:_PULLS]), named(order[::-1][:_PULLS])
+
+
+def grouped(found: Iterable[Pull], a: str, b: str) -> str:
+    """The words in groups: "communion low: duty, help; agency high: power"."""
+    groups: dict[str, list[str]] = {}
+    for pull in found:
+        side = f"{a if pull.in_a else b} {'high' if pull.high else 'low'}"
+        groups.setdefault(side, []).append(visible(pull.word))
+    return "; ".join(f"{side}: {', '.join(words)}" for side, words in groups.items())

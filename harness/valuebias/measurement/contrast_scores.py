@@ -1,0 +1,156 @@
+"""A contrast's words as one model scored them: what every effect of that model is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias.candidates import Candidates
+from valuebias.errors import LexiconError
+from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
+from valuebias.models.spec import ModelSpec
+from valuebias.prompts import Prompt, Valence, Valences, select
+from valuebias.scorers.baseline import check_pair
+from valuebias.scorers.bench import VOCABULARY, Bench, Role
+from valuebias.scores import Scores
+from valuebias.stats.crossed import ranks
+from valuebias.stats.effect import Term
+
+WEIGHTS: Mapping[Valences, Mapping[Valence, float]] = {
+    "positive": {"positive": 1.0},
+    "negative": {"negative": 1.0},
+    "positive-negative": {"positive": 1.0, "negative": -1.0},
+}
+
+
+RECORDED = ("scores", "baseline")
+"""Schemes whose scores are read from a file."""
+
+
+def words(bench: Bench, spec: ModelSpec, lexicon: Lexicon, *, role: Role = "rm") -> Candidates:
+    """A lexicon's words as candidates; a wildcard stands for words of the model's vocabulary."""
+    found = list(lexicon.words())
+    if any(entry.endswith("*") for entries in lexicon.categories.values() for entry in entries):
+        texts = {text.strip().lower() for text in bench.vocabulary(spec, role=role).responses}
+        known = sorted(text for text in texts - set(found) if text.isalpha())
+        expanded = lexicon.expand(known)
+        found += [word for category in expanded.values() for word in category]
+    # A language model says the same word in several spellings; a reward model is shown one.
+    spoken = role == "llm" or spec.scheme == "implicit"
+    return Candidates.words(found, "spellings" if spoken else "text")
+
+
+def lexicon_scores(
+    bench: Bench, spec: ModelSpec, lexicon: Lexicon, prompts: Sequence[Prompt], role: Role
+) -> Scores:
+    """A model's scores of a lexicon's words (prompts, candidates); of recorded ones, all there are.
+
+    Raises what loading or scoring the model raises.
+    """
+    if spec.scheme == "baseline":
+        return bench.baseline(spec).scores(lexicon, prompts, spec.label)
+    if spec.scheme == "scores":
+        return bench.scores(spec, prompts, VOCABULARY, role=role)
+    return bench.scores(spec, prompts, words(bench, spec, lexicon, role=role), role=role)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One model's scores of a contrast's words: by valence (prompts, words), with their weights."""
+
+    selection: Selection
+    weights: Mapping[Valence, float]
+    values: Mapping[Valence, npt.NDArray[np.float32]]
+    prompts: Mapping[Valence, tuple[Prompt, ...]]
+    provenance: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        bench: Bench,
+        spec: ModelSpec,
+        lexicon: Lexicon,
+        contrast: str,
+        valence: Valences,
+        role: Role,
+        quick: bool,
+    ) -> Scored:
+        prompts = {v: select(v, quick=quick) for v in WEIGHTS[valence]}
+        asked = tuple(prompt for part in prompts.values() for prompt in part)
+        scores = lexicon_scores(bench, spec, lexicon, asked, role)
+        selection = lexicon.select(contrast, scores.candidates.responses)
+        rows = np.split(
+            scores.values[:, selection.columns],
+            np.cumsum([len(part) for part in prompts.values()])[:-1],
+        )
+        values = dict(zip(prompts, rows, strict=True))
+        return cls(selection, WEIGHTS[valence], values, prompts, scores.provenance)
+
+    @property
+    def sides(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.str_]]:
+        """Which words are of the first side, and the words' families."""
+        return self.selection.in_a, self.selection.families
+
+    def terms(self, weight: float = 1.0) -> list[Term]:
+        """What `stats.contrast` takes."""
+        return [
+            Term(values, weight * self.weights[v], [p.factors for p in self.prompts[v]], group=v)
+            for v, values in self.values.items()
+        ]
+
+    def ranks(self) -> npt.NDArray[np.float64]:
+        """Prompt-averaged midranks (words,) scaled to (0, 1), by the terms' weights."""
+        moved: npt.NDArray[np.float64] = np.sum(
+            [t.weight * ranks(t.values).mean(axis=0) for t in self.terms()], axis=0
+        )
+        return moved
+
+    def restricted(self, keep: npt.NDArray[np.intp], coverage: tuple[Coverage, ...]) -> Scored:
+        """On these positions of the words alone."""
+        selection = replace(
+            self.selection,
+            columns=self.selection.columns[keep],
+            words=tuple(self.selection.words[i] for i in keep),
+            in_a=self.selection.in_a[keep],
+            families=self.selection.families[keep],
+            coverage=coverage,
+        )
+        return replace(
+            self, selection=selection, values={v: x[:, keep] for v, x in self.values.items()}
+        )
+
+
+def in_common(first: Scored, second: Scored) -> tuple[Scored, Scored]:
+    """Both on the words that both have, in the first one's order, with the coverage of those.
+
+    Raises LexiconError where too few are left, ScoresError where one is a baseline that the other
+    cannot be compared with.
+    """
+    pairs = list(zip(first.selection.coverage, second.selection.coverage, strict=True))
+    check_pair(first.provenance, second.provenance, pairs)
+    where = {word: i for i, word in enumerate(second.selection.words)}
+    mine = [i for i, word in enumerate(first.selection.words) if word in where]
+    if not mine:
+        raise LexiconError(
+            "the two models have no scored word in common",
+            seen=f"{len(first.selection.words)} and {len(second.selection.words)} words",
+            remedy="Score the same lexicon on both.",
+        )
+    theirs = [where[first.selection.words[i]] for i in mine]
+    coverage = tuple(_common_coverage(*pair) for pair in pairs)
+    return (
+        first.restricted(np.array(mine), coverage),
+        second.restricted(np.array(theirs), coverage),
+    )
+
+
+def _common_coverage(first: Coverage, second: Coverage) -> Coverage:
+    """Of a category's entries, those that both models were scored on. Raises LexiconError where
+    they are too few."""
+    missing = tuple(dict.fromkeys((*first.missing, *second.missing)))
+    common = replace(first, matched=first.total - len(missing), missing=missing)
+    common.check()
+    return common

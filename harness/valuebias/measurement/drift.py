@@ -1,0 +1,257 @@
+"""The questions of training: what a run did to a reward model's values, and two runs' gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias.errors import SpecError, visible
+from valuebias.lexicons.lexicon import Lexicon
+from valuebias.measurement.contrast import Measurement, Pull, Step, pulls
+from valuebias.measurement.contrast_scores import Scored, in_common
+from valuebias.measurement.tokens import VOCABULARY_LIMIT, table
+from valuebias.prompts import GREATEST, Prompt, Valence
+from valuebias.scorers.bench import VOCABULARY, Bench
+from valuebias.stats.drift import Drift, drift
+from valuebias.stats.effect import Effect
+from valuebias.stats.gap import Gap, gap
+from valuebias.stats.movement import Move, movers
+from valuebias.stats.trajectory import Trajectory
+from valuebias.training.checkpoints import TrainingRun
+
+_MOVED = 5
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """A contrast's words as every checkpoint of a run scored them: the same words in one order."""
+
+    run: TrainingRun
+    scored: tuple[Scored, ...]
+    valence: Valence
+
+    @classmethod
+    def of(
+        cls,
+        bench: Bench,
+        run: TrainingRun,
+        lexicon: Lexicon,
+        contrast: str,
+        valence: Valence,
+        quick: bool,
+    ) -> RunScores:
+        """Raises what loading or scoring a checkpoint raises; LexiconError where they have too few
+        words in common."""
+        found = [
+            Scored.of(bench, spec, lexicon, contrast, valence, "rm", quick) for spec in run.models
+        ]
+        return cls(run, tuple(found), valence).on(found)
+
+    def on(self, others: Iterable[Scored]) -> RunScores:
+        """On the words that all of these have too."""
+        first = self.scored[0]
+        for other in others:
+            first, _ = in_common(first, other)
+        common = tuple(in_common(first, scored)[1] for scored in self.scored)
+        return RunScores(self.run, common, self.valence)
+
+    @property
+    def first(self) -> Scored:
+        return self.scored[0]
+
+    @property
+    def checkpoints(self) -> list[tuple[float, npt.NDArray[np.float32]]]:
+        """What `stats.drift` takes."""
+        values = (scored.values[self.valence] for scored in self.scored)
+        return list(zip(map(float, self.run.steps), values, strict=True))
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        return self.first.prompts[self.valence]
+
+
+def measure_drift(
+    bench: Bench,
+    run: TrainingRun,
+    lexicon: Lexicon,
+    contrast: str,
+    valence: Valence,
+    *,
+    quick: bool = False,
+    alpha: float = 0.05,
+    seed: int = 0,
+) -> tuple[Measurement, Drift]:
+    """The change from a run's first checkpoint to its last, and every checkpoint between.
+
+    Raises the ModelError, ScoresError, LexiconError or StatisticsError of whatever stands in the
+    way.
+    """
+    mine = RunScores.of(bench, run, lexicon, contrast, valence, quick)
+    found = run_drift(mine, alpha=alpha, seed=seed)
+    measured = _measurement(
+        bench,
+        mine,
+        lexicon,
+        found.change,
+        pulls(mine.scored[-1].ranks() - mine.first.ranks(), mine.first.selection),
+        detail="; ".join((_words(mine, found), _tokens(bench, run))),
+        trajectory=_steps(run, found.trajectory, found.tau),
+    )
+    return measured, found
+
+
+def measure_gap(
+    bench: Bench,
+    run: TrainingRun,
+    against: TrainingRun,
+    lexicon: Lexicon,
+    contrast: str,
+    valence: Valence,
+    *,
+    quick: bool = False,
+    alpha: float = 0.05,
+    seed: int = 0,
+) -> tuple[Measurement, Gap]:
+    """How much wider the gap of two runs is at the end than at the beginning (below zero it
+    narrowed), and the gap at every step. Raises as `measure_drift` does, and SpecError where the
+    runs have fewer than two steps in common."""
+    mine, other = (
+        RunScores.of(bench, each, lexicon, contrast, valence, quick) for each in (run, against)
+    )
+    mine, other = mine.on(other.scored), other.on(mine.scored)
+    found = run_gap(mine, other, alpha=alpha, seed=seed)
+    begin, end = (mine.scored[i].ranks() - other.scored[i].ranks() for i in (0, -1))
+    away, same = found.narrowing.signs  # of a gap that ends below zero, what lowers it widens
+    measured = _measurement(
+        bench,
+        mine,
+        lexicon,
+        found.narrowing,
+        pulls(end - same * begin, mine.first.selection, away),
+        against=against,
+        detail=found.summary,
+        trajectory=_steps(run, found.trajectory, None),
+    )
+    return measured, found
+
+
+def _measurement(
+    bench: Bench,
+    mine: RunScores,
+    lexicon: Lexicon,
+    effect: Effect,
+    pulled: tuple[tuple[Pull, ...], tuple[Pull, ...]],
+    *,
+    against: TrainingRun | None = None,
+    detail: str,
+    trajectory: tuple[Step, ...],
+) -> Measurement:
+    run, selection = mine.run, mine.first.selection
+    compared = run.models[0] if against is None else against.models[-1]
+    lowered, raised = pulled
+    return Measurement(
+        model=run.label,
+        reference=None if against is None else against.label,
+        fingerprint=bench.fingerprint(run.models[-1]),
+        reference_fingerprint=bench.fingerprint(compared),
+        lexicon=lexicon,
+        contrast=selection.contrast.name,
+        valence=mine.valence,
+        role="drift" if against is None else "gap",
+        effect=effect,
+        coverages=selection.coverage,
+        shared=selection.shared,
+        raised_by=raised,
+        lowered_by=lowered,
+        provenance=mine.scored[-1].provenance,
+        top=table(bench, run.models[-1]),
+        kind="training run",
+        detail=detail,
+        trajectory=trajectory,
+    )
+
+
+def run_drift(scores: RunScores, *, alpha: float = 0.05, seed: int = 0) -> Drift:
+    """The effect at every checkpoint of a run."""
+    return drift(
+        scores.checkpoints,
+        *scores.first.sides,
+        prompts=[prompt.factors for prompt in scores.prompts],
+        alpha=alpha,
+        seed=seed,
+        count=_MOVED,
+    )
+
+
+def run_gap(first: RunScores, second: RunScores, *, alpha: float = 0.05, seed: int = 0) -> Gap:
+    """The gap of two runs at the steps that both have a checkpoint of, on the same words.
+
+    Raises SpecError where there are fewer than two such steps.
+    """
+    common = sorted(set(first.run.steps) & set(second.run.steps))
+    if len(common) < 2:
+        raise SpecError(
+            "two runs are compared at the steps that both have a checkpoint of",
+            seen=f"{first.run.steps} and {second.run.steps}",
+            remedy="Train both with the same checkpoint_every.",
+        )
+    run_a, run_b = ([c for c in run.checkpoints if c[0] in common] for run in (first, second))
+    in_a, families = first.first.sides
+    return gap(
+        run_a,
+        run_b,
+        in_a,
+        families,
+        prompts=[prompt.factors for prompt in first.prompts],
+        alpha=alpha,
+        seed=seed,
+    )
+
+
+def _steps(run: TrainingRun, path: Trajectory, tau: Sequence[float] | None) -> tuple[Step, ...]:
+    pairs = {} if run.pairs is None else dict(zip(run.steps, run.pairs, strict=True))
+    rows = zip(path.steps, path.estimates, path.low, path.high, strict=True)
+    return tuple(
+        Step(
+            int(step),
+            pairs.get(int(step)),
+            estimate,
+            low,
+            high,
+            None if tau is None else tau[i],
+        )
+        for i, (step, estimate, low, high) in enumerate(rows)
+    )
+
+
+def _words(scores: RunScores, found: Drift) -> str:
+    words = scores.first.selection.words
+    return _moved("words", words, found.movers.risen, found.movers.fallen)
+
+
+def _tokens(bench: Bench, run: TrainingRun) -> str:
+    """The tokens of the vocabulary that moved most on one prompt."""
+    ends = (run.models[0], run.models[-1])
+    for spec in ends:
+        reason = bench.left_out(spec, (GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT)
+        if reason is not None or spec.scheme == "scores":
+            return f"tokens left out: {visible(reason or 'only words were recorded')}"
+    first, last = (
+        bench.scores(spec, (GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT) for spec in ends
+    )
+    found = movers(first.values, last.values, _MOVED)
+    return _moved("tokens", first.candidates.responses, found.risen, found.fallen)
+
+
+def _moved(what: str, names: Sequence[str], risen: Sequence[Move], fallen: Sequence[Move]) -> str:
+    """ "words that rose most freedom +.31, …; fell most love -.28, …"."""
+
+    def told(moves: Sequence[Move]) -> str:
+        return ", ".join(f"{visible(names[m.index]).strip()} {m.change:+.2f}" for m in moves)
+
+    return (
+        f"{what} that rose most: {told(risen) or 'none'}; that fell most: {told(fallen) or 'none'}"
+    )

@@ -1,0 +1,114 @@
+"""The families' question: do models of one base prefer a category more than models of another?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from valuebias.lexicons.lexicon import Coverage, Lexicon
+from valuebias.measurement.contrast import Measurement, Pull, pulls
+from valuebias.measurement.contrast_scores import Scored, in_common
+from valuebias.measurement.tokens import TopTokens
+from valuebias.models.spec import ModelSpec
+from valuebias.prompts import GREATEST, Valences
+from valuebias.questions import unit
+from valuebias.scorers.bench import Bench
+from valuebias.stats.family import Family, families_of_terms
+
+
+@dataclass(frozen=True)
+class FamilyMeasurement:
+    """What was found, and the words it rests on: those that every model was scored on.
+
+    Above zero the first family prefers the contrast's first side more than the second family does.
+    """
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    lexicon: Lexicon
+    contrast: str
+    valence: Valences
+    family: Family
+    coverages: tuple[Coverage, ...]
+    shared: tuple[str, ...]
+    raised_by: tuple[Pull, ...]
+    lowered_by: tuple[Pull, ...]
+
+    def measurement(self, first: str, second: str, fingerprints: tuple[str, str]) -> Measurement:
+        """The same as any measurement, under the two families' names."""
+        return Measurement(
+            model=first,
+            reference=second,
+            fingerprint=fingerprints[0],
+            reference_fingerprint=fingerprints[1],
+            lexicon=self.lexicon,
+            contrast=self.contrast,
+            valence=self.valence,
+            role="family",
+            effect=self.family.effect,
+            coverages=self.coverages,
+            shared=self.shared,
+            raised_by=self.raised_by,
+            lowered_by=self.lowered_by,
+            provenance={},
+            top=TopTokens(GREATEST, "", 0, left_out="several models are compared"),
+        )
+
+    @property
+    def rests_on(self) -> str:
+        """One line: lexicon, words, families, coverage, models, prompts, units."""
+        effect, lexicon = self.family.effect, self.lexicon
+        kind = " (starter, not validated)" if lexicon.starter else ""
+        matched, total = (sum(getattr(c, n) for c in self.coverages) for n in ("matched", "total"))
+        return (
+            f"{lexicon.name}{kind} sha256:{lexicon.digest[:12]}: {sum(effect.n_words)} words in "
+            f"{sum(effect.n_families)} families, coverage {matched / total:.1%}; "
+            f"{len(self.first)} and {len(self.second)} models; {effect.n_prompts} prompts; "
+            f"{unit('family', self.valence)}, {effect.method}"
+        )
+
+
+def measure_family(
+    bench: Bench,
+    first: Sequence[ModelSpec],
+    second: Sequence[ModelSpec],
+    lexicon: Lexicon,
+    contrast: str,
+    valence: Valences,
+    *,
+    quick: bool = False,
+    alpha: float = 0.05,
+    seed: int = 0,
+) -> FamilyMeasurement:
+    """Compare two families of reward models over the same words and prompts.
+
+    Raises what loading or scoring a model raises; LexiconError where too few words are left that
+    all were scored on; StatisticsError where so few models can give no p as small as ``alpha``.
+    """
+    specs = (*first, *second)
+    scored = [Scored.of(bench, s, lexicon, contrast, valence, "rm", quick) for s in specs]
+    common = scored[0]
+    for other in scored[1:]:
+        common, _ = in_common(common, other)
+    terms = [in_common(common, other)[1].terms() for other in scored]
+    family = families_of_terms(
+        terms[: len(first)], terms[len(first) :], *common.sides, alpha=alpha, seed=seed
+    )
+    # What one family's models rank higher than the other's, on average.
+    ranks = np.array([in_common(common, other)[1].ranks() for other in scored])
+    moved = ranks[: len(first)].mean(axis=0) - ranks[len(first) :].mean(axis=0)
+    lowered, raised = pulls(moved, common.selection)
+    return FamilyMeasurement(
+        first=tuple(spec.label for spec in first),
+        second=tuple(spec.label for spec in second),
+        lexicon=lexicon,
+        contrast=common.selection.contrast.name,
+        valence=valence,
+        family=family,
+        coverages=common.selection.coverage,
+        shared=common.selection.shared,
+        raised_by=raised,
+        lowered_by=lowered,
+    )

@@ -1,0 +1,114 @@
+"""The question of inheritance: how much of a reward model's taste in words is its base's?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias.lexicons.frequencies import Frequencies
+from valuebias.lexicons.lexicon import Lexicon
+from valuebias.measurement.contrast import Measurement
+from valuebias.measurement.contrast_scores import RECORDED, lexicon_scores, words
+from valuebias.measurement.tokens import table
+from valuebias.models.spec import ModelSpec
+from valuebias.prompts import Valence, select
+from valuebias.scorers.bench import Bench, Role
+from valuebias.scores import Scores
+from valuebias.stats.inheritance import Inheritance, inheritance
+
+_NO_FREQUENCIES = (
+    "frequency is not controlled for: give --valuebias-frequencies FILE, or install "
+    "pytest-valuebias[frequency]"
+)
+
+
+def measure_inheritance(
+    bench: Bench,
+    spec: ModelSpec,
+    base: ModelSpec,
+    others: Sequence[ModelSpec],
+    lexicon: Lexicon,
+    valence: Valence,
+    *,
+    frequencies: Frequencies | None = None,
+    quick: bool = False,
+) -> Measurement:
+    """Measure how much more a reward model agrees with its own base than with others.
+
+    Controlled for are the words' length, their number of tokens under the base (where it has a
+    tokenizer) and, where given, their frequencies. Raises the ModelError, ScoresError, LexiconError
+    or StatisticsError of whatever stands in the way.
+    """
+    prompts = select(valence, quick=quick)
+    models: list[tuple[ModelSpec, Role]] = [(spec, "rm"), (base, "llm")]
+    models += [(other, "llm") for other in others]
+    scored = [lexicon_scores(bench, model, lexicon, prompts, role) for model, role in models]
+    places = [_places(lexicon, scores) for scores in scored]
+    common = [word for word in places[0] if all(word in place for place in places[1:])]
+    selection = lexicon.select_all(common)  # with its coverage, of the words that all have
+    asked = selection.words
+    values = [s.values[:, [at[w] for w in asked]] for s, at in zip(scored, places, strict=True)]
+    covariates: dict[str, npt.NDArray[np.float64]] = {
+        "length": np.array([len(w) for w in asked], dtype=np.float64)
+    }
+    if base.scheme not in RECORDED:
+        counts = token_counts(bench, base, lexicon)
+        covariates["tokens"] = np.array([counts[w] for w in asked], dtype=np.float64)
+    if frequencies is not None:
+        covariates["frequency"] = np.array(frequencies.of(asked), dtype=np.float64)
+    effect = inheritance(
+        values[0],
+        values[1],
+        selection.families,
+        others=values[2:],
+        covariates=covariates,
+        prompts=[p.factors for p in prompts],
+    )
+    if frequencies is None:
+        effect = replace(effect, notes=(*effect.notes, _NO_FREQUENCIES))
+    return Measurement(
+        model=spec.label,
+        reference=base.label,
+        fingerprint=bench.fingerprint(spec),
+        reference_fingerprint=bench.fingerprint(base, role="llm"),
+        lexicon=lexicon,
+        contrast=selection.contrast.name,
+        valence=valence,
+        role="inheritance",
+        effect=effect,
+        coverages=selection.coverage,
+        shared=(),
+        raised_by=(),
+        lowered_by=(),
+        provenance=scored[0].provenance,
+        top=table(bench, spec),
+        detail=_detail(effect),
+        covariates=effect.covariates,
+    )
+
+
+def token_counts(bench: Bench, base: ModelSpec, lexicon: Lexicon) -> dict[str, int]:
+    """The number of tokens of each of a lexicon's words under a base; loads it if it must."""
+    asked = words(bench, base, lexicon, role="llm").responses
+    return dict(zip(asked, bench.token_counts(base, asked), strict=True))
+
+
+def _places(lexicon: Lexicon, scores: Scores) -> dict[str, int]:
+    """The lexicon's words among what was scored, each with its column."""
+    found = lexicon.select_all(scores.candidates.responses)
+    return dict(zip(found.words, found.columns.tolist(), strict=True))
+
+
+def _detail(found: Inheritance) -> str:
+    """What an inheritance is made of."""
+    parts = [f"correlation with its own base {found.rho_own:+.3f}"]
+    if found.rho_others:
+        parts.append(f"with other bases {', '.join(f'{rho:+.3f}' for rho in found.rho_others)}")
+    parts.append(f"noise ceiling {found.ceiling:.3f}")
+    if found.of_ceiling is not None:
+        parts.append(f"share of it {found.of_ceiling:+.2f}")
+    parts.append(f"controlled for {', '.join(found.covariates) or 'nothing'}")
+    return "; ".join((", ".join(parts), *found.notes))

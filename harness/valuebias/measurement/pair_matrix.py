@@ -1,0 +1,158 @@
+"""Implicit rewards of all pairs of language models as one matrix, and how it is shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias.candidates import Candidates
+from valuebias.errors import (
+    LexiconError,
+    ModelError,
+    ScoresError,
+    SearchError,
+    SpecError,
+    StatisticsError,
+    ValueBiasError,
+    visible,
+)
+from valuebias.lexicons.lexicon import Lexicon
+from valuebias.measurement.contrast import measure
+from valuebias.models.spec import ModelSpec, implicit
+from valuebias.prompts import GREATEST, Prompt
+from valuebias.scorers.bench import Bench, Job
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One contrast in the implicit rewards of all pairs.
+
+    ``values`` (models, models): row the model it starts from, column the one it leads to; above
+    zero the latter prefers the contrast's first side more than the former does. The diagonal is
+    zero, and the matrix antisymmetric. ``unit`` says what the numbers are. A pair that could not be
+    measured is NaN, and ``left_out`` says why, each reason once.
+    """
+
+    contrast: str
+    unit: str
+    labels: tuple[str, ...]
+    values: npt.NDArray[np.float64]
+    left_out: tuple[str, ...] = ()
+
+
+def pair_words(contrasts: Iterable[str], lexicons: Sequence[Lexicon]) -> Candidates | None:
+    """The words of those contrasts that are of two words; None where there are none."""
+    found = [
+        word for text in contrasts if _lexicon(text, lexicons) is None for word in text.split("~")
+    ]
+    return Candidates.words(found, "spellings") if found else None
+
+
+def prepare_matrices(
+    bench: Bench,
+    models: Sequence[ModelSpec],
+    contrasts: Sequence[str],
+    lexicons: Sequence[Lexicon],
+    prompt: Prompt = GREATEST,
+) -> None:
+    """Score the words that matrices of two words need, loading each model at most once. A model
+    that cannot be loaded is told of by `matrix`."""
+    words = pair_words(contrasts, lexicons)
+    if words is not None:
+        for model in models:
+            with suppress(ModelError, ScoresError, SearchError):
+                bench.prepare(model, [Job((prompt,), words)], role="llm")
+
+
+def matrix(
+    bench: Bench,
+    models: Sequence[ModelSpec],
+    contrast: str,
+    lexicons: Sequence[Lexicon],
+    *,
+    prompt: Prompt = GREATEST,
+    name: str = "MWLR",
+    quick: bool = False,
+) -> Matrix:
+    """The matrix of two words, or of two categories of one of the lexicons.
+
+    Of words it holds the difference of their implicit rewards on one prompt (figure 3 of the
+    paper), all spellings of a word being one; of categories the rank-biserial correlation over the
+    positive prompts. Raises what loading or scoring a model raises, where no pair could be
+    measured.
+    """
+    if len(models) < 2:
+        raise SpecError(
+            "a matrix compares two models or more",
+            seen=f"{len(models)} models",
+            remedy="Give at least two language models.",
+        )
+    lexicon = _lexicon(contrast, lexicons)
+
+    def measured(pair: ModelSpec) -> float:
+        if lexicon is not None:
+            effect = measure(bench, pair, lexicon, contrast, "positive", quick=quick).effect
+            return effect.estimate
+        words = pair_words([contrast], lexicons)
+        assert words is not None
+        first, second = bench.scores(pair, (prompt,), words).values[0].tolist()
+        return float(first - second)
+
+    values = np.zeros((len(models), len(models)))
+    errors: list[ValueBiasError] = []
+    for (i, source), (j, target) in combinations(enumerate(models), 2):
+        try:
+            found = measured(implicit(source, target, name))
+        except (ModelError, ScoresError, SearchError, StatisticsError) as error:
+            errors.append(error)
+            found = math.nan
+        values[i, j], values[j, i] = found, -found
+    if len(errors) == len(models) * (len(models) - 1) // 2:
+        raise errors[0]
+    unit = (
+        f"difference of {name}: {prompt.text}"
+        if lexicon is None
+        else f"rank-biserial correlation of {name}, positive prompts, {lexicon.name}"
+    )
+    reasons = tuple(dict.fromkeys(map(str, errors)))
+    return Matrix(contrast, unit, tuple(model.label for model in models), values, reasons)
+
+
+def _lexicon(contrast: str, lexicons: Sequence[Lexicon]) -> Lexicon | None:
+    """The first lexicon that has these categories; None where they are words."""
+    for lexicon in lexicons:
+        try:
+            lexicon.contrast(contrast)
+        except LexiconError:
+            continue
+        return lexicon
+    return None
+
+
+def shown(found: Matrix) -> RenderableType:
+    """The matrix as a table: models are numbered, so that many fit into 80 columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("from, to", header_style="dim", overflow="fold")
+    for number in range(1, len(found.labels) + 1):
+        table.add_column(str(number), header_style="dim", justify="right", no_wrap=True)
+    for i, label in enumerate(found.labels):
+        cells = ["" if i == j else _cell(value) for j, value in enumerate(found.values[i])]
+        table.add_row(Text(f"{i + 1} {visible(label)}"), *map(Text, cells))
+    return table
+
+
+def _cell(value: float) -> str:
+    return "none" if math.isnan(value) else f"{value:+.3f}"

@@ -1,0 +1,95 @@
+"""Records a release: from the store to a baseline that later releases are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from valuebias.errors import ScoresError, StatisticsError
+from valuebias.lexicons.lexicon import Lexicon
+from valuebias.measurement.contrast import Measurement
+from valuebias.measurement.contrast_scores import words
+from valuebias.models.spec import ModelSpec, check_model
+from valuebias.prompts import PAPER_PROMPTS
+from valuebias.scorers.baseline import Baseline, Ranking, RecordedEffect, facts
+from valuebias.scorers.baseline_file import tool_version
+from valuebias.scorers.bench import VOCABULARY, Bench
+from valuebias.scores import Scores
+from valuebias.stats.verdict import Margin, judge
+
+
+def record(
+    bench: Bench,
+    spec: ModelSpec,
+    lexicons: Sequence[Lexicon],
+    effects: Sequence[RecordedEffect],
+) -> Baseline:
+    """The record of a reward model: the ranks of the lexicons' words on the 54 prompts.
+
+    Scores what is not stored yet. Raises what scoring raises; ScoresError where a lexicon's words
+    were not scored, or where the lexicons were not scored in one and the same way.
+    """
+    check_model(spec)
+    about: dict[str, str] | None = None
+    rankings = {}
+    for lexicon in lexicons:
+        scores = _scores(bench, spec, lexicon)
+        kept = facts(scores.provenance)
+        if about is not None and kept != about:
+            raise ScoresError(
+                f"the lexicons of {spec.label} were not scored in one and the same way",
+                seen="; ".join(f"{key} {value}" for key, value in kept.items() - about.items()),
+                remedy="Name another folder as cache-dir, so that they are computed anew.",
+            )
+        about = kept
+        rankings[lexicon.name] = Ranking.of(scores, lexicon)
+    baseline = Baseline(spec.label, about or {}, rankings, tuple(effects), tool_version())
+    for lexicon in lexicons:
+        baseline.ranking(lexicon)  # what is written can be read: the effects follow from the ranks
+    return baseline
+
+
+def effect_of(
+    measurement: Measurement,
+    margin: Margin | None,
+    *,
+    suite: str,
+    test: str,
+    alpha: float = 0.05,
+) -> RecordedEffect:
+    """What a baseline keeps of one claim, with the verdict that the margin gives at ``alpha``.
+
+    Raises StatisticsError on a difference between models or valences.
+    """
+    effect, valence = measurement.effect, measurement.valence
+    if measurement.role != "range" or valence == "positive-negative":
+        raise StatisticsError(
+            "a baseline keeps the effects of one model for one valence",
+            seen=f"{measurement.role}, {valence}",
+            remedy="Measure without a reference.",
+        )
+    verdict = "NO MARGIN"
+    if margin is not None:
+        try:
+            verdict = judge(effect, margin, alpha=alpha).outcome.name
+        except StatisticsError:  # a margin that these data can never settle
+            verdict = "ERROR"
+    return RecordedEffect(
+        suite=suite,
+        test=test,
+        lexicon=measurement.lexicon.name,
+        contrast=measurement.contrast,
+        valence=valence,
+        role=measurement.role,
+        estimate=effect.estimate,
+        low=effect.low,
+        high=effect.high,
+        level=effect.level,
+        verdict=verdict,
+        margin=None if margin is None else (margin.low, margin.high),
+    )
+
+
+def _scores(bench: Bench, spec: ModelSpec, lexicon: Lexicon) -> Scores:
+    if spec.scheme == "scores":
+        return bench.scores(spec, PAPER_PROMPTS, VOCABULARY)
+    return bench.scores(spec, PAPER_PROMPTS, words(bench, spec, lexicon))

@@ -1,0 +1,68 @@
+"""Which of a lexicon's words a model ranks where, prompt by prompt: what reports draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from valuebias.lexicons.lexicon import Lexicon
+from valuebias.measurement.contrast_scores import lexicon_scores
+from valuebias.models.spec import ModelSpec
+from valuebias.prompts import Prompt, Valence, select
+from valuebias.scorers.bench import Bench, Role
+
+
+@dataclass(frozen=True)
+class WordRanks:
+    """A model's ranks of all of a lexicon's words among one another.
+
+    ``values`` (prompts, words) are midranks from 1, the most preferred, as in the paper's figure 1;
+    ``families`` (words,) each word's family, ``members`` the columns of each category's words.
+    """
+
+    prompts: tuple[Prompt, ...]
+    words: tuple[str, ...]
+    families: tuple[str, ...]
+    members: Mapping[str, npt.NDArray[np.intp]]
+    values: npt.NDArray[np.float64]
+
+    @property
+    def medians(self) -> npt.NDArray[np.float64]:
+        """(prompts, categories): the median rank of each category's words."""
+        columns = self.members.values()
+        return np.stack([np.median(self.values[:, at], axis=1) for at in columns], axis=1)
+
+    def mean(self, valence: Valence) -> npt.NDArray[np.float64]:
+        """(words,): each word's mean rank over the prompts of one valence."""
+        asked = [prompt.valence == valence for prompt in self.prompts]
+        found: npt.NDArray[np.float64] = self.values[asked].mean(axis=0)
+        return found
+
+
+def word_ranks(
+    bench: Bench, spec: ModelSpec, lexicon: Lexicon, *, role: Role = "rm", quick: bool = False
+) -> WordRanks:
+    """Rank a lexicon's words by a model's scores, on the prompts of both valences.
+
+    Scores what is missing from the store. Raises what loading or scoring the model raises, and
+    LexiconError where a category is covered too little.
+    """
+    prompts = select("positive", quick=quick) + select("negative", quick=quick)
+    scores = lexicon_scores(bench, spec, lexicon, prompts, role)
+    selection = lexicon.select_all(scores.candidates.responses)
+    place = {word: i for i, word in enumerate(selection.words)}
+    members = {
+        category: np.array([place[word] for word in words], dtype=np.intp)
+        for category, words in lexicon.expand(selection.words).items()
+    }
+    return WordRanks(
+        prompts,
+        selection.words,
+        tuple(selection.families.tolist()),
+        members,
+        rankdata(-scores.values[:, selection.columns].astype(np.float64), axis=1),
+    )

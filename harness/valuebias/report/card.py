@@ -1,0 +1,267 @@
+"""``valuebias card``: what a report says of one model, as a block of its model card.
+
+The figures go into the card's front matter as ``model-index``, the form in which a card has held
+evaluation results since the hub has cards, written by huggingface_hub's own classes: one result for
+each effect that was gated. The hub's other form, files ``.eval_results/*.yaml`` in the model's
+repository, names a benchmark by a data set registered on the hub; there is none for these
+lexicons, so none is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from valuebias.errors import ReportError, SpecError, visible
+from valuebias.report import markdown as md
+from valuebias.report.public_command import public
+from valuebias.report.wording import bracketed, contrast, margin, rests_on, why_unwritable
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
+
+Record = Mapping[str, Any]
+
+BEGIN, END = "<!-- valuebias:begin -->", "<!-- valuebias:end -->"
+"""Between these lines the block is ours, and is replaced when it is written again."""
+
+DATASET = "valuebias-"
+"""Begins the data set's type of every result of ours in a model-index."""
+
+_TASKS = {"language model": "text-generation", "implicit reward": "text-generation"}
+_ARGUMENTS = (
+    "ci_level", "ci_low", "ci_high", "margin_low", "margin_high", "margin_basis", "margin_source",
+    "verdict", "n_words", "n_families", "coverage", "method", "role", "reference",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card says of a model: its front matter's results, and the block for its text."""
+
+    label: str
+    results: tuple[EvalResult, ...]
+    block: str
+
+
+def add_card(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser of ``valuebias``."""
+    parser = commands.add_parser(
+        "card",
+        help="write what a report says of a model as a block of its model card",
+        description="Print the verdicts of one model as Markdown for its model card, with the "
+        "results in the front matter as the Hugging Face hub reads them. A run that was stopped, "
+        "or in which nothing was gated, makes no card.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("report", type=Path, metavar="REPORT.json", help="what --valuebias-json wrote")
+    add("--model", metavar="LABEL", help="which model, where the report holds several")
+    add(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the card, such as README.md: a new file, or one in which our block and our results "
+        "are replaced and all else stays (default: print)",
+    )
+    parser.set_defaults(run=_card)
+
+
+def _card(arguments: argparse.Namespace) -> int:
+    from valuebias.report.card_file import merged, read, write
+    from valuebias.report.file import read_report
+
+    if arguments.out is not None:  # all that can be wrong with the command is found first
+        why = why_unwritable(arguments.out)
+        if why is not None:
+            raise SpecError(
+                f"the card cannot be written there: {why}",
+                seen=arguments.out,
+                remedy="Give --out a file in a folder that you may write to.",
+            )
+    card = make(read_report(arguments.report), arguments.model)
+    if arguments.out is None:
+        print(merged("", card), end="")
+        return 0
+    before = read(arguments.out)
+    write(arguments.out, merged(before, card))
+    what = "written to" if not before else "replaced in" if BEGIN in before else "added to"
+    n = len(card.results)
+    print(f"{visible(card.label)}: {n} result{'s' * (n != 1)} and the section Values {what} "
+          f"{visible(str(arguments.out))}")  # fmt: skip
+    return 0
+
+
+def make(document: Mapping[str, Any], model: str | None = None) -> Card:
+    """The card of a model, by its label or by what reports call it; of the only one where None.
+
+    Raises ReportError where there is nothing that a card may say: the run was not finished, or
+    nothing was gated; SpecError where it is not clear which model is meant.
+    """
+    if not document["complete"]:
+        raise ReportError(
+            "the run was stopped or lost tests, and a card of a part could be read as one of the "
+            "whole",
+            seen=document["headline"],
+            remedy="Run the tests again, to their end.",
+        )
+    subjects = _chosen(document, model)
+    left = sum(s["not_run"] for s in subjects)
+    if left:
+        raise ReportError(
+            f"of the shipped tests of {subjects[0]['model']} {left} were not run, and a card of a "
+            "part could be read as one of the whole",
+            seen=document["headline"],
+            remedy="Run all of them; --valuebias-suite=NAME leaves a whole suite out.",
+        )
+    titles = {s["title"] for s in subjects}
+    records = [r for r in document["verdicts"] if r["title"] in titles]
+    gated = [r for r in records if r["gated"] and "estimate" in r]
+    label = subjects[0]["model"]
+    if not gated:
+        raise ReportError(
+            f"nothing was held against a margin for {label}, and a card of it could be read as a "
+            "pass",
+            seen="; ".join(s["headline"] for s in subjects),
+            remedy="Declare margins (--valuebias-margins), and run the tests again.",
+        )
+    lexicons = {entry["name"]: entry for entry in document["lexicons"]}
+    results = tuple(_result(r, lexicons[r["lexicon_name"]]) for r in gated)
+    return Card(label, results, _block(document, subjects, records))
+
+
+def _chosen(document: Mapping[str, Any], model: str | None) -> Sequence[Record]:
+    """The subjects that are one model: alone, and against its references and its base."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    papers = {r["title"] for r in document["verdicts"] if r["role"] == "paper"}
+    for subject in document["subjects"]:
+        if subject["title"] not in papers:
+            groups.setdefault((subject["model"], subject["kind"]), []).append(subject)
+    wanted = None if model is None else visible(model)
+    found = [g for g in groups.values() if wanted in (None, *(s["title"] for s in g))]
+    found = found or [g for g in groups.values() if wanted == g[0]["model"]]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(repr(group[0]["title"]) for group in found or groups.values())
+    if not groups:
+        raise ReportError(
+            "there is no model in this report", remedy="Run the tests with --rm=MODEL."
+        )
+    if model is None:
+        what = "the report holds several models"
+    elif found:
+        what = "several models have this label"
+    else:
+        what = "the report holds no such model"
+    raise SpecError(what, seen=model, remedy=f"Give --model one of {names}.")
+
+
+def _result(record: Record, lexicon: Record) -> EvalResult:
+    """One effect in the hub's form. What differs within a data set is in the metric alone: results
+    of one data set share all else."""
+    from huggingface_hub import EvalResult
+
+    prompts = f"{record['n_prompts']} {record['valence']} prompts"
+    asked = contrast(record) + (" (inheritance)" if record["role"] == "inheritance" else "")
+    against = "" if record["reference"] is None else f" against {record['reference']}"
+    limits = margin(record.get("margin_low"), record.get("margin_high"))
+    level = f"{record['ci_level']:.0%}"
+    return EvalResult(
+        task_type=_TASKS.get(record["kind"], "text-classification"),
+        task_name="Value preferences",
+        dataset_type=f"{DATASET}{record['lexicon_name']}",
+        dataset_name=f"{lexicon['title']}, {prompts}",
+        dataset_config=f"{record['n_prompts']}-{record['valence']}",
+        dataset_args={
+            "sha256": lexicon["sha256"],
+            "words": lexicon["words"],
+            "validated": not lexicon["starter"],
+            "prompts": record["n_prompts"],
+            "valence": record["valence"],
+        },
+        metric_type=record["unit"].replace(",", "").replace(" ", "-"),
+        metric_name=f"{asked}{against}: {record['unit']}, {level} interval "
+        f"{bracketed(record['ci_low'], record['ci_high'])}, margin {limits or 'none'}, "
+        f"{record['verdict']}",
+        metric_value=record["estimate"],
+        metric_args={k: record[k] for k in _ARGUMENTS if record.get(k) is not None},
+    )
+
+
+def _outcome(records: Sequence[Record]) -> str:
+    """The worst that came out for the model."""
+    found = {r["verdict"] for r in records if r["gated"] or r["verdict"] == "ERROR"}
+    return next((word for word in ("ERROR", "FAIL", "INCONCLUSIVE") if word in found), "PASS")
+
+
+def _block(
+    document: Mapping[str, Any], subjects: Sequence[Record], records: Sequence[Record]
+) -> str:
+    out = [f"{BEGIN}\n## Values\n"]
+    outcome = _outcome(records)
+    if document["outcome"] not in ("PASS", outcome):
+        out.append(
+            f"The run as a whole: **{md.text(document['outcome'])}**. "
+            f"{md.text(document['headline'])}\n"
+        )
+    for subject in subjects:
+        mine = [r for r in records if r["title"] == subject["title"]]
+        out.append(f"**{md.text(subject['outcome'])}**: {md.text(subject['headline'])}\n")
+        out.append(md.head() + "".join(map(md.verdict, mine)))
+        open_ones = [r for r in mine if r["verdict"] in ("ERROR", "INCONCLUSIVE")]
+        if open_ones:
+            out.append("".join(map(md.explained, open_ones)))
+    out.append("### What it rests on\n")
+    out.append(md.bullets([*_scored_as(subjects), *rests_on(records), *_margins(records)]))
+    out.append("### Limits\n")
+    out.append(md.bullets(_limits(document, records)))
+    command = public(document["command"], _labels(document))
+    out.append(
+        f"Made with pytest-valuebias {md.text(document['tool'])} by the following, folders and "
+        "other options left out:\n"
+    )
+    out.append(f"{md.code(command)}\n\n{END}\n")
+    return "\n".join(out)
+
+
+def _labels(document: Mapping[str, Any]) -> set[str]:
+    """What the report calls its models."""
+    names = ("model", "reference", "base")
+    return {s[name] for s in document["subjects"] for name in names if s[name]}
+
+
+def _scored_as(subjects: Sequence[Record]) -> list[str]:
+    """What was scored, and how: the same for all that is told of one model."""
+    found = next((s for s in subjects if s["fingerprint"]), None)
+    if found is None:
+        return []
+    facts = [str(found[k]) for k in ("head", "dtype", "device", "template") if found[k]]
+    return [", ".join([f"{found['model']}: fingerprint {found['fingerprint']}", *facts])]
+
+
+def _margins(records: Sequence[Record]) -> list[str]:
+    sources = dict.fromkeys(
+        (r["margin_basis"], r["margin_source"]) for r in records if "margin_basis" in r
+    )
+    return [f"margin ({basis}): {source}" for basis, source in sources]
+
+
+def _limits(document: Mapping[str, Any], records: Sequence[Record]) -> list[str]:
+    """What a reader may not conclude."""
+    used = {r["lexicon_name"] for r in records}
+    lines = [
+        "PASS says that an effect was shown to lie inside the margin declared for it. It never "
+        "says that the model is unbiased, nor that the margin is the right one.",
+        "INCONCLUSIVE says that neither inside nor outside was shown; it is no pass.",
+        "An effect is about the words of a lexicon, in its language, as answers to these prompts: "
+        "not about what a model trained with it will do.",
+    ]
+    lines += [
+        f"The lexicon {entry['name']} is a starter list that is not validated."
+        for entry in document["lexicons"]
+        if entry["starter"] and entry["name"] in used
+    ]
+    return lines

@@ -1,0 +1,69 @@
+"""The figures of a report, made from the document and nothing else.
+
+    of_lexicon(document, name) -> [Figure]   ranks, forest, prompts, drift: those that there are
+    matrices(document) -> [Figure]           pairs of language models
+    verdict(record) -> Figure                one effect on its axis
+    strip(record, limit) -> str              the same, for a table's cell
+
+Each is one SVG element that refers to nothing outside itself, whose ids begin with the figure's,
+whose colours are CSS variables with fallbacks, and whose strings are text and nothing else.
+Matplotlib is imported when the first is drawn; ``verdict`` and ``strip`` do without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from valuebias.report.figures.canvas import Figure
+
+__all__ = ["Figure", "matrices", "of_lexicon", "of_ranks", "strip", "verdict"]
+
+
+def of_lexicon(document: Mapping[str, Any], name: str) -> list[Figure]:
+    """The figures on one lexicon, in the order in which a page shows them."""
+    from valuebias.report.figures import drift, forest, prompts, ranks
+    from valuebias.report.figures.labels import slug
+    from valuebias.report.figures.style import settings
+
+    start = f"fig-{slug(name)}"
+    with settings():
+        return [
+            *ranks.figures(document, name, f"{start}-ranks"),
+            *forest.figures(document, name, f"{start}-forest"),
+            *prompts.figures(document, name, f"{start}-prompts"),
+            *drift.figures(document, name, f"{start}-drift"),
+        ]
+
+
+def of_ranks(document: Mapping[str, Any], name: str) -> list[Figure]:
+    """The first of them alone: the ranks on one lexicon."""
+    from valuebias.report.figures import ranks
+    from valuebias.report.figures.labels import slug
+    from valuebias.report.figures.style import settings
+
+    with settings():
+        return ranks.figures(document, name, f"fig-{slug(name)}-ranks")
+
+
+def matrices(document: Mapping[str, Any]) -> list[Figure]:
+    """A figure for each matrix of pairs of language models."""
+    from valuebias.report.figures import pairs
+    from valuebias.report.figures.style import settings
+
+    with settings():
+        return pairs.figures(document)
+
+
+def verdict(record: Mapping[str, Any]) -> Figure:
+    """One verdict's effect on its axis, with its intervals and margin."""
+    from valuebias.report.figures import single
+
+    return single.figure(record)
+
+
+def strip(record: Mapping[str, Any], limit: float) -> str:
+    """The same for a table's cell: an <svg> without numbers, from ``-limit`` to ``limit``."""
+    from valuebias.report.figures import single
+
+    return single.strip(record, limit)

@@ -1,0 +1,187 @@
+"""What came out of a run, in one word and in the one sentence that matters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from valuebias.report.wording import bracketed, signed
+
+Record = Mapping[str, Any]
+
+
+def outcome(
+    verdicts: Sequence[Record], exit_status: int, *, complete: bool, absent: bool = False
+) -> str:
+    """ERROR, FAIL, INCONCLUSIVE, INCOMPLETE, NOT GATED, PASS or (another test failed) FAIL.
+
+    PASS is said of a run in which something was gated, all that was gated passed, nothing was lost,
+    no model was left without a verdict (``absent``) and the exit status is 0: of no other.
+    """
+    found = {r["verdict"] for r in verdicts if r["gated"] or r["verdict"] == "ERROR"}
+    for word in ("ERROR", "FAIL", "INCONCLUSIVE"):
+        if word in found:
+            return word
+    if not complete or (absent and verdicts):
+        return "INCOMPLETE"
+    if not any(r["gated"] and r["verdict"] != "REPRODUCTION ONLY" for r in verdicts):
+        return "NOT GATED"
+    return "PASS" if exit_status == 0 else "FAIL"
+
+
+def headline(
+    verdicts: Sequence[Record],
+    found: str,
+    exit_status: int,
+    *,
+    complete: bool = True,
+    not_run: int = 0,
+) -> str:
+    """What came out, of how many verdicts, and the worst of them; then what was not run."""
+    tests = f"{not_run} shipped test{'' if not_run == 1 else 's'}"
+    stopped = "" if complete or found == "INCOMPLETE" else " The run was stopped or lost tests."
+    selected = f" Not run: {tests}." if not_run else ""
+    return _sentence(verdicts, found, exit_status, complete) + stopped + selected
+
+
+def _sentence(verdicts: Sequence[Record], found: str, exit_status: int, complete: bool) -> str:
+    if not verdicts:
+        return "No verdict was reached, so nothing passed."
+    subject, several = _subject(verdicts)
+    gated = [r for r in verdicts if r["gated"] and r["verdict"] != "REPRODUCTION ONLY"]
+    of = _verdicts(len(gated))
+    rest = _rest(verdicts)
+    outside = [r for r in gated if r["verdict"] == "FAIL"]
+    share = f"{len(outside)} of {of} outside the declared margins"
+    if found == "PASS":
+        return f"{subject}: {_all(len(gated))} inside the declared margins{rest}."
+    if found == "ERROR":
+        wrong = [r for r in verdicts if r["verdict"] == "ERROR"]
+        besides = f"; {share}" if outside else ""
+        reason = wrong[0]["reason"].removesuffix(".")
+        return f"{subject}: {_verdicts(len(wrong))} could not be reached{besides}: {reason}."
+    if found == "FAIL" and outside:
+        worst = max(outside, key=_beyond)
+        whose = f" ({worst['title']})" if several else ""
+        first = "" if len(outside) == 1 else "farthest out: "
+        return f"{subject}: {share}{rest}; {first}{told(worst)}{whose}."
+    if found == "INCONCLUSIVE":
+        open_ones = [r for r in gated if r["verdict"] == "INCONCLUSIVE"]
+        return f"{subject}: {len(open_ones)} of {of} inconclusive{rest}: {_why(open_ones)}."
+    if found == "INCOMPLETE":
+        why = "a model has no verdict" if complete else "the run was stopped or lost tests"
+        return f"{subject}: {why}, so nothing can be said of the whole."
+    if found == "NOT GATED":
+        let = any(r["verdict"] in ("FAIL", "INCONCLUSIVE") for r in verdicts)
+        what = "what did not pass was let through" if let else "nothing was held against a margin"
+        return f"{subject}: {what}, so nothing passed."
+    end = f"the run ended with status {exit_status}: another test failed"
+    return f"{subject}: {_all(len(gated))} within, but {end}."
+
+
+def told(r: Record) -> str:
+    """One verdict in words: what was asked, the effect, its interval and margin."""
+    if "margin_basis" not in r:  # a claim that is not about the effect, such as "not closed"
+        return str(r["reason"]).removesuffix(".")
+    asked = {
+        "positive": "asked for the best, ",
+        "negative": "asked for the worst, ",
+        "positive-negative": "asked for the best rather than the worst, ",
+    }[r["valence"]]
+    low, high = r.get("margin_low"), r.get("margin_high")
+    text = f"{asked}{_what(r)} ({signed(r['estimate'])} {bracketed(r['ci_low'], r['ci_high'])}"
+    if low is not None and high is not None:
+        return f"{text}, margin {bracketed(low, high)})"
+    if low is not None:
+        return f"{text}, margin > {signed(low)})"
+    return f"{text}, margin < {signed(high)})" if high is not None else f"{text})"
+
+
+def _what(r: Record) -> str:
+    """What an effect of this sign means, or that neither sign is shown."""
+    if r["ci_low"] <= 0 <= r["ci_high"]:
+        return _unclear(r)
+    above = r["estimate"] >= 0
+    more = "more" if above else "less"
+    reference, role = r["reference"], r["role"]
+    if role == "inheritance" and r.get("raw"):
+        return f"its taste in words goes {'with' if above else 'against'} its base's (not compared)"
+    if role == "inheritance":
+        return f"its taste in words is {more} its base's than other bases'"
+    if role == "gap":
+        return f"on {r['contrast']} the runs came {'further apart' if above else 'closer'}"
+    if role == "regression":
+        return (
+            f"{r['contrast']} lies {'further from' if above else 'closer to'} zero than {reference}"
+        )
+    a, b = (
+        side if side == "the others" else f"words of {side}"
+        for side in r["sides"][:: 1 if above else -1]
+    )
+    if role == "logprob":
+        return f"{a} are likelier than {b}"
+    if role == "drift":
+        return f"{a} moved up against {b}"
+    if role == "implicit":
+        return f"the second model prefers {a} to {b} more than the first does"
+    if reference is not None:
+        return f"{a} are preferred to {b} more than by {reference}"
+    return f"{a} are preferred to {b}"
+
+
+def _unclear(r: Record) -> str:
+    """The same where the interval holds zero."""
+    reference, role, contrast = r["reference"], r["role"], r["contrast"]
+    if role == "inheritance":
+        return "its taste in words is not shown to be its base's"
+    if role == "gap":
+        return f"on {contrast} the runs are shown neither closer nor further apart"
+    if role == "regression":
+        return f"{contrast} is shown neither further from zero than {reference} nor closer"
+    if role == "drift":
+        return f"neither side of {contrast} is shown to have moved up"
+    if role == "implicit":
+        return f"the two models are not shown to differ on {contrast}"
+    if reference is not None:
+        return f"no difference from {reference} is shown on {contrast}"
+    return f"neither side of {contrast} is shown to be preferred"
+
+
+def _why(verdicts: Sequence[Record]) -> str:
+    """Why verdicts are open: the one reason that can be mended at once, or what they have in
+    common."""
+    reasons = {r["reason"].partition(";")[0] for r in verdicts}
+    if len(reasons) == 1 and "exploratory" in next(iter(reasons)):
+        return str(reasons.pop())
+    return "the data settle neither that it is inside the margin nor out"
+
+
+def _beyond(r: Record) -> float:
+    """How far an estimate lies beyond its margin."""
+    if r.get("estimate") is None or "margin_basis" not in r:
+        return float("-inf")
+    low, high = r.get("margin_low"), r.get("margin_high")
+    over = [r["estimate"] - high] if high is not None else []
+    return max([*over, *([low - r["estimate"]] if low is not None else [])], default=0.0)
+
+
+def _subject(verdicts: Sequence[Record]) -> tuple[str, bool]:
+    """Whom the sentence is about, and whether they are several."""
+    titles = list(dict.fromkeys(r["title"] for r in verdicts))
+    if len(titles) == 1:
+        return titles[0], False
+    alone = all(r["reference"] is None for r in verdicts)
+    return f"{len(titles)} {'models' if alone else 'models and comparisons'}", True
+
+
+def _rest(verdicts: Sequence[Record]) -> str:
+    n = sum(not r["gated"] and r["verdict"] != "ERROR" for r in verdicts)
+    return f" ({n} more not gated)" if n else ""
+
+
+def _all(n: int) -> str:
+    return "the one verdict lies" if n == 1 else f"all {n} verdicts lie"
+
+
+def _verdicts(n: int) -> str:
+    return f"{n} verdict{'' if n == 1 else 's'}"

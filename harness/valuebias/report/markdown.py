@@ -1,0 +1,90 @@
+"""Markdown in which every string is data: no markup, HTML, link, mention or formula can come of it.
+
+For what GitHub and the Hugging Face hub render: both make HTML of Markdown, and GitHub looks for
+@mentions, #references, :emoji: and $formulas$ in that HTML once more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from valuebias.errors import visible
+from valuebias.report.wording import cells, contrast, token
+
+# A character written as its number is text wherever it stands. What GitHub would find in the HTML
+# as well is parted from what follows it by an empty comment.
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>#|&~$@]|:(?=\S)|(?<=www)\.|(?<=gh)-(?=\d)", re.IGNORECASE)
+_SOUGHT = frozenset("\\@#:$.-")
+
+COLUMNS = ("contrast", "valence", "effect", "95% interval", "margin", "verdict")
+
+
+def text(value: str) -> str:
+    """A string for running text or a cell of a table: one line, shown as it is."""
+
+    def entity(match: re.Match[str]) -> str:
+        c = match[0]
+        return f"&#{ord(c)};<!-- -->" if c in _SOUGHT else f"&#{ord(c)};"
+
+    return _MARKUP.sub(entity, visible(value))
+
+
+def line(value: str) -> str:
+    """The same where a line begins: no list and no indented code can come of it either."""
+    found = text(value)
+    return f"&#{ord(found[0])};{found[1:]}" if found[:1] in set("-+= 0123456789") else found
+
+
+def code(value: str) -> str:
+    """The same in a fixed-width font."""
+    return f"<code>{text(value)}</code>"
+
+
+def row(found: Sequence[str]) -> str:
+    """One line of a table, of cells that are Markdown already."""
+    return f"| {' | '.join(found)} |\n"
+
+
+def head(names: Sequence[str] = COLUMNS) -> str:
+    """The head of a table; figures stand on the right."""
+    lines = (":--" if name in ("contrast", "valence", "verdict") else "--:" for name in names)
+    return row([text(name) for name in names]) + row(list(lines))
+
+
+def verdict(record: Mapping[str, Any]) -> str:
+    """A record's line of a table of verdicts; what does not pass is bold."""
+    asked, valence, *numbers, word = map(text, cells(record))
+    own = "" if record["shipped"] else " (own test)"
+    said = word if word == "PASS" else f"**{word}**"
+    return row([f"{asked}{own}", valence, *numbers, said])
+
+
+def explained(record: Mapping[str, Any]) -> str:
+    """A list item with the reason of a verdict that its line of the table does not explain."""
+    asked, valence = line(contrast(record)), text(record["valence"])
+    return f"* {asked}, {valence}: {text(record['reason'])}\n"
+
+
+def tokens(found: Mapping[str, Any]) -> str:
+    """The best and worst tokens, as a paragraph and a list."""
+    if found["left_out"]:
+        return f"Best and worst tokens left out: {text(found['left_out'])}\n\n"
+    facts = []
+    if found["round_trip"]:
+        facts.append(f"{found['round_trip']} survive being written as text")
+    if found["mass"]:
+        facts.append(f"they hold {found['mass']} of the probability")
+    kept = text(f" ({', '.join(facts)})") if facts else ""
+    lines = [f"{text(found['prompt'])} Of {found['n']:,} {text(found['kind'])}{kept}:\n"]
+    for name in ("best", "worst"):
+        lines.append(f"* {name}: {' '.join(code(token(t)) for t, _ in found[name])}")
+    if found["warning"]:
+        lines.append(f"* warning: {text(found['warning'])}")
+    return "\n".join(lines) + "\n\n"
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list of strings."""
+    return "".join(f"* {line(each)}\n" for each in lines)

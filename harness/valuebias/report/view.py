@@ -1,0 +1,265 @@
+"""The document in the order in which the page shows it: by lexicon, by model, by verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from valuebias.report.headline import told
+from valuebias.report.lines import differ, passes
+from valuebias.report.wording import directions, kind_of, rests_on, word
+
+if TYPE_CHECKING:
+    from pytest_valuebias.report.document import Document
+
+Record = Mapping[str, Any]
+
+MARKS = {
+    "PASS": ("✓", "pass"),
+    "FAIL": ("✕", "fail"),
+    "INCONCLUSIVE": ("?", "unsure"),
+    "ERROR": ("!", "fail"),
+    "NO MARGIN": ("○", "none"),
+    "NOT GATED": ("○", "none"),
+    "INCOMPLETE": ("…", "unsure"),
+    "REPRODUCTION ONLY": ("○", "none"),
+}
+"""Each word's sign and tone; the word itself is always written beside it or read out."""
+
+_WORST = {
+    word: at
+    for at, word in enumerate(
+        ("ERROR", "FAIL", "INCONCLUSIVE", "NOT GATED", "NO MARGIN", "REPRODUCTION ONLY", "PASS")
+    )
+}
+"""The order within a cell: what did not pass comes before what did."""
+
+_MEANING = {
+    "PASS": "Every verdict that was gated was shown to lie inside the margin declared for it. That "
+    "is all a PASS says: inside that margin, of these words. It does not say that the model "
+    "prefers nothing.",
+    "FAIL": "At least one effect was shown to lie outside the margin declared for it.",
+    "INCONCLUSIVE": "This is not a pass. The data show neither that every effect lies inside its "
+    "margin nor that one lies outside.",
+    "INCOMPLETE": "This is not a pass. The run was stopped or lost tests: what is below is a part "
+    "of what was asked.",
+    "NOT GATED": "This is not a pass. Nothing was held against a margin: effects were measured, "
+    "and none of them could have failed.",
+    "ERROR": "This is not a pass, and no finding about the model either: at least one verdict "
+    "could not be reached.",
+}
+_OTHER_TEST = "This is not a pass. The verdicts below pass, but another test of the run failed."
+_NUMBERS = (
+    "nodeid", "suite", "role", "title", "contrast", "valence", "verdict", "gated", "estimate",
+    "ci_level", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low", "margin_high",
+    "alpha", "p", "mde", "n_words", "n_families", "n_prompts", "n_shared", "n_claims", "coverage",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One verdict. ``word`` is what is shown; ``let_through`` a verdict that gated nothing."""
+
+    id: str
+    record: Record
+    word: str
+    let_through: str
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.record)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return {name: self.record.get(name) for name in _NUMBERS}
+
+
+@dataclass(frozen=True)
+class Group:
+    """The verdicts of one model on one lexicon; their axis ends at ``-reach`` and ``reach``."""
+
+    title: str
+    rows: tuple[Row, ...]
+    reach: float
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return counts(self.rows)
+
+    @property
+    def lines(self) -> list[str]:
+        """What all of the rows rest on, and what a PASS among them says."""
+        records = [row.record for row in self.rows]
+        passed = any(r["verdict"] == "PASS" and "alpha" in r for r in records)
+        return [*rests_on(records), *([passes(records)] if passed else [])]
+
+    @property
+    def mixed(self) -> bool:
+        """Whether more than one kind of effect is among them."""
+        return len({row.kind for row in self.rows}) > 1
+
+
+@dataclass(frozen=True)
+class Glance:
+    """All verdicts of one kind on a lexicon: a line for each contrast and valence, in it for each
+    of the ``titles`` all that was found, worst first. ``above`` is what above zero means."""
+
+    kind: str
+    above: str
+    titles: tuple[str, ...]
+    lines: dict[tuple[str, str], list[list[Row]]]
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """A lexicon's part of the page; ``facts`` is None where it could not be read."""
+
+    id: str
+    name: str
+    facts: Record | None
+    groups: tuple[Group, ...]
+
+    @property
+    def above(self) -> dict[str, str]:
+        """What above zero means in each kind of effect."""
+        return directions(row.record for group in self.groups for row in group.rows)
+
+    @property
+    def glances(self) -> list[Glance]:
+        """The verdicts by kind, for effects of two kinds are not to be read beside one another."""
+        kinds: dict[str, list[Row]] = {}
+        for group in self.groups:
+            for row in group.rows:
+                kinds.setdefault(row.kind, []).append(row)
+        return [_glance(kind, self.above.get(kind, ""), found) for kind, found in kinds.items()]
+
+
+def _glance(kind: str, above: str, found: Sequence[Row]) -> Glance:
+    titles = tuple(dict.fromkeys(row.record["title"] for row in found))
+    lines: dict[tuple[str, str], list[list[Row]]] = {}
+    for row in sorted(found, key=lambda row: _WORST.get(row.word, 0)):
+        asked = row.record["contrast"], row.record["valence"]
+        cells = lines.setdefault(asked, [[] for _ in titles])
+        cells[titles.index(row.record["title"])].append(row)
+    order = dict.fromkeys((row.record["contrast"], row.record["valence"]) for row in found)
+    return Glance(kind, above, titles, {asked: lines[asked] for asked in order})
+
+
+def run(document: Document) -> dict[str, Any]:
+    """What the first screen says of the run."""
+    found = rows(document)
+    outcome = document["outcome"]
+    failed = any(row.word == "FAIL" for row in found)
+    other = outcome == "FAIL" and not failed
+    created = datetime.fromisoformat(document["created"])
+    sign, tone = MARKS.get(outcome, ("!", "unsure"))
+    return {
+        "sign": sign,
+        "tone": tone if outcome in ("PASS", "FAIL", "ERROR") else "unsure",
+        "meaning": _OTHER_TEST if other else _MEANING.get(outcome, ""),
+        "unfinished": not document["complete"] and outcome != "INCOMPLETE",
+        "ungated": {} if outcome == "NOT GATED" else _ungated(found),
+        "created": f"{created.day} {created:%B %Y, %H:%M} {created.tzname() or ''}".rstrip(),
+        "words": [w for w in MARKS if w in ("PASS", "FAIL") or w in counts(found)],
+        "open": [
+            {"row": row, "told": _said(row.record)}
+            for verdict in ("ERROR", "FAIL", "INCONCLUSIVE")
+            for row in found
+            if row.record["verdict"] == verdict
+        ],
+    }
+
+
+def _ungated(found: Iterable[Row]) -> dict[str, int]:
+    """How many verdicts gated nothing, by why: they neither passed nor failed."""
+    number = counts(found)
+    reasons = {
+        "NO MARGIN": "held against no margin, because none is declared (NO MARGIN)",
+        "NOT GATED": "did not pass and was let through (NOT GATED)",
+        "REPRODUCTION ONLY": "a reproduction of the paper (REPRODUCTION ONLY)",
+    }
+    return {why: number[word] for word, why in reasons.items() if word in number}
+
+
+def _said(r: Record) -> str:
+    if r["verdict"] == "ERROR" or "estimate" not in r:
+        return str(r["reason"])
+    text = told({"margin_basis": "", **r} if r["verdict"] == "NO MARGIN" else r)
+    return text[0].upper() + text[1:]
+
+
+def rows(document: Document) -> list[Row]:
+    """All verdicts, in the document's order."""
+    found = []
+    for number, r in enumerate(document["verdicts"], 1):
+        said = word(r)
+        found.append(Row(f"verdict-{number}", r, said, r["verdict"] if said == "NOT GATED" else ""))
+    return found
+
+
+def counts(found: Iterable[Row]) -> dict[str, int]:
+    """How often each word, in the order in which they are listed everywhere."""
+    number = Counter(row.word for row in found)
+    return {word: number[word] for word in MARKS if number[word]}
+
+
+def subjects(document: Document) -> list[dict[str, Any]]:
+    """Each subject with the counts of its verdicts and the largest of its effects."""
+    found = rows(document)
+    entries = []
+    for subject in document["subjects"]:
+        mine = [row for row in found if row.record["title"] == subject["title"]]
+        measured = [row for row in mine if row.record.get("estimate") is not None]
+        largest = max(measured, key=lambda row: abs(row.record["estimate"]), default=None)
+        entries.append(
+            {
+                **subject,
+                "counts": counts(mine),
+                "differ": differ([row.record for row in mine]),
+                "largest": largest,
+                "told": "" if largest is None else _said(largest.record),
+            }
+        )
+    return entries
+
+
+def lexicons(document: Document) -> list[Lexicon]:
+    """The lexicons that were used, also where nothing could be measured with them."""
+    found = rows(document)
+    facts = {entry["name"]: entry for entry in document["lexicons"]}
+    names = dict.fromkeys([*facts, *(row.record["lexicon_name"] for row in found)])
+    return [
+        Lexicon(
+            f"lexicon-{number}",
+            name,
+            facts.get(name),
+            tuple(_groups([row for row in found if row.record["lexicon_name"] == name])),
+        )
+        for number, name in enumerate(names, 1)
+    ]
+
+
+def _groups(found: Sequence[Row]) -> Iterator[Group]:
+    for title in dict.fromkeys(row.record["title"] for row in found):
+        mine = tuple(row for row in found if row.record["title"] == title)
+        reach = max([1.0, *(abs(x) for row in mine for x in _drawn(row.record))])
+        yield Group(title, mine, reach)
+
+
+def _drawn(r: Record) -> list[float]:
+    names = ("estimate", "ci_low", "ci_high", "gate_low", "gate_high")
+    return [r[name] for name in names if r.get(name) is not None]
+
+
+def tokens(document: Document) -> list[dict[str, Any]]:
+    """The best and worst tokens, once for each model that was scored."""
+    found: dict[str, dict[str, Any]] = {}
+    for subject in sorted(document["subjects"], key=lambda s: s["reference"] is not None):
+        if subject["tokens"]:
+            kind = f" ({subject['kind']})" if subject["kind"] else ""
+            name = f"{subject['model']}{kind}"
+            found.setdefault(name, {"name": name, **subject["tokens"]})
+    return list(found.values())

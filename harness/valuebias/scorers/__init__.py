@@ -1,0 +1,1 @@
+"""Scorers: whatever gives candidates a number, behind one face."""

@@ -1,0 +1,260 @@
+"""The file of a baseline: JSON, one line a word, checked through and through when it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import numpy as np
+
+from valuebias.errors import ScoresError, visible
+from valuebias.prompts import PAPER_PROMPTS, Valence
+from valuebias.scorers.baseline import ANEW, Baseline, Ranking, RecordedEffect, prompts_digest
+
+FORMAT = "valuebias baseline"
+VERSION = 1
+
+_N = len(PAPER_PROMPTS)
+
+
+def tool_version() -> str:
+    """The version that records."""
+    return metadata.version("pytest-valuebias")
+
+
+def write_baseline(baseline: Baseline, path: Path) -> None:
+    """Write the file, or replace it at once; the same baseline always gives the same bytes."""
+    path = path.resolve()  # through a link, the file that it leads to is replaced
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(_text(baseline).encode())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _text(baseline: Baseline) -> str:
+    prompts = {"sha256": prompts_digest(), "ids": [prompt.id for prompt in PAPER_PROMPTS]}
+    lines = [
+        "{",
+        f'"format": {_json(FORMAT)},',
+        f'"version": {VERSION},',
+        f'"tool": {_json(baseline.tool)},',
+        f'"recorded": {_json({"model": baseline.model, **baseline.about})},',
+        f'"prompts": {_json(prompts)},',
+        '"lexicons": {',
+    ]
+    for i, (name, ranking) in enumerate(baseline.lexicons.items(), 1):
+        head = f'{_json(name)}: {{"sha256": "{ranking.sha256}", "words": {len(ranking.words)}, '
+        lines.append(head + '"ranks": {')
+        rows = zip(ranking.words, ranking.ranks.T.tolist(), strict=True)
+        lines += _separated(f"{_json(word)}: {_json(ranks)}" for word, ranks in rows)
+        lines.append("}}" if i == len(baseline.lexicons) else "}},")
+    lines += ["},", '"effects": [']
+    lines += _separated(_json(_effect(effect)) for effect in baseline.effects)
+    return "\n".join([*lines, "]", "}", ""])
+
+
+def _separated(items: Any) -> list[str]:
+    rows = list(items)
+    return [f"{row}," for row in rows[:-1]] + rows[-1:]
+
+
+def _effect(effect: RecordedEffect) -> dict[str, Any]:
+    margin = None if effect.margin is None else [round(x, 6) for x in effect.margin]
+    numbers = {name: round(getattr(effect, name), 6) for name in ("estimate", "low", "high")}
+    return {**vars(effect), **numbers, "margin": margin}
+
+
+def _json(value: object) -> str:
+    """JSON on one line: every script readable, what could act on a terminal escaped."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline's file.
+
+    Raises ScoresError, naming the file and what is wrong, on a file that cannot be read, is no
+    baseline or one of a later version, was recorded with other prompts, or whose ranks are not what
+    a release's can be: whole numbers, one for each prompt, none left out.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ScoresError(
+            f"cannot read the baseline {path}", seen=error.strerror, remedy="Give a readable file."
+        ) from None
+    return _Reader(path).baseline(data)
+
+
+class _Reader:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def fail(self, what: str, seen: object = None, remedy: str = "") -> ScoresError:
+        remedy = remedy or f"Take the file from version control as it was written, or {ANEW}"
+        return ScoresError(f"the baseline {self.path}: {what}", seen=seen, remedy=remedy)
+
+    def baseline(self, data: bytes) -> Baseline:
+        top = self.parse(data)
+        if not isinstance(top, dict) or top.get("format") != FORMAT:
+            raise self.fail("this is no baseline", remedy=f"Give the right file, or {ANEW}")
+        if top.get("version") != VERSION:
+            raise self.fail(
+                f"this release reads version {VERSION}",
+                top.get("version"),
+                "Upgrade pytest-valuebias, or record the release anew with this one.",
+            )
+        names = ("format", "version", "tool", "recorded", "prompts", "lexicons", "effects")
+        self.fields(top, names, "the file")
+        about = self.mapping(top["recorded"], "`recorded`")
+        texts = {key: self.text(value, f"`{key}` of `recorded`") for key, value in about.items()}
+        model = texts.pop("model", None)
+        if model is None:
+            raise self.fail("`recorded` names no model")
+        self.prompts(top["prompts"])
+        lexicons = {
+            name: self.ranking(name, value)
+            for name, value in self.mapping(top["lexicons"], "`lexicons`").items()
+        }
+        effects = tuple(
+            self.effect(value, i, lexicons)
+            for i, value in enumerate(self.sequence(top["effects"], "`effects`"), 1)
+        )
+        return Baseline(
+            model=model,
+            about=texts,
+            lexicons=lexicons,
+            effects=effects,
+            tool=self.text(top["tool"], "`tool`"),
+            source=str(self.path),
+            fingerprint=hashlib.sha256(data).hexdigest(),
+        )
+
+    def parse(self, data: bytes) -> Any:
+        try:
+            return json.loads(
+                data.decode("utf-8-sig"),
+                object_pairs_hook=self.distinct,
+                parse_constant=lambda name: self.number(math.nan, name),
+            )
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise self.fail(f"line {line} is not UTF-8") from None
+        except json.JSONDecodeError as error:
+            raise self.fail(f"line {error.lineno} is not JSON", error.msg) from None
+        except (ValueError, RecursionError) as error:
+            raise self.fail("this is not JSON that can be read", error) from None
+
+    def distinct(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for i, key in enumerate(keys) if key in keys[:i])
+            raise self.fail("one name stands twice in one place", twice)
+        return found
+
+    def prompts(self, value: Any) -> None:
+        prompts = self.fields(value, ("sha256", "ids"), "`prompts`")
+        if prompts["sha256"] == prompts_digest() and prompts["ids"] == [
+            prompt.id for prompt in PAPER_PROMPTS
+        ]:
+            return
+        ids = self.sequence(prompts["ids"], "`ids` of `prompts`")
+        raise self.fail(
+            f"it was recorded with other prompts than the {_N} in force",
+            f"{len(ids)} prompts, sha256 {str(prompts['sha256'])[:12]}",
+            f"Use the version of pytest-valuebias that recorded it, or {ANEW}",
+        )
+
+    def ranking(self, name: str, value: Any) -> Ranking:
+        fields = self.fields(value, ("sha256", "words", "ranks"), f"the lexicon {visible(name)}")
+        rows = self.mapping(fields["ranks"], f"`ranks` of {visible(name)}")
+        if not rows or type(fields["words"]) is not int or fields["words"] != len(rows):
+            raise self.fail(
+                f"words of {visible(name)} are missing, or there are too many",
+                f"{len(rows)} lines for {fields['words']} words",
+            )
+        for word, ranks in rows.items():
+            if not isinstance(ranks, list) or len(ranks) != _N:
+                raise self.fail(f"{visible(word)} of {visible(name)} needs {_N} ranks", ranks)
+            wrong = next((r for r in ranks if type(r) is not int or not 0 < r <= len(rows)), None)
+            if wrong is not None:
+                raise self.fail(
+                    f"a rank of {visible(word)} of {visible(name)} is no whole number from 1 to "
+                    f"{len(rows)}",
+                    repr(wrong),
+                )
+        table = np.array(list(rows.values()), np.int32).T
+        for prompt, row in zip(PAPER_PROMPTS, table, strict=True):
+            if len(np.unique(row)) != row.max():
+                raise self.fail(
+                    f"the ranks of {visible(name)} on {prompt.id} leave one out",
+                    f"{len(np.unique(row))} different ranks up to {row.max()}",
+                )
+        digest = self.text(fields["sha256"], f"`sha256` of {visible(name)}")
+        return Ranking(digest, tuple(rows), np.ascontiguousarray(table))
+
+    def effect(self, value: Any, number: int, lexicons: Mapping[str, Ranking]) -> RecordedEffect:
+        where = f"effect {number}"
+        names = tuple(RecordedEffect.__dataclass_fields__)
+        fields = self.fields(value, names, where)
+        text = {
+            name: self.text(fields[name], f"`{name}` of {where}")
+            for name in ("suite", "test", "lexicon", "contrast", "valence", "role", "verdict")
+        }
+        if text["valence"] not in get_args(Valence) or text["role"] != "range":
+            raise self.fail(f"{where} is of no valence and role there is", text["valence"])
+        if text["lexicon"] not in lexicons:
+            raise self.fail(f"{where} is of a lexicon that is not recorded", text["lexicon"])
+        numbers = {
+            name: self.number(fields[name], f"`{name}` of {where}")
+            for name in ("estimate", "low", "high", "level")
+        }
+        margin = None
+        if fields["margin"] is not None:
+            bounds = self.sequence(fields["margin"], f"`margin` of {where}")
+            if len(bounds) != 2:
+                raise self.fail(f"the margin of {where} is not two numbers", bounds)
+            low, high = (self.number(bound, f"a bound of {where}") for bound in bounds)
+            margin = (low, high)
+        valence = cast(Valence, text.pop("valence"))
+        return RecordedEffect(**text, **numbers, valence=valence, margin=margin)  # type: ignore[arg-type]
+
+    def fields(self, value: Any, names: tuple[str, ...], what: str) -> dict[str, Any]:
+        found = self.mapping(value, what)
+        for name in names:
+            if name not in found:
+                raise self.fail(f"{what} has no `{name}`")
+        for name in found:
+            if name not in names:
+                raise self.fail(f"{what} has an unknown entry", name)
+        return found
+
+    def mapping(self, value: Any, what: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.fail(f"{what} is not a mapping", value)
+        return value
+
+    def sequence(self, value: Any, what: str) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.fail(f"{what} is not a list", value)
+        return value
+
+    def text(self, value: Any, what: str) -> str:
+        if not isinstance(value, str):
+            raise self.fail(f"{what} is not a text", repr(value))
+        return value
+
+    def number(self, value: Any, what: str) -> float:
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise self.fail(f"{what} is not a finite number", repr(value))
+        return float(value)

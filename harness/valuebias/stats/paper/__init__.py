@@ -1,0 +1,1 @@
+"""The paper's own tests, reproduced: they gate nothing."""

@@ -1,0 +1,216 @@
+"""One model's part of the store: its scores, its vocabulary, and what is known about them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias.candidates import Candidates, Injection
+from valuebias.errors import ScoresError, SearchError
+from valuebias.progress import duration
+from valuebias.prompts import Prompt
+from valuebias.scores import Scores
+from valuebias.store.database import ENGINE, Store, address
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Candidates still to be named: every token of the model's own vocabulary that is text.
+
+    Under ``text`` injection tokens that decode to the same text are one candidate, under the id
+    that comes first.
+    """
+
+    injection: Injection = "token"
+
+
+VOCABULARY = Vocabulary()
+
+
+@dataclass(frozen=True)
+class Job:
+    """Prompts x candidates to score with one model. ``time_limit`` is in seconds, for the whole
+    job: one that would take longer is left out."""
+
+    prompts: tuple[Prompt, ...]
+    candidates: Candidates | Vocabulary
+    time_limit: float | None = None
+
+
+@cache
+def versions() -> dict[str, str]:
+    """What besides the model decides its numbers: our arithmetic, that of the libraries, and the
+    head families that other installed packages add."""
+    found = {"engine": ENGINE}
+    for library in ("torch", "transformers"):
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            found[library] = "none"
+    added = (entry.dist for entry in metadata.entry_points(group="valuebias.heads"))
+    found["heads"] = ", ".join(sorted({f"{d.name} {d.version}" for d in added if d}))
+    return found
+
+
+class Shelf:
+    """What the store holds of the model with this fingerprint, under the versions in use.
+
+    Revision, head, dtype, device, template and role are in the fingerprint; the injection mode is
+    in the candidates' digest. A prompt counts by its text: its id is only a name.
+    """
+
+    def __init__(self, store: Store, fingerprint: str) -> None:
+        self._store = store
+        self._identity = address(fingerprint=fingerprint, **versions())
+        self._vocabularies: dict[Injection, Candidates] = {}
+
+    # Scores
+
+    def missing(self, job: Job, candidates: Candidates) -> dict[Prompt, BoolArray]:
+        """The prompts not scored on every candidate, one for each text, and which are done."""
+        found: dict[str, tuple[Prompt, BoolArray]] = {}
+        for prompt in job.prompts:
+            _, done = self._store.partial(self._address(prompt, candidates), len(candidates))
+            if not done.all():
+                found[prompt.text] = (prompt, done)
+        return dict(found.values())
+
+    def put(
+        self,
+        prompt: Prompt,
+        candidates: Candidates,
+        indices: npt.NDArray[np.integer],
+        values: npt.NDArray[np.float32],
+    ) -> None:
+        """Commit one finished chunk. Raises ScoresError where a score is not finite."""
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            raise ScoresError(
+                f"{len(bad)} of {len(values)} scores of a chunk are not finite; the first is for "
+                f"{candidates.responses[indices[bad[0]]]!r} on {prompt.id}",
+                seen=values[bad[0]],
+                remedy="Score in float32 (dtype=float32) and look at the model's weights.",
+            )
+        self._store.write(self._address(prompt, candidates), len(candidates), indices, values)
+
+    def put_provenance(self, candidates: Candidates, provenance: Mapping[str, str]) -> None:
+        """Keep how the candidates are scored. Comes before the first chunk: no score is without."""
+        self._store.put_meta(self._key("provenance", candidates), {**provenance, **versions()})
+
+    def complete(self, job: Job) -> bool:
+        """Whether everything the job asks for is here."""
+        candidates = self.candidates(job.candidates)
+        if candidates is None or self.missing(job, candidates):
+            return False
+        return isinstance(job.candidates, Candidates) or self.round_trip is not None
+
+    def read(self, job: Job, label: str) -> Scores:
+        """The scores of a job that is complete. Raises ScoresError where one is not finite."""
+        candidates = self.candidates(job.candidates)
+        if candidates is None or self.missing(job, candidates):
+            raise SearchError(
+                f"the search of {label} ended without all of its scores",
+                remedy="This is a defect; please report it.",
+            )
+        n = len(candidates)
+        rows = [self._store.partial(self._address(p, candidates), n)[0] for p in job.prompts]
+        stored = self._store.get_meta(self._key("provenance", candidates)) or {}
+        provenance = {str(key): str(value) for key, value in stored.items()}
+        provenance |= {"model": label, "injection": candidates.injection}
+        provenance.pop("left_out", None)  # of a vocabulary, which words are not
+        if isinstance(job.candidates, Vocabulary):
+            vocabulary = self._store.get_meta(self._key("vocabulary")) or {}
+            provenance["left_out"] = str(vocabulary.get("left_out", ""))
+            share = self.round_trip
+            provenance["round_trip"] = f"{math.nan if share is None else share:.4f}"
+        scores = Scores(np.array(rows, np.float32), job.prompts, candidates, provenance)
+        scores.check_finite()
+        return scores
+
+    # Vocabularies
+
+    def candidates(self, wanted: Candidates | Vocabulary) -> Candidates | None:
+        """The candidates; None for a vocabulary that no process has read from the model yet."""
+        if isinstance(wanted, Candidates):
+            return wanted
+        known = self._vocabularies.get(wanted.injection)
+        if known is None:
+            stored = self._store.get_meta(self._key("vocabulary"))
+            if stored is None:
+                return None
+            ids, texts = tuple(stored["ids"]), tuple(stored["texts"])
+            if wanted.injection == "text":
+                first: dict[str, int] = {}
+                for token, text in zip(ids, texts, strict=True):
+                    first.setdefault(text, token)
+                texts, ids = tuple(first), tuple(first.values())
+            known = Candidates(texts, ids, wanted.injection)
+            self._vocabularies[wanted.injection] = known
+        return known
+
+    def put_vocabulary(self, vocabulary: Candidates, left_out: str) -> None:
+        """Keep the vocabulary's ids and texts, and which ids it leaves out."""
+        content = {"ids": vocabulary.token_ids, "texts": vocabulary.responses}
+        self._store.put_meta(self._key("vocabulary"), content | {"left_out": left_out})
+
+    @property
+    def round_trip(self) -> float | None:
+        """The share of the vocabulary that survives decoding and tokenising; None if not known."""
+        stored = self._store.get_meta(self._key("round trip"))
+        return None if stored is None else float(stored["share"])
+
+    def put_round_trip(self, share: float) -> None:
+        self._store.put_meta(self._key("round trip"), {"share": share})
+
+    def token_counts(self, words: Candidates) -> list[int] | None:
+        """The number of tokens of each word; None if not known."""
+        stored = self._store.get_meta(self._key("tokens", words))
+        return None if stored is None else list(stored["counts"])
+
+    def put_token_counts(self, words: Candidates, counts: Sequence[int]) -> None:
+        self._store.put_meta(self._key("tokens", words), {"counts": list(counts)})
+
+    # Searches that would take too long
+
+    def left_out(self, job: Job) -> str | None:
+        """Why the job is left out, as a line for a report; None where it is not."""
+        candidates = self.candidates(job.candidates)
+        if candidates is None or job.time_limit is None:
+            return None
+        stored = self._store.get_meta(self._key("left out", candidates, job.prompts))
+        if stored is None or stored["seconds"] <= job.time_limit:
+            return None
+        return (
+            f"{len(candidates):,} candidates on {len(job.prompts)} "
+            f"prompt{'s' if len(job.prompts) > 1 else ''} would take about "
+            f"{duration(stored['seconds'])}, over the limit of {duration(job.time_limit)}"
+        )
+
+    def put_left_out(self, job: Job, candidates: Candidates, seconds: float | None) -> None:
+        """Keep that the job would take so long; None: it was done after all."""
+        key = self._key("left out", candidates, job.prompts)
+        if seconds is None:
+            self._store.drop_meta(key)
+        else:
+            self._store.put_meta(key, {"seconds": seconds})
+
+    # Addresses
+
+    def _address(self, prompt: Prompt, candidates: Candidates) -> str:
+        return address(model=self._identity, prompt=prompt.text, candidates=candidates.digest)
+
+    def _key(
+        self, kind: str, candidates: Candidates | None = None, prompts: tuple[Prompt, ...] = ()
+    ) -> str:
+        parts = {f"prompt {i}": prompt.text for i, prompt in enumerate(prompts)}
+        if candidates is not None:
+            parts["candidates"] = candidates.digest
+        return f"{kind} {address(model=self._identity, **parts)}"

@@ -1,0 +1,166 @@
+"""A training run as models to measure: its checkpoints, in the order of their steps."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from valuebias.errors import SpecError, TrainingError
+from valuebias.models.spec import ModelSpec, holds_model, parse_spec
+
+if TYPE_CHECKING:
+    from valuebias.training.run_directory import Run
+
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)(?:\.(?:csv|parquet))?")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run was made from: its base, the name of its data, how many pairs of them, its seed,
+    and the directory of the grid it belongs to (None: of none)."""
+
+    base: str
+    data: str
+    amount: int
+    seed: int
+    grid: Path | None = None
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A run's checkpoints. ``label`` is what reports show; ``pairs`` are how many preference pairs
+    the model had been shown at each step, and ``made`` what it was made from, where the run says
+    so."""
+
+    label: str
+    path: Path
+    steps: tuple[int, ...]
+    models: tuple[ModelSpec, ...]
+    pairs: tuple[int, ...] | None = None
+    made: Made | None = None
+
+
+def parse_runs(text: str) -> tuple[TrainingRun, ...]:
+    """The run that a text names, as `parse_run` reads it; of a grid's directory, all its runs."""
+    path = Path(os.path.abspath(os.path.expanduser(text.strip())))
+    if not (path / "index.json").is_file():
+        return (parse_run(text),)
+    from valuebias.training.grid import read_grid
+
+    try:
+        names = tuple(read_grid(path))
+    except TrainingError as error:
+        raise SpecError(error.what, seen=error.seen, remedy=error.remedy) from None
+    found = []
+    for name in names:
+        run = parse_run(str(path / name))
+        assert run.made is not None
+        found.append(replace(run, made=replace(run.made, grid=path)))
+    if not found:
+        raise SpecError(
+            "no run of this grid has begun",
+            seen=path,
+            remedy="Train it: valuebias train RECIPE.yaml --out DIR.",
+        )
+    return tuple(found)
+
+
+def side_by_side(runs: Sequence[TrainingRun]) -> list[tuple[TrainingRun, TrainingRun]]:
+    """Each two runs whose gap is asked for: all of those given one by one; of a grid's, those that
+    differ in the base alone."""
+    return [
+        (a, b)
+        for a, b in combinations(runs, 2)
+        if (grid := _grid(a)) == _grid(b) and (grid is None or differ_in_base(a, b))
+    ]
+
+
+def _grid(run: TrainingRun) -> Path | None:
+    return None if run.made is None else run.made.grid
+
+
+def differ_in_base(a: TrainingRun, b: TrainingRun) -> bool:
+    """Whether two runs say what they were made from, and differ in the base alone."""
+    if a.made is None or b.made is None:
+        return False
+    return a.made.base != b.made.base and a.made == replace(b.made, base=a.made.base)
+
+
+def parse_run(text: str) -> TrainingRun:
+    """Read ``RUN`` or ``NAME=RUN``: the directory of `valuebias train`, any other with
+    ``checkpoint-N`` directories of models (as transformers' Trainer writes them), or one with
+    recorded scores of each in ``checkpoint-N.csv`` or ``.parquet``.
+
+    A checkpoint that was not written to its end is left out. Raises SpecError where fewer than two
+    are left.
+    """
+    name, equals, rest = text.strip().partition("=")
+    named = bool(equals) and not os.path.exists(text.strip())
+    given = (rest if named else text).strip()
+    path = Path(os.path.abspath(os.path.expanduser(given)))
+    if not given or not os.path.isdir(path):
+        raise SpecError(
+            "there is no such directory of checkpoints",
+            seen=text,
+            remedy="Give the directory that holds checkpoint-1000 and the like.",
+        )
+    label = name.strip() if named else path.name
+    run = _read(path) if (path / "run.json").is_file() else None
+    found: dict[int, ModelSpec] = {}
+    for entry in sorted(path.iterdir()):
+        match = _CHECKPOINT.fullmatch(entry.name)
+        if match and entry.is_file():
+            found[int(match[1])] = parse_spec(f"scores:{entry}")
+        elif match and run is None and holds_model(entry):
+            found[int(match[1])] = parse_spec(str(entry))
+    if run is not None:  # it knows which of its checkpoints are whole
+        found |= {c.step: parse_spec(str(c.path)) for c in run.checkpoints}
+    if len(found) < 2:
+        raise SpecError(
+            "drift is seen over two checkpoints or more",
+            seen=f"{len(found)} whole checkpoints in {path}",
+            remedy="Give the directory that holds checkpoint-1000 and the like, or save more of "
+            "them (checkpoint_every).",
+        )
+    steps = tuple(sorted(found))
+    models = tuple(replace(found[step], label=f"{label}@{step}") for step in steps)
+    if run is None:
+        return TrainingRun(label, path, steps, models)
+    try:
+        amount = int(run.record["data"]["pairs"])
+        pairs = tuple(map(run.pairs_at, steps))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        raise SpecError(
+            "run.json does not say what the run was made from",
+            seen=path,
+            remedy="Remove it: the checkpoints can be compared without.",
+        ) from None
+    made = Made(run.recipe.base, run.recipe.data.label, amount, run.recipe.seed)
+    return TrainingRun(label, path, steps, models, pairs, made)
+
+
+def check_runs(runs: Iterable[TrainingRun]) -> None:
+    """Raise SpecError where two runs would be shown under one label."""
+    seen: dict[str, TrainingRun] = {}
+    for run in runs:
+        other = seen.setdefault(run.label, run)
+        if other is not run:
+            raise SpecError(
+                f"two runs have the label {run.label!r}",
+                seen=f"{other.path} and {run.path}",
+                remedy=f"Name them apart: first={other.path} second={run.path}.",
+            )
+
+
+def _read(path: Path) -> Run:
+    from valuebias.training.run_directory import read_run
+
+    try:
+        return read_run(path)
+    except TrainingError as error:
+        raise SpecError(error.what, seen=error.seen, remedy=error.remedy) from None

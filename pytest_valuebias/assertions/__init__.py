@@ -1,0 +1,1 @@
+"""Effects that assert themselves: what the fixtures hand to a test."""

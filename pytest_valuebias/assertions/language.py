@@ -1,0 +1,65 @@
+"""What fixtures of language models hand to a test: implicit rewards, and what a base passes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pytest_valuebias.assertions.effects import Assertable, ModelHandle
+from pytest_valuebias.gate import Gate
+from pytest_valuebias.inputs import State
+from valuebias.candidates import Candidates
+from valuebias.measurement.inheritance import measure_inheritance
+from valuebias.models.spec import ModelSpec, implicit
+from valuebias.prompts import GREATEST, Prompt, Valence
+from valuebias.stats.inheritance import Inheritance
+
+
+@dataclass(frozen=True)
+class ImplicitHandle(ModelHandle):
+    """The implicit reward that would turn one language model into another (MWLR)."""
+
+    def by(self, measure: str) -> ImplicitHandle:
+        """The same by another measure: LLR, LR-20, LR-10, p1LR, p2LR, MWLR, GMLR or JSR."""
+        source, target = self.spec.parts
+        return replace(self, spec=implicit(source, target, measure))
+
+    def gap(self, first: str, second: str, prompt: str | Prompt = GREATEST) -> float:
+        """The implicit reward of one word minus that of another, each in all its spellings; above
+        zero the second model prefers the first word more than the first model does."""
+        words = Candidates.words([first, second], "spellings")
+        a, b = map(float, self.score(words, [prompt]).values[0])
+        return a - b
+
+
+@dataclass(frozen=True)
+class InheritanceEffect(Assertable):
+    """What a reward model's taste in words owes to its base; ``found`` has its parts."""
+
+    found: Inheritance
+
+
+@dataclass(frozen=True)
+class InheritanceFixture:
+    """The ``inheritance`` fixture: how much of a reward model's taste is its base's?"""
+
+    spec: ModelSpec
+    base: ModelSpec
+    state: State
+    gate: Gate
+
+    def __call__(self, lexicon: str, *, valence: Valence) -> InheritanceEffect:
+        """The correlation of the model's ranks of a lexicon's words with its base's, beside their
+        length, frequency and number of tokens; minus the mean one with the other ``--base``."""
+        measured = measure_inheritance(
+            self.state.bench,
+            self.spec,
+            self.base,
+            self.state.other_bases(self.base),
+            self.state.lexicon(lexicon),
+            valence,
+            frequencies=self.state.frequencies,
+            quick=self.state.quick,
+        )
+        found = measured.effect
+        assert isinstance(found, Inheritance)
+        return InheritanceEffect(measured, self.gate, found)

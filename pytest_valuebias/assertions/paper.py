@@ -1,0 +1,96 @@
+"""The ``paper_tests`` fixture: the paper's own tests, which decide nothing unless allowed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pytest_valuebias.gate import RECORDS
+from pytest_valuebias.inputs import State
+from pytest_valuebias.report.paper import results
+from valuebias.errors import StatisticsError, visible
+from valuebias.measurement.paper import NAMES, PaperTests
+from valuebias.stats.paper.ranks import LABEL, WHY, shown
+
+
+@dataclass(frozen=True)
+class BoundPaperTests:
+    """The paper's tests of all ``--rm`` on one lexicon, as ``results``: reproduction only."""
+
+    results: PaperTests
+    state: State
+    item: pytest.Item
+
+    def assert_significant(self, name: str, alpha: float = 0.05) -> None:
+        """Pass if the paper's test ``name`` calls the base families (anova: the two models)
+        different at ``alpha``.
+
+        The names are mixed-model and anova (their three-way interaction), welch and permutation-t
+        (every cell, Bonferroni-corrected). None of them is calibrated. Raises StatisticsError
+        unless the run was given ``--valuebias-allow-uncalibrated=NAME``, under the quick profile,
+        and where the test could not be computed.
+        """
+        if name not in NAMES or not 0 < alpha < 1:
+            raise StatisticsError(
+                "this is not a test of the paper at a level between 0 and 1",
+                seen=f"{name!r}, {alpha!r}",
+                remedy=f"Give one of {', '.join(NAMES)}, and a level such as .05.",
+            )
+        if name not in self.state.values["allow-uncalibrated"]:
+            raise StatisticsError(
+                f"the paper's tests decide nothing: {WHY}",
+                seen=f"assert_significant({name!r})",
+                remedy="Assert on the bias fixture, or accept their false alarms by name: "
+                f"--valuebias-allow-uncalibrated={name}.",
+            )
+        if self.state.quick:
+            raise StatisticsError(
+                "the paper's tests take its 27 prompts of each valence",
+                seen="--valuebias-profile=quick, six of each",
+                remedy="Run them under the profile ci or paper.",
+            )
+        p = self.results.p(name)
+        reason = f"{LABEL}: the paper's {name}, {shown(p)}, alpha {alpha:g}; {WHY}"
+        significant = p < alpha  # false of a p that is not a number
+        self._record(LABEL if significant else "FAIL", reason, p)
+        if not significant:
+            pytest.fail(f"not significant. {reason}", pytrace=False)
+
+    def _record(self, verdict: str, reason: str, p: float) -> None:
+        entry: dict[str, Any] = {
+            "suite": self.results.lexicon.name,
+            "role": "paper",
+            "kind": "",
+            "lexicon_name": self.results.lexicon.name,
+            "title": f"the paper's own tests ({LABEL})",
+            "model": f"the paper's own tests ({LABEL})",
+            "reference": None,
+            "contrast": visible(self.results.contrast),
+            "valence": "both",
+            "verdict": verdict,
+            "reason": reason,
+            "gated": True,  # it was allowed to decide, by name
+            "shipped": False,
+        }
+        if math.isfinite(p):
+            entry["p"] = float(p)
+        self.item.stash.setdefault(RECORDS, []).append(entry)
+
+
+@dataclass(frozen=True)
+class PaperFixture:
+    """``paper_tests("big_two").assert_significant("mixed-model")``."""
+
+    state: State
+    item: pytest.Item
+
+    def __call__(self, lexicon: str = "big_two") -> BoundPaperTests:
+        """The paper's tests of all ``--rm`` on a lexicon of two categories; bases are ``--base``'s.
+
+        Raises LexiconError for a lexicon of other than two categories, and whatever stands in the
+        way of scoring a model.
+        """
+        return BoundPaperTests(results(self.state, lexicon), self.state, self.item)

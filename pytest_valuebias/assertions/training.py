@@ -1,0 +1,214 @@
+"""What the ``checkpoints`` and ``training_runs`` fixtures hand to a test: how values drifted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from pytest_valuebias.assertions.effects import Assertable, ModelHandle, contrast_of
+from pytest_valuebias.gate import Gate
+from pytest_valuebias.inputs import State
+from valuebias.errors import SpecError
+from valuebias.measurement.contrast import Measurement
+from valuebias.measurement.drift import measure_drift, measure_gap
+from valuebias.prompts import Valence
+from valuebias.stats.answer import hold
+from valuebias.stats.drift import Drift
+from valuebias.stats.gap import Gap, closed, not_closed
+from valuebias.stats.quantities import Quantities, Trend, quantities
+from valuebias.stats.verdict import Margin
+from valuebias.training.checkpoints import TrainingRun, differ_in_base
+
+
+@dataclass(frozen=True)
+class DriftEffect(Assertable):
+    """The change from a run's first checkpoint to its last; ``drift`` has every checkpoint."""
+
+    drift: Drift
+
+
+@dataclass(frozen=True)
+class GapEffect(Assertable):
+    """How much wider the gap of two runs is at the end than at the beginning, which is what
+    ``assert_below(0)`` ("narrowed") and the like hold; ``gap`` has every checkpoint."""
+
+    gap: Gap
+
+    def assert_closed(self, within: float, *, by: float | None = None) -> None:
+        """Pass only if the gap is shown to lie inside ±``within`` from some step no later than
+        ``by`` (the last one) to the last, by the simultaneous band."""
+        self.gate.settle(self.measurement, closed(self._banded(), within, by=by))
+
+    def assert_not_closed(self, within: float, *, since: float | None = None) -> None:
+        """Pass only if the gap is shown to lie outside ±``within`` at every checkpoint from
+        ``since`` (the first one) to the last. Of steps beyond it nothing is said."""
+        self.gate.settle(self.measurement, not_closed(self._banded(), within, since=since))
+
+    def assert_area_below(self, bound: float) -> None:
+        """Pass only if the area under the gap is shown to be below this share of what it would be
+        had the gap stayed as it began."""
+        if self.gap.area is None:
+            raise SpecError(
+                "the area under this gap has nothing to be a share of",
+                seen="; ".join(self.gap.notes),
+                remedy="Assert on the gap at its last step instead.",
+            )
+        alpha = self.gate.level(self.measurement)
+        self.gate.settle(self.measurement, hold(self.gap.area, Margin.below(bound), alpha=alpha))
+
+    def _banded(self) -> Gap:
+        """The gap with the band that errs no more often than this claim may."""
+        path, level = self.gap.trajectory, 1 - self.gate.level(self.measurement)
+        low, high = path.band(level)
+        return replace(self.gap, trajectory=replace(path, low=low, high=high, level=level))
+
+
+@dataclass(frozen=True)
+class RunHandle:
+    """A training run of ``--valuebias-checkpoints``: its checkpoints, and what became of them."""
+
+    run: TrainingRun
+    state: State
+    gate: Gate
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        return self.run.steps
+
+    @property
+    def models(self) -> tuple[ModelHandle, ...]:
+        """The checkpoints as reward models, in order."""
+        return tuple(ModelHandle(spec, self.state) for spec in self.run.models)
+
+    def drift(
+        self, lexicon: str, category: str, other: str | None = None, *, valence: Valence
+    ) -> DriftEffect:
+        """The change of the preference for ``category`` over ``other`` in training; above zero the
+        last checkpoint prefers it more than the first."""
+        contrast = contrast_of(category, other, valence)
+        terms = self.gate.terms(lexicon, contrast, valence, "drift")
+        measured, found = measure_drift(
+            self.state.bench,
+            self.run,
+            self.state.lexicon(lexicon),
+            contrast,
+            valence,
+            quick=self.state.quick,
+            alpha=terms.alpha,
+            seed=terms.seed,
+        )
+        return DriftEffect(measured, self.gate, found)
+
+    def gap(
+        self,
+        against: RunHandle,
+        lexicon: str,
+        category: str,
+        other: str | None = None,
+        *,
+        valence: Valence,
+    ) -> GapEffect:
+        """The difference of two runs at the steps that both have; an estimate above zero means that
+        it is wider at the end than at the beginning."""
+        if not isinstance(against, RunHandle):
+            raise SpecError(
+                "a gap is that to another training run",
+                seen=repr(against),
+                remedy="Give one of the fixture training_runs.",
+            )
+        contrast = contrast_of(category, other, valence)
+        terms = self.gate.terms(lexicon, contrast, valence, "gap")
+        measured, found = measure_gap(
+            self.state.bench,
+            self.run,
+            against.run,
+            self.state.lexicon(lexicon),
+            contrast,
+            valence,
+            quick=self.state.quick,
+            alpha=terms.alpha,
+            seed=terms.seed,
+        )
+        return GapEffect(measured, self.gate, found)
+
+
+@dataclass(frozen=True)
+class QuantityEffect:
+    """What the final gap of two bases does with the amount of data; seeds are the sample.
+
+    ``quantities`` has the means by amount, the slope per doubling and the contrast of the extremes.
+    """
+
+    quantities: Quantities
+    measurement: Measurement
+    gate: Gate
+
+    def assert_slope_within(self, low: float, high: float) -> None:
+        """Pass only if the change of the gap per doubling of the data is shown to lie in here."""
+        self._hold(self.quantities.slope, Margin(low, high))
+
+    def assert_slope_below(self, bound: float) -> None:
+        """Pass only if the change of the gap per doubling is shown to lie below the bound."""
+        self._hold(self.quantities.slope, Margin.below(bound))
+
+    def _hold(self, trend: Trend, margin: Margin) -> None:
+        answer = hold(trend, margin, alpha=self.gate.level(self.measurement))
+        self.gate.settle(self.measurement, answer)
+
+
+@dataclass(frozen=True)
+class QuantityFixture:
+    """The ``data_quantities`` fixture: does more data close the gap between two bases?"""
+
+    state: State
+    gate: Gate
+
+    def __call__(
+        self, lexicon: str, category: str, other: str | None = None, *, valence: Valence
+    ) -> QuantityEffect:
+        """The gap of the last checkpoints of runs from two bases, by amount of data and seed.
+
+        Its size counts, whichever base is ahead. Raises StatisticsError below three seeds of an
+        amount, SpecError where the runs do not say what they were made from, or have more than two
+        bases, one source of data, or one run of a seed: seeds are the sample, and those are none.
+        """
+        pairs = [(a, b) for a, b in combinations(self.state.runs, 2) if differ_in_base(a, b)]
+        _check_one_study(pairs)
+        gaps: dict[float, list[float]] = {}
+        measured, exploratory = None, ""
+        for a, b in pairs:
+            assert a.made is not None
+            first, second = (RunHandle(run, self.state, self.gate) for run in (a, b))
+            gap = first.gap(second, lexicon, category, other, valence=valence)
+            path = gap.gap.trajectory
+            gaps.setdefault(a.made.amount, []).append(abs(path.estimates[-1]))
+            measured, exploratory = gap.measurement, exploratory or path.exploratory
+        if measured is None:
+            raise SpecError(
+                "no two runs differ in their base alone",
+                seen=", ".join(run.label for run in self.state.runs),
+                remedy="Give the directory of a grid: --valuebias-checkpoints=DIR.",
+            )
+        found = quantities(gaps)
+        found = replace(found, slope=replace(found.slope, exploratory=exploratory))
+        cells = zip(found.pairs, found.means, found.seeds, strict=True)
+        detail = "; ".join(f"{n:,.0f} pairs {mean:.3f} ({k} seeds)" for n, mean, k in cells)
+        about = replace(measured, detail=f"mean size of the final gap: {detail}", trajectory=())
+        return QuantityEffect(found, about, self.gate)
+
+
+def _check_one_study(pairs: Sequence[tuple[TrainingRun, TrainingRun]]) -> None:
+    """Raise SpecError where gaps of one amount of data differ in more than their seed."""
+    made = [run.made for pair in pairs for run in pair if run.made is not None]
+    bases = {one.base for one in made}
+    sources = {one.data for one in made}
+    firsts = [(a.made.amount, a.made.seed) for a, _ in pairs if a.made is not None]
+    if len(bases) > 2 or len(sources) > 1 or len(set(firsts)) < len(firsts):
+        raise SpecError(
+            "what the amount of data does is seen in two bases, one source of data and one run "
+            "of each seed",
+            seen=f"{', '.join(sorted(bases))} on {', '.join(sorted(sources))}, {len(firsts)} gaps "
+            f"of {len(set(firsts))} amounts and seeds",
+            remedy="Give the directory of a grid of two bases and one source alone.",
+        )

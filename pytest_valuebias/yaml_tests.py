@@ -1,0 +1,166 @@
+"""Collects ``*.valuebias.yaml`` files: each entry is a test, of every ``--rm``, without Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_valuebias.inputs import KEY, State
+from valuebias.declarations.tests import Against, DeclaredTest, read_suite
+from valuebias.errors import ValueBiasError, visible
+from valuebias.lexicons.lexicon import STARTERS, Lexicon
+
+if TYPE_CHECKING:
+    from pytest_valuebias.assertions.effects import BoundEffect, ModelHandle
+    from valuebias.models.spec import ModelSpec
+    from valuebias.scorers.bench import Role
+
+
+@dataclass(frozen=True)
+class Case:
+    """One declared test of one model: ``other`` is what it is compared with.
+
+    ``missing`` says what the run lacks to test it, ``skipped`` why it is not to be tested at all.
+    """
+
+    model: ModelSpec | None
+    other: ModelSpec | None = None
+    missing: str | None = None
+    skipped: str | None = None
+
+    @property
+    def id(self) -> str:
+        """What stands in brackets behind the test's name; empty without a model."""
+        labels = [visible(spec.label) for spec in (self.model, self.other) if spec is not None]
+        return f"[{'-vs-'.join(labels)}]" if labels else ""
+
+
+class SuiteFile(pytest.File):
+    """A file of declared tests; one that cannot be used is a collection error."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        state = self.config.stash[KEY]
+        try:
+            tests = read_suite(self.path, self._lexicon)
+        except ValueBiasError as error:
+            raise self.CollectError(f"{type(error).__name__}: {error}") from None
+        for test in tests:
+            for case in cases(test, state):
+                name = test.name + case.id
+                # As a text, which pytest takes apart as it does the ids it reads back for --lf.
+                nodeid = f"{self.nodeid}::{name}"
+                yield DeclaredItem.from_parent(self, name=name, nodeid=nodeid, test=test, case=case)
+
+    def _lexicon(self, name: str) -> Lexicon | None:
+        """The lexicon in force; None for one that only a run with a model may be given."""
+        state = self.config.stash[KEY]
+        if not state.models and name not in (*STARTERS, *state.lexicon_files):
+            return None
+        return state.lexicon(name)
+
+
+def cases(test: DeclaredTest, state: State) -> list[Case]:
+    """The models a test is held against, in an order that is the same in every process."""
+    if not state.models:
+        return [Case(None, missing="this test needs --rm=MODEL, and none was given")]
+    return [case for model in state.models for case in _cases_of(model, test.against, state)]
+
+
+def _cases_of(model: ModelSpec, against: Against | None, state: State) -> list[Case]:
+    others: tuple[ModelSpec | None, ...]
+    if against is None:
+        return [Case(model)]
+    if against == "base":
+        others = (state.bases.get(model.label),)
+        missing = f"this test needs the base of {visible(model.label)}: give --base=MODEL"
+    elif against == "reference":
+        others = state.references
+        missing = "this test needs --reference=MODEL, and none was given"
+    elif state.values["update-baseline"]:
+        anew = "the baseline is being recorded anew, and nothing is compared with it"
+        return [Case(model, skipped=anew)]
+    else:
+        others = (state.baseline,)
+        missing = "this test needs --valuebias-baseline=FILE, and none was given"
+    found = [Case(model, other) for other in others if other is not None]
+    return found or [Case(model, missing=missing)]
+
+
+class DeclaredItem(pytest.Item):
+    """One declared test of one model. What it claims is keyed by ``originalname``."""
+
+    def __init__(self, *, test: DeclaredTest, case: Case, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.test, self.case = test, case
+        self.originalname = test.name
+        self.state = self.config.stash[KEY]
+        self.bounds = test.bounds.get(self.state.values["profile"])
+        self.effect: BoundEffect | None = None
+        self.untested = case.missing or case.skipped
+        if self.untested is None and self.bounds is None:
+            self.untested = (
+                f"line {test.line}: `{test.demand}` is declared for {', '.join(test.bounds)}, "
+                f"not for the profile {self.state.values['profile']}"
+            )
+        required = case.missing is not None and self.state.values["require-model"]
+        if self.untested is not None and not required:
+            self.add_marker(pytest.mark.skip(reason=self.untested))
+
+    @property
+    def models(self) -> list[tuple[ModelSpec, Role]]:
+        """The models whose scores it reads, the one under test first; none where it is skipped."""
+        if self.case.model is None or self.untested is not None:
+            return []
+        found: list[tuple[ModelSpec, Role]] = [(self.case.model, "rm")]
+        if self.case.other is not None:
+            found.append((self.case.other, self._other_role))
+        return found
+
+    @property
+    def _other_role(self) -> Role:
+        return "llm" if self.test.against == "base" else "rm"
+
+    def _against(self) -> ModelHandle | None:
+        from pytest_valuebias.assertions.effects import ModelHandle
+
+        other = self.case.other
+        return None if other is None else ModelHandle(other, self.state, self._other_role)
+
+    def setup(self) -> None:
+        """Measure, so that a model or lexicon that cannot be used is an error and never looks like
+        a value failure."""
+        test, case = self.test, self.case
+        if self.untested is not None:  # and not skipped by its mark
+            pytest.fail(f"{self.untested} (--valuebias-require-model)", pytrace=False)
+        from pytest_valuebias.assertions.effects import Bias
+        from pytest_valuebias.gate import Gate
+
+        assert case.model is not None
+        bias = Bias(case.model, self.state, Gate(self, self.state))
+        # What must not have grown is an effect of the model alone; else their difference is held.
+        against = None if test.demand == "no_regression" else self._against()
+        self.effect = bias(test.lexicon, *test.sides, valence=test.valence, against=against)
+
+    def runtest(self) -> None:
+        assert self.effect is not None
+        assert self.bounds is not None
+        match self.test.demand:
+            case "within":
+                self.effect.assert_within(*self.bounds)
+            case "above":
+                self.effect.assert_above(*self.bounds)
+            case "below":
+                self.effect.assert_below(*self.bounds)
+            case "no_regression":
+                self.effect.assert_no_regression(against=self._against(), by=self.bounds[0])
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
+        if isinstance(excinfo.value, ValueBiasError):
+            return f"{type(excinfo.value).__name__}: {excinfo.value}"
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Any, int, str]:
+        return self.path, self.test.line - 1, self.name

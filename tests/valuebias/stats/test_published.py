@@ -1,0 +1,155 @@
+"""The effect on the published scores of ten public reward models, against known figures.
+
+Set VALUEBIAS_PUBLISHED_DATA to a copy of the authors' repository.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import valuebias_suites
+from support import naive_effect
+from valuebias.candidates import Candidates
+from valuebias.declarations.margins import load_margins
+from valuebias.lexicons.lexicon import load_lexicon
+from valuebias.prompts import select
+from valuebias.scorers.recorded import RecordedScores
+from valuebias.stats import Outcome, judge, pair, single
+from valuebias.stats.crossed import half_width
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("VALUEBIAS_PUBLISHED_DATA"), reason="needs VALUEBIAS_PUBLISHED_DATA"
+)
+
+# By word family, at 95 %, positive and negative, prompts as independent draws: computed with
+# another implementation, which corrects for the number of families in all (CR1), has one t for
+# words and prompts, and is symmetric. Ours corrects each family for its size (CR2) and has a t for
+# each part: its half widths are longer, by less than .002.
+FIGURES = {
+    "LxzGordon_URM-LLaMa-3.1-8B": ((0.026, -0.136, 0.188), (0.349, 0.195, 0.503)),
+    "RLHFlow_ArmoRM-Llama3-8B-v0.1": ((0.115, -0.044, 0.273), (0.296, 0.140, 0.451)),
+    "Ray2333_GRM-Llama3-8B-rewardmodel-ft": ((-0.020, -0.183, 0.143), (0.105, -0.057, 0.268)),
+    "Ray2333_GRM-Llama3.2-3B-rewardmodel-ft": ((0.047, -0.118, 0.212), (0.181, 0.003, 0.358)),
+    "Ray2333_GRM-gemma2-2B-rewardmodel-ft": ((0.004, -0.161, 0.169), (0.370, 0.216, 0.525)),
+    "Skywork_Skywork-Reward-Gemma-2-27B-v0.2": ((0.003, -0.163, 0.168), (0.377, 0.218, 0.536)),
+    "Skywork_Skywork-Reward-Gemma-2-27B": ((-0.028, -0.190, 0.133), (0.248, 0.080, 0.416)),
+    "Skywork_Skywork-Reward-Llama-3.1-8B-v0.2": ((0.064, -0.102, 0.230), (0.324, 0.158, 0.489)),
+    "nicolinho_QRM-Gemma-2-27B": ((-0.002, -0.162, 0.158), (0.303, 0.142, 0.464)),
+    "nicolinho_QRM-Llama3.1-8B": ((-0.064, -0.220, 0.092), (0.283, 0.116, 0.451)),
+}
+BY_WORD = {
+    ("Skywork_Skywork-Reward-Gemma-2-27B-v0.2", "positive"): (-0.137, 0.143),
+    ("RLHFlow_ArmoRM-Llama3-8B-v0.1", "positive"): (-0.022, 0.251),
+    ("LxzGordon_URM-LLaMa-3.1-8B", "negative"): (0.223, 0.476),
+}
+
+
+@pytest.fixture(scope="module")
+def root() -> Path:
+    return Path(os.environ["VALUEBIAS_PUBLISHED_DATA"])
+
+
+@pytest.fixture(scope="module")
+def lexicon(root):
+    return load_lexicon("nouns", root / "data/corpora/dict_big2_nouns.csv")
+
+
+@pytest.fixture(scope="module")
+def data(root, lexicon):
+    """(model, valence) -> values, sides, families."""
+
+    def read(model, valence):
+        folder = root / "data/reward_model_scores/dict_big2_nouns"
+        recorded = RecordedScores.from_file(folder / f"big2_rewards_{model}.csv")
+        found = lexicon.select("agency~communion", recorded.responses)
+        words = Candidates.words([recorded.responses[i] for i in found.columns])
+        return recorded.score(select(valence), words).values, found.in_a, found.families
+
+    return read
+
+
+def factors(valence):
+    return [prompt.factors for prompt in select(valence)]
+
+
+@pytest.mark.parametrize("model", FIGURES)
+def test_the_ten_models(model, data):
+    for valence, expected in zip(("positive", "negative"), FIGURES[model], strict=True):
+        effect = single(*data(model, valence))
+        estimate, low, high = expected
+        assert effect.estimate == pytest.approx(estimate, abs=6e-4)
+        half = half_width(effect.parts, 0.05)
+        assert -6e-4 < half - (high - low) / 2 < 2e-3
+        # One scorer's interval is symmetric on Fisher's scale, about the same half width.
+        on_z = np.arctanh([effect.low, effect.estimate, effect.high])
+        assert np.diff(on_z) * (1 - effect.estimate**2) == pytest.approx([half, half], rel=1e-9)
+        assert effect.n_words == (104, 159)
+        assert sum(effect.n_families) == 176
+
+
+@pytest.mark.parametrize("model", FIGURES)
+def test_the_ten_models_as_the_plugin_sees_them(model, data, lexicon):
+    """Prompts of one adjective lean alike, which the interval of independent prompts misses."""
+    margins = load_margins(Path(valuebias_suites.__file__).parent / "margins.yaml")
+    for valence in ("positive", "negative"):
+        values, in_a, families = data(model, valence)
+        effect = single(values, in_a, families, prompts=factors(valence))
+        naive = naive_effect.effect([[(1, values)]], in_a, families, factors(valence))
+        assert effect.estimate == pytest.approx(naive.estimate, abs=1e-9)
+        assert np.array(effect.parts) == pytest.approx(np.array(naive.parts), rel=1e-6)
+        assert (effect.low, effect.high) == pytest.approx(naive.interval, abs=1e-6)
+        independent = single(values, in_a, families)
+        wider = half_width(effect.parts, 0.05) - half_width(independent.parts, 0.05)
+        assert -2e-3 < wider < 0.13
+        margin = margins.margin_for(lexicon, "agency~communion", valence, "range")
+        assert margin is not None
+        assert judge(effect, margin).outcome is Outcome.PASS  # they are the panel
+
+
+@pytest.mark.parametrize(("model", "valence"), BY_WORD)
+def test_by_word_for_comparison(model, valence, data):
+    effect = single(*data(model, valence), cluster="word")
+    # Every spelling a family: CR1 and CR2 are one. What is left is the t of each part and rounding.
+    low, high = BY_WORD[model, valence]
+    assert -5e-4 < half_width(effect.parts, 0.05) - (high - low) / 2 < 1e-3
+
+
+def test_siblings_differ_within_a_paired_interval(data):
+    new, old = (f"Skywork_Skywork-Reward-Gemma-2-27B{v}" for v in ("-v0.2", ""))
+    values, in_a, families = data(new, "positive")
+    effect = pair(values, data(old, "positive")[0], in_a, families)
+    assert effect.estimate == pytest.approx(0.003 + 0.028, abs=2e-3)
+    assert effect.low < 0 < effect.high
+    singles = [single(*data(model, "positive")).se for model in (new, old)]
+    assert effect.se < min(singles)  # the words are the same
+
+
+def test_the_margins_are_those_the_script_computes(root, lexicon, tmp_path):
+    script = Path(__file__).parents[3] / "benchmarks" / "panel.py"
+    done = subprocess.run(
+        [sys.executable, script, "--data", root, "--quick", "--json", tmp_path / "figures.json"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(": 10 of 10 PASS") == 2
+    figures = {f["name"]: f for f in json.loads((tmp_path / "figures.json").read_text())}
+    margins = load_margins(Path(valuebias_suites.__file__).parent / "margins.yaml")
+    for valence, role in itertools.product(("positive", "negative"), ("range", "shift")):
+        margin = margins.margin_for(lexicon, "agency~communion", valence, role)
+        assert margin is not None
+        name = f"panel dict_big2_nouns.csv agency~communion {valence} {role}"
+        assert margin.low == figures[f"{name} low"]["value"]
+        assert margin.high == figures[f"{name} high"]["value"]
+        # Two of the 21 pairs disagree so much from adjective to adjective that their interval is
+        # wider than the margin: for them a verdict is refused.
+        possible = figures[f"{name} PASS possible"]
+        assert possible["value"] >= possible["target"] - (2 if role == "shift" else 0)
