@@ -17,8 +17,8 @@ from valuebias.report.wording import above_zero
 
 if TYPE_CHECKING:
     from valuebias.measurement.contrast import Measurement
-    from valuebias.stats.answer import Answer
-    from valuebias.stats.verdict import Margin, Verdict
+    from valuebias.stats.effect import Effect
+    from valuebias.stats.verdict import Answer, Margin, Verdict
 
 RECORDS = pytest.StashKey[list[dict[str, Any]]]()
 _NUMBER = pytest.StashKey[int]()
@@ -105,7 +105,7 @@ class Gate:
     def _record(
         self,
         measurement: Measurement,
-        verdict: Verdict | None,
+        verdict: Verdict[Effect] | None,
         outcome: str,
         reason: str,
         *,
@@ -124,7 +124,7 @@ class Gate:
         self.item.stash.setdefault(RECORDS, []).append(entry)
 
 
-def explain(measurement: Measurement, verdict: Verdict, reason: str) -> str:
+def explain(measurement: Measurement, verdict: Verdict[Effect], reason: str) -> str:
     """What a failure shows: estimate, interval, margin, basis, and the words that pull."""
     from valuebias.measurement.contrast import grouped
 
@@ -190,7 +190,7 @@ def _above(measurement: Measurement) -> str:
     return visible(above_zero({name: getattr(measurement, name) for name in names}))
 
 
-def _remedy(measurement: Measurement, verdict: Verdict) -> str:
+def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
     """What a reader can do about a verdict that does not pass."""
     if measurement.role == "inheritance" and verdict.outcome.name == "FAIL":
         return (

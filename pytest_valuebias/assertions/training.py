@@ -13,11 +13,10 @@ from valuebias.errors import SpecError
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.drift import measure_drift, measure_gap
 from valuebias.prompts import Valence
-from valuebias.stats.answer import hold
 from valuebias.stats.drift import Drift
 from valuebias.stats.gap import Gap, closed, not_closed
 from valuebias.stats.quantities import Quantities, Trend, quantities
-from valuebias.stats.verdict import Margin
+from valuebias.stats.verdict import Answer, Margin, judge
 from valuebias.training.checkpoints import TrainingRun, differ_in_base
 
 
@@ -55,7 +54,8 @@ class GapEffect(Assertable):
                 remedy="Assert on the gap at its last step instead.",
             )
         alpha = self.gate.level(self.measurement)
-        self.gate.settle(self.measurement, hold(self.gap.area, Margin.below(bound), alpha=alpha))
+        verdict = judge(self.gap.area, Margin.below(bound), alpha=alpha)
+        self.gate.settle(self.measurement, Answer.of(verdict))
 
     def _banded(self) -> Gap:
         """The gap with the band that errs no more often than this claim may."""
@@ -153,8 +153,8 @@ class QuantityEffect:
         self._hold(self.quantities.slope, Margin.below(bound))
 
     def _hold(self, trend: Trend, margin: Margin) -> None:
-        answer = hold(trend, margin, alpha=self.gate.level(self.measurement))
-        self.gate.settle(self.measurement, answer)
+        verdict = judge(trend, margin, alpha=self.gate.level(self.measurement))
+        self.gate.settle(self.measurement, Answer.of(verdict))
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class QuantityFixture:
                 seen=", ".join(run.label for run in self.state.runs),
                 remedy="Give the directory of a grid: --valuebias-checkpoints=DIR.",
             )
-        found = quantities(gaps)
+        found = quantities(gaps, scale=(0.0, measured.effect.span))
         found = replace(found, slope=replace(found.slope, exploratory=exploratory))
         cells = zip(found.pairs, found.means, found.seeds, strict=True)
         detail = "; ".join(f"{n:,.0f} pairs {mean:.3f} ({k} seeds)" for n, mean, k in cells)

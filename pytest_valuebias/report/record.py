@@ -12,6 +12,7 @@ from valuebias.suites import titled
 if TYPE_CHECKING:
     from pytest_valuebias.collection import Claim
     from valuebias.measurement.contrast import Measurement
+    from valuebias.stats.effect import Effect
     from valuebias.stats.verdict import Verdict
 
 _PROPERTIES = (
@@ -27,7 +28,7 @@ _PROVENANCE = ("head", "dtype", "device", "template", "injection", "rung")
 
 def record(
     measurement: Measurement,
-    verdict: Verdict | None,
+    verdict: Verdict[Effect] | None,
     outcome: str,
     reason: str,
     *,

@@ -132,6 +132,31 @@ def test_fixtures_of_runs(run: Run, pytester: pytest.Pytester, steady: Path, fad
     assert "FAIL: closed to within 0.1 by step 200: the gap's band lies wholly outside" in out
 
 
+def test_an_area_under_a_gap_is_held_to_a_bound_it_could_miss(
+    run: Run, pytester: pytest.Pytester, tmp_path: Path, fading: Path
+) -> None:
+    none = write_run(tmp_path / "none", [0.0, 0.0, 0.0], noise=20)
+    pytester.makepyfile(
+        """
+        import pytest
+        from valuebias.errors import StatisticsError
+
+        def test_area(training_runs):
+            fading, none = training_runs
+            gap = fading.gap(none, "big_two", "agency", "communion", valence="positive")
+            gap.assert_area_below(0.9)
+            for bound in (50, 0):
+                with pytest.raises(StatisticsError, match="an estimate of this kind lies between"):
+                    gap.assert_area_below(bound)
+        """
+    )
+    result = run(
+        f"--valuebias-checkpoints={fading}", f"--valuebias-checkpoints={none}",
+        "--valuebias-suite=none",
+    )  # fmt: skip
+    result.assert_outcomes(passed=1)
+
+
 @PLAIN
 def test_what_a_band_shows_spends_no_more_than_its_claim_may(
     run: Run, pytester: pytest.Pytester, steady: Path, fading: Path
@@ -247,11 +272,20 @@ def test_what_data_do_to_a_gap_asks_for_three_seeds(
 ) -> None:
     pytester.makepyfile(
         """
+        import pytest
+        from valuebias.errors import StatisticsError
+
         def test_more_data_close_the_gap(data_quantities):
             found = data_quantities("big_two", "agency", "communion", valence="positive")
             assert found.quantities.pairs == (100, 200)
             assert set(found.quantities.seeds) == {3}
             found.assert_slope_below(-0.1)
+
+        @pytest.mark.parametrize("bound", [5, 2, -2.5])
+        def test_a_bound_that_decides_nothing(data_quantities, bound):
+            found = data_quantities("big_two", "agency", "communion", valence="positive")
+            with pytest.raises(StatisticsError, match="an estimate of this kind lies between -2 "):
+                found.assert_slope_below(bound)
         """
     )
     for seeds in (2, 3):
@@ -259,10 +293,10 @@ def test_what_data_do_to_a_gap_asks_for_three_seeds(
     few = write_grid(tmp_path / "2", seeds=2, closing=1.0)
     enough = write_grid(tmp_path / "3", seeds=3, closing=1.0)
     result = run(f"--valuebias-checkpoints={few}", "--valuebias-suite=none")
-    result.assert_outcomes(errors=1)
+    result.assert_outcomes(errors=4)
     assert "three seeds" in result.stdout.str() or "3 seeds" in result.stdout.str()
     result = run(f"--valuebias-checkpoints={enough}", "--valuebias-suite=none")
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(passed=4)
     assert "200 pairs" in result.stdout.str()
 
 
@@ -274,7 +308,7 @@ def test_three_bases_are_no_three_seeds(
         """
         def test_more_data_close_the_gap(data_quantities):
             found = data_quantities("big_two", "agency", "communion", valence="positive")
-            found.assert_slope_below(3)
+            found.assert_slope_below(1)
         """
     )
     grids = {}

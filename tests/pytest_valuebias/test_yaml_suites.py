@@ -269,6 +269,23 @@ def test_inconclusive_is_let_through_only_as_not_gated(
     assert "NOTHING WAS GATED" in result.stdout.str()
 
 
+@pytest.mark.parametrize(
+    ("demand", "message"),
+    [
+        ("below: 5", "`below` lies beyond what an effect can be, or at its end. Seen: 5"),
+        ("below: 0.97", "a margin below +0.970 gates nothing"),
+        ("above: -0.97", "a margin above -0.970 gates nothing"),
+    ],
+)
+def test_a_bound_that_decides_nothing_is_an_error(
+    plain: Run, suite: Callable[..., Path], even: Path, demand: str, message: str
+) -> None:
+    suite(f"name: balanced, {demand}")
+    result = plain(f"--rm=scores:{even}", NO_SUITE)
+    result.assert_outcomes(errors=1)
+    assert message in " ".join(result.stdout.str().split())
+
+
 def test_junit_knows_the_entry(
     plain: Run, suite: Callable[..., Path], pytester: pytest.Pytester, even: Path
 ) -> None:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from valuebias.cli.compare import add_compare
 from valuebias.cli.implicit import add_implicit
@@ -66,6 +66,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--traceback", action="store_true", help="show where in the program an error arose"
     )
+    parser.add_argument(
+        "--version",
+        action=_Version,
+        nargs=0,
+        dest=argparse.SUPPRESS,
+        default=argparse.SUPPRESS,
+        help="show the version and exit",
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_search(commands)
     _add_lexicon(commands)
@@ -74,6 +82,22 @@ def _parser() -> argparse.ArgumentParser:
     add_implicit(commands)
     add_train(commands)
     return parser
+
+
+class _Version(argparse.Action):
+    """argparse's own would look the version up for every command."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        from importlib.metadata import version
+
+        print(f"{parser.prog} {version('pytest-valuebias')}")
+        parser.exit()
 
 
 def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

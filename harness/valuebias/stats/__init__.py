@@ -1,6 +1,5 @@
 """Effects with honest intervals, and verdicts against a declared margin."""
 
-from valuebias.stats.answer import Answer, hold
 from valuebias.stats.assignment import Assignment, assignment_test
 from valuebias.stats.composition import Composition, composition, composition_over, shared_words
 from valuebias.stats.confounds import controlled
@@ -15,12 +14,13 @@ from valuebias.stats.regression import Regression, regression
 from valuebias.stats.similarity import Similarity, similarity
 from valuebias.stats.sizes import Sizes, d_equiv, hedges_g, prob_superiority, rank_biserial, sizes
 from valuebias.stats.trajectory import Trajectory, trajectory
-from valuebias.stats.verdict import Margin, Outcome, Verdict, judge
+from valuebias.stats.verdict import Answer, Cause, Margin, Outcome, Verdict, judge
 
 __all__ = [
     "Answer",
     "Area",
     "Assignment",
+    "Cause",
     "Composition",
     "Drift",
     "Effect",
@@ -50,7 +50,6 @@ __all__ = [
     "family",
     "gap",
     "hedges_g",
-    "hold",
     "inheritance",
     "judge",
     "movers",

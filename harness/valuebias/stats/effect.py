@@ -78,6 +78,11 @@ class Effect:
     fisher: bool = False
 
     @property
+    def scale(self) -> tuple[float, float]:
+        """The interval that an effect of this kind can lie in."""
+        return -self.span, self.span
+
+    @property
     def se(self) -> float:
         """The standard error."""
         return math.sqrt(sum(variance for variance, _ in self.parts))

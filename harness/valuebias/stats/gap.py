@@ -4,7 +4,7 @@
     Gap.trajectory   effect of run A minus that of run B at every step, with a simultaneous band
     Gap.narrowing    |last gap| - |first gap|, an Effect for `judge`: "narrowed" is Margin.below(0)
     Gap.summary      a line of text
-    Gap.area         normalised area under |gap|, for `answer.hold`; None where nothing to normalise
+    Gap.area         normalised area under |gap|, for `judge`; None where nothing to normalise
     closed(gap, delta, *, by=None) -> Answer         inside +-delta from a step on
     not_closed(gap, delta, *, since=None) -> Answer  outside +-delta at every step
 
@@ -23,14 +23,13 @@ import numpy.typing as npt
 from scipy import stats
 
 from valuebias.errors import StatisticsError
-from valuebias.stats.answer import Answer
 from valuebias.stats.crossed import Bools, Factors, Floats, half_width
 from valuebias.stats.effect import Term
 from valuebias.stats.joint import root
 from valuebias.stats.movement import check_orders
 from valuebias.stats.regression import Regression, regression
 from valuebias.stats.trajectory import Checkpoints, Trajectory, number, trajectory
-from valuebias.stats.verdict import Outcome
+from valuebias.stats.verdict import Answer, Cause, Outcome
 
 DRAWS = 10_000
 
@@ -42,13 +41,15 @@ class Area:
     widened. Straight lines join the checkpoints.
 
     Noise has no sign in |gap|, so that ``estimate`` is too large where the gap is near zero. The
-    lower bound therefore counts for nothing what cannot be told from zero (``least``).
+    lower bound therefore counts for nothing what cannot be told from zero (``least``). ``scale`` is
+    where it can lie at all: from 0 to what it would be were every later gap as wide as gaps can be.
     """
 
     estimate: float
     low: float
     high: float
     level: float
+    scale: tuple[float, float]
     draws: Floats = field(repr=False, compare=False)
     least: Floats = field(repr=False, compare=False)
     exploratory: str = ""
@@ -155,16 +156,20 @@ def closed(found: Gap, delta: float, *, by: float | None = None) -> Answer:
     while begin and inside[begin - 1]:
         begin -= 1
     if path.exploratory:
-        return Answer(claim, Outcome.INCONCLUSIVE, f"exploratory: {path.exploratory}")
+        return Answer(
+            claim, Outcome.INCONCLUSIVE, Cause.EXPLORATORY, f"exploratory: {path.exploratory}"
+        )
     for step, away in zip(path.steps, outside, strict=True):
         if step >= until and away:
             reason = f"the gap's band lies wholly outside +-{delta:g} at step {number(step)}"
-            return Answer(claim, Outcome.FAIL, reason, step)
+            return Answer(claim, Outcome.FAIL, Cause.OUTSIDE, reason, step)
     if begin < len(inside) and path.steps[begin] <= until:
         step = path.steps[begin]
         reason = f"the gap's band lies inside +-{delta:g} from step {number(step)} on"
-        return Answer(claim, Outcome.PASS, reason, step)
-    return Answer(claim, Outcome.INCONCLUSIVE, _unsettled(path, inside, delta, until))
+        return Answer(claim, Outcome.PASS, Cause.INSIDE, reason, step)
+    return Answer(
+        claim, Outcome.INCONCLUSIVE, Cause.CROSSES, _unsettled(path, inside, delta, until)
+    )
 
 
 def not_closed(found: Gap, delta: float, *, since: float | None = None) -> Answer:
@@ -181,22 +186,24 @@ def not_closed(found: Gap, delta: float, *, since: float | None = None) -> Answe
     last = path.steps[-1]
     claim = f"not closed to within {delta:g} from step {number(begin)} to step {number(last)}"
     if path.exploratory:
-        return Answer(claim, Outcome.INCONCLUSIVE, f"exploratory: {path.exploratory}")
+        return Answer(
+            claim, Outcome.INCONCLUSIVE, Cause.EXPLORATORY, f"exploratory: {path.exploratory}"
+        )
     judged = [i for i, step in enumerate(path.steps) if step >= begin]
     for i in judged:
         if inside[i]:
             reason = f"the gap's band lies inside +-{delta:g} at step {number(path.steps[i])}"
-            return Answer(claim, Outcome.FAIL, reason, path.steps[i])
+            return Answer(claim, Outcome.FAIL, Cause.OUTSIDE, reason, path.steps[i])
     sides = {outside[i] for i in judged}
     if sides in ({1}, {-1}):
         reason = f"the gap's band lies outside +-{delta:g} at all {len(judged)} checkpoints"
-        return Answer(claim, Outcome.PASS, f"{reason} to step {number(last)}", last)
+        return Answer(claim, Outcome.PASS, Cause.INSIDE, f"{reason} to step {number(last)}", last)
     if 0 not in sides:
         reason = "the gap changed sides between checkpoints"
-        return Answer(claim, Outcome.INCONCLUSIVE, reason)
+        return Answer(claim, Outcome.INCONCLUSIVE, Cause.CROSSES, reason)
     step = next(path.steps[i] for i in judged if not outside[i])
     reason = f"the gap's band crosses an edge of +-{delta:g} at step {number(step)}"
-    return Answer(claim, Outcome.INCONCLUSIVE, reason, step)
+    return Answer(claim, Outcome.INCONCLUSIVE, Cause.CROSSES, reason, step)
 
 
 def _unsettled(path: Trajectory, inside: Sequence[bool], delta: float, until: float) -> str:
@@ -245,11 +252,14 @@ def _area(path: Trajectory) -> Area:
     moved = rng.standard_normal((DRAWS, len(gaps))) @ root(path.joint.covariance) * scale
     drawn = gaps + np.concatenate([moved, -moved])
     clear = np.array([effect.low > 0 or effect.high < 0 for effect in path.effects])
+    widest = np.full_like(gaps, path.effects[0].span)
+    widest[0] = gaps[0]
     found = Area(
         estimate=float(_share(gaps[None], path.steps)[0]),
         low=math.nan,
         high=math.nan,
         level=path.level,
+        scale=(0.0, float(_share(np.copysign(widest, gaps[0])[None], path.steps)[0])),
         draws=_share(drawn, path.steps),
         least=_share(drawn * clear, path.steps),
         exploratory=path.exploratory,

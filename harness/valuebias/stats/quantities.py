@@ -1,16 +1,16 @@
 """What a gap does with the amount of training data: seeds are the sample.
 
-quantities({n_pairs: [final gap of each seed]}, *, level=.95) -> Quantities
+quantities({n_pairs: [final gap of each seed]}, *, scale=(-2, 2), level=.95) -> Quantities
 Quantities.slope     Trend: change of the gap per doubling of the data
 Quantities.contrast  Trend: gap at the largest amount minus that at the smallest
-Trend.estimate, .low, .high, .p, .interval(level); `answer.hold` holds it against a margin
+Trend.estimate, .low, .high, .p, .interval(level); `judge` holds it against a margin
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special, stats
@@ -24,7 +24,10 @@ SEEDS = 3
 
 @dataclass(frozen=True)
 class Trend:
-    """A weighted sum of cells' means over seeds, with Welch and Satterthwaite's t interval."""
+    """A weighted sum of cells' means over seeds, with Welch and Satterthwaite's t interval.
+
+    ``scale`` is where such a sum can lie at all, given where a gap can.
+    """
 
     estimate: float
     se: float
@@ -33,6 +36,7 @@ class Trend:
     high: float
     level: float
     p: float
+    scale: tuple[float, float]
     exploratory: str = ""
 
     def interval(self, level: float) -> tuple[float, float]:
@@ -57,11 +61,17 @@ class Quantities:
     contrast: Trend
 
 
-def quantities(gaps: Mapping[float, Sequence[float]], *, level: float = 0.95) -> Quantities:
+def quantities(
+    gaps: Mapping[float, Sequence[float]],
+    *,
+    scale: tuple[float, float] = (-2.0, 2.0),
+    level: float = 0.95,
+) -> Quantities:
     """Does the final gap depend on the number of preference pairs it was trained on?
 
     ``gaps`` holds of each number of pairs the final gap of every seed: signed, or their absolute
-    values if how far apart the runs are is the question. The slope is that of least squares through
+    values if how far apart the runs are is the question; ``scale`` is where one can lie: (0, 2) for
+    absolute values. The slope is that of least squares through
     the cells' means, by log2 of the pairs; its variance comes from what seeds of one cell differ by
     alone, cell by cell.
 
@@ -106,12 +116,14 @@ def quantities(gaps: Mapping[float, Sequence[float]], *, level: float = 0.95) ->
         pairs=tuple(n for n, _ in cells),
         means=tuple(float(x.mean()) for x in values),
         seeds=tuple(len(x) for x in values),
-        slope=_trend(centred / (centred @ centred), values, level),
-        contrast=_trend(ends, values, level),
+        slope=_trend(centred / (centred @ centred), values, scale, level),
+        contrast=_trend(ends, values, scale, level),
     )
 
 
-def _trend(weights: np.ndarray, values: Sequence[np.ndarray], level: float) -> Trend:
+def _trend(
+    weights: np.ndarray, values: Sequence[np.ndarray], scale: tuple[float, float], level: float
+) -> Trend:
     estimate = float(sum(w * x.mean() for w, x in zip(weights, values, strict=True)))
     parts = [
         (float(w**2 * x.var(ddof=1) / len(x)), len(x) - 1.0)
@@ -126,5 +138,8 @@ def _trend(weights: np.ndarray, values: Sequence[np.ndarray], level: float) -> T
         )
     se, df = math.sqrt(variance), satterthwaite(parts, variance)
     p = float(2 * stats.t.sf(abs(estimate) / se, df))
-    found = Trend(estimate, se, df, math.nan, math.nan, level, p)
-    return Trend(estimate, se, df, *found.interval(level), level, p)
+    up, down = weights.clip(min=0).sum(), weights.clip(max=0).sum()
+    reach = float(up * scale[0] + down * scale[1]), float(up * scale[1] + down * scale[0])
+    found = Trend(estimate, se, df, math.nan, math.nan, level, p, reach)
+    low, high = found.interval(level)
+    return replace(found, low=low, high=high)

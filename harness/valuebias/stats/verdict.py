@@ -1,4 +1,8 @@
-"""Is an effect shown to lie inside a margin, shown to lie outside it, or neither?"""
+"""Is an estimate shown to lie inside a margin, shown to lie outside it, or neither?
+
+The one rule that decides PASS: effects, slopes over amounts of data and areas under a gap are all
+held against a margin by `judge`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from numbers import Real
+from typing import Any, Generic, Protocol, TypeVar
 
 from scipy import stats
 
@@ -25,6 +30,44 @@ class Outcome(StrEnum):
     PASS = "PASS"
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
+
+
+class Cause(StrEnum):
+    """Why a verdict is what it is: what reports group by and advise on."""
+
+    INSIDE = "inside"
+    """The interval lies inside the margin, or a claim about checkpoints was shown."""
+    OUTSIDE = "outside"
+    """It lies wholly outside, or the opposite of the claim was shown."""
+    CROSSES = "crosses"
+    """It crosses an edge of the margin."""
+    EXPLORATORY = "exploratory"
+    """The estimate may be shown and must never PASS."""
+    FEW_FAMILIES = "few families"
+    """Too few word families to show that an effect is inside."""
+    PERMUTATION = "permutation"
+    """The interval would do, and permuting the labels shows no effect."""
+    SEPARATION = "separation"
+    """One side beats the other throughout: the interval is a bound, not a test."""
+
+
+class Estimate(Protocol):
+    """What can be held against a margin.
+
+    ``scale`` is the interval that an estimate of its kind can lie in; a non-empty ``exploratory``
+    says why it must never PASS.
+    """
+
+    @property
+    def estimate(self) -> float: ...
+    @property
+    def scale(self) -> tuple[float, float]: ...
+    @property
+    def exploratory(self) -> str: ...
+    def interval(self, level: float) -> tuple[float, float]: ...
+
+
+E = TypeVar("E", bound=Estimate)
 
 
 @dataclass(frozen=True)
@@ -111,18 +154,19 @@ def _one_sided(bound: float) -> float:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Generic[E]):
     """An outcome and what it rests on.
 
-    ``gate_low`` and ``gate_high`` bound the effect at ``gate_level`` = 1 - 2 alpha, the interval
+    ``gate_low`` and ``gate_high`` bound the estimate at ``gate_level`` = 1 - 2 alpha, the interval
     the verdict used: each bound is one of two one-sided tests at alpha. ``families_needed`` is the
     number of word families, both categories together, that would settle an INCONCLUSIVE if the
     estimate stayed where it is; None where more words would not, or where none are needed.
-    ``reason`` is one sentence.
+    ``reason`` is one sentence, ``cause`` the same for programs.
     """
 
     outcome: Outcome
-    effect: Effect
+    cause: Cause
+    effect: E
     margin: Margin
     gate_low: float
     gate_high: float
@@ -131,96 +175,148 @@ class Verdict:
     reason: str
 
 
-def judge(effect: Effect, margin: Margin, *, alpha: float = 0.05) -> Verdict:
+@dataclass(frozen=True)
+class Answer:
+    """What became of a claim that is not one about a margin, such as "closed by step 900".
+
+    PASS: the claim was shown. FAIL: its opposite was shown. INCONCLUSIVE: neither was. ``claim`` is
+    what was asked, ``reason`` one sentence on what was found; ``step`` the checkpoint it rests on,
+    where there is one.
+    """
+
+    claim: str
+    outcome: Outcome
+    cause: Cause
+    reason: str
+    step: float | None = None
+
+    @classmethod
+    def of(cls, verdict: Verdict[Any]) -> Answer:
+        """A verdict on an estimate that stands beside the effect which reports show."""
+        return cls(str(verdict.margin), verdict.outcome, verdict.cause, verdict.reason)
+
+
+def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     """Two one-sided tests, each at ``alpha`` (Schuirmann 1987); one for a margin on one side.
 
     PASS if the 1 - 2 alpha interval lies inside the margin, FAIL if it lies wholly outside, else
-    INCONCLUSIVE. An exploratory effect and one from fewer than 20 word families a category never
-    PASS; the latter FAILs only if its permutation p is below ``alpha`` too, and if the margin holds
-    zero, which is all that a permutation can contradict.
+    INCONCLUSIVE. An exploratory estimate and an effect from fewer than 20 word families a category
+    never PASS; the latter FAILs only if its permutation p is below ``alpha`` too, and if the margin
+    holds zero, which is all that a permutation can contradict.
 
-    Raises StatisticsError where PASS is out of reach whatever the estimate, because the margin is
-    narrower than the interval, unless the interval lies wholly outside (that is a FAIL).
+    Raises StatisticsError for an alpha not between 0 and .5, an estimate or interval that is not
+    finite, a margin that no estimate on this scale could meet or next to none could miss, and where
+    PASS is out of reach whatever the estimate, because the margin is narrower than the interval,
+    unless the interval lies wholly outside (that is a FAIL).
     """
     if not 0 < alpha < 0.5:
-        raise StatisticsError("alpha lies between 0 and 0.5", seen=alpha, remedy="Give 0.05.")
+        raise StatisticsError(
+            "alpha must lie between 0 and 0.5", seen=alpha, remedy="Give for example 0.05."
+        )
     level = 1 - 2 * alpha
     low, high = effect.interval(level)
-    if not all(map(math.isfinite, (effect.estimate, effect.se, low, high))):
+    words = effect if isinstance(effect, Effect) else None
+    se = 0.0 if words is None else words.se
+    if not all(map(math.isfinite, (effect.estimate, se, low, high))):
         raise StatisticsError(
-            "the effect is not a finite number with a finite interval",
+            "the estimate is not a finite number with a finite interval",
             seen=f"{effect.estimate} [{low}, {high}]",
             remedy="Look at the scores it was computed from.",
         )
-    if margin.low >= effect.span or margin.high <= -effect.span:
-        raise StatisticsError(
-            f"no effect can lie {margin}",
-            seen=f"an effect of this kind lies between {-effect.span:g} and {effect.span:g}",
-            remedy="Declare a bound inside that.",
-        )
-    inside = min(margin.high, effect.span) - max(margin.low, -effect.span)
-    if inside > WIDEST * effect.span:
-        raise StatisticsError(
-            f"a margin {margin} gates nothing",
-            seen=f"an effect of this kind lies between {-effect.span:g} and {effect.span:g}",
-            remedy="Declare a bound that an effect could miss.",
-        )
+    _check_scale(effect, margin)
     found = f"{_percent(level)} interval [{low:+.3f}, {high:+.3f}]"
-    bounds = str(margin)
 
-    def verdict(outcome: Outcome, reason: str, needed: int | None = None) -> Verdict:
-        return Verdict(outcome, effect, margin, low, high, level, needed, reason)
+    def verdict(
+        outcome: Outcome, cause: Cause, reason: str, needed: int | None = None
+    ) -> Verdict[E]:
+        return Verdict(outcome, cause, effect, margin, low, high, level, needed, reason)
 
-    permuted = min(effect.n_families) < GATE_FAMILIES
     outside = high < margin.low or low > margin.high
-    away = margin.low <= 0 <= margin.high if outside else margin.low >= 0 or margin.high <= 0
-    if effect.method == "families" and away and effect.p_high >= 2 * alpha:
-        # The interval knows nothing of permuted labels; a claim of an effect needs both.
-        return verdict(
-            Outcome.INCONCLUSIVE,
-            f"the {found} would do against the margin {bounds}, but p is {effect.p:.4f}: permuting "
-            "the labels of so few models shows no effect",
-        )
+    permuted = words is not None and min(words.n_families) < GATE_FAMILIES
+    needed = None if words is None else _families_needed(words, margin, alpha)
+    if words is not None and words.method == "families":
+        away = margin.low <= 0 <= margin.high if outside else margin.low >= 0 or margin.high <= 0
+        if away and words.p_high >= 2 * alpha:
+            # The interval knows nothing of permuted labels; a claim of an effect needs both.
+            return verdict(
+                Outcome.INCONCLUSIVE,
+                Cause.PERMUTATION,
+                f"the {found} would do against the margin {margin}, but p is {words.p:.4f}: "
+                "permuting the labels of so few models shows no effect",
+            )
     if outside and not permuted:
-        return verdict(Outcome.FAIL, f"the {found} lies wholly outside the margin {bounds}")
-    if outside and margin.low <= 0 <= margin.high and effect.p_high < alpha:
-        return verdict(
-            Outcome.FAIL,
-            f"the {found} lies wholly outside the margin {bounds} and the permutation p is "
-            f"{effect.p:.4f}",
-        )
-    needed = _families_needed(effect, margin, alpha)
-    if permuted:
+        reason = f"the {found} lies wholly outside the margin {margin}"
+        return verdict(Outcome.FAIL, Cause.OUTSIDE, reason)
+    if words is not None and permuted:
+        if outside and margin.low <= 0 <= margin.high and words.p_high < alpha:
+            return verdict(
+                Outcome.FAIL,
+                Cause.OUTSIDE,
+                f"the {found} lies wholly outside the margin {margin} and the permutation p is "
+                f"{words.p:.4f}",
+            )
         return verdict(
             Outcome.INCONCLUSIVE,
-            f"{effect.n_families[0]} and {effect.n_families[1]} word families: fewer than "
+            Cause.FEW_FAMILIES,
+            f"{words.n_families[0]} and {words.n_families[1]} word families: fewer than "
             f"{GATE_FAMILIES} in a category cannot show that the effect is inside the margin "
-            f"{bounds}",
+            f"{margin}",
             needed,
         )
     if effect.exploratory:
-        return verdict(Outcome.INCONCLUSIVE, f"exploratory: {effect.exploratory}")
-    if effect.method == "separation":
+        reason = f"exploratory: {effect.exploratory}"
+        return verdict(Outcome.INCONCLUSIVE, Cause.EXPLORATORY, reason)
+    if words is not None and words.method == "separation":
         return verdict(
-            Outcome.INCONCLUSIVE, f"{'; '.join(effect.notes)}: the {found} is a bound, not a test"
+            Outcome.INCONCLUSIVE,
+            Cause.SEPARATION,
+            f"{'; '.join(words.notes)}: the {found} is a bound, not a test",
         )
     if margin.low <= low and high <= margin.high:
-        return verdict(Outcome.PASS, f"the {found} lies inside the margin {bounds}")
-    least = high - low if effect.fisher else 2 * half_width(effect.parts, 2 * alpha)
+        return verdict(Outcome.PASS, Cause.INSIDE, f"the {found} lies inside the margin {margin}")
+    _check_width(effect, margin, alpha, found, high - low)
+    reason = f"the {found} crosses an edge of the margin {margin}"
+    return verdict(Outcome.INCONCLUSIVE, Cause.CROSSES, reason, needed)
+
+
+def _check_scale(effect: Estimate, margin: Margin) -> None:
+    """Raise StatisticsError for a margin that none, or nearly every, estimate would meet."""
+    least, most = effect.scale
+    seen = f"an estimate of this kind lies between {least:g} and {most:g}"
+    if margin.low >= most or margin.high <= least:
+        raise StatisticsError(
+            f"no estimate can lie {margin}", seen=seen, remedy="Declare a bound inside that."
+        )
+    if min(margin.high, most) - max(margin.low, least) > WIDEST / 2 * (most - least):
+        raise StatisticsError(
+            f"a margin {margin} gates nothing",
+            seen=seen,
+            remedy="Declare a bound that an estimate could miss.",
+        )
+
+
+def _check_width(
+    effect: Estimate, margin: Margin, alpha: float, found: str, interval: float
+) -> None:
+    """Raise StatisticsError for a margin that no estimate with this uncertainty could lie in."""
+    least, se, more = interval, "", "Declare a wider margin, or train more seeds."
+    if isinstance(effect, Effect):
+        if not effect.fisher:
+            least = 2 * half_width(effect.parts, 2 * alpha)
+        se = f"with a standard error of {effect.se:.3f} "
+        more = (
+            f"Declare a margin wider than {least:.3f}, or use a lexicon with more word families "
+            f"(now {sum(effect.n_families)})."
+        )
     if margin.high - margin.low <= least:
         raise StatisticsError(
-            f"the margin {bounds} is too narrow for these data: with a standard error of "
-            f"{effect.se:.3f} no estimate could PASS",
+            f"the margin {margin} is too narrow for these data: {se}no estimate could PASS",
             seen=f"{effect.estimate:+.3f}, {found}",
-            remedy=f"Declare a margin wider than {least:.3f}, or use a lexicon with more word "
-            f"families (now {sum(effect.n_families)}).",
+            remedy=more,
         )
-    return verdict(
-        Outcome.INCONCLUSIVE, f"the {found} crosses an edge of the margin {bounds}", needed
-    )
 
 
-def what_would_settle(verdict: Verdict) -> str:
+def what_would_settle(verdict: Verdict[Effect]) -> str:
     """The end of a sentence on an INCONCLUSIVE: how many word families would settle it."""
     if verdict.families_needed is None:
         return "; more words would not settle it"

@@ -16,7 +16,7 @@ from scipy import stats
 
 from support.runs import FACTORS, two_runs
 from valuebias.errors import StatisticsError
-from valuebias.stats import Margin, Outcome, hold, judge, pair
+from valuebias.stats import Cause, Margin, Outcome, judge, pair
 from valuebias.stats.drift import drift
 from valuebias.stats.gap import closed, gap, not_closed
 from valuebias.stats.quantities import quantities
@@ -55,9 +55,43 @@ def test_the_area_is_the_integral_of_the_absolute_gap():
     height = np.abs(np.interp(fine, path.steps, path.estimates)).mean()
     assert found.area.estimate == pytest.approx(height / abs(path.estimates[0]), abs=1e-5)
     assert found.area.low < found.area.estimate < found.area.high
-    assert hold(found.area, Margin.below(0.95)).outcome is Outcome.PASS
-    assert hold(found.area, Margin.below(0.1)).outcome is Outcome.FAIL
-    assert hold(found.area, Margin.below(found.area.estimate)).outcome is Outcome.INCONCLUSIVE
+    assert judge(found.area, Margin.below(0.95)).outcome is Outcome.PASS
+    assert judge(found.area, Margin.below(0.1)).outcome is Outcome.FAIL
+    assert judge(found.area, Margin.below(found.area.estimate)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_bound_that_no_area_could_miss_is_refused():
+    found = gap(*two_runs(words=200, first=(1.5, -0.5, -0.3), second=(-0.5, 0.2, 0.4)))
+    first = abs(found.trajectory.estimates[0])
+    # As wide as gaps can be at the second checkpoint and the last.
+    assert found.area.scale == (0, pytest.approx(((first + 2) / 2 + 2) / (2 * first)))
+    for bound in (50, found.area.scale[1], 0.96 * found.area.scale[1]):
+        with pytest.raises(StatisticsError, match="gates nothing"):
+            judge(found.area, Margin.below(bound))
+    for bound in (0, -1):
+        with pytest.raises(StatisticsError, match="no estimate can lie"):
+            judge(found.area, Margin.below(bound))
+
+
+@pytest.mark.parametrize(("scale", "most"), [((-2, 2), 4), ((0, 2), 2)])
+def test_a_bound_that_no_slope_could_miss_is_refused(scale, most):
+    gaps = {100: [0.30, 0.31, 0.32], 200: [0.2, 0.22, 0.21]}  # one doubling: means 0.31 and 0.21
+    slope = quantities(gaps, scale=scale).slope
+    assert slope.scale == (-most, most)
+    assert judge(slope, Margin.below(0)).outcome is Outcome.PASS
+    for bound in (5, most, 0.95 * most):
+        with pytest.raises(StatisticsError, match="gates nothing"):
+            judge(slope, Margin.below(bound))
+    with pytest.raises(StatisticsError, match="no estimate can lie"):
+        judge(slope, Margin.above(most))
+    with pytest.raises(StatisticsError, match="too narrow for these data"):
+        judge(slope, Margin(-0.1001, -0.0999))
+    with pytest.raises(StatisticsError, match="alpha must lie between 0 and"):
+        judge(slope, Margin.below(0), alpha=0.5)
+    with pytest.raises(StatisticsError, match="not a finite number"):
+        judge(replace(slope, estimate=math.nan), Margin.below(0))
+    raw = replace(slope, exploratory="six prompts")
+    assert judge(raw, Margin.below(0)).cause is Cause.EXPLORATORY
 
 
 def test_no_area_where_there_is_no_gap_to_begin_with():
@@ -121,7 +155,7 @@ def test_few_families_or_prompts_are_shown_and_never_pass():
         mine, between = drift(one, in_a, names), gap(one, other, in_a, names)
         assert mine.trajectory.exploratory
         answers = [closed(between, 1.9), not_closed(between, 0.01, since=1000)]
-        answers += [hold(between.area, Margin.below(1.5))]
+        answers += [judge(between.area, Margin.below(1.5))]
         assert {a.outcome for a in answers} == {Outcome.INCONCLUSIVE}
         assert judge(between.narrowing, Margin.below(0)).outcome is Outcome.INCONCLUSIVE
 
@@ -151,8 +185,8 @@ def test_amounts_of_data_have_seeds_for_their_sample():
     low, high = welch.confidence_interval(0.95)
     assert (found.contrast.low, found.contrast.high) == pytest.approx((low, high))
     assert found.contrast.interval(0.95) == (found.contrast.low, found.contrast.high)
-    assert hold(found.contrast, Margin(-0.5, 0.5)).outcome is Outcome.PASS
-    assert hold(found.contrast, Margin.above(0.5)).outcome is Outcome.FAIL
+    assert judge(found.contrast, Margin(-0.5, 0.5)).outcome is Outcome.PASS
+    assert judge(found.contrast, Margin.above(0.5)).outcome is Outcome.FAIL
     turned = quantities({n: [-x for x in of_seeds] for n, of_seeds in gaps.items()})
     assert turned.slope.estimate == pytest.approx(-found.slope.estimate)
     assert turned.slope.p == pytest.approx(found.slope.p)

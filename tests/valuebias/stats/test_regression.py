@@ -111,7 +111,7 @@ def test_a_bound_beyond_what_could_be_lost_gates_nothing():
     found = regressed(new, old, in_a)
     with pytest.raises(StatisticsError, match="gates nothing"):
         judge(found, Margin.below(1.2))
-    with pytest.raises(StatisticsError, match="no effect can lie"):
+    with pytest.raises(StatisticsError, match="no estimate can lie"):
         judge(found, Margin.below(-1.0))
 
 

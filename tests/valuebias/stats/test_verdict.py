@@ -225,9 +225,9 @@ def test_a_margin_on_one_side_is_one_test():
         (Margin.above(-1.0), 1, "gates nothing"),
         (Margin.above(-0.95), 1, "gates nothing"),
         (Margin.below(2.5), 2, "gates nothing"),
-        (Margin.above(1.0), 1, "no effect can lie"),
-        (Margin.below(-1.5), 1, "no effect can lie"),
-        (Margin(1.1, 1.9), 1, "no effect can lie"),
+        (Margin.above(1.0), 1, "no estimate can lie"),
+        (Margin.below(-1.5), 1, "no estimate can lie"),
+        (Margin(1.1, 1.9), 1, "no estimate can lie"),
     ],
 )
 def test_bounds_that_no_effect_could_miss_or_meet_are_errors(margin, span, message):
