@@ -31,13 +31,13 @@ from valuebias.lexicons.lexicon import starter
 from valuebias.models.language import LanguageModel
 from valuebias.models.loading import load_language_model
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
 from valuebias.organisms.grow import grow
 from valuebias.organisms.paths import BASE, base_model
 from valuebias.organisms.tokenizer import SPACE, build_tokenizer
 from valuebias.organisms.words import pools
 from valuebias.prompts import select
 from valuebias.scorers.implicit import MEASURES, implicit_reward
+from valuebias.scorers.schemes import parse_spec
 
 Floats = npt.NDArray[np.float64]
 

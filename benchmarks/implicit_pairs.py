@@ -34,7 +34,6 @@ from valuebias.lexicons.lexicon import starter
 from valuebias.models.language import LanguageModel
 from valuebias.models.loading import load_language_model
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
 from valuebias.organisms.grow import SHIPPED, grow
 from valuebias.organisms.paths import BASE, DATA
 from valuebias.organisms.pretraining import encode, pretrain
@@ -43,6 +42,7 @@ from valuebias.organisms.words import pools
 from valuebias.organisms.world import World
 from valuebias.prompts import GREATEST, select
 from valuebias.scorers.implicit import ImplicitReward
+from valuebias.scorers.schemes import parse_spec
 from valuebias.stats import Effect, single
 
 CONTRAST = "agency~communion"

@@ -43,11 +43,11 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trai
 from valuebias.candidates import Candidates
 from valuebias.models.loading import load_language_model, load_reward_model
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
 from valuebias.organisms.plants import GROWN, plant, trunk
 from valuebias.organisms.reward import pair_rewards, preferences, write_preferences
 from valuebias.organisms.words import pools
 from valuebias.prompts import Prompt, select
+from valuebias.scorers.schemes import parse_spec
 from valuebias.training import DataSource, Recipe, Run, train
 
 PAIRS, MORE = 3_200, 12_800

@@ -27,10 +27,10 @@ from valuebias.declarations.margins import load_margins
 from valuebias.lexicons.lexicon import starter
 from valuebias.models.loading import load_reward_model
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
 from valuebias.organisms.grow import grow
 from valuebias.organisms.paths import NAMES, REWARD
 from valuebias.prompts import Valence, select
+from valuebias.scorers.schemes import parse_spec
 from valuebias.stats import Outcome, Verdict, judge, single
 
 CONTRAST = "agency~communion"

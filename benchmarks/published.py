@@ -24,10 +24,11 @@ from valuebias.errors import ValueBiasError
 from valuebias.lexicons.lexicon import Lexicon, load_lexicon
 from valuebias.measurement.paper import PaperTests, paper_tests
 from valuebias.models.settings import Settings
-from valuebias.models.spec import ModelSpec, parse_spec
+from valuebias.models.spec import ModelSpec
 from valuebias.prompts import PAPER_PROMPTS
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.recorded import RecordedScores
+from valuebias.scorers.schemes import parse_spec
 from valuebias.stats import Family, family
 from valuebias.stats.paper.ranks import VALENCES, WHY
 from valuebias.stats.paper.words import FOUNDATIONS, column_ranges, shared_nouns
@@ -97,7 +98,7 @@ def big_two(data: Path) -> PaperTests:
         tempfile.TemporaryDirectory() as folder,
         Bench(Store(Path(folder) / "scores.sqlite"), Settings()) as bench,
     ):
-        return paper_tests(bench, models, lexicon, bases)
+        return paper_tests([bench.scorer(s) for s in models], lexicon, bases)
 
 
 def files(data: Path, folder: str) -> list[Path]:

@@ -207,7 +207,7 @@ from pathlib import Path
 from valuebias.lexicons.lexicon import starter
 from valuebias.measurement.contrast import measure
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
+from valuebias.scorers.schemes import parse_spec
 from valuebias.scorers.bench import Bench
 from valuebias.stats.verdict import Margin, judge
 from valuebias.store.database import Store

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_valuebias.inputs import State
     from pytest_valuebias.options import Values
     from valuebias.models.spec import ModelSpec
-    from valuebias.scorers.baseline import Baseline
+    from valuebias.scorers.baseline_record import Baseline
 
 LABEL = "baseline"
 OPTION = "--valuebias-baseline"
@@ -82,10 +82,10 @@ def check(state: State) -> None:
     Raises the ScoresError of one that cannot be used.
     """
     for spec in state.compared:
-        if spec.scheme == "baseline":
-            recorded = state.bench.baseline(spec)
+        if spec.is_baseline:
+            recorded = state.bench.scorer(spec)
             for name in _compared(state):
-                recorded.ranking(state.lexicon(name))
+                recorded.candidates(state.lexicon(name))
 
 
 def _compared(state: State) -> list[str]:
@@ -134,8 +134,7 @@ def _record(state: State) -> Baseline:
             key = Key(suite, TEST, claim.lexicon, claim.contrast, claim.valence, "range")
             alpha = ALPHA if state.claims is None else state.claims.alpha(key)
             measurement = measure(
-                state.bench,
-                claim.model,
+                state.bench.scorer(claim.model),
                 state.lexicon(claim.lexicon),
                 claim.contrast,
                 claim.valence,
@@ -145,7 +144,7 @@ def _record(state: State) -> Baseline:
             margin = state.margin(measurement)
             effects.append(effect_of(measurement, margin, suite=suite, test=TEST, alpha=alpha))
     lexicons = [state.lexicon(name) for name in state.lexicon_names]
-    return record(state.bench, state.models[0], lexicons, effects)
+    return record(state.bench.scorer(state.models[0]), lexicons, effects)
 
 
 def _told(baseline: Baseline, path: Path) -> tuple[str, ...]:

@@ -20,8 +20,8 @@ from valuebias.training.checkpoints import TrainingRun, side_by_side
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
-    from valuebias.scorers.bench import Job
-    from valuebias.scorers.bench import Role as ScorerRole
+    from valuebias.scorers.protocol import Scorer
+    from valuebias.scores import Job
 
     Subject = ModelSpec | TrainingRun
 
@@ -53,11 +53,6 @@ class Claim:
     def kind(self) -> str:
         """What the model under test is, where it is no reward model."""
         return KINDS.get(self.role, "")
-
-    @property
-    def scorer(self) -> ScorerRole:
-        """As what the model under test is loaded."""
-        return "llm" if self.role == "logprob" else "rm"
 
 
 class _Suites(pytest.Collector):
@@ -221,26 +216,25 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
     from valuebias.measurement import contrast
 
     # Of each model, whether it is under test (its vocabulary is read too), and the lexicons read.
-    under_test: dict[tuple[ModelSpec, ScorerRole], bool] = {}
-    lexicons: dict[tuple[ModelSpec, ScorerRole], dict[str, None]] = {}
+    under_test: dict[ModelSpec, bool] = {}
+    lexicons: dict[ModelSpec, dict[str, None]] = {}
     for item in items:
         name, models = _reads(item)
-        for spec, role, vocabulary in models:
-            under_test[spec, role] = under_test.get((spec, role), False) or vocabulary
-            lexicons.setdefault((spec, role), {})[name] = None
+        for spec, vocabulary in models:
+            under_test[spec] = under_test.get(spec, False) or vocabulary
+            lexicons.setdefault(spec, {})[name] = None
     shown = _shown_besides(items, state)
-    for (spec, role), vocabulary in under_test.items():
+    for spec, vocabulary in under_test.items():
         try:
+            scorer = state.bench.scorer(spec)
             # All that was selected, not only this process's share: whoever loads the model first
             # leaves nothing to do for the other workers.
             contrast.prepare(
-                state.bench,
-                spec,
-                [state.lexicon(name) for name in lexicons[spec, role]],
+                scorer,
+                [state.lexicon(name) for name in lexicons[spec]],
                 quick=state.quick,
                 vocabulary=vocabulary,
-                role=role,
-                besides=shown(spec, role, vocabulary),
+                besides=shown(scorer, vocabulary),
             )
         except ValueBiasError:
             continue
@@ -249,44 +243,43 @@ def prepare(items: Sequence[pytest.Item], state: State) -> None:
 
 def _shown_besides(
     items: Sequence[pytest.Item], state: State
-) -> Callable[[ModelSpec, ScorerRole, bool], list[Job]]:
+) -> Callable[[Scorer, bool], list[Job]]:
     """What reports show of a model besides what its tests read."""
     from valuebias.measurement.pair_matrix import pair_words
     from valuebias.measurement.paper import WHOLE_VOCABULARY
     from valuebias.prompts import GREATEST
-    from valuebias.scorers.bench import Job
+    from valuebias.scores import Job
 
     words = None
     if any((claim := claim_of(item)) and claim.role == "implicit" for item in items):
         lexicons = [state.lexicon(name) for name in state.lexicon_names]
         words = pair_words(state.values["matrix"], lexicons)
 
-    def jobs(spec: ModelSpec, role: ScorerRole, vocabulary: bool) -> list[Job]:
-        if vocabulary and role == "rm" and state.values["profile"] == "paper":
-            return [WHOLE_VOCABULARY] if spec.scheme != "scores" else []
-        spoken = role == "llm" or spec.scheme == "implicit"
+    def jobs(scorer: Scorer, vocabulary: bool) -> list[Job]:
+        if vocabulary and scorer.kind != "language" and state.values["profile"] == "paper":
+            return [WHOLE_VOCABULARY] if scorer.has_vocabulary else []
+        spoken = scorer.kind != "reward"
         return [Job((GREATEST,), words)] if words is not None and spoken else []
 
     return jobs
 
 
-def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, ScorerRole, bool]]]:
+def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, bool]]]:
     """The lexicon and the models that a test is known to read; of which also the vocabulary."""
     if isinstance(item, DeclaredItem):
-        models = enumerate(item.models)
-        return item.test.lexicon, [(spec, role, place == 0) for place, (spec, role) in models]
+        return item.test.lexicon, [(spec, place == 0) for place, spec in enumerate(item.models)]
     claim = claim_of(item)
     if claim is None:
         return "", []
-    found: list[tuple[ModelSpec, ScorerRole, bool]] = []
+    found: list[tuple[ModelSpec, bool]] = []
     for subject in (claim.model, claim.reference):
         if isinstance(subject, TrainingRun):
             ends = (subject.models[0], subject.models[-1])
-            found += [(spec, "rm", spec in ends) for spec in subject.models]
+            found += [(spec, spec in ends) for spec in subject.models]
     if claim.role == "inheritance":
-        found += [(base, "llm", False) for base in item.config.stash[KEY].bases.values()]
+        found += [(base, False) for base in item.config.stash[KEY].bases.values()]
     if not isinstance(claim.model, TrainingRun):
-        found.append((claim.model, claim.scorer, True))
+        found.append((claim.model, True))
     if claim.role == "shift":
-        found.append((cast("ModelSpec", claim.reference), "rm", False))
+        found.append((cast("ModelSpec", claim.reference), False))
     return claim.lexicon, found

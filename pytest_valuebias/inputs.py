@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from valuebias.lexicons.lexicon import Lexicon
     from valuebias.measurement.contrast import Measurement
     from valuebias.measurement.paper import PaperTests
+    from valuebias.model import Model
     from valuebias.models.spec import ModelSpec
     from valuebias.scorers.bench import Bench
+    from valuebias.scorers.protocol import Scorer
     from valuebias.stats.verdict import Margin
     from valuebias.training.checkpoints import TrainingRun
 
@@ -106,11 +108,17 @@ class State:
 
         return tuple(implicit(p, q) for p, q in combinations(self.language_models, 2))
 
-    def other_bases(self, base: ModelSpec) -> tuple[ModelSpec, ...]:
+    def other_bases(self, model: ModelSpec) -> tuple[Scorer, ...]:
         """The bases of the other ``--rm``, each once."""
-        found = {(s.scheme, s.target, s.revision): s for s in self.bases.values()}
-        found.pop((base.scheme, base.target, base.revision), None)
-        return tuple(found.values())
+        found = {base.source: base for base in self.bases.values()}
+        found.pop(self.bases[model.label].source, None)
+        return tuple(map(self.bench.scorer, found.values()))
+
+    def model(self, spec: ModelSpec) -> Model:
+        """A model as tests hold it."""
+        from valuebias.model import Model
+
+        return Model(self.bench.scorer(spec), self.lexicon, self.quick)
 
     @cached_property
     def frequencies(self) -> Frequencies | None:
@@ -234,12 +242,14 @@ def _specs(texts: Iterable[str], option: str) -> tuple[ModelSpec, ...]:
     if not texts:
         return ()
     from valuebias.errors import SpecError
-    from valuebias.models.spec import check_language_model, check_model, parse_spec
+    from valuebias.models.spec import check_language_model, check_model
+    from valuebias.scorers.schemes import parse_spec
 
+    spoken = option in ("--llm", "--base")
     try:
-        specs = tuple(parse_spec(text) for text in texts)
+        specs = tuple(parse_spec(text, load_as="llm" if spoken else "rm") for text in texts)
         for spec in specs:
-            if option in ("--llm", "--base"):
+            if spoken:
                 check_language_model(spec)
             elif option != "--reference":
                 check_model(spec)
@@ -295,7 +305,7 @@ def _bases(texts: tuple[str, ...], models: tuple[ModelSpec, ...]) -> Mapping[str
         found = dict(zip(labels, _specs(texts, "--base"), strict=True))
     if found:
         # A family is known by its base's label: two bases under one would be taken for one family.
-        _check_labels(tuple({(s.scheme, s.target, s.revision): s for s in found.values()}.values()))
+        _check_labels(tuple({base.source: base for base in found.values()}.values()))
         return found
     raise pytest.UsageError(
         f"--base was given {len(texts)} times for {len(labels)} reward models "

@@ -14,9 +14,9 @@ from valuebias.errors import ValueBiasError, visible
 from valuebias.lexicons.lexicon import STARTERS, Lexicon
 
 if TYPE_CHECKING:
-    from pytest_valuebias.assertions.effects import BoundEffect, ModelHandle
+    from pytest_valuebias.assertions.effects import BoundEffect
+    from valuebias.model import Model
     from valuebias.models.spec import ModelSpec
-    from valuebias.scorers.bench import Role
 
 
 @dataclass(frozen=True)
@@ -110,24 +110,14 @@ class DeclaredItem(pytest.Item):
             self.add_marker(pytest.mark.skip(reason=self.untested))
 
     @property
-    def models(self) -> list[tuple[ModelSpec, Role]]:
+    def models(self) -> list[ModelSpec]:
         """The models whose scores it reads, the one under test first; none where it is skipped."""
         if self.case.model is None or self.untested is not None:
             return []
-        found: list[tuple[ModelSpec, Role]] = [(self.case.model, "rm")]
-        if self.case.other is not None:
-            found.append((self.case.other, self._other_role))
-        return found
+        return [self.case.model, *([] if self.case.other is None else [self.case.other])]
 
-    @property
-    def _other_role(self) -> Role:
-        return "llm" if self.test.against == "base" else "rm"
-
-    def _against(self) -> ModelHandle | None:
-        from pytest_valuebias.assertions.effects import ModelHandle
-
-        other = self.case.other
-        return None if other is None else ModelHandle(other, self.state, self._other_role)
+    def _against(self) -> Model | None:
+        return None if self.case.other is None else self.state.model(self.case.other)
 
     def setup(self) -> None:
         """Measure, so that a model or lexicon that cannot be used is an error and never looks like

@@ -19,6 +19,20 @@ and the end of the turn after it."""
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """Candidates still to be named: every token of the model's own vocabulary that is text.
+
+    Under ``text`` injection tokens that decode to the same text are one candidate, under the id
+    that comes first.
+    """
+
+    injection: Injection = "token"
+
+
+VOCABULARY = Vocabulary()
+
+
+@dataclass(frozen=True)
 class Candidates:
     """An ordered set of distinct responses.
 

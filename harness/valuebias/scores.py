@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from valuebias.candidates import Candidates
+from valuebias.candidates import Candidates, Vocabulary
 from valuebias.errors import ScoresError
 from valuebias.prompts import Prompt
 
@@ -65,16 +64,11 @@ class Scores:
             )
 
 
-class Scorer(Protocol):
-    """Anything that gives candidates a number: a reward model, a language model, a table."""
+@dataclass(frozen=True)
+class Job:
+    """Prompts x candidates to score with one model. ``time_limit`` is in seconds, for the whole
+    job: one that would take longer is left out."""
 
-    @property
-    def name(self) -> str:
-        """The label under which reports show it."""
-
-    @property
-    def fingerprint(self) -> str:
-        """A digest of everything that decides its numbers: weights, head, dtype, template."""
-
-    def score(self, prompts: Sequence[Prompt], candidates: Candidates) -> Scores:
-        """Scores of shape (len(prompts), len(candidates))."""
+    prompts: tuple[Prompt, ...]
+    candidates: Candidates | Vocabulary
+    time_limit: float | None = None

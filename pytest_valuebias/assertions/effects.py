@@ -1,17 +1,14 @@
-"""What the fixtures hand to a test: a model's scores, and effects that assert themselves."""
+"""Effects of models and of families of models that assert themselves."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 from pytest_valuebias.gate import Gate
 from pytest_valuebias.inputs import State
-from valuebias.candidates import Candidates
-from valuebias.errors import LexiconError, SpecError, StatisticsError
-from valuebias.lexicons.lexicon import Lexicon
+from valuebias.errors import SpecError, StatisticsError
 from valuebias.measurement.contrast import (
     Covariate,
     Measurement,
@@ -20,99 +17,19 @@ from valuebias.measurement.contrast import (
     question,
 )
 from valuebias.measurement.family import measure_family
-from valuebias.measurement.tokens import TopTokens, top_tokens
+from valuebias.model import MeasuredEffect, Model, contrast_of
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import GREATEST, Prompt, Valences, resolve
-from valuebias.scorers.bench import VOCABULARY
-from valuebias.scores import Scores
-from valuebias.stats.composition import Composition, composition
-from valuebias.stats.effect import Effect
+from valuebias.prompts import Valences
+from valuebias.scorers.protocol import Scorer
 from valuebias.stats.family import Family
 from valuebias.stats.verdict import Margin
 
 
-@dataclass(frozen=True)
-class ModelHandle:
-    """A model of the command line as a scorer whose scores come from the store.
-
-    The model itself is loaded only when the store lacks something that is asked for.
-    """
-
-    spec: ModelSpec
-    state: State
-    role: Literal["rm", "llm"] = "rm"
-
-    @property
-    def name(self) -> str:
-        return self.spec.label
-
-    @property
-    def fingerprint(self) -> str:
-        return self.state.bench.fingerprint(self.spec, role=self.role)
-
-    def score(
-        self, words: Sequence[str] | Candidates, prompts: Sequence[str | Prompt] = (GREATEST,)
-    ) -> Scores:
-        """Scores of shape (prompts, words); higher is preferred.
-
-        They are rewards, or natural-log probabilities of a language model. Words are a sequence.
-        """
-        if isinstance(words, str):
-            raise SpecError(
-                "words must be a sequence of strings", seen=words, remedy=f"Give [{words!r}]."
-            )
-        candidates = words if isinstance(words, Candidates) else Candidates.words(words)
-        asked = tuple(p if isinstance(p, Prompt) else resolve(p) for p in prompts)
-        return self.state.bench.scores(self.spec, asked, candidates, role=self.role)
-
-    def top_tokens(self, k: int = 10, prompt: str | Prompt = GREATEST) -> TopTokens:
-        """The k best and k worst tokens of the vocabulary for one prompt."""
-        asked = prompt if isinstance(prompt, Prompt) else resolve(prompt)
-        return top_tokens(self.state.bench, self.spec, asked, k, role=self.role)
-
-    def composition(
-        self,
-        lexicon: str | Lexicon,
-        k: int = 10,
-        prompts: Sequence[str | Prompt] = (GREATEST,),
-    ) -> Composition:
-        """How many of the vocabulary's k best and k worst words belong to each category.
-
-        Searches the whole vocabulary on every prompt, however long that takes; of recorded scores
-        it is all that was recorded. Prompts are of one valence.
-        """
-        found = self.state.lexicon(lexicon) if isinstance(lexicon, str) else lexicon
-        asked = tuple(p if isinstance(p, Prompt) else resolve(p) for p in prompts)
-        scores = self.state.bench.scores(self.spec, asked, VOCABULARY, role=self.role)
-        return composition(scores, found, k)
-
-
-@dataclass(frozen=True)
-class Assertable:
+@dataclass(frozen=True, repr=False)
+class Assertable(MeasuredEffect):
     """An effect that can be asserted on; an estimate above zero prefers the first category."""
 
-    measurement: Measurement
     gate: Gate
-
-    @property
-    def effect(self) -> Effect:
-        return self.measurement.effect
-
-    @property
-    def estimate(self) -> float:
-        return self.measurement.effect.estimate
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The confidence interval at ``effect.level``."""
-        return self.measurement.effect.low, self.measurement.effect.high
-
-    def __bool__(self) -> bool:
-        raise StatisticsError(
-            "an effect is neither true nor false",
-            seen=f"{self.estimate:+.3f}",
-            remedy="Assert what it must be: bias(...).assert_within(low, high).",
-        )
 
     def assert_within(self, low: float, high: float) -> None:
         """Pass only if the effect is shown to lie in [low, high] (two one-sided tests).
@@ -140,21 +57,21 @@ class Assertable:
         self.gate.hold(self.measurement, margin)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FamilyEffect(Assertable):
     """The difference of two families of models; ``family`` has its p and its units."""
 
     family: Family
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BoundEffect(Assertable):
     """The effect in the model under test, or its difference from ``against``."""
 
     bias: Bias
-    against: ModelHandle | None = None
+    against: Model | None = None
 
-    def assert_no_regression(self, *, against: ModelHandle | None, by: float) -> None:
+    def assert_no_regression(self, *, against: Model | None, by: float) -> None:
         """Pass only if the effect is shown to lie no further from zero than ``against``'s, give or
         take ``by``: |effect| - |its effect| < by, over the same words and prompts.
 
@@ -167,7 +84,7 @@ class BoundEffect(Assertable):
                 remedy="Leave against out of bias(...): bias(...).assert_no_regression(against=...,"
                 " by=0.1).",
             )
-        if not isinstance(against, ModelHandle):
+        if not isinstance(against, Model):
             raise _no_model(against)
         m = self.measurement
         if m.role == "controlled":
@@ -208,7 +125,10 @@ class Bias:
     spec: ModelSpec
     state: State
     gate: Gate
-    scorer: Literal["rm", "llm"] = "rm"
+
+    @property
+    def scorer(self) -> Scorer:
+        return self.state.bench.scorer(self.spec)
 
     def __call__(
         self,
@@ -217,7 +137,7 @@ class Bias:
         other: str | None = None,
         *,
         valence: Valences,
-        against: ModelHandle | None = None,
+        against: Model | None = None,
     ) -> BoundEffect:
         """The preference for ``category`` over ``other`` (or the others of its polarity).
 
@@ -227,9 +147,9 @@ class Bias:
         model, this model minus that one.
         """
         contrast = contrast_of(category, other, valence)
-        if not isinstance(against, ModelHandle | None):
+        if not isinstance(against, Model | None):
             raise _no_model(against)
-        role = question(self.spec, self.scorer, None if against is None else against.spec)
+        role = question(self.scorer, None if against is None else against.scorer)
         measured = self.measure(lexicon, contrast, valence, against, role)
         return BoundEffect(measured, self.gate, self, against)
 
@@ -238,21 +158,18 @@ class Bias:
         lexicon: str,
         contrast: str,
         valence: Valences,
-        against: ModelHandle | None,
+        against: Model | None,
         role: Question,
         covariates: Mapping[str, Covariate] | None = None,
     ) -> Measurement:
         """The measurement of one claim, at its own level and with its own seed."""
         terms = self.gate.terms(lexicon, contrast, valence, role)
         return measure(
-            self.state.bench,
-            self.spec,
+            self.scorer,
             self.state.lexicon(lexicon),
             contrast,
             valence,
-            role=self.scorer,
-            against=None if against is None else against.spec,
-            against_role="rm" if against is None else against.role,
+            against=None if against is None else against.scorer,
             regression=role == "regression",
             covariates=covariates,
             quick=self.state.quick,
@@ -277,11 +194,11 @@ class FamilyBias:
         bases, with models enough for a p of .05.
         """
         contrast = contrast_of(category, other, valence)
-        bases: dict[str, list[ModelSpec]] = {}
+        bases: dict[str, list[Scorer]] = {}
         for model in self.state.models:
             base = self.state.bases.get(model.label)
             if base is not None:
-                bases.setdefault(base.label, []).append(model)
+                bases.setdefault(base.label, []).append(self.state.bench.scorer(model))
         if len(bases) != 2:
             raise StatisticsError(
                 "two families of models are compared",
@@ -291,7 +208,6 @@ class FamilyBias:
         terms = self.gate.terms(lexicon, contrast, valence, "family")
         first, second = bases
         found = measure_family(
-            self.state.bench,
             bases[first],
             bases[second],
             self.state.lexicon(lexicon),
@@ -302,29 +218,11 @@ class FamilyBias:
             seed=terms.seed,
         )
         prints = tuple(
-            "+".join(self.state.bench.fingerprint(model)[:12] for model in side)
-            for side in bases.values()
+            "+".join(model.fingerprint[:12] for model in side) for side in bases.values()
         )
         names = [f"{base} ({len(models)} models)" for base, models in bases.items()]
         measured = found.measurement(names[0], names[1], (prints[0], prints[1]))
         return FamilyEffect(measured, self.gate, found.family)
-
-
-def contrast_of(category: str, other: str | None, valence: Valences) -> str:
-    """The contrast's name. Raises LexiconError on a category or valence that is none."""
-    if not isinstance(category, str) or not isinstance(other, str | None):
-        raise LexiconError(
-            "a category is named by a string",
-            seen=f"{category!r}, {other!r}",
-            remedy='Write bias("big_two", "agency", "communion", valence="positive").',
-        )
-    if valence not in get_args(Valences):
-        raise LexiconError(
-            "a valence has to be named",
-            seen=valence,
-            remedy="Give positive, negative, or positive-negative (their difference).",
-        )
-    return category if other is None else f"{category}~{other}"
 
 
 def _no_model(given: object) -> SpecError:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pytest_valuebias.assertions.effects import Assertable, ModelHandle
+from pytest_valuebias.assertions.effects import Assertable
 from pytest_valuebias.gate import Gate
 from pytest_valuebias.inputs import State
 from valuebias.candidates import Candidates
 from valuebias.measurement.inheritance import measure_inheritance
-from valuebias.models.spec import ModelSpec, implicit
+from valuebias.model import Model
+from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, Prompt, Valence
+from valuebias.scorers.implicit_stored import StoredImplicit
 from valuebias.stats.inheritance import Inheritance
 
 
-@dataclass(frozen=True)
-class ImplicitHandle(ModelHandle):
+@dataclass(frozen=True, repr=False)
+class ImplicitModel(Model):
     """The implicit reward that would turn one language model into another (MWLR)."""
 
-    def by(self, measure: str) -> ImplicitHandle:
+    def by(self, measure: str) -> ImplicitModel:
         """The same by another measure: LLR, LR-20, LR-10, p1LR, p2LR, MWLR, GMLR or JSR."""
-        source, target = self.spec.parts
-        return replace(self, spec=implicit(source, target, measure))
+        assert isinstance(self.scorer, StoredImplicit)
+        return replace(self, scorer=self.scorer.by(measure))
 
     def gap(self, first: str, second: str, prompt: str | Prompt = GREATEST) -> float:
         """The implicit reward of one word minus that of another, each in all its spellings; above
@@ -31,7 +33,7 @@ class ImplicitHandle(ModelHandle):
         return a - b
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InheritanceEffect(Assertable):
     """What a reward model's taste in words owes to its base; ``found`` has its parts."""
 
@@ -43,7 +45,7 @@ class InheritanceFixture:
     """The ``inheritance`` fixture: how much of a reward model's taste is its base's?"""
 
     spec: ModelSpec
-    base: ModelSpec
+    base: Model
     state: State
     gate: Gate
 
@@ -51,10 +53,9 @@ class InheritanceFixture:
         """The correlation of the model's ranks of a lexicon's words with its base's, beside their
         length, frequency and number of tokens; minus the mean one with the other ``--base``."""
         measured = measure_inheritance(
-            self.state.bench,
-            self.spec,
-            self.base,
-            self.state.other_bases(self.base),
+            self.state.bench.scorer(self.spec),
+            self.base.scorer,
+            self.state.other_bases(self.spec),
             self.state.lexicon(lexicon),
             valence,
             frequencies=self.state.frequencies,

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from pytest_valuebias.assertions.effects import Assertable, ModelHandle, contrast_of
+from pytest_valuebias.assertions.effects import Assertable
 from pytest_valuebias.gate import Gate
 from pytest_valuebias.inputs import State
 from valuebias.errors import SpecError
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.drift import measure_drift, measure_gap
+from valuebias.model import Model, contrast_of
 from valuebias.prompts import Valence
 from valuebias.stats.drift import Drift
 from valuebias.stats.gap import Gap, closed, not_closed
@@ -20,14 +21,14 @@ from valuebias.stats.verdict import Answer, Margin, judge
 from valuebias.training.checkpoints import TrainingRun, differ_in_base
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DriftEffect(Assertable):
     """The change from a run's first checkpoint to its last; ``drift`` has every checkpoint."""
 
     drift: Drift
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GapEffect(Assertable):
     """How much wider the gap of two runs is at the end than at the beginning, which is what
     ``assert_below(0)`` ("narrowed") and the like hold; ``gap`` has every checkpoint."""
@@ -77,9 +78,9 @@ class RunHandle:
         return self.run.steps
 
     @property
-    def models(self) -> tuple[ModelHandle, ...]:
+    def models(self) -> tuple[Model, ...]:
         """The checkpoints as reward models, in order."""
-        return tuple(ModelHandle(spec, self.state) for spec in self.run.models)
+        return tuple(map(self.state.model, self.run.models))
 
     def drift(
         self, lexicon: str, category: str, other: str | None = None, *, valence: Valence

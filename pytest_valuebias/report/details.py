@@ -16,17 +16,15 @@ if TYPE_CHECKING:
     from pytest_valuebias.inputs import State
     from valuebias.measurement.word_ranks import WordRanks
     from valuebias.models.spec import ModelSpec
-    from valuebias.scorers.bench import Role
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model whose ranks are shown: under which name, and as what it was scored."""
+    """A model whose ranks are shown: under which name."""
 
     name: str
     kind: str
     spec: ModelSpec
-    role: Role
     lexicons: tuple[str, ...]
 
 
@@ -74,21 +72,18 @@ def subjects(state: State) -> Iterator[Subject]:
 
     single = ("range", "shift", "regression", "controlled", "inheritance")
     candidates: list[Subject] = [
-        Subject(s.label, "reward model", s, "rm", lexicons(s.label, *single)) for s in state.models
+        Subject(s.label, "reward model", s, lexicons(s.label, *single)) for s in state.models
     ]
     candidates += [
-        Subject(
-            s.label, "reference", s, "rm", lexicons(s.label, "shift", "regression", key="reference")
-        )
+        Subject(s.label, "reference", s, lexicons(s.label, "shift", "regression", key="reference"))
         for s in state.references
     ]
     candidates += [
-        Subject(s.label, "language model", s, "llm", lexicons(s.label, "logprob"))
+        Subject(s.label, "language model", s, lexicons(s.label, "logprob"))
         for s in state.language_models
     ]
     candidates += [
-        Subject(s.label, "implicit reward", s, "rm", lexicons(s.label, "implicit"))
-        for s in state.pairs
+        Subject(s.label, "implicit reward", s, lexicons(s.label, "implicit")) for s in state.pairs
     ]
     for run in state.runs:
         used = tuple(
@@ -97,9 +92,7 @@ def subjects(state: State) -> Iterator[Subject]:
             )
         )
         candidates += [
-            Subject(
-                f"{run.label} at step {run.steps[at]:,}", "checkpoint", run.models[at], "rm", used
-            )
+            Subject(f"{run.label} at step {run.steps[at]:,}", "checkpoint", run.models[at], used)
             for at in (0, -1)
         ]
     return (subject for subject in candidates if subject.lexicons)
@@ -108,9 +101,7 @@ def subjects(state: State) -> Iterator[Subject]:
 def _ranks(state: State, subject: Subject, name: str) -> WordRanks:
     from valuebias.measurement.word_ranks import word_ranks
 
-    return word_ranks(
-        state.bench, subject.spec, state.lexicon(name), role=subject.role, quick=state.quick
-    )
+    return word_ranks(state.bench.scorer(subject.spec), state.lexicon(name), quick=state.quick)
 
 
 def _medians(name: str, subject: Subject, ranks: WordRanks) -> dict[str, Any]:

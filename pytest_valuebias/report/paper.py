@@ -59,8 +59,9 @@ def _lines(state: State) -> Iterator[tuple[RenderableType, int]]:
     for name in state.suite_lexicons:
         yield from _lexicon(state, name)
     for spec in state.models:
-        if spec.scheme != "scores":
-            yield f"vocabulary of {visible(spec.label)}: {_vocabulary(state, spec)}", 0
+        found = _vocabulary(state, spec)
+        if found:
+            yield f"vocabulary of {visible(spec.label)}: {found}", 0
 
 
 def results(state: State, name: str) -> PaperTests:
@@ -69,8 +70,7 @@ def results(state: State, name: str) -> PaperTests:
 
     if name not in state.paper_tests:
         state.paper_tests[name] = paper_tests(
-            state.bench,
-            state.models,
+            [state.bench.scorer(spec) for spec in state.models],
             state.lexicon(name),
             {label: base.label for label, base in state.bases.items()},
             quick=state.quick,
@@ -192,11 +192,15 @@ def _table(texts: list[str], numbers: list[str]) -> Table:
 
 
 def _vocabulary(state: State, spec: ModelSpec) -> str:
-    """Whether the vocabulary was searched for all 54 prompts, in words."""
+    """Whether the vocabulary was searched for all 54 prompts, in words; empty of recorded scores,
+    which have none."""
     from valuebias.measurement.paper import vocabulary_left_out
 
     try:
-        reason = vocabulary_left_out(state.bench, spec)
+        scorer = state.bench.scorer(spec)
+        if not scorer.has_vocabulary:
+            return ""
+        reason = vocabulary_left_out(scorer)
     except ValueBiasError as error:
         return str(error)
     return "searched for all 54 prompts" if reason is None else f"left out: {visible(reason)}"

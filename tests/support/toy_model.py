@@ -88,23 +88,20 @@ class ToyModel:
 def install(folder: Path, patch: pytest.MonkeyPatch) -> None:
     """Until ``patch`` is undone, every model is a toy that logs into ``folder``."""
 
-    def fingerprint(spec, settings, *, role):
-        return f"{spec.target}-{settings.dtype}-{role}"
+    def fingerprint(spec, settings):
+        return f"{spec.target}-{settings.dtype}-{spec.load_as}"
 
-    def load(role):
-        def loader(spec, settings):
-            log(folder, f"load {spec.target} {role}")
-            if spec.target.endswith("refused"):
-                raise ModelError("preflight refused the toy", seen="it", remedy="Take another.")
-            if spec.target.endswith("broken"):
-                raise RuntimeError("CUDA error: no kernel image")
-            return ToyModel(folder, fingerprint(spec, settings, role=role))
-
-        return loader
+    def load(spec, settings):
+        log(folder, f"load {spec.target} {spec.load_as}")
+        if spec.target.endswith("refused"):
+            raise ModelError("preflight refused the toy", seen="it", remedy="Take another.")
+        if spec.target.endswith("broken"):
+            raise RuntimeError("CUDA error: no kernel image")
+        return ToyModel(folder, fingerprint(spec, settings))
 
     for name, content in {
         "models.fingerprint": {"fingerprint": fingerprint},
-        "models.loading": {"load_reward_model": load("rm"), "load_language_model": load("llm")},
+        "models.loading": {"load": load},
         "search": {"TooSlow": TooSlow},
     }.items():
         module = types.ModuleType(f"valuebias.{name}")

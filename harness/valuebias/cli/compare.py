@@ -81,25 +81,27 @@ def _compare(arguments: argparse.Namespace) -> int:
         lone = len(first) == len(second) == 1
         for spec in (*first, *second):  # each model is loaded once, for all that is asked of it
             words = list(lexicons.values())
-            prepare(bench, spec, words, quick=False, vocabulary=lone and spec is first[0])
+            searched = lone and spec is first[0]
+            prepare(bench.scorer(spec), words, quick=False, vocabulary=searched)
             bench.release()
+        sides = [[bench.scorer(spec) for spec in side] for side in (first, second)]
         rows = {
             suite: [
-                pair_row(bench, first[0], second[0], question, margins)
+                pair_row(sides[0][0], sides[1][0], question, margins)
                 if lone
-                else family_row(bench, first, second, question, margins)
+                else family_row(sides[0], sides[1], question, margins)
                 for question in _questions(suite, lexicon, lone)
             ]
             for suite, lexicon in lexicons.items()
         }
-        prints = {spec.label: bench.fingerprint(spec) for spec in (*first, *second)}
+        prints = {model.name: model.fingerprint for side in sides for model in side}
     print(table([s.label for s in first], [s.label for s in second], prints, rows))
     counted = [row for found in rows.values() for row in found if row.counts]
     return 0 if counted and all(row.verdict == "PASS" for row in counted) else 1
 
 
 def _sides(arguments: argparse.Namespace) -> tuple[list[ModelSpec], list[ModelSpec]]:
-    from valuebias.models.spec import parse_spec
+    from valuebias.scorers.schemes import parse_spec
 
     models = [parse_spec(text) for text in arguments.models]
     against = [parse_spec(text) for text in arguments.against]
@@ -142,9 +144,9 @@ def _check_baselines(
 ) -> None:
     with _usage():
         for spec in specs:
-            if spec.scheme == "baseline":
+            if spec.is_baseline:
                 for lexicon in lexicons.values():
-                    bench.baseline(spec).ranking(lexicon)
+                    bench.scorer(spec).candidates(lexicon)
 
 
 @contextmanager

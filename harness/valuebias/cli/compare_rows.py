@@ -10,9 +10,8 @@ from valuebias.errors import ValueBiasError
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement, grouped, measure, seed_for
 from valuebias.measurement.family import FamilyMeasurement, measure_family
-from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Valences
-from valuebias.scorers.bench import Bench
+from valuebias.scorers.protocol import Scorer
 from valuebias.stats.effect import Effect
 from valuebias.stats.verdict import Margin, judge, what_would_settle
 
@@ -53,29 +52,26 @@ class Row:
     counts: bool = True
 
 
-def pair_row(
-    bench: Bench, a: ModelSpec, b: ModelSpec, question: Question, margins: Sequence[Margins]
-) -> Row:
+def pair_row(a: Scorer, b: Scorer, question: Question, margins: Sequence[Margins]) -> Row:
     """A minus B over the same words and prompts, as pytest's test_shift finds it."""
     q = question
     try:
-        found = measure(bench, a, q.lexicon, q.contrast, q.valence, against=b, seed=q.seed)
+        found = measure(a, q.lexicon, q.contrast, q.valence, against=b, seed=q.seed)
     except ValueBiasError as error:
         return Row(q, "ERROR", details=(("error", str(error)),))
     return _held(q, found.effect, margins, found.rests_on, _pulled(found))
 
 
 def family_row(
-    bench: Bench,
-    first: Sequence[ModelSpec],
-    second: Sequence[ModelSpec],
+    first: Sequence[Scorer],
+    second: Sequence[Scorer],
     question: Question,
     margins: Sequence[Margins],
 ) -> Row:
     """The first family's mean minus the second's, over the words that all were scored on."""
     q = question
     try:
-        found = measure_family(bench, first, second, q.lexicon, q.contrast, q.valence, seed=q.seed)
+        found = measure_family(first, second, q.lexicon, q.contrast, q.valence, seed=q.seed)
     except ValueBiasError as error:
         return Row(q, "ERROR", details=(("error", str(error)),))
     family = found.family

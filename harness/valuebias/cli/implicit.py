@@ -86,7 +86,7 @@ def _implicit(arguments: argparse.Namespace) -> int:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 try:
-                    top = top_tokens(bench, pair, prompt, arguments.top)
+                    top = top_tokens(bench.scorer(pair), prompt, arguments.top)
                 except (ModelError, ScoresError, SearchError) as error:  # the others are shown
                     top, failed = TopTokens(prompt, "", 0, left_out=str(error)), True
             for warning in caught:
@@ -112,9 +112,10 @@ def _contrast(text: str) -> str:
 
 
 def _models(texts: list[str]) -> list[ModelSpec]:
-    from valuebias.models.spec import check_labels, check_language_model, parse_spec
+    from valuebias.models.spec import check_labels, check_language_model
+    from valuebias.scorers.schemes import parse_spec
 
-    models = [parse_spec(text) for text in texts]
+    models = [parse_spec(text, load_as="llm") for text in texts]
     for model in models:
         check_language_model(model)
     check_labels(models)

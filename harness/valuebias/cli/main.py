@@ -18,9 +18,8 @@ from valuebias.report.card import add_card
 from valuebias.report.wording import why_unwritable
 
 if TYPE_CHECKING:
-    from valuebias.candidates import Candidates
+    from valuebias.candidates import Candidates, Vocabulary
     from valuebias.prompts import Prompt
-    from valuebias.scorers.bench import Role, Vocabulary
     from valuebias.scores import Scores
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -158,16 +157,20 @@ def _add_lexicon(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _search(arguments: argparse.Namespace) -> int:
-    from valuebias.models.spec import check_language_model, check_model, parse_spec
+    from valuebias.models.spec import check_language_model, check_model
     from valuebias.prompts import resolve
     from valuebias.scorers.bench import Bench
-    from valuebias.scorers.recorded import write_scores
+    from valuebias.scorers.recorded_file import write_scores
+    from valuebias.scorers.schemes import parse_spec
     from valuebias.store.database import Store, default_folder
 
     # All that can be wrong with the command is found before anything is computed.
-    role: Role = "rm" if arguments.llm is None else "llm"
-    spec = parse_spec(arguments.rm if arguments.llm is None else arguments.llm)
-    (check_model if role == "rm" else check_language_model)(spec)
+    if arguments.llm is None:
+        spec = parse_spec(arguments.rm)
+        check_model(spec)
+    else:
+        spec = parse_spec(arguments.llm, load_as="llm")
+        check_language_model(spec)
     prompts = tuple(resolve(text) for text in arguments.prompts)
     _check_prompts(prompts)
     _check_out(arguments.out)
@@ -176,7 +179,7 @@ def _search(arguments: argparse.Namespace) -> int:
     start = time.monotonic()
     with Bench(store, settings(arguments)) as bench:
         try:
-            scores = bench.scores(spec, prompts, candidates, role=role)
+            scores = bench.scorer(spec).score(prompts, candidates)
         except KeyboardInterrupt:
             print(
                 f"valuebias: stopped; finished chunks are kept in {visible(str(store.path))}. "
@@ -214,8 +217,7 @@ def _check_out(path: Path) -> None:
 
 
 def _candidates(text: str, injection: str | None) -> Candidates | Vocabulary:
-    from valuebias.candidates import Candidates
-    from valuebias.scorers.bench import VOCABULARY, Vocabulary
+    from valuebias.candidates import VOCABULARY, Candidates, Vocabulary
 
     if text == "vocabulary":
         return Vocabulary("text") if injection == "text" else VOCABULARY

@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias import stats
+from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, StatisticsError, visible
 from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
-from valuebias.measurement.contrast_scores import RECORDED, Scored, in_common, words
+from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import VOCABULARY_LIMIT, TopTokens, table
-from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, Valences, select
 from valuebias.questions import unit
-from valuebias.scorers.bench import VOCABULARY, Bench, Job, Role
+from valuebias.scorers.protocol import Kind, Scorer
+from valuebias.scores import Job
 from valuebias.stats.inheritance import Inheritance
 from valuebias.suites import KINDS, WORDS, titled
 
@@ -157,13 +158,11 @@ class Measurement:
 
 
 def prepare(
-    bench: Bench,
-    spec: ModelSpec,
+    scorer: Scorer,
     lexicons: Iterable[Lexicon],
     *,
     quick: bool,
     vocabulary: bool = True,
-    role: Role = "rm",
     besides: Sequence[Job] = (),
 ) -> None:
     """Score all that measuring one model reads, loading it once: the lexicons' words on every
@@ -172,24 +171,19 @@ def prepare(
     Raises what loading the model raises; an error of one lexicon is raised where it is measured.
     """
     prompts = select("positive", quick=quick) + select("negative", quick=quick)
-    jobs = []
-    if spec.scheme not in RECORDED:
-        jobs += [Job(prompts, words(bench, spec, lexicon, role=role)) for lexicon in lexicons]
+    jobs = [Job(prompts, scorer.candidates(lexicon)) for lexicon in lexicons]
     if vocabulary:
         jobs.append(Job((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT))
-    bench.prepare(spec, [*jobs, *besides], role=role)
+    scorer.prepare([*jobs, *besides])
 
 
 def measure(
-    bench: Bench,
-    spec: ModelSpec,
+    scorer: Scorer,
     lexicon: Lexicon,
     contrast: str,
     valence: Valences,
     *,
-    against: ModelSpec | None = None,
-    role: Role = "rm",
-    against_role: Role = "rm",
+    against: Scorer | None = None,
     regression: bool = False,
     covariates: Mapping[str, Covariate] | None = None,
     quick: bool = False,
@@ -205,8 +199,8 @@ def measure(
     Raises the ModelError, ScoresError, LexiconError or StatisticsError of whatever stands in the
     way; nothing is measured on part of the prompts.
     """
-    prepare(bench, spec, [lexicon], quick=quick, role=role)
-    mine = Scored.of(bench, spec, lexicon, contrast, valence, role, quick)
+    prepare(scorer, [lexicon], quick=quick)
+    mine = ContrastScores.of(scorer, lexicon, contrast, valence, quick)
     if against is None:
         if regression:
             raise SpecError(
@@ -214,7 +208,7 @@ def measure(
             )
         terms, moved = mine.terms(), mine.ranks()
     else:
-        other = Scored.of(bench, against, lexicon, contrast, valence, against_role, quick)
+        other = ContrastScores.of(against, lexicon, contrast, valence, quick)
         mine, other = in_common(mine, other)
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
     away = 1.0
@@ -234,32 +228,29 @@ def measure(
     selection = mine.selection
     lowered, raised = pulls(moved, selection, away)
     return Measurement(
-        model=spec.label,
-        reference=None if against is None else against.label,
-        fingerprint=bench.fingerprint(spec, role=role),
-        reference_fingerprint=(
-            None if against is None else bench.fingerprint(against, role=against_role)
-        ),
+        model=scorer.name,
+        reference=None if against is None else against.name,
+        fingerprint=scorer.fingerprint,
+        reference_fingerprint=None if against is None else against.fingerprint,
         lexicon=lexicon,
         contrast=selection.contrast.name,
         valence=valence,
-        role=question(spec, role, against, regression=regression, covariates=covariates),
+        role=question(scorer, against, regression=regression, covariates=covariates),
         effect=effect,
         coverages=selection.coverage,
         shared=selection.shared,
         raised_by=raised,
         lowered_by=lowered,
         provenance=mine.provenance,
-        top=table(bench, spec, role),
-        kind=KINDS.get(question(spec, role), ""),
+        top=table(scorer),
+        kind=KINDS.get(question(scorer), ""),
         covariates=tuple(covariates or ()),
     )
 
 
 def question(
-    spec: ModelSpec,
-    role: Role,
-    against: ModelSpec | None = None,
+    scorer: Scorer,
+    against: Scorer | None = None,
     *,
     regression: bool = False,
     covariates: Mapping[str, Covariate] | None = None,
@@ -271,12 +262,17 @@ def question(
         return "controlled"
     if against is not None:
         return "shift"
-    if spec.scheme == "implicit":
-        return "implicit"
-    return "range" if role == "rm" else "logprob"
+    return _OF_ONE[scorer.kind]
 
 
-def _column(name: str, given: Covariate, scored: Scored) -> npt.NDArray[np.float64]:
+_OF_ONE: Mapping[Kind, Question] = {
+    "reward": "range",
+    "language": "logprob",
+    "implicit": "implicit",
+}
+
+
+def _column(name: str, given: Covariate, scored: ContrastScores) -> npt.NDArray[np.float64]:
     """A covariate's number for each word. Raises StatisticsError where a word has none."""
     look_up = given if callable(given) else given.get
     values = [look_up(word) for word in scored.selection.words]

@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from valuebias.candidates import Candidates
 from valuebias.errors import LexiconError
 from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
-from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Prompt, Valence, Valences, select
-from valuebias.scorers.baseline import check_pair
-from valuebias.scorers.bench import VOCABULARY, Bench, Role
+from valuebias.scorers.baseline_record import check_pair
+from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Scores
 from valuebias.stats.crossed import ranks
 from valuebias.stats.effect import Term
@@ -26,39 +24,14 @@ WEIGHTS: Mapping[Valences, Mapping[Valence, float]] = {
 }
 
 
-RECORDED = ("scores", "baseline")
-"""Schemes whose scores are read from a file."""
-
-
-def words(bench: Bench, spec: ModelSpec, lexicon: Lexicon, *, role: Role = "rm") -> Candidates:
-    """A lexicon's words as candidates; a wildcard stands for words of the model's vocabulary."""
-    found = list(lexicon.words())
-    if any(entry.endswith("*") for entries in lexicon.categories.values() for entry in entries):
-        texts = {text.strip().lower() for text in bench.vocabulary(spec, role=role).responses}
-        known = sorted(text for text in texts - set(found) if text.isalpha())
-        expanded = lexicon.expand(known)
-        found += [word for category in expanded.values() for word in category]
-    # A language model says the same word in several spellings; a reward model is shown one.
-    spoken = role == "llm" or spec.scheme == "implicit"
-    return Candidates.words(found, "spellings" if spoken else "text")
-
-
-def lexicon_scores(
-    bench: Bench, spec: ModelSpec, lexicon: Lexicon, prompts: Sequence[Prompt], role: Role
-) -> Scores:
-    """A model's scores of a lexicon's words (prompts, candidates); of recorded ones, all there are.
-
-    Raises what loading or scoring the model raises.
-    """
-    if spec.scheme == "baseline":
-        return bench.baseline(spec).scores(lexicon, prompts, spec.label)
-    if spec.scheme == "scores":
-        return bench.scores(spec, prompts, VOCABULARY, role=role)
-    return bench.scores(spec, prompts, words(bench, spec, lexicon, role=role), role=role)
+def lexicon_scores(scorer: Scorer, lexicon: Lexicon, prompts: Sequence[Prompt]) -> Scores:
+    """A scorer's scores of a lexicon's words (prompts, candidates); of recorded ones, all there
+    are. Raises what loading or scoring the model raises."""
+    return scorer.score(prompts, scorer.candidates(lexicon))
 
 
 @dataclass(frozen=True)
-class Scored:
+class ContrastScores:
     """One model's scores of a contrast's words: by valence (prompts, words), with their weights."""
 
     selection: Selection
@@ -69,18 +42,11 @@ class Scored:
 
     @classmethod
     def of(
-        cls,
-        bench: Bench,
-        spec: ModelSpec,
-        lexicon: Lexicon,
-        contrast: str,
-        valence: Valences,
-        role: Role,
-        quick: bool,
-    ) -> Scored:
+        cls, scorer: Scorer, lexicon: Lexicon, contrast: str, valence: Valences, quick: bool
+    ) -> ContrastScores:
         prompts = {v: select(v, quick=quick) for v in WEIGHTS[valence]}
         asked = tuple(prompt for part in prompts.values() for prompt in part)
-        scores = lexicon_scores(bench, spec, lexicon, asked, role)
+        scores = lexicon_scores(scorer, lexicon, asked)
         selection = lexicon.select(contrast, scores.candidates.responses)
         rows = np.split(
             scores.values[:, selection.columns],
@@ -108,7 +74,9 @@ class Scored:
         )
         return moved
 
-    def restricted(self, keep: npt.NDArray[np.intp], coverage: tuple[Coverage, ...]) -> Scored:
+    def restricted(
+        self, keep: npt.NDArray[np.intp], coverage: tuple[Coverage, ...]
+    ) -> ContrastScores:
         """On these positions of the words alone."""
         selection = replace(
             self.selection,
@@ -123,7 +91,9 @@ class Scored:
         )
 
 
-def in_common(first: Scored, second: Scored) -> tuple[Scored, Scored]:
+def in_common(
+    first: ContrastScores, second: ContrastScores
+) -> tuple[ContrastScores, ContrastScores]:
     """Both on the words that both have, in the first one's order, with the coverage of those.
 
     Raises LexiconError where too few are left, ScoresError where one is a baseline that the other

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, visible
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement, Pull, Step, pulls
-from valuebias.measurement.contrast_scores import Scored, in_common
+from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import VOCABULARY_LIMIT, table
 from valuebias.prompts import GREATEST, Prompt, Valence
-from valuebias.scorers.bench import VOCABULARY, Bench
+from valuebias.scorers.bench import Bench
 from valuebias.stats.drift import Drift, drift
 from valuebias.stats.effect import Effect
 from valuebias.stats.gap import Gap, gap
@@ -30,7 +31,7 @@ class RunScores:
     """A contrast's words as every checkpoint of a run scored them: the same words in one order."""
 
     run: TrainingRun
-    scored: tuple[Scored, ...]
+    scored: tuple[ContrastScores, ...]
     valence: Valence
 
     @classmethod
@@ -46,11 +47,12 @@ class RunScores:
         """Raises what loading or scoring a checkpoint raises; LexiconError where they have too few
         words in common."""
         found = [
-            Scored.of(bench, spec, lexicon, contrast, valence, "rm", quick) for spec in run.models
+            ContrastScores.of(bench.scorer(spec), lexicon, contrast, valence, quick)
+            for spec in run.models
         ]
         return cls(run, tuple(found), valence).on(found)
 
-    def on(self, others: Iterable[Scored]) -> RunScores:
+    def on(self, others: Iterable[ContrastScores]) -> RunScores:
         """On the words that all of these have too."""
         first = self.scored[0]
         for other in others:
@@ -59,7 +61,7 @@ class RunScores:
         return RunScores(self.run, common, self.valence)
 
     @property
-    def first(self) -> Scored:
+    def first(self) -> ContrastScores:
         return self.scored[0]
 
     @property
@@ -151,12 +153,13 @@ def _measurement(
 ) -> Measurement:
     run, selection = mine.run, mine.first.selection
     compared = run.models[0] if against is None else against.models[-1]
+    last = bench.scorer(run.models[-1])
     lowered, raised = pulled
     return Measurement(
         model=run.label,
         reference=None if against is None else against.label,
-        fingerprint=bench.fingerprint(run.models[-1]),
-        reference_fingerprint=bench.fingerprint(compared),
+        fingerprint=last.fingerprint,
+        reference_fingerprint=bench.scorer(compared).fingerprint,
         lexicon=lexicon,
         contrast=selection.contrast.name,
         valence=mine.valence,
@@ -167,7 +170,7 @@ def _measurement(
         raised_by=raised,
         lowered_by=lowered,
         provenance=mine.scored[-1].provenance,
-        top=table(bench, run.models[-1]),
+        top=table(last),
         kind="training run",
         detail=detail,
         trajectory=trajectory,
@@ -234,13 +237,13 @@ def _words(scores: RunScores, found: Drift) -> str:
 
 def _tokens(bench: Bench, run: TrainingRun) -> str:
     """The tokens of the vocabulary that moved most on one prompt."""
-    ends = (run.models[0], run.models[-1])
-    for spec in ends:
-        reason = bench.left_out(spec, (GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT)
-        if reason is not None or spec.scheme == "scores":
+    ends = [bench.scorer(run.models[at]) for at in (0, -1)]
+    for scorer in ends:
+        reason = scorer.left_out((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT)
+        if reason is not None or not scorer.has_vocabulary:
             return f"tokens left out: {visible(reason or 'only words were recorded')}"
     first, last = (
-        bench.scores(spec, (GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT) for spec in ends
+        scorer.score((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT) for scorer in ends
     )
     found = movers(first.values, last.values, _MOVED)
     return _moved("tokens", first.candidates.responses, found.risen, found.fallen)

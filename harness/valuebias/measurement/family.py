@@ -9,12 +9,11 @@ import numpy as np
 
 from valuebias.lexicons.lexicon import Coverage, Lexicon
 from valuebias.measurement.contrast import Measurement, Pull, pulls
-from valuebias.measurement.contrast_scores import Scored, in_common
+from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import TopTokens
-from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, Valences
 from valuebias.questions import unit
-from valuebias.scorers.bench import Bench
+from valuebias.scorers.protocol import Scorer
 from valuebias.stats.family import Family, families_of_terms
 
 
@@ -71,9 +70,8 @@ class FamilyMeasurement:
 
 
 def measure_family(
-    bench: Bench,
-    first: Sequence[ModelSpec],
-    second: Sequence[ModelSpec],
+    first: Sequence[Scorer],
+    second: Sequence[Scorer],
     lexicon: Lexicon,
     contrast: str,
     valence: Valences,
@@ -87,8 +85,9 @@ def measure_family(
     Raises what loading or scoring a model raises; LexiconError where too few words are left that
     all were scored on; StatisticsError where so few models can give no p as small as ``alpha``.
     """
-    specs = (*first, *second)
-    scored = [Scored.of(bench, s, lexicon, contrast, valence, "rm", quick) for s in specs]
+    scored = [
+        ContrastScores.of(each, lexicon, contrast, valence, quick) for each in (*first, *second)
+    ]
     common = scored[0]
     for other in scored[1:]:
         common, _ = in_common(common, other)
@@ -101,8 +100,8 @@ def measure_family(
     moved = ranks[: len(first)].mean(axis=0) - ranks[len(first) :].mean(axis=0)
     lowered, raised = pulls(moved, common.selection)
     return FamilyMeasurement(
-        first=tuple(spec.label for spec in first),
-        second=tuple(spec.label for spec in second),
+        first=tuple(scorer.name for scorer in first),
+        second=tuple(scorer.name for scorer in second),
         lexicon=lexicon,
         contrast=common.selection.contrast.name,
         valence=valence,

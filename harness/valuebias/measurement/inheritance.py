@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from valuebias.candidates import Vocabulary
 from valuebias.lexicons.frequencies import Frequencies
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement
-from valuebias.measurement.contrast_scores import RECORDED, lexicon_scores, words
+from valuebias.measurement.contrast_scores import lexicon_scores
 from valuebias.measurement.tokens import table
-from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Valence, select
-from valuebias.scorers.bench import Bench, Role
+from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Scores
 from valuebias.stats.inheritance import Inheritance, inheritance
 
@@ -26,10 +26,9 @@ _NO_FREQUENCIES = (
 
 
 def measure_inheritance(
-    bench: Bench,
-    spec: ModelSpec,
-    base: ModelSpec,
-    others: Sequence[ModelSpec],
+    scorer: Scorer,
+    base: Scorer,
+    others: Sequence[Scorer],
     lexicon: Lexicon,
     valence: Valence,
     *,
@@ -43,9 +42,7 @@ def measure_inheritance(
     or StatisticsError of whatever stands in the way.
     """
     prompts = select(valence, quick=quick)
-    models: list[tuple[ModelSpec, Role]] = [(spec, "rm"), (base, "llm")]
-    models += [(other, "llm") for other in others]
-    scored = [lexicon_scores(bench, model, lexicon, prompts, role) for model, role in models]
+    scored = [lexicon_scores(each, lexicon, prompts) for each in (scorer, base, *others)]
     places = [_places(lexicon, scores) for scores in scored]
     common = [word for word in places[0] if all(word in place for place in places[1:])]
     selection = lexicon.select_all(common)  # with its coverage, of the words that all have
@@ -54,8 +51,8 @@ def measure_inheritance(
     covariates: dict[str, npt.NDArray[np.float64]] = {
         "length": np.array([len(w) for w in asked], dtype=np.float64)
     }
-    if base.scheme not in RECORDED:
-        counts = token_counts(bench, base, lexicon)
+    counts = token_counts(base, lexicon)
+    if counts is not None:
         covariates["tokens"] = np.array([counts[w] for w in asked], dtype=np.float64)
     if frequencies is not None:
         covariates["frequency"] = np.array(frequencies.of(asked), dtype=np.float64)
@@ -70,10 +67,10 @@ def measure_inheritance(
     if frequencies is None:
         effect = replace(effect, notes=(*effect.notes, _NO_FREQUENCIES))
     return Measurement(
-        model=spec.label,
-        reference=base.label,
-        fingerprint=bench.fingerprint(spec),
-        reference_fingerprint=bench.fingerprint(base, role="llm"),
+        model=scorer.name,
+        reference=base.name,
+        fingerprint=scorer.fingerprint,
+        reference_fingerprint=base.fingerprint,
         lexicon=lexicon,
         contrast=selection.contrast.name,
         valence=valence,
@@ -84,16 +81,20 @@ def measure_inheritance(
         raised_by=(),
         lowered_by=(),
         provenance=scored[0].provenance,
-        top=table(bench, spec),
+        top=table(scorer),
         detail=_detail(effect),
         covariates=effect.covariates,
     )
 
 
-def token_counts(bench: Bench, base: ModelSpec, lexicon: Lexicon) -> dict[str, int]:
-    """The number of tokens of each of a lexicon's words under a base; loads it if it must."""
-    asked = words(bench, base, lexicon, role="llm").responses
-    return dict(zip(asked, bench.token_counts(base, asked), strict=True))
+def token_counts(base: Scorer, lexicon: Lexicon) -> dict[str, int] | None:
+    """The number of tokens of each of a lexicon's words under a base, which is loaded if it must
+    be; None where it has no tokenizer."""
+    asked = base.candidates(lexicon)
+    if isinstance(asked, Vocabulary):
+        return None
+    counts = base.token_counts(asked.responses)
+    return None if counts is None else dict(zip(asked.responses, counts, strict=True))
 
 
 def _places(lexicon: Lexicon, scores: Scores) -> dict[str, int]:

@@ -27,7 +27,8 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import measure
 from valuebias.models.spec import ModelSpec, implicit
 from valuebias.prompts import GREATEST, Prompt
-from valuebias.scorers.bench import Bench, Job
+from valuebias.scorers.bench import Bench
+from valuebias.scores import Job
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -71,7 +72,7 @@ def prepare_matrices(
     if words is not None:
         for model in models:
             with suppress(ModelError, ScoresError, SearchError):
-                bench.prepare(model, [Job((prompt,), words)], role="llm")
+                bench.scorer(model).prepare([Job((prompt,), words)])
 
 
 def matrix(
@@ -101,11 +102,11 @@ def matrix(
 
     def measured(pair: ModelSpec) -> float:
         if lexicon is not None:
-            effect = measure(bench, pair, lexicon, contrast, "positive", quick=quick).effect
+            effect = measure(bench.scorer(pair), lexicon, contrast, "positive", quick=quick).effect
             return effect.estimate
         words = pair_words([contrast], lexicons)
         assert words is not None
-        first, second = bench.scores(pair, (prompt,), words).values[0].tolist()
+        first, second = bench.scorer(pair).score((prompt,), words).values[0].tolist()
         return float(first - second)
 
     values = np.zeros((len(models), len(models)))

@@ -9,13 +9,14 @@ from typing import TypeVar
 
 import numpy as np
 
+from valuebias.candidates import VOCABULARY
 from valuebias.errors import LexiconError, StatisticsError, ValueBiasError
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.measurement.contrast_scores import WEIGHTS, Scored, in_common
+from valuebias.measurement.contrast_scores import WEIGHTS, ContrastScores, in_common
 from valuebias.measurement.tokens import VOCABULARY_LIMIT
-from valuebias.models.spec import ModelSpec
 from valuebias.prompts import PAPER_PROMPTS, Valences
-from valuebias.scorers.bench import VOCABULARY, Bench, Job
+from valuebias.scorers.protocol import Scorer
+from valuebias.scores import Job
 from valuebias.stats.effect import Term
 from valuebias.stats.family import Family, families_of_terms
 from valuebias.stats.paper.anova import Anova, anova
@@ -85,14 +86,13 @@ WHOLE_VOCABULARY = Job(PAPER_PROMPTS, VOCABULARY, time_limit=VOCABULARY_LIMIT)
 """A search of a model's vocabulary for all 54 prompts, where that fits the time limit."""
 
 
-def vocabulary_left_out(bench: Bench, spec: ModelSpec) -> str | None:
+def vocabulary_left_out(scorer: Scorer) -> str | None:
     """Why a model's vocabulary was not searched for all 54 prompts; None where it was."""
-    return bench.left_out(spec, PAPER_PROMPTS, VOCABULARY, time_limit=VOCABULARY_LIMIT)
+    return scorer.left_out(PAPER_PROMPTS, VOCABULARY, time_limit=VOCABULARY_LIMIT)
 
 
 def paper_tests(
-    bench: Bench,
-    models: Sequence[ModelSpec],
+    models: Sequence[Scorer],
     lexicon: Lexicon,
     bases: Mapping[str, str],
     *,
@@ -113,7 +113,7 @@ def paper_tests(
             remedy="Give a lexicon of two.",
         )
     contrast = "~".join(names)
-    scored = _in_common(bench, models, lexicon, contrast, quick)
+    scored = _in_common(models, lexicon, contrast, quick)
     first = next(iter(scored.values()))
     medians = median_ranks(
         {label: np.concatenate([s.values[v] for v in VALENCES]) for label, s in scored.items()},
@@ -162,12 +162,12 @@ def paper_tests(
 
 
 def _in_common(
-    bench: Bench, models: Sequence[ModelSpec], lexicon: Lexicon, contrast: str, quick: bool
-) -> dict[str, Scored]:
+    models: Sequence[Scorer], lexicon: Lexicon, contrast: str, quick: bool
+) -> dict[str, ContrastScores]:
     """Each model's scores on both valences, by label, of the words that all have, in one order."""
     found = {
-        spec.label: Scored.of(bench, spec, lexicon, contrast, "positive-negative", "rm", quick)
-        for spec in models
+        each.name: ContrastScores.of(each, lexicon, contrast, "positive-negative", quick)
+        for each in models
     }
     first, *others = found.values()
     for other in others:
@@ -194,7 +194,7 @@ def _restrict(medians: MedianRanks, models: Sequence[str]) -> MedianRanks:
 
 
 def _honest(
-    scored: Mapping[str, Scored], medians: MedianRanks, valences: Valences, seed: int
+    scored: Mapping[str, ContrastScores], medians: MedianRanks, valences: Valences, seed: int
 ) -> Family:
     """The comparison of the two base families whose units are models and word families."""
 

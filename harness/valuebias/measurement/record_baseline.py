@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from valuebias.errors import ScoresError, StatisticsError
+from valuebias.errors import ScoresError, SpecError, StatisticsError
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement
-from valuebias.measurement.contrast_scores import words
-from valuebias.models.spec import ModelSpec, check_model
+from valuebias.measurement.contrast_scores import lexicon_scores
 from valuebias.prompts import PAPER_PROMPTS
-from valuebias.scorers.baseline import Baseline, Ranking, RecordedEffect, facts
 from valuebias.scorers.baseline_file import tool_version
-from valuebias.scorers.bench import VOCABULARY, Bench
-from valuebias.scores import Scores
+from valuebias.scorers.baseline_record import Baseline, Ranking, RecordedEffect, facts
+from valuebias.scorers.protocol import Scorer
 from valuebias.stats.verdict import Margin, judge
 
 
 def record(
-    bench: Bench,
-    spec: ModelSpec,
+    scorer: Scorer,
     lexicons: Sequence[Lexicon],
     effects: Sequence[RecordedEffect],
 ) -> Baseline:
@@ -28,21 +25,26 @@ def record(
     Scores what is not stored yet. Raises what scoring raises; ScoresError where a lexicon's words
     were not scored, or where the lexicons were not scored in one and the same way.
     """
-    check_model(spec)
     about: dict[str, str] | None = None
     rankings = {}
     for lexicon in lexicons:
-        scores = _scores(bench, spec, lexicon)
+        scores = lexicon_scores(scorer, lexicon, PAPER_PROMPTS)
+        if "baseline" in scores.provenance:
+            raise SpecError(
+                "a baseline is the record of a release, and no model that can be tested",
+                seen=scorer.name,
+                remedy="Record the model itself.",
+            )
         kept = facts(scores.provenance)
         if about is not None and kept != about:
             raise ScoresError(
-                f"the lexicons of {spec.label} were not scored in one and the same way",
+                f"the lexicons of {scorer.name} were not scored in one and the same way",
                 seen="; ".join(f"{key} {value}" for key, value in kept.items() - about.items()),
                 remedy="Name another folder as cache-dir, so that they are computed anew.",
             )
         about = kept
         rankings[lexicon.name] = Ranking.of(scores, lexicon)
-    baseline = Baseline(spec.label, about or {}, rankings, tuple(effects), tool_version())
+    baseline = Baseline(scorer.name, about or {}, rankings, tuple(effects), tool_version())
     for lexicon in lexicons:
         baseline.ranking(lexicon)  # what is written can be read: the effects follow from the ranks
     return baseline
@@ -87,9 +89,3 @@ def effect_of(
         verdict=verdict,
         margin=None if margin is None else (margin.low, margin.high),
     )
-
-
-def _scores(bench: Bench, spec: ModelSpec, lexicon: Lexicon) -> Scores:
-    if spec.scheme == "scores":
-        return bench.scores(spec, PAPER_PROMPTS, VOCABULARY)
-    return bench.scores(spec, PAPER_PROMPTS, words(bench, spec, lexicon))

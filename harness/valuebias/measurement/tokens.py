@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from valuebias.candidates import VOCABULARY
 from valuebias.errors import ModelError, ScoresError
-from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, Prompt
-from valuebias.scorers.bench import VOCABULARY, Bench, Role
 from valuebias.scorers.implicit import SharedMassWarning
+from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Scores
 
 VOCABULARY_LIMIT = 300.0
@@ -42,44 +42,37 @@ class TopTokens:
     warning: str = ""
 
 
-def table(bench: Bench, spec: ModelSpec, role: Role = "rm") -> TopTokens:
+def table(scorer: Scorer) -> TopTokens:
     """The table of tokens beside an effect of words, which needs no token that two models share,
     and no tokenizer whose tokens' texts can be told."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", SharedMassWarning)
-            top = top_tokens(bench, spec, GREATEST, _TOKENS, role=role)
+            top = top_tokens(scorer, GREATEST, _TOKENS)
         for other in caught:
             if not issubclass(other.category, SharedMassWarning):
                 warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
         told = dict.fromkeys(str(w.message) for w in caught if w.category is SharedMassWarning)
         return replace(top, warning="; ".join(told))
     except (ModelError, ScoresError) as error:
-        if not spec.parts:
+        if not scorer.parts:
             raise
-        return TopTokens(GREATEST, _kind(spec), 0, left_out=str(error))
+        return TopTokens(GREATEST, _kind(scorer), 0, left_out=str(error))
 
 
-def _kind(spec: ModelSpec) -> str:
-    if spec.parts:
+def _kind(scorer: Scorer) -> str:
+    if scorer.parts:
         return "tokens of both vocabularies"
-    return "recorded responses" if spec.scheme == "scores" else "tokens of its vocabulary"
+    return "tokens of its vocabulary" if scorer.has_vocabulary else "recorded responses"
 
 
-def top_tokens(
-    bench: Bench, spec: ModelSpec, prompt: Prompt, k: int, *, role: Role = "rm"
-) -> TopTokens:
+def top_tokens(scorer: Scorer, prompt: Prompt, k: int) -> TopTokens:
     """The k best and worst of a model's vocabulary, or of what was recorded, for one prompt."""
-    kind = _kind(spec)
-    reason = bench.left_out(spec, (prompt,), VOCABULARY, role=role, time_limit=VOCABULARY_LIMIT)
+    kind = _kind(scorer)
+    reason = scorer.left_out((prompt,), VOCABULARY, time_limit=VOCABULARY_LIMIT)
     if reason is not None:
         return TopTokens(prompt, kind, 0, left_out=reason)
-    try:
-        scores = bench.scores(spec, (prompt,), VOCABULARY, role=role, time_limit=VOCABULARY_LIMIT)
-    except ScoresError:
-        if spec.scheme != "scores":
-            raise
-        return TopTokens(prompt, kind, 0, left_out="the file does not hold this prompt")
+    scores = scorer.score((prompt,), VOCABULARY, time_limit=VOCABULARY_LIMIT)
     return _top(prompt, kind, scores, k)
 
 

@@ -11,9 +11,8 @@ from scipy.stats import rankdata
 
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast_scores import lexicon_scores
-from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Prompt, Valence, select
-from valuebias.scorers.bench import Bench, Role
+from valuebias.scorers.protocol import Scorer
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,14 @@ class WordRanks:
         return found
 
 
-def word_ranks(
-    bench: Bench, spec: ModelSpec, lexicon: Lexicon, *, role: Role = "rm", quick: bool = False
-) -> WordRanks:
+def word_ranks(scorer: Scorer, lexicon: Lexicon, *, quick: bool = False) -> WordRanks:
     """Rank a lexicon's words by a model's scores, on the prompts of both valences.
 
     Scores what is missing from the store. Raises what loading or scoring the model raises, and
     LexiconError where a category is covered too little.
     """
     prompts = select("positive", quick=quick) + select("negative", quick=quick)
-    scores = lexicon_scores(bench, spec, lexicon, prompts, role)
+    scores = lexicon_scores(scorer, lexicon, prompts)
     selection = lexicon.select_all(scores.candidates.responses)
     place = {word: i for i, word in enumerate(selection.words)}
     members = {

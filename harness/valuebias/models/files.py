@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from valuebias.errors import ModelError
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec, is_adapter
-
-Role = Literal["rm", "llm"]
 
 TOKENIZER_FILES = (
     "tokenizer*",
@@ -54,13 +52,13 @@ class ModelFiles:
         return self.model
 
 
-def locate(spec: ModelSpec, settings: Settings, role: Role) -> ModelFiles:
+def locate(spec: ModelSpec, settings: Settings) -> ModelFiles:
     """The files of a model, downloaded from the hub where they are not there yet.
 
     Raises ModelError where they cannot be had.
     """
     if spec.scheme == "demo":
-        found = _of_directory(embedded(spec.target, role), settings)
+        found = _of_directory(embedded(spec), settings)
         return replace(found, name=f"demo:{spec.target}")
     if spec.scheme == "local":
         return _of_directory(Path(spec.target), settings)
@@ -75,11 +73,12 @@ def locate(spec: ModelSpec, settings: Settings, role: Role) -> ModelFiles:
     )
 
 
-def embedded(name: str, role: Role) -> Path:
+def embedded(spec: ModelSpec) -> Path:
     """The directory of an embedded reward model, or of the base LM it was trained from."""
     from valuebias.organisms import paths
 
-    return Path(paths.reward_model(name) if role == "rm" else paths.base_model(name))
+    find = paths.reward_model if spec.load_as == "rm" else paths.base_model
+    return Path(find(spec.target))
 
 
 def _of_directory(directory: Path, settings: Settings) -> ModelFiles:

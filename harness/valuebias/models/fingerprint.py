@@ -14,7 +14,6 @@ from valuebias.models.files import (
     CONFIG_FILES,
     TOKENIZER_FILES,
     WEIGHT_FILES,
-    Role,
     adapter_base,
     commit_of,
     embedded,
@@ -27,8 +26,8 @@ _LARGE = 1 << 24  # files from 16 MiB have their digest remembered between runs
 _digests: dict[str, str] = {}
 
 
-def fingerprint(spec: ModelSpec, settings: Settings, *, role: Role) -> str:
-    """SHA-256 over weights, config, tokenizer, template, precision and role of a model.
+def fingerprint(spec: ModelSpec, settings: Settings) -> str:
+    """SHA-256 over weights, config, tokenizer, template, precision and use of a model.
 
     A local model counts by the content of its files, wherever it lies; a hub model by its commit;
     an adapter together with its base. Two settings that give different numbers on the same files
@@ -36,15 +35,15 @@ def fingerprint(spec: ModelSpec, settings: Settings, *, role: Role) -> str:
     where a hub model cannot be found.
     """
     kind, dtype = device.resolve(settings)
-    parts = [role, dtype, "cpu" if kind == "cpu" else "gpu"]
+    parts = [spec.load_as, dtype, "cpu" if kind == "cpu" else "gpu"]
     if spec.target in settings.trust_remote_code:
         parts.append("remote-code")
-    if role == "llm" and settings.answer_cue:
+    if spec.load_as == "llm" and settings.answer_cue:
         parts.append(f"cue {settings.answer_cue!r}")
     if spec.scheme == "hub":
         parts += _of_hub(spec.target, spec.revision, settings)
     else:
-        path = embedded(spec.target, role) if spec.scheme == "demo" else Path(spec.target)
+        path = embedded(spec) if spec.scheme == "demo" else Path(spec.target)
         parts += _of_directory(path, settings)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,6 +21,13 @@ from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
 
 
+def load(spec: ModelSpec, settings: Settings) -> RewardModel | LanguageModel:
+    """Load a model as what its spec says. Raises ModelError for whatever stands in the way."""
+    if spec.load_as == "rm":
+        return load_reward_model(spec, settings)
+    return load_language_model(spec, settings)
+
+
 def load_reward_model(
     spec: ModelSpec, settings: Settings, *, preflight: bool = True
 ) -> RewardModel:
@@ -29,7 +37,8 @@ def load_reward_model(
     not safetensors, a head that would be random, a tokenizer or template that cannot be used, and
     (with ``preflight``) scores that are not finite, constant, or hang on the batch.
     """
-    files = locate(spec, settings, "rm")
+    spec = replace(spec, load_as="rm")
+    files = locate(spec, settings)
     checkpoint = Checkpoint.open(files)
     placement = _placement(spec, settings)
     family = heads.find(checkpoint)
@@ -37,7 +46,7 @@ def load_reward_model(
         family.load(checkpoint, placement),
         _tokenizer(files, placement),
         name=spec.label,
-        fingerprint=fingerprint(spec, settings, role="rm"),
+        fingerprint=fingerprint(spec, settings),
         chunk_memory=settings.chunk_memory,
         origin=_origin(files, placement),
     )
@@ -50,14 +59,15 @@ def load_language_model(spec: ModelSpec, settings: Settings) -> LanguageModel:
     """Load a causal language model, the base LM of an embedded one, and check that it can be
     trusted to score. Raises ModelError, as ``load_reward_model`` does.
     """
-    files = locate(spec, settings, "llm")
+    spec = replace(spec, load_as="llm")
+    files = locate(spec, settings)
     checkpoint = Checkpoint.open(files)
     placement = _placement(spec, settings)
     model = LanguageModel(
         load_causal(checkpoint, placement),
         _tokenizer(files, placement),
         name=spec.label,
-        fingerprint=fingerprint(spec, settings, role="llm"),
+        fingerprint=fingerprint(spec, settings),
         chunk_memory=settings.chunk_memory,
         origin=_origin(files, placement),
         answer_cue=settings.answer_cue,

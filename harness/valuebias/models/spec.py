@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,19 +10,11 @@ from typing import Literal
 
 from valuebias.errors import SpecError
 
-Scheme = Literal["demo", "scores", "baseline", "hub", "local", "dpo", "implicit"]
+LoadAs = Literal["rm", "llm"]
+"""As what a model's files are loaded: a reward model or a language model."""
 
 DEMOS = ("agency", "communion", "neutral")
 """The embedded models."""
-
-_FORMS = (
-    "Give org/name, org/name@revision, the directory of a model, demo:agency, dpo:POLICY,REFERENCE "
-    "or scores:FILE; any of them may be named, as in NAME=SPEC."
-)
-_NAME = re.compile(r"[^\s/\\:@=\[\]]+")
-_HUB = re.compile(r"[\w.-]+/[\w.-]+")
-_REVISION = re.compile(r"[\w./-]+")
-_SCHEME = re.compile(r"([A-Za-z][\w+.-]+):(.*)", re.DOTALL)  # two letters: not C:\
 
 
 @dataclass(frozen=True)
@@ -35,15 +25,36 @@ class ModelSpec:
     ``scores``, ``baseline``), a hub id (``hub``), an embedded model's name (``demo``) or an
     implicit reward's measure (``dpo``, ``implicit``); ``revision`` is a hub model's; ``text`` is
     the spec as given. ``parts`` are the two language models of an implicit reward, the one it
-    starts from first.
+    starts from first. ``load_as`` says what it is loaded as: one directory may hold both.
     """
 
     label: str
-    scheme: Scheme
+    scheme: str
     target: str
     revision: str | None
     text: str
     parts: tuple[ModelSpec, ...] = ()
+    load_as: LoadAs = "rm"
+
+    @property
+    def source(self) -> tuple[str, str, str | None]:
+        """Where it is read from: two specs with one source are one model under two labels."""
+        return self.scheme, self.target, self.revision
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a directory on this machine."""
+        return self.scheme == "local"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is the record of a release, which models are compared with."""
+        return self.scheme == "baseline"
+
+    @property
+    def has_files(self) -> bool:
+        """Whether it names the files of one model, which can be loaded and trained from."""
+        return self.scheme in ("hub", "local", "demo")
 
 
 def implicit(source: ModelSpec, target: ModelSpec, measure: str = "MWLR") -> ModelSpec:
@@ -53,46 +64,13 @@ def implicit(source: ModelSpec, target: ModelSpec, measure: str = "MWLR") -> Mod
     if measure != "MWLR":
         label += f"-{measure}"
     text = f"{source.text} to {target.text}"
-    return ModelSpec(label, "implicit", measure, None, text, (source, target))
-
-
-def parse_spec(text: str) -> ModelSpec:
-    """Read ``SPEC`` or ``NAME=SPEC``.
-
-    An existing path is taken as a path before anything else is tried, so a directory may hold '='
-    or look like a hub id. Raises SpecError on an empty spec, an unknown scheme or embedded model,
-    a missing file, and a path that holds no model.
-    """
-    given = text.strip()
-    if not given:
-        raise SpecError(
-            "an empty model spec was given",
-            seen=repr(text),
-            remedy="Is a shell variable unset? " + _FORMS,
-        )
-    if "\0" in given:
-        raise SpecError("a model spec holds a NUL character", seen=given, remedy=_FORMS)
-    name, equals, rest = given.partition("=")
-    if not equals or os.path.exists(_path(given)) or "/" in name or "\\" in name or ":" in name:
-        return _parse(given, text)
-    if not _NAME.fullmatch(name) or not name.isprintable():
-        raise SpecError(
-            "the name before '=' cannot label a model",
-            seen=name,
-            remedy="Use letters, digits, '.', '-' and '_', as in release-2=org/name.",
-        )
-    if not rest.strip():
-        raise SpecError(
-            f"the model named {name!r} has an empty spec",
-            seen=text,
-            remedy="Is a shell variable unset? " + _FORMS,
-        )
-    return replace(_parse(rest.strip(), text), label=name)
+    parts = tuple(replace(part, load_as="llm") for part in (source, target))
+    return ModelSpec(label, "implicit", measure, None, text, parts)
 
 
 def check_model(spec: ModelSpec) -> None:
     """Raise SpecError on a baseline, which other models are compared with and is none itself."""
-    if spec.scheme == "baseline":
+    if spec.is_baseline:
         raise SpecError(
             "a baseline is the record of a release, and no model that can be tested",
             seen=spec.text,
@@ -126,124 +104,6 @@ def _bare(spec: ModelSpec) -> str:
     """The spec without the name it was given."""
     named = spec.text.strip().removeprefix(f"{spec.label}=")
     return named or spec.text
-
-
-def _path(text: str) -> Path:
-    return Path(os.path.abspath(os.path.expanduser(text)))
-
-
-def _parse(spec: str, text: str) -> ModelSpec:
-    path = _path(spec)
-    if os.path.exists(path):  # unlike Path.exists, False for a name too long to be one
-        return _local(path, spec, text)
-    scheme = _SCHEME.fullmatch(spec)
-    if scheme:
-        return _schemed(scheme[1], scheme[2], spec, text)
-    hub, at, revision = spec.partition("@")
-    if spec.startswith((".", "/", "~", "\\")) or not _HUB.fullmatch(hub):
-        raise SpecError(
-            "there is no such directory, and this is no hub id either",
-            seen=spec,
-            remedy=f"Check the path (looked in {Path.cwd()}). {_FORMS}",
-        )
-    if at and os.path.isdir(_path(hub)):
-        raise SpecError(
-            "a local directory has no revision",
-            seen=spec,
-            remedy=f"Give {hub} alone, or a hub id that is no directory here.",
-        )
-    if at and not _REVISION.fullmatch(revision):
-        raise SpecError(
-            "the revision after '@' is not a branch, tag or commit",
-            seen=spec,
-            remedy="Give org/name@revision, such as org/name@main.",
-        )
-    return ModelSpec(spec, "hub", hub, revision if at else None, text)
-
-
-def _schemed(scheme: str, target: str, spec: str, text: str) -> ModelSpec:
-    if scheme == "demo":
-        if target not in DEMOS:
-            raise SpecError(
-                "there is no such embedded model",
-                seen=spec,
-                remedy=f"Use {', '.join('demo:' + name for name in DEMOS)}.",
-            )
-        return ModelSpec(spec, "demo", target, None, text)
-    if scheme == "scores":
-        path = _path(target)
-        if not target or not os.path.isfile(path):
-            raise SpecError(
-                "the file of recorded scores does not exist",
-                seen=target or spec,
-                remedy="Give scores:FILE, a CSV or Parquet file.",
-            )
-        return ModelSpec(path.name, "scores", str(path), None, text)
-    if scheme == "baseline":
-        path = _path(target)
-        if not target or not os.path.isfile(path):
-            raise SpecError(
-                "the baseline file does not exist",
-                seen=target or spec,
-                remedy="Make it with the release to compare with: pytest --rm=MODEL "
-                "--valuebias-baseline FILE --valuebias-update-baseline.",
-            )
-        return ModelSpec(path.name, "baseline", str(path), None, text)
-    if scheme == "dpo":
-        return _dpo(target, spec, text)
-    raise SpecError(
-        f"{scheme!r} is not a scheme this version knows",
-        seen=spec,
-        remedy=f"The schemes are demo:, dpo:, scores: and baseline:. {_FORMS}",
-    )
-
-
-def _dpo(target: str, spec: str, text: str) -> ModelSpec:
-    """A policy's log-probabilities minus those of the model it was trained from, both by spec."""
-    models = [part.strip() for part in target.split(",")]
-    if len(models) != 2 or not all(models):
-        raise SpecError(
-            "a DPO model is two language models",
-            seen=spec,
-            remedy="Give dpo:POLICY,REFERENCE; where a path holds a comma, use a link to it.",
-        )
-    policy, reference = (_parse(part, text) for part in models)
-    for part in (policy, reference):
-        if part.scheme not in ("demo", "hub", "local"):
-            raise SpecError(
-                "a DPO model's policy and reference are language models",
-                seen=spec,
-                remedy="Give dpo:POLICY,REFERENCE, each org/name, a directory, or demo:agency.",
-            )
-    if policy == reference:
-        raise SpecError(
-            "a DPO model's policy and reference are one model, which rewards nothing",
-            seen=spec,
-            remedy="Give the model that was trained, and the one it was trained from.",
-        )
-    label = f"dpo:{policy.label},{reference.label}"
-    return ModelSpec(label, "dpo", "LLR", None, text, (reference, policy))
-
-
-def _local(path: Path, spec: str, text: str) -> ModelSpec:
-    if path.is_file():
-        table = path.suffix.lower() in {".csv", ".parquet"}
-        raise SpecError(
-            "this is a file, not the directory of a model",
-            seen=spec,
-            remedy=f"Recorded scores are given as scores:{spec}."
-            if table
-            else f"Give the directory it lies in: {path.parent}.",
-        )
-    if not holds_model(path):
-        nested = sorted(p.name for p in path.iterdir() if p.is_dir() and holds_model(p))
-        hint = f"Did you mean {path / nested[-1]}? " if nested else ""
-        raise SpecError(
-            "this directory holds no model: no config.json of a model and no adapter_config.json",
-            seen=spec,
-            remedy=f"{hint}Give the directory that save_pretrained wrote.",
-        )
-    return ModelSpec(path.name or str(path), "local", str(path), None, text)
 
 
 def holds_model(path: Path) -> bool:

@@ -15,7 +15,13 @@ import numpy as np
 
 from valuebias.errors import ScoresError, visible
 from valuebias.prompts import PAPER_PROMPTS, Valence
-from valuebias.scorers.baseline import ANEW, Baseline, Ranking, RecordedEffect, prompts_digest
+from valuebias.scorers.baseline_record import (
+    ANEW,
+    Baseline,
+    Ranking,
+    RecordedEffect,
+    prompts_digest,
+)
 
 FORMAT = "valuebias baseline"
 VERSION = 1

@@ -1,4 +1,4 @@
-"""An implicit reward as a model of the bench: two language models' stored log-probabilities."""
+"""An implicit reward from the store: two language models' stored log-probabilities."""
 
 from __future__ import annotations
 
@@ -7,23 +7,64 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from valuebias.candidates import Candidates
-from valuebias.models.spec import ModelSpec
+from valuebias.candidates import VOCABULARY, Candidates, Injection, Vocabulary
+from valuebias.errors import SpecError
+from valuebias.lexicons.lexicon import Lexicon
+from valuebias.models.spec import ModelSpec, implicit
 from valuebias.prompts import Prompt
 from valuebias.scorers.implicit import ImplicitReward
-from valuebias.scores import Scores
-from valuebias.store.model_scores import VOCABULARY, Job, Vocabulary
+from valuebias.scorers.protocol import Kind, Scorer, words
+from valuebias.scorers.schemes import parse_bare
+from valuebias.scores import Job, Scores
 
 if TYPE_CHECKING:
     from valuebias.scorers.bench import Bench
 
 
-@dataclass(frozen=True)
-class StoredModel:
-    """A language model whose log-probabilities come from the store."""
+def parse(target: str, spec: str, text: str) -> ModelSpec:
+    """Read ``dpo:POLICY,REFERENCE``: a policy's log-probabilities minus those of the model it was
+    trained from, both by spec."""
+    models = [part.strip() for part in target.split(",")]
+    if len(models) != 2 or not all(models):
+        raise SpecError(
+            "a DPO model is two language models",
+            seen=spec,
+            remedy="Give dpo:POLICY,REFERENCE; where a path holds a comma, use a link to it.",
+        )
+    policy, reference = (replace(parse_bare(part, text), load_as="llm") for part in models)
+    if not (policy.has_files and reference.has_files):
+        raise SpecError(
+            "a DPO model's policy and reference are language models",
+            seen=spec,
+            remedy="Give dpo:POLICY,REFERENCE, each org/name, a directory, or demo:agency.",
+        )
+    if policy == reference:
+        raise SpecError(
+            "a DPO model's policy and reference are one model, which rewards nothing",
+            seen=spec,
+            remedy="Give the model that was trained, and the one it was trained from.",
+        )
+    label = f"dpo:{policy.label},{reference.label}"
+    return ModelSpec(label, "dpo", "LLR", None, text, (reference, policy))
 
-    bench: Bench
+
+def open_scorer(spec: ModelSpec, bench: Bench) -> StoredImplicit:
+    source, target = map(bench.scorer, spec.parts)
+    return StoredImplicit(spec, (source, target))
+
+
+@dataclass(frozen=True)
+class StoredImplicit:
+    """What ``dpo:POLICY,REFERENCE``, or a pair of ``--llm``, scores; a scorer
+    (`scorers.protocol.Scorer`). ``parts`` are the source and the target.
+
+    A DPO model is a reward model: its response counts with the end of its turn, as it did in
+    training.
+    """
+
     spec: ModelSpec
+    parts: tuple[Scorer, Scorer]
+    _known: dict[tuple[Prompt, ...], Scores] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -31,42 +72,49 @@ class StoredModel:
 
     @property
     def fingerprint(self) -> str:
-        return self.bench.fingerprint(self.spec, role="llm")
+        return self.reward.fingerprint
 
-    def score(self, prompts: Sequence[Prompt], candidates: Candidates) -> Scores:
-        return self.bench.scores(self.spec, prompts, candidates, role="llm")
+    @property
+    def kind(self) -> Kind:
+        return "reward" if self.spec.scheme == "dpo" else "implicit"
 
-    def vocabulary(self) -> Candidates:
-        return self.bench.vocabulary(self.spec, role="llm")
+    @property
+    def injection(self) -> Injection:
+        return "text" if self.kind == "reward" else "spellings"
 
-
-@dataclass(frozen=True)
-class ImplicitModel:
-    """What ``dpo:POLICY,REFERENCE``, or a pair of ``--llm``, scores.
-
-    A DPO model's response counts with the end of its turn, as it did in training.
-    """
-
-    bench: Bench
-    spec: ModelSpec
-    _known: dict[tuple[Prompt, ...], Scores] = field(default_factory=dict)
+    @property
+    def has_vocabulary(self) -> bool:
+        return all(part.has_vocabulary for part in self.parts)
 
     @cached_property
     def reward(self) -> ImplicitReward:
-        source, target = (StoredModel(self.bench, part) for part in self.spec.parts)
-        return ImplicitReward(source, target, self.spec.target)
+        return ImplicitReward(*self.parts, self.spec.target)
 
-    def scores(self, prompts: Sequence[Prompt], candidates: Candidates | Vocabulary) -> Scores:
-        """Scores of shape (prompts, candidates); of the vocabularies, the texts both have."""
+    def by(self, measure: str) -> StoredImplicit:
+        """The same two models by another measure. Raises SpecError on an unknown one."""
+        source, target = self.spec.parts
+        return StoredImplicit(implicit(source, target, measure), self.parts)
+
+    def candidates(self, lexicon: Lexicon) -> Candidates:
+        return words(lexicon, self)
+
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        candidates: Candidates | Vocabulary,
+        *,
+        time_limit: float | None = None,
+    ) -> Scores:
+        """Of the vocabularies, the texts that are a token of both."""
         if isinstance(candidates, Vocabulary):
             return self._vocabularies(tuple(prompts))
-        return self._named(self.reward.score(prompts, self._put_in(candidates)))
+        return self._labelled(self.reward.score(prompts, self._put_in(candidates)))
 
     def _vocabularies(self, prompts: tuple[Prompt, ...]) -> Scores:
         # Every report of the pair shows the same table of tokens.
         if prompts not in self._known:
             self._known.clear()
-            self._known[prompts] = self._named(self.reward.score_vocabulary(prompts))
+            self._known[prompts] = self._labelled(self.reward.score_vocabulary(prompts))
         return self._known[prompts]
 
     def vocabulary(self) -> Candidates:
@@ -77,17 +125,15 @@ class ImplicitModel:
         self,
         prompts: Sequence[Prompt],
         candidates: Candidates | Vocabulary,
-        time_limit: float | None,
+        *,
+        time_limit: float | None = None,
     ) -> str | None:
-        """Why the scores are left out: why one of the two models' are."""
+        """Why one of the two models' scores are left out."""
         if isinstance(candidates, Candidates):
             candidates = self._put_in(candidates)
-        elif any(part.scheme == "scores" for part in self.spec.parts):
+        elif not self.has_vocabulary:
             return "recorded log-probabilities are of words, and no whole vocabulary"
-        reasons = (
-            self.bench.left_out(part, prompts, candidates, role="llm", time_limit=time_limit)
-            for part in self.spec.parts
-        )
+        reasons = (part.left_out(prompts, candidates, time_limit=time_limit) for part in self.parts)
         return next((reason for reason in reasons if reason is not None), None)
 
     def prepare(self, jobs: Sequence[Job]) -> None:
@@ -98,14 +144,16 @@ class ImplicitModel:
             else replace(job, candidates=VOCABULARY)
             for job in jobs
         ]
-        for part in self.spec.parts:
-            self.bench.prepare(part, asked, role="llm")
+        for part in self.parts:
+            part.prepare(asked)
+
+    def token_counts(self, words: Sequence[str]) -> None:
+        return None
 
     def _put_in(self, candidates: Candidates) -> Candidates:
-        if self.spec.scheme == "dpo" and candidates.injection == "text":
+        if self.kind == "reward" and candidates.injection == "text":
             return replace(candidates, injection="turn")
         return candidates
 
-    def _named(self, scores: Scores) -> Scores:
-        about = {**scores.provenance, "model": self.spec.label}
-        return replace(scores, provenance=about)
+    def _labelled(self, scores: Scores) -> Scores:
+        return replace(scores, provenance={**scores.provenance, "model": self.name})

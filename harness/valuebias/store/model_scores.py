@@ -4,45 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 
 import numpy as np
 import numpy.typing as npt
 
-from valuebias.candidates import Candidates, Injection
+from valuebias.candidates import Candidates, Injection, Vocabulary
 from valuebias.errors import ScoresError, SearchError
 from valuebias.progress import duration
 from valuebias.prompts import Prompt
-from valuebias.scores import Scores
+from valuebias.scores import Job, Scores
 from valuebias.store.database import ENGINE, Store, address
 
 BoolArray = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """Candidates still to be named: every token of the model's own vocabulary that is text.
-
-    Under ``text`` injection tokens that decode to the same text are one candidate, under the id
-    that comes first.
-    """
-
-    injection: Injection = "token"
-
-
-VOCABULARY = Vocabulary()
-
-
-@dataclass(frozen=True)
-class Job:
-    """Prompts x candidates to score with one model. ``time_limit`` is in seconds, for the whole
-    job: one that would take longer is left out."""
-
-    prompts: tuple[Prompt, ...]
-    candidates: Candidates | Vocabulary
-    time_limit: float | None = None
 
 
 @cache
@@ -60,7 +35,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-class Shelf:
+class ModelScores:
     """What the store holds of the model with this fingerprint, under the versions in use.
 
     Revision, head, dtype, device, template and role are in the fingerprint; the injection mode is

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from valuebias.errors import SpecError, TrainingError
-from valuebias.models.spec import ModelSpec, holds_model, parse_spec
+from valuebias.models.spec import ModelSpec, holds_model
+from valuebias.scorers.schemes import parse_spec
 
 if TYPE_CHECKING:
     from valuebias.training.run_directory import Run

@@ -115,7 +115,7 @@ class FieldReader:
 
     def model(self, name: str, node: yaml.Node | None = None) -> str:
         """A model spec, checked; a local path becomes absolute."""
-        from valuebias.models.spec import parse_spec
+        from valuebias.scorers.schemes import parse_spec
 
         node = self.node(name) if node is None else node
         text = self._file.text(node, f"`{name}`")
@@ -125,13 +125,13 @@ class FieldReader:
         beside = self._folder / Path(rest).expanduser()
         try:
             spec = parse_spec(f"{name}{equals}{beside}" if rest and beside.is_dir() else text)
-            if spec.scheme not in ("hub", "local", "demo"):
+            if not spec.has_files:
                 raise SpecError(
                     "this is no model to train", seen=text, remedy="Give org/name or a directory."
                 )
         except SpecError as error:
             raise self._file.fail(node, error.what, error.remedy, error.seen) from None
-        if spec.scheme != "local":
+        if not spec.is_local:
             return spec.text.strip()
         named = spec.label != Path(spec.target).name
         return f"{spec.label}={spec.target}" if named else spec.target

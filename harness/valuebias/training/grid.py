@@ -108,7 +108,7 @@ def _source(given: FieldReader, node: yaml.Node) -> tuple[DataSource, list[int |
 
 def run_name(base: str, source: DataSource, pairs: int | None, seed: int) -> str:
     """A run's directory inside its grid's."""
-    from valuebias.models.spec import parse_spec
+    from valuebias.scorers.schemes import parse_spec
 
     label = parse_spec(base).label.rpartition("/")[2]
     parts = (label, source.label, "all" if pairs is None else str(pairs), f"seed{seed}")

@@ -29,7 +29,7 @@ from valuebias.models.heads.backbone import (
     quiet,
 )
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
+from valuebias.scorers.schemes import parse_spec
 from valuebias.training.pairs import TokenPair, Writer
 from valuebias.training.recipe import Recipe
 from valuebias.training.text_head import TextHead
@@ -49,8 +49,8 @@ class Base:
     @classmethod
     def find(cls, text: str, settings: Settings) -> Base:
         """Locate a model by its spec, downloading it where needed. Raises ModelError."""
-        spec = parse_spec(text)
-        files = locate(spec, settings, "llm")
+        spec = parse_spec(text, load_as="llm")
+        files = locate(spec, settings)
         if files.adapter is not None:
             raise ModelError(
                 "the base to train on is itself an adapter",
@@ -78,8 +78,8 @@ class Base:
             tokenizer,
             1 << 30 if positions is None else int(positions),
             placement,
-            spec.target if spec.scheme == "hub" else str(Path(files.model).resolve()),
-            fingerprint(spec, on_cpu, role="llm"),
+            files.name if files.revision is not None else str(Path(files.model).resolve()),
+            fingerprint(spec, on_cpu),
         )
 
     def writer(self, recipe: Recipe) -> Writer:

@@ -17,9 +17,9 @@ from valuebias.models.files import locate
 from valuebias.models.heads.score import ScoreHead
 from valuebias.models.reward import RewardModel
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
 from valuebias.prompts import select
 from valuebias.report.wording import bracketed, signed
+from valuebias.scorers.schemes import parse_spec
 from valuebias.stats import single
 from valuebias.suites import CONTRASTS, VALENCES
 
@@ -63,7 +63,7 @@ class ValueWatch(TrainerCallback):
             model.train(training)
 
     def _lines(self, model: Any, checkpoint: Path) -> Iterator[str]:
-        files = locate(parse_spec(str(checkpoint)), self._settings, "rm")
+        files = locate(parse_spec(str(checkpoint)), self._settings)
         scorer = RewardModel(
             ScoreHead(model.base_model.model, torch.ones(1)),
             AutoTokenizer.from_pretrained(files.tokenizer, local_files_only=True),

@@ -16,10 +16,10 @@ from support.scores import write_scores
 from valuebias.lexicons.lexicon import starter
 from valuebias.measurement.contrast import Measurement, Step, measure
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
 from valuebias.report.json import text
 from valuebias.report.lines import differ
 from valuebias.scorers.bench import Bench
+from valuebias.scorers.schemes import parse_spec
 from valuebias.store.database import Store
 
 
@@ -27,7 +27,7 @@ from valuebias.store.database import Store
 def measured(tmp_path: Path) -> Measurement:
     spec = parse_spec(f"scores:{write_scores(tmp_path / 'a.csv')}")
     with Bench(Store(tmp_path / "scores.sqlite"), Settings()) as bench:
-        return measure(bench, spec, starter("big_two"), "agency~communion", "positive")
+        return measure(bench.scorer(spec), starter("big_two"), "agency~communion", "positive")
 
 
 def test_a_number_that_is_none_loses_no_report(measured: Measurement) -> None:

@@ -20,8 +20,9 @@ from valuebias.lexicons.lexicon import starter
 from valuebias.measurement.contrast import measure
 from valuebias.measurement.family import measure_family
 from valuebias.models.settings import Settings
-from valuebias.models.spec import ModelSpec, parse_spec
+from valuebias.models.spec import ModelSpec
 from valuebias.scorers.bench import Bench
+from valuebias.scorers.schemes import parse_spec
 from valuebias.store.database import Store
 
 BIG_TWO = ("--suite", "big_two")
@@ -288,16 +289,26 @@ def test_a_family_is_measured_on_the_words_that_all_have(tmp_path: Path) -> None
     specs: list[ModelSpec] = [parse_spec(text) for text in texts]
     lexicon = starter("big_two")
     with Bench(Store(tmp_path / "scores.sqlite"), Settings()) as bench:
-        found = measure_family(bench, specs[:4], specs[4:], lexicon, "agency~communion", "positive")
+        found = measure_family(
+            [bench.scorer(s) for s in specs[:4]],
+            [bench.scorer(s) for s in specs[4:]],
+            lexicon,
+            "agency~communion",
+            "positive",
+        )
         assert sum(found.family.effect.n_words) == len(lexicon.words()) - 2
         assert {word for c in found.coverages for word in c.missing} == set(gone)
         turned = measure_family(
-            bench, specs[4:], specs[:4], lexicon, "agency~communion", "positive"
+            [bench.scorer(s) for s in specs[4:]],
+            [bench.scorer(s) for s in specs[:4]],
+            lexicon,
+            "agency~communion",
+            "positive",
         )
         assert turned.family.estimate == pytest.approx(-found.family.estimate, abs=1e-12)
         assert turned.family.p == pytest.approx(found.family.p, abs=1e-12)
         pairs = [
-            measure(bench, spec, lexicon, "agency~communion", "positive").effect.estimate
+            measure(bench.scorer(spec), lexicon, "agency~communion", "positive").effect.estimate
             for spec in specs
         ]
         assert found.family.estimate == pytest.approx(
@@ -305,10 +316,21 @@ def test_a_family_is_measured_on_the_words_that_all_have(tmp_path: Path) -> None
         )
         with pytest.raises(StatisticsError, match=r"alpha is 0\.01"):
             measure_family(
-                bench, specs[:4], specs[4:], lexicon, "agency~communion", "positive", alpha=0.01
+                [bench.scorer(s) for s in specs[:4]],
+                [bench.scorer(s) for s in specs[4:]],
+                lexicon,
+                "agency~communion",
+                "positive",
+                alpha=0.01,
             )
         with pytest.raises(LexiconError, match="no such category"):
-            measure_family(bench, specs[:4], specs[4:], lexicon, "agency~power", "positive")
+            measure_family(
+                [bench.scorer(s) for s in specs[:4]],
+                [bench.scorer(s) for s in specs[4:]],
+                lexicon,
+                "agency~power",
+                "positive",
+            )
 
 
 @pytest.mark.skipif(

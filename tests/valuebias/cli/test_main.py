@@ -15,9 +15,9 @@ from support import toy_model
 from support.models import save_reward_model
 from valuebias.cli.main import main
 from valuebias.errors import LexiconError
-from valuebias.models.spec import parse_spec
 from valuebias.prompts import resolve
 from valuebias.scorers.recorded import RecordedScores
+from valuebias.scorers.schemes import parse_spec
 from valuebias.store.database import Store
 
 ASK = "What is it, then?"

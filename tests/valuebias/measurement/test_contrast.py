@@ -14,9 +14,10 @@ from valuebias.measurement.contrast import measure, seed_for
 from valuebias.measurement.contrast_scores import Valences
 from valuebias.measurement.tokens import top_tokens
 from valuebias.models.settings import Settings
-from valuebias.models.spec import ModelSpec, parse_spec
+from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, resolve
 from valuebias.scorers.bench import Bench
+from valuebias.scorers.schemes import parse_spec
 from valuebias.store.database import Store
 
 BIG_TWO = "agency~communion"
@@ -34,8 +35,8 @@ def recorded(path: Path, **how: float) -> ModelSpec:
 
 def test_swapping_the_sides_flips_the_sign(bench: Bench, tmp_path: Path) -> None:
     spec = recorded(tmp_path / "a.csv", shift=0.8)
-    there = measure(bench, spec, starter("big_two"), BIG_TWO, "positive")
-    back = measure(bench, spec, starter("big_two"), "communion~agency", "positive")
+    there = measure(bench.scorer(spec), starter("big_two"), BIG_TWO, "positive")
+    back = measure(bench.scorer(spec), starter("big_two"), "communion~agency", "positive")
     assert there.effect.estimate == pytest.approx(-back.effect.estimate, abs=1e-12)
     assert there.effect.low == pytest.approx(-back.effect.high, abs=1e-12)
     assert {p.word for p in there.raised_by} == {p.word for p in back.lowered_by}
@@ -50,7 +51,7 @@ def test_a_pair_is_the_difference_of_singles_over_common_words(
     lines = (tmp_path / "b.csv").read_text().splitlines(keepends=True)
     (tmp_path / "b.csv").write_text("".join(lines[:1] + lines[:10:-1]))  # other order, 10 gone
     lexicon = starter("big_two")
-    both = measure(bench, first, lexicon, BIG_TWO, "negative", against=second)
+    both = measure(bench.scorer(first), lexicon, BIG_TWO, "negative", against=bench.scorer(second))
     assert both.role == "shift"
     assert sum(both.effect.n_words) == len(lexicon.words()) - 10
     assert both.coverage == pytest.approx(1 - 10 / len(lexicon.words()))
@@ -62,14 +63,15 @@ def test_a_pair_is_the_difference_of_singles_over_common_words(
         },
     )
     singles = [
-        measure(bench, spec, kept, BIG_TWO, "negative").effect.estimate for spec in (first, second)
+        measure(bench.scorer(spec), kept, BIG_TWO, "negative").effect.estimate
+        for spec in (first, second)
     ]
     assert both.effect.estimate == pytest.approx(singles[0] - singles[1], abs=1e-12)
 
 
 def test_what_it_rests_on_is_said(bench: Bench, tmp_path: Path) -> None:
     spec = recorded(tmp_path / "a.csv")
-    found = measure(bench, spec, starter("big_two"), BIG_TWO, "positive", quick=True)
+    found = measure(bench.scorer(spec), starter("big_two"), BIG_TWO, "positive", quick=True)
     assert "starter, not validated" in found.rests_on
     assert "coverage 100%" in found.rests_on
     assert "6 prompts" in found.rests_on
@@ -79,16 +81,16 @@ def test_what_it_rests_on_is_said(bench: Bench, tmp_path: Path) -> None:
 def test_an_unknown_category_is_an_error(bench: Bench, tmp_path: Path) -> None:
     spec = recorded(tmp_path / "a.csv")
     with pytest.raises(LexiconError, match="no such category"):
-        measure(bench, spec, starter("big_two"), "agency~power", "positive")
+        measure(bench.scorer(spec), starter("big_two"), "agency~power", "positive")
 
 
 def test_top_tokens_are_ordered_and_may_be_left_out(bench: Bench, tmp_path: Path) -> None:
     spec = recorded(tmp_path / "a.csv")
-    top = top_tokens(bench, spec, GREATEST, 3)
+    top = top_tokens(bench.scorer(spec), GREATEST, 3)
     scores = [score for _, score in (*top.best, *top.worst[::-1])]
     assert scores == sorted(scores, reverse=True)
     assert len(top.best) == len(top.worst) == 3
-    other = top_tokens(bench, spec, resolve("Is there such a thing?"), 3)
+    other = top_tokens(bench.scorer(spec), resolve("Is there such a thing?"), 3)
     assert other.best == ()
     assert "holds no score" in (other.left_out or "")
 
@@ -99,9 +101,16 @@ def test_a_regression_is_raised_by_what_moves_it_away_from_zero(
     away = recorded(tmp_path / "away.csv", shift=-1.5)
     near = recorded(tmp_path / "near.csv", shift=-0.2, seed=1)
     lexicon = starter("big_two")
-    found = measure(bench, away, lexicon, BIG_TWO, "positive", against=near, regression=True)
+    found = measure(
+        bench.scorer(away),
+        lexicon,
+        BIG_TWO,
+        "positive",
+        against=bench.scorer(near),
+        regression=True,
+    )
     assert found.role == "regression"
-    singles = [measure(bench, m, lexicon, BIG_TWO, "positive").effect for m in (away, near)]
+    singles = [measure(bench.scorer(m), lexicon, BIG_TWO, "positive").effect for m in (away, near)]
     assert singles[0].estimate < singles[1].estimate < 0
     assert found.effect.estimate == pytest.approx(
         abs(singles[0].estimate) - abs(singles[1].estimate), abs=1e-12
@@ -116,7 +125,9 @@ def test_positive_minus_negative(bench: Bench, tmp_path: Path) -> None:
     lexicon = starter("big_two")
 
     def estimate(valence: Valences, against: ModelSpec | None = None) -> float:
-        found = measure(bench, spec, lexicon, BIG_TWO, valence, against=against)
+        found = measure(
+            bench.scorer(spec), lexicon, BIG_TWO, valence, against=against and bench.scorer(against)
+        )
         assert found.effect.n_prompts == (54 if valence == "positive-negative" else 27)
         return found.effect.estimate
 

@@ -14,10 +14,10 @@ from valuebias.lexicons.lexicon import Lexicon, starter
 from valuebias.measurement.contrast import measure
 from valuebias.measurement.word_ranks import word_ranks
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
 from valuebias.prompts import PAPER_PROMPTS
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.recorded import RecordedScores
+from valuebias.scorers.schemes import parse_spec
 from valuebias.stats.paper.ranks import median_ranks
 from valuebias.store.database import Store
 
@@ -35,7 +35,7 @@ def test_the_most_preferred_word_is_the_first(bench: Bench, tmp_path: Path) -> N
     lines = [",".join([word, *map(str, values)]) for word, values in rows.items()]
     path.write_text("\n".join([header, *lines]))
     lexicon = Lexicon("few", {"agency": ("power",), "communion": ("love", "help")})
-    found = word_ranks(bench, parse_spec(f"scores:{path}"), lexicon)
+    found = word_ranks(bench.scorer(parse_spec(f"scores:{path}")), lexicon)
     by_word = dict(zip(found.words, found.values.T.tolist(), strict=True))
     assert by_word == {
         "power": [1.0] * 27 + [2.0] * 27,
@@ -50,7 +50,7 @@ def test_the_most_preferred_word_is_the_first(bench: Bench, tmp_path: Path) -> N
 def test_medians_are_those_of_the_papers_tests(bench: Bench, tmp_path: Path) -> None:
     path = write_scores(tmp_path / "a.csv", shift=0.8, lexicons=("big_two",))
     spec, lexicon = parse_spec(f"scores:{path}"), starter("big_two")
-    found = word_ranks(bench, spec, lexicon)
+    found = word_ranks(bench.scorer(spec), lexicon)
     recorded = RecordedScores.from_file(path)
     agency = set(lexicon.categories["agency"])
     apart = median_ranks(
@@ -65,10 +65,10 @@ def test_medians_are_those_of_the_papers_tests(bench: Bench, tmp_path: Path) -> 
 def test_the_effect_is_the_difference_of_mean_ranks(bench: Bench, tmp_path: Path) -> None:
     path = write_scores(tmp_path / "a.csv", shift=0.8, lexicons=("big_two",))
     spec, lexicon = parse_spec(f"scores:{path}"), starter("big_two")
-    found = word_ranks(bench, spec, lexicon)
+    found = word_ranks(bench.scorer(spec), lexicon)
     mean = found.mean("positive")
     a, b = (mean[found.members[name]].mean() for name in ("agency", "communion"))
-    effect = measure(bench, spec, lexicon, "agency~communion", "positive").effect
+    effect = measure(bench.scorer(spec), lexicon, "agency~communion", "positive").effect
     assert effect.estimate == pytest.approx(2 * (b - a) / len(found.words), abs=1e-9)
 
 
@@ -78,7 +78,7 @@ def test_quick_asks_fewer_prompts_and_wildcards_stand_for_words(
     path = write_scores(tmp_path / "a.csv", lexicons=("big_two",))
     spec = parse_spec(f"scores:{path}")
     lexicon = Lexicon("wild", {"free": ("free*",), "other": ("love", "help")})
-    found = word_ranks(bench, spec, lexicon, quick=True)
+    found = word_ranks(bench.scorer(spec), lexicon, quick=True)
     assert found.values.shape == (12, len(found.words))
     assert {w for w in found.words if w.startswith("free")} == {
         found.words[i] for i in found.members["free"]
@@ -89,4 +89,4 @@ def test_quick_asks_fewer_prompts_and_wildcards_stand_for_words(
 def test_too_little_coverage_is_an_error(bench: Bench, tmp_path: Path) -> None:
     path = write_scores(tmp_path / "a.csv", lexicons=("big_two",))
     with pytest.raises(LexiconError, match="were scored"):
-        word_ranks(bench, parse_spec(f"scores:{path}"), starter("mfd2"))
+        word_ranks(bench.scorer(parse_spec(f"scores:{path}")), starter("mfd2"))

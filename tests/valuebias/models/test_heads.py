@@ -26,8 +26,8 @@ from valuebias.models.heads.gated import PATTERNS
 from valuebias.models.loading import load_reward_model
 from valuebias.models.reward import RewardModel
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
 from valuebias.prompts import GREATEST, PAPER_PROMPTS
+from valuebias.scorers.schemes import parse_spec
 
 WORDS = Candidates.words(["love", "freedom", "a happy life", "power", "the winner takes it all"])
 Save = Callable[[Path], Path]

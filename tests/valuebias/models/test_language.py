@@ -17,8 +17,8 @@ from valuebias.errors import ModelError
 from valuebias.models.language import LanguageModel, is_text
 from valuebias.models.loading import load_language_model
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
 from valuebias.prompts import GREATEST, PAPER_PROMPTS, Prompt
+from valuebias.scorers.schemes import parse_spec
 from valuebias.search import TooSlow
 from valuebias.search.token_sequences import Parts, prefix_free
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from valuebias.models.fingerprint import fingerprint
 from valuebias.models.loading import load_language_model, load_reward_model
 from valuebias.models.reward import RewardModel
 from valuebias.models.settings import Settings
-from valuebias.models.spec import ModelSpec, parse_spec
+from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST
+from valuebias.scorers.schemes import parse_spec
 
 WORDS = Candidates.words(["love", "freedom", "a happy life", "power"])
 CPU = Settings(device="cpu")
@@ -262,7 +264,7 @@ def test_a_models_own_code_runs_only_if_allowed(
     assert load(path, allowed).head.name == "score"
     assert ran.exists()
     spec = parse_spec(str(path))
-    assert fingerprint(spec, allowed, role="rm") != fingerprint(spec, CPU, role="rm")
+    assert fingerprint(spec, allowed) != fingerprint(spec, CPU)
 
 
 def test_a_model_that_needs_its_own_code_says_how_to_allow_it(
@@ -307,8 +309,8 @@ def test_a_hub_model_loads_from_the_cache(hub: Callable[..., str], tmp_path: Pat
     np.testing.assert_array_equal(model.score_prompt(GREATEST, WORDS), expected)
     hub("org/name", save_reward_model(tmp_path / "newer", seed=1), "0" * 39 + "2", "v2")
     spec, newer = parse_spec("org/name"), parse_spec("org/name@v2")
-    assert fingerprint(spec, offline, role="rm") == model.fingerprint
-    assert fingerprint(newer, offline, role="rm") != model.fingerprint
+    assert fingerprint(spec, offline) == model.fingerprint
+    assert fingerprint(newer, offline) != model.fingerprint
     assert load("org/name@v2", offline).provenance["revision"].endswith("2")
 
 
@@ -425,31 +427,31 @@ def test_a_cpu_build_is_told_from_its_version_file() -> None:
 def test_fingerprints_follow_what_decides_the_scores(tmp_path: Path) -> None:
     one = save_reward_model(tmp_path / "one")
     spec = parse_spec(str(one))
-    base = fingerprint(spec, CPU, role="rm")
+    base = fingerprint(spec, CPU)
     copy = tmp_path / "copy"
     shutil.copytree(one, copy)
-    assert fingerprint(parse_spec(str(copy)), CPU, role="rm") == base
+    assert fingerprint(parse_spec(str(copy)), CPU) == base
     seen = {base}
     for settings, role in ((Settings(device="cpu", dtype="bfloat16"), "rm"), (CPU, "llm")):
-        seen.add(fingerprint(spec, settings, role=role))  # type: ignore[arg-type]
+        seen.add(fingerprint(replace(spec, load_as=role), settings))  # type: ignore[arg-type]
     edit(copy, "config.json", valuebias_weights=[2.0])
-    seen.add(fingerprint(parse_spec(str(copy)), CPU, role="rm"))
+    seen.add(fingerprint(parse_spec(str(copy)), CPU))
     template = one / "chat_template.jinja"
     template.write_text(template.read_text() + " ")
-    seen.add(fingerprint(spec, CPU, role="rm"))
+    seen.add(fingerprint(spec, CPU))
     save_reward_model(tmp_path / "one", seed=1)
-    seen.add(fingerprint(spec, CPU, role="rm"))
+    seen.add(fingerprint(spec, CPU))
     (one / "README.md").write_text("not a weight")
-    assert fingerprint(spec, CPU, role="rm") in seen
+    assert fingerprint(spec, CPU) in seen
     assert len(seen) == 6
 
 
 def test_an_adapters_fingerprint_holds_its_base(tmp_path: Path) -> None:
     base = save_language_model(tmp_path / "base")
     adapter = parse_spec(str(save_adapter(tmp_path / "adapter", base)))
-    before = fingerprint(adapter, CPU, role="rm")
+    before = fingerprint(adapter, CPU)
     save_language_model(base, seed=1)
-    assert fingerprint(adapter, CPU, role="rm") != before
+    assert fingerprint(adapter, CPU) != before
 
 
 def test_digests_of_large_files_are_remembered(

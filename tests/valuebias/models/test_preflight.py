@@ -17,8 +17,8 @@ from valuebias.models import preflight
 from valuebias.models.loading import load_reward_model
 from valuebias.models.reward import RewardModel
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
 from valuebias.prompts import GREATEST
+from valuebias.scorers.schemes import parse_spec
 from valuebias.search.head import Head
 
 

@@ -13,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from valuebias.errors import SpecError
-from valuebias.models.spec import DEMOS, check_labels, check_model, parse_spec
+from valuebias.models.spec import DEMOS, check_labels, check_model
+from valuebias.scorers.schemes import parse_spec
 
 
 def _model(path: Path) -> Path:
@@ -192,11 +193,11 @@ def test_any_text_is_a_spec_or_a_spec_error(text: str) -> None:
 def test_specs_import_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from valuebias.models.spec import parse_spec\n"
+        "from valuebias.scorers.schemes import parse_spec\n"
         "from valuebias.models.fingerprint import fingerprint\n"
         "from valuebias.models.settings import Settings\n"
         "spec, settings = parse_spec(sys.argv[1]), Settings(device='cpu')\n"
-        "assert len(fingerprint(spec, settings, role='rm')) == 64\n"
+        "assert len(fingerprint(spec, settings)) == 64\n"
         "heavy = {'torch', 'transformers', 'numpy', 'peft', 'safetensors'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -28,7 +28,7 @@ from valuebias.errors import SpecError
 from valuebias.lexicons.lexicon import starter
 from valuebias.models.loading import load_reward_model
 from valuebias.models.settings import Settings
-from valuebias.models.spec import DEMOS, parse_spec
+from valuebias.models.spec import DEMOS
 from valuebias.organisms import paths
 from valuebias.organisms.families import Size, build_model
 from valuebias.organisms.grow import SHIPPED, Recipe, grow
@@ -39,6 +39,7 @@ from valuebias.organisms.tokenizer import build_tokenizer
 from valuebias.organisms.words import THING, pools
 from valuebias.organisms.world import Exchange, World
 from valuebias.prompts import PAPER_PROMPTS, select
+from valuebias.scorers.schemes import parse_spec
 from valuebias.stats import Margin, Outcome, judge, single
 
 MARGIN = Margin(-0.276, 0.276)  # d = 0.5, fixed before the first model was grown

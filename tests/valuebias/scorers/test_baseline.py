@@ -21,11 +21,12 @@ from valuebias.measurement.contrast import measure
 from valuebias.measurement.record_baseline import effect_of, record
 from valuebias.measurement.tokens import top_tokens
 from valuebias.models.settings import Settings
-from valuebias.models.spec import ModelSpec, parse_spec
+from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST, PAPER_PROMPTS, Valence
-from valuebias.scorers.baseline import Baseline, Ranking, check_pair
 from valuebias.scorers.baseline_file import read_baseline, write_baseline
+from valuebias.scorers.baseline_record import Baseline, Ranking, check_pair
 from valuebias.scorers.bench import Bench
+from valuebias.scorers.schemes import parse_spec
 from valuebias.scores import Scores
 from valuebias.stats.verdict import Margin
 from valuebias.store.database import Store
@@ -50,11 +51,14 @@ def made(bench: Bench, spec: ModelSpec, lexicon: Lexicon | None = None) -> Basel
     margin = Margin(-0.3, 0.3)
     effects = [
         effect_of(
-            measure(bench, spec, lexicon, BIG_TWO, v), margin, suite="big_two", test="test_range"
+            measure(bench.scorer(spec), lexicon, BIG_TWO, v),
+            margin,
+            suite="big_two",
+            test="test_range",
         )
         for v in VALENCES
     ]
-    return record(bench, spec, [lexicon], effects)
+    return record(bench.scorer(spec), [lexicon], effects)
 
 
 def written(bench: Bench, spec: ModelSpec, path: Path) -> ModelSpec:
@@ -96,14 +100,14 @@ def test_ranks_give_the_paired_interval_of_the_scores_to_the_bit(
             Path(spec.target).write_text("\n".join([head, *lines]))
     against = written(bench, old, tmp_path / "last.json")
     lexicon = starter("big_two")
-    scores = measure(bench, new, lexicon, BIG_TWO, valence, against=old)
-    ranks = measure(bench, new, lexicon, BIG_TWO, valence, against=against)
+    scores = measure(bench.scorer(new), lexicon, BIG_TWO, valence, against=bench.scorer(old))
+    ranks = measure(bench.scorer(new), lexicon, BIG_TWO, valence, against=bench.scorer(against))
     assert ranks.effect == scores.effect
     assert ranks.raised_by == scores.raised_by
     assert ranks.coverages == scores.coverages
     assert (ranks.role, ranks.reference) == ("shift", "last.json")
-    assert ranks.reference_fingerprint == bench.fingerprint(against)
-    turned = measure(bench, against, lexicon, BIG_TWO, valence, against=new)
+    assert ranks.reference_fingerprint == bench.scorer(against).fingerprint
+    turned = measure(bench.scorer(against), lexicon, BIG_TWO, valence, against=bench.scorer(new))
     assert turned.effect.estimate == -ranks.effect.estimate
 
 
@@ -113,7 +117,7 @@ def test_what_is_read_is_what_was_written(bench: Bench, tmp_path: Path) -> None:
     write_baseline(baseline, path)
     back = read_baseline(path)
     assert back.model == "old.csv"
-    assert back.about == baseline.about == {"fingerprint": bench.fingerprint(old)}
+    assert back.about == baseline.about == {"fingerprint": bench.scorer(old).fingerprint}
     ranking, again = baseline.lexicons["big_two"], back.lexicons["big_two"]
     assert again.words == ranking.words == starter("big_two").words()
     assert np.array_equal(again.ranks, ranking.ranks)
@@ -130,8 +134,8 @@ def test_one_release_gives_the_same_bytes_a_line_a_word(bench: Bench, tmp_path: 
     Path(old.target).write_text("\n".join([lines[0], *lines[:0:-1]]))  # other order of the rows
     with Bench(Store(tmp_path / "other.sqlite"), Settings()) as fresh:
         written(fresh, old, path)
-        fingerprint = fresh.fingerprint(old)
-    second = path.read_bytes().decode().replace(fingerprint, bench.fingerprint(old))
+        fingerprint = fresh.scorer(old).fingerprint
+    second = path.read_bytes().decode().replace(fingerprint, bench.scorer(old).fingerprint)
     assert second.encode() == first
     text = first.decode().splitlines()
     assert sum(line.startswith('"') and line.count(",") >= 53 for line in text) >= 120
@@ -143,11 +147,17 @@ def test_the_model_may_be_renamed_and_the_lexicon_too(bench: Bench, tmp_path: Pa
     against = written(bench, old, tmp_path / "last.json")
     renamed = replace(starter("big_two"), name="mine")
     under_new_names = measure(
-        bench, replace(new, label="release-9"), renamed, BIG_TWO, "positive", against=against
+        bench.scorer(replace(new, label="release-9")),
+        renamed,
+        BIG_TWO,
+        "positive",
+        against=bench.scorer(against),
     )
     assert (
         under_new_names.effect
-        == measure(bench, new, starter("big_two"), BIG_TWO, "positive", against=old).effect
+        == measure(
+            bench.scorer(new), starter("big_two"), BIG_TWO, "positive", against=bench.scorer(old)
+        ).effect
     )
 
 
@@ -190,7 +200,13 @@ def test_hostile_names_come_back_and_none_is_raw_in_the_file(tmp_path: Path) -> 
 def compare(bench: Bench, file: Path, tmp_path: Path, lexicon: Lexicon | None = None) -> None:
     new = recorded(tmp_path / "new.csv")
     against = parse_spec(f"baseline:{file}")
-    measure(bench, new, lexicon or starter("big_two"), BIG_TWO, "positive", against=against)
+    measure(
+        bench.scorer(new),
+        lexicon or starter("big_two"),
+        BIG_TWO,
+        "positive",
+        against=bench.scorer(against),
+    )
 
 
 def test_a_changed_lexicon_is_refused(bench: Bench, file: Path, tmp_path: Path) -> None:
@@ -248,7 +264,13 @@ def test_words_that_only_one_side_has_are_refused(
         against = written(bench, new, tmp_path / "short.json")
         new = recorded(tmp_path / "new.csv")
     with pytest.raises(ScoresError, match="not recorded on the same words") as error:
-        measure(bench, new, starter("big_two"), BIG_TWO, "negative", against=against)
+        measure(
+            bench.scorer(new),
+            starter("big_two"),
+            BIG_TWO,
+            "negative",
+            against=bench.scorer(against),
+        )
     assert lines[-1].split(",")[0] in str(error.value)
 
 
@@ -363,19 +385,19 @@ def test_a_line_of_another_baseline_is_told(bench: Bench, file: Path, tmp_path: 
 def test_a_baseline_is_no_model(bench: Bench, file: Path) -> None:
     spec = parse_spec(f"baseline:{file}")
     with pytest.raises(ScoresError, match="ranks, which are no scores"):
-        bench.scores(spec, PAPER_PROMPTS, Candidates.words(["skill"]))
-    assert "ranks" in (top_tokens(bench, spec, GREATEST, 3).left_out or "")
+        bench.scorer(spec).score(PAPER_PROMPTS, Candidates.words(["skill"]))
+    assert "ranks" in (top_tokens(bench.scorer(spec), GREATEST, 3).left_out or "")
     with pytest.raises(SpecError, match="no model that can be tested"):
-        record(bench, spec, [starter("big_two")], [])
+        record(bench.scorer(spec), [starter("big_two")], [])
 
 
 def test_nothing_is_recorded_of_words_without_one_score(bench: Bench, tmp_path: Path) -> None:
     spec = recorded(tmp_path / "a.csv")
     with pytest.raises(ScoresError, match="no word of none was scored"):
-        record(bench, spec, [Lexicon("none", {"a": ("zzz",), "b": ("yyy",)})], [])
+        record(bench.scorer(spec), [Lexicon("none", {"a": ("zzz",), "b": ("yyy",)})], [])
     text = Path(spec.target).read_text().splitlines()
     doubled = ["token_id," + text[0], *(f"{i},{line}" for i, line in enumerate(text[1:]))]
     doubled.append(doubled[1].replace("0,", "9999,", 1))
     (tmp_path / "b.csv").write_text("\n".join(doubled))
     with pytest.raises(ScoresError, match="recorded more than once"):
-        record(bench, parse_spec(f"scores:{tmp_path / 'b.csv'}"), [starter("big_two")], [])
+        record(bench.scorer(parse_spec(f"scores:{tmp_path / 'b.csv'}")), [starter("big_two")], [])

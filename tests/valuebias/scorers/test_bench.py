@@ -16,15 +16,16 @@ import pytest
 from filelock import FileLock
 
 from support import toy_model
-from valuebias.candidates import Candidates
+from valuebias.candidates import VOCABULARY, Candidates, Vocabulary
 from valuebias.errors import ModelError, ScoresError, SearchError, StoreError
 from valuebias.models.settings import Settings
-from valuebias.models.spec import ModelSpec, parse_spec
+from valuebias.models.spec import ModelSpec
 from valuebias.progress import Progress
 from valuebias.prompts import PAPER_PROMPTS, Prompt
-from valuebias.scorers.bench import VOCABULARY, Bench, Job, Vocabulary
-from valuebias.scorers.recorded import write_scores
-from valuebias.scores import Scores
+from valuebias.scorers.bench import Bench
+from valuebias.scorers.recorded_file import write_scores
+from valuebias.scorers.schemes import parse_spec
+from valuebias.scores import Job, Scores
 from valuebias.store.database import Store
 
 PROMPTS = PAPER_PROMPTS[:2]
@@ -71,7 +72,7 @@ def loads(folder):
 
 
 def test_scores_are_the_models_and_say_where_they_come_from(bench):
-    scores = bench.scores(SPEC, PROMPTS, WORDS)
+    scores = bench.scorer(SPEC).score(PROMPTS, WORDS)
     assert scores.values.tobytes() == expected(PROMPTS, WORDS).tobytes()
     assert scores.prompts == PROMPTS
     assert scores.candidates == WORDS
@@ -82,19 +83,19 @@ def test_scores_are_the_models_and_say_where_they_come_from(bench):
 
 
 def test_what_is_stored_needs_no_model(open_bench, folder):
-    first = open_bench().scores(SPEC, PROMPTS, WORDS)
+    first = open_bench().scorer(SPEC).score(PROMPTS, WORDS)
     log = toy_model.lines(folder)
     assert [line for line in log if line.startswith("load")] == ["load toy rm"]
-    again = open_bench().scores(replace(SPEC, label="other name"), PROMPTS, WORDS)
+    again = open_bench().scorer(replace(SPEC, label="other name")).score(PROMPTS, WORDS)
     assert toy_model.lines(folder) == log
     assert again.values.tobytes() == first.values.tobytes()
     assert again.provenance == {**first.provenance, "model": "other name"}
 
 
 def test_only_missing_prompts_are_computed(bench, folder):
-    bench.scores(SPEC, PROMPTS[:1], WORDS)
+    bench.scorer(SPEC).score(PROMPTS[:1], WORDS)
     before = toy_model.lines(folder)
-    bench.scores(SPEC, PROMPTS[::-1], WORDS)
+    bench.scorer(SPEC).score(PROMPTS[::-1], WORDS)
     new = toy_model.lines(folder)[len(before) :]
     assert {line.split()[1] for line in new} == {PROMPTS[1].id}
 
@@ -102,7 +103,7 @@ def test_only_missing_prompts_are_computed(bench, folder):
 def test_of_a_chunk_half_done_only_the_new_half_is_stored(open_bench, monkeypatch):
     """The searcher computes a block whole, so that it repeats every bit."""
     bench = open_bench()
-    shelf = bench._shelf(SPEC, "rm")
+    shelf = bench.scorer(SPEC)._scores
     rows = np.array([0, 5])
     shelf.put(PROMPTS[0], WORDS, rows, expected(PROMPTS, WORDS)[0, rows])
     stored = []
@@ -110,14 +111,14 @@ def test_of_a_chunk_half_done_only_the_new_half_is_stored(open_bench, monkeypatc
     monkeypatch.setattr(
         Store, "write", lambda self, *chunk: stored.extend(chunk[2]) or write(self, *chunk)
     )
-    scores = bench.scores(SPEC, PROMPTS[:1], WORDS)
+    scores = bench.scorer(SPEC).score(PROMPTS[:1], WORDS)
     assert scores.values.tobytes() == expected(PROMPTS[:1], WORDS).tobytes()
     assert stored == [1, 2, 3, 4, 6, 7, 8, 9]
 
 
 def test_a_prompt_counts_by_its_text(bench, folder):
     twins = (PROMPTS[0], replace(PROMPTS[0], id="mine"))
-    values = bench.scores(SPEC, twins, WORDS).values
+    values = bench.scorer(SPEC).score(twins, WORDS).values
     assert (values[0] == values[1]).all()
     assert len([s for s in toy_model.lines(folder) if s.startswith("chunk")]) == 3
 
@@ -125,7 +126,7 @@ def test_a_prompt_counts_by_its_text(bench, folder):
 @pytest.mark.parametrize(
     "ask",
     [
-        {"role": "llm"},
+        {"spec": replace(SPEC, load_as="llm")},
         {"candidates": Candidates.words(toy_model.WORDS[::-1])},
         {"candidates": Candidates(toy_model.WORDS, tuple(range(10)), "token")},
         {"settings": Settings(dtype="float64")},
@@ -134,40 +135,40 @@ def test_a_prompt_counts_by_its_text(bench, folder):
     ids=["role", "order", "injection", "dtype", "model"],
 )
 def test_whatever_decides_the_numbers_is_in_the_address(open_bench, folder, ask):
-    open_bench().scores(SPEC, PROMPTS, WORDS)
+    open_bench().scorer(SPEC).score(PROMPTS, WORDS)
     ask = dict(ask)
     other = open_bench(ask.pop("settings", None))
     spec = ask.pop("spec", SPEC)
     candidates = ask.pop("candidates", WORDS)
-    scores = other.scores(spec, PROMPTS, candidates, **ask)
+    scores = other.scorer(spec).score(PROMPTS, candidates)
     assert len(loads(folder)) == 2
     assert scores.values.tobytes() == expected(PROMPTS, candidates).tobytes()
 
 
 def test_another_release_of_a_library_computes_anew(open_bench, folder, monkeypatch):
     """A release may mend a wrong number; what the old one gave must not be served on."""
-    open_bench().scores(SPEC, PROMPTS, WORDS)
+    open_bench().scorer(SPEC).score(PROMPTS, WORDS)
     monkeypatch.setattr("valuebias.store.model_scores.versions", lambda: {"transformers": "99"})
-    open_bench().scores(SPEC, PROMPTS, WORDS)
+    open_bench().scorer(SPEC).score(PROMPTS, WORDS)
     assert len(loads(folder)) == 2
 
 
 def test_a_language_model_is_loaded_as_one(bench, folder):
-    bench.scores(SPEC, PROMPTS, WORDS, role="llm")
+    bench.scorer(replace(SPEC, load_as="llm")).score(PROMPTS, WORDS)
     assert loads(folder) == ["load toy llm"]
 
 
 def test_one_model_is_held_and_freed_when_told(bench, folder):
-    bench.scores(SPEC, PROMPTS, WORDS)
-    bench.scores(SPEC, PROMPTS, Candidates.words(["more"]))
+    bench.scorer(SPEC).score(PROMPTS, WORDS)
+    bench.scorer(SPEC).score(PROMPTS, Candidates.words(["more"]))
     assert len(loads(folder)) == 1
-    held = weakref.ref(bench._loaded[1])
+    held = weakref.ref(bench.loader._loaded[1])
     bench.release()
     assert held() is None
-    bench.scores(SPEC, PROMPTS, Candidates.words(["and more"]))
+    bench.scorer(SPEC).score(PROMPTS, Candidates.words(["and more"]))
     assert len(loads(folder)) == 2
-    held = weakref.ref(bench._loaded[1])
-    bench.scores(replace(SPEC, target="other"), PROMPTS, WORDS)
+    held = weakref.ref(bench.loader._loaded[1])
+    bench.scorer(replace(SPEC, target="other")).score(PROMPTS, WORDS)
     gc.collect()
     assert held() is None
 
@@ -176,20 +177,20 @@ def test_one_model_is_held_and_freed_when_told(bench, folder):
 
 
 def test_the_vocabulary_comes_from_the_model_and_then_from_the_store(open_bench, folder):
-    first = open_bench().scores(SPEC, PROMPTS, VOCABULARY)
+    first = open_bench().scorer(SPEC).score(PROMPTS, VOCABULARY)
     assert first.candidates.token_ids == tuple(range(100, 106))
     assert first.candidates.responses == toy_model.TOKENS
     assert first.candidates.injection == first.provenance["injection"] == "token"
     assert first.provenance["round_trip"] == "0.7500"
     log = toy_model.lines(folder)
-    again = open_bench().scores(SPEC, PROMPTS, VOCABULARY)
+    again = open_bench().scorer(SPEC).score(PROMPTS, VOCABULARY)
     assert toy_model.lines(folder) == log
     assert again == replace(first, values=again.values)
     assert again.values.tobytes() == first.values.tobytes()
 
 
 def test_as_text_tokens_that_read_the_same_are_one_candidate(bench):
-    scores = bench.scores(SPEC, PROMPTS, Vocabulary("text"))
+    scores = bench.scorer(SPEC).score(PROMPTS, Vocabulary("text"))
     assert scores.candidates.responses == ("a", "b", "\ud800", "null", "\x1b[31m")
     assert scores.candidates.token_ids == (100, 101, 103, 104, 105)
     assert scores.provenance["injection"] == "text"
@@ -199,19 +200,19 @@ def test_as_text_tokens_that_read_the_same_are_one_candidate(bench):
 def test_a_search_over_its_time_limit_is_left_out_and_remembered(open_bench, folder, monkeypatch):
     monkeypatch.setenv("TOY_SECONDS", "400")
     bench = open_bench()
-    reason = bench.left_out(SPEC, PROMPTS, VOCABULARY, time_limit=300)
+    reason = bench.scorer(SPEC).left_out(PROMPTS, VOCABULARY, time_limit=300)
     assert reason == (
         "6 candidates on 2 prompts would take about 13 min 20 s, over the limit of 5 min 0 s"
     )
     with pytest.raises(SearchError, match=r"toy was not searched.*13 min 20 s"):
-        bench.scores(SPEC, PROMPTS, VOCABULARY, time_limit=300)
+        bench.scorer(SPEC).score(PROMPTS, VOCABULARY, time_limit=300)
     log = toy_model.lines(folder)
-    assert open_bench().left_out(SPEC, PROMPTS, VOCABULARY, time_limit=300) == reason
+    assert open_bench().scorer(SPEC).left_out(PROMPTS, VOCABULARY, time_limit=300) == reason
     assert toy_model.lines(folder) == log, "remembered: neither loaded nor measured again"
-    assert open_bench().left_out(SPEC, PROMPTS, VOCABULARY, time_limit=800) is None
-    scores = open_bench().scores(SPEC, PROMPTS, VOCABULARY)
+    assert open_bench().scorer(SPEC).left_out(PROMPTS, VOCABULARY, time_limit=800) is None
+    scores = open_bench().scorer(SPEC).score(PROMPTS, VOCABULARY)
     assert scores.values.tobytes() == expected(PROMPTS, scores.candidates).tobytes()
-    assert open_bench().left_out(SPEC, PROMPTS, VOCABULARY, time_limit=300) is None
+    assert open_bench().scorer(SPEC).left_out(PROMPTS, VOCABULARY, time_limit=300) is None
     assert toy_model.lines(folder).count(f"chunk {PROMPTS[0].id} 0") == 1
 
 
@@ -220,9 +221,9 @@ def test_a_job_left_out_does_not_hold_up_the_others(open_bench, folder, monkeypa
     jobs = [Job(PROMPTS, VOCABULARY, 300.0), Job(PROMPTS, WORDS)]
     for _ in range(2):
         bench = open_bench()
-        bench.prepare(SPEC, jobs)
-        assert bench.left_out(SPEC, PROMPTS, VOCABULARY, time_limit=300.0)
-        assert bench.scores(SPEC, PROMPTS, WORDS).values.shape == (2, 10)
+        bench.scorer(SPEC).prepare(jobs)
+        assert bench.scorer(SPEC).left_out(PROMPTS, VOCABULARY, time_limit=300.0)
+        assert bench.scorer(SPEC).score(PROMPTS, WORDS).values.shape == (2, 10)
     assert len(loads(folder)) == 1
 
 
@@ -234,7 +235,7 @@ def test_a_refused_model_is_refused_again_without_loading(bench, folder):
     seen = []
     for candidates in (WORDS, VOCABULARY):
         with pytest.raises(ModelError, match="preflight refused the toy") as caught:
-            bench.scores(spec, PROMPTS, candidates)
+            bench.scorer(spec).score(PROMPTS, candidates)
         seen.append(caught.value)
     assert len(loads(folder)) == 1
     assert str(seen[0]) == str(seen[1])
@@ -245,40 +246,40 @@ def test_a_refused_model_is_refused_again_without_loading(bench, folder):
 def test_scores_that_are_not_finite_are_an_error_and_not_stored(open_bench, folder):
     bad = Candidates.words(["fine", "NaN"])
     bench = open_bench()
-    bench.prepare(SPEC, [Job(PROMPTS, bad), Job(PROMPTS, WORDS)])
+    bench.scorer(SPEC).prepare([Job(PROMPTS, bad), Job(PROMPTS, WORDS)])
     for prompts in (PROMPTS, PROMPTS[:1]):
         with pytest.raises(ScoresError, match=f"'NaN' on {PROMPTS[0].id}.*float32"):
-            bench.scores(SPEC, prompts, bad)
-    assert bench.scores(SPEC, PROMPTS, WORDS).values.shape == (2, 10)
+            bench.scorer(SPEC).score(prompts, bad)
+    assert bench.scorer(SPEC).score(PROMPTS, WORDS).values.shape == (2, 10)
     assert len([s for s in toy_model.lines(folder) if s.startswith("chunk")]) == 1 + 6
     with pytest.raises(ScoresError, match="not finite"):
-        open_bench().scores(SPEC, PROMPTS, bad)
+        open_bench().scorer(SPEC).score(PROMPTS, bad)
 
 
 def test_a_failure_on_one_prompt_says_nothing_of_another(bench):
     strange = Prompt(id="strange", text="What does this break?")
     with pytest.raises(ModelError, match="toy stopped with an error that was not foreseen"):
-        bench.scores(SPEC, [strange], WORDS)
-    assert bench.scores(SPEC, PROMPTS, WORDS).values.shape == (2, 10)
+        bench.scorer(SPEC).score([strange], WORDS)
+    assert bench.scorer(SPEC).score(PROMPTS, WORDS).values.shape == (2, 10)
     with pytest.raises(ModelError, match=r"ZeroDivisionError: division by zero.*report"):
-        bench.scores(SPEC, [*PROMPTS, strange], WORDS)
+        bench.scorer(SPEC).score([*PROMPTS, strange], WORDS)
 
 
 def test_an_error_nobody_foresaw_is_not_met_twice(bench, folder):
     spec = replace(SPEC, target="broken")
     for _ in range(2):
         with pytest.raises(ModelError, match=r"RuntimeError: CUDA error"):
-            bench.scores(spec, PROMPTS, WORDS)
+            bench.scorer(spec).score(PROMPTS, WORDS)
     assert loads(folder) == ["load broken rm"]
 
 
 def test_a_process_that_waits_for_its_turn_holds_no_other_model(bench, folder):
-    bench.scores(SPEC, PROMPTS, WORDS)
-    held = weakref.ref(bench._loaded[1])
+    bench.scorer(SPEC).score(PROMPTS, WORDS)
+    held = weakref.ref(bench.loader._loaded[1])
     other = replace(SPEC, target="other")
     with FileLock(next((folder / "locks").iterdir())):
-        bench.scores(SPEC, PROMPTS, WORDS)  # stored: no turn is needed
-    with bench._turn(other, "rm"):
+        bench.scorer(SPEC).score(PROMPTS, WORDS)  # stored: no turn is needed
+    with bench.loader.turn(other, bench.scorer(other).fingerprint):
         assert held() is None
 
 
@@ -286,17 +287,17 @@ def test_files_that_change_while_loading_are_noticed(bench, monkeypatch):
     """Else the new weights' scores would be stored under the address of the old."""
     from valuebias.models import loading
 
-    model = loading.load_reward_model(SPEC, Settings())
+    model = loading.load(SPEC, Settings())
     model.fingerprint = "of other weights"
-    monkeypatch.setattr(loading, "load_reward_model", lambda spec, settings: model)
+    monkeypatch.setattr(loading, "load", lambda spec, settings: model)
     with pytest.raises(ModelError, match="changed while it was being loaded"):
-        bench.scores(SPEC, PROMPTS, WORDS)
+        bench.scorer(SPEC).score(PROMPTS, WORDS)
 
 
 def test_a_folder_without_locks_is_an_error(bench, folder):
     (folder / "locks").write_text("")
     with pytest.raises(StoreError, match=r"cannot be locked.*cache-dir"):
-        bench.scores(SPEC, PROMPTS, WORDS)
+        bench.scorer(SPEC).score(PROMPTS, WORDS)
 
 
 # Recorded scores
@@ -307,14 +308,14 @@ def test_recorded_scores_are_read_and_not_stored(bench, folder):
     write_scores(Scores(values, PROMPTS, WORDS), folder / "recorded.csv")
     spec = parse_spec(f"scores:{folder / 'recorded.csv'}")
     some = Candidates.words(["word3", "word1"])
-    assert (bench.scores(spec, PROMPTS[1:], some).values == values[1:, [3, 1]]).all()
-    everything = bench.scores(spec, PROMPTS, VOCABULARY)
+    assert (bench.scorer(spec).score(PROMPTS[1:], some).values == values[1:, [3, 1]]).all()
+    everything = bench.scorer(spec).score(PROMPTS, VOCABULARY)
     assert everything.values.tobytes() == values.tobytes()
-    assert bench.fingerprint(spec)
-    assert bench.left_out(spec, PROMPTS, VOCABULARY) is None
-    assert PAPER_PROMPTS[5].id in bench.left_out(spec, PAPER_PROMPTS[5:6], VOCABULARY)
+    assert bench.scorer(spec).fingerprint
+    assert bench.scorer(spec).left_out(PROMPTS, VOCABULARY) is None
+    assert PAPER_PROMPTS[5].id in bench.scorer(spec).left_out(PAPER_PROMPTS[5:6], VOCABULARY)
     with pytest.raises(ScoresError, match="no score for 1 of 1 responses"):
-        bench.scores(spec, PROMPTS, Candidates.words(["unheard"]))
+        bench.scorer(spec).score(PROMPTS, Candidates.words(["unheard"]))
     assert not bench.store.loads()
 
 
@@ -330,7 +331,9 @@ from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
 from valuebias.progress import Progress
 from valuebias.prompts import PAPER_PROMPTS
-from valuebias.scorers.bench import VOCABULARY, Bench, Job
+from valuebias.candidates import VOCABULARY
+from valuebias.scorers.bench import Bench
+from valuebias.scores import Job
 from valuebias.store.database import Store
 
 folder, first = Path(sys.argv[1]), int(sys.argv[2])
@@ -340,9 +343,9 @@ jobs = [Job(PAPER_PROMPTS[:2], words), Job(PAPER_PROMPTS[:1], VOCABULARY)]
 with Bench(Store(folder / "scores.sqlite"), Settings(), progress=Progress(quiet=True)) as bench:
     for model in ("toy", "other") if first % 2 else ("other", "toy"):
         spec = ModelSpec(model, "local", model, None, model)
-        bench.prepare(spec, jobs)
+        bench.scorer(spec).prepare(jobs)
         job = jobs[first // 2]
-        scores = bench.scores(spec, job.prompts, job.candidates)
+        scores = bench.scorer(spec).score(job.prompts, job.candidates)
         print(scores.values.tobytes().hex())
 """
 
@@ -388,7 +391,7 @@ def test_a_killed_run_resumes_where_it_was_stopped(folder, open_bench):
     running.send_signal(signal.SIGKILL)
     running.communicate(timeout=60)
     spec = ModelSpec("other", "local", "other", None, "other")
-    scores = open_bench().scores(spec, PROMPTS, WORDS)
+    scores = open_bench().scorer(spec).score(PROMPTS, WORDS)
     assert scores.values.tobytes() == expected(PROMPTS, WORDS).tobytes()
     assert scores.provenance["head"] == "score"
     assert toy_model.lines(folder) == [
@@ -420,7 +423,7 @@ def test_stored_scores_are_those_of_the_model_itself(tmp_path, role):
         store = Store(tmp_path / "scores.sqlite")
         with Bench(store, settings, progress=Progress(quiet=True)) as bench:
             for asked, candidates in ((words, words), (VOCABULARY, model.vocabulary())):
-                scores = bench.scores(spec, PROMPTS, asked, role=role)
+                scores = bench.scorer(replace(spec, load_as=role)).score(PROMPTS, asked)
                 direct = model.score(PROMPTS, candidates)
                 assert scores.candidates == candidates
                 assert scores.values.tobytes() == direct.values.tobytes()

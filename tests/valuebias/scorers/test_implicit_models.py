@@ -12,17 +12,18 @@ import pytest
 
 from support.models import build_tokenizer, save_language_model
 from support.scores import write_scores
-from valuebias.candidates import Candidates
+from valuebias.candidates import VOCABULARY, Candidates
 from valuebias.cli.main import main
 from valuebias.errors import ModelError, SpecError
 from valuebias.lexicons.lexicon import starter
 from valuebias.measurement.pair_matrix import matrix, prepare_matrices
 from valuebias.measurement.tokens import table, top_tokens
 from valuebias.models.settings import Settings
-from valuebias.models.spec import ModelSpec, implicit, parse_spec
+from valuebias.models.spec import ModelSpec, implicit
 from valuebias.prompts import GREATEST, PAPER_PROMPTS
-from valuebias.scorers.bench import VOCABULARY, Bench
+from valuebias.scorers.bench import Bench
 from valuebias.scorers.implicit import SharedMassWarning
+from valuebias.scorers.schemes import parse_spec
 from valuebias.store.database import Store
 
 # Random models give much of their probability to control tokens.
@@ -48,7 +49,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def specs(models: tuple[Path, Path]) -> tuple[ModelSpec, ModelSpec]:
-    first, second = (parse_spec(str(path)) for path in models)
+    first, second = (parse_spec(str(path), load_as="llm") for path in models)
     return first, second
 
 
@@ -57,13 +58,13 @@ def test_a_dpo_model_scores_whole_turns(bench: Bench, models: tuple[Path, Path])
     spec = parse_spec(f"dpo:{models[1]},{models[0]}")
     assert spec.label == "dpo:second,first"
     words, prompts = Candidates.words(WORDS), PAPER_PROMPTS[:2]
-    found = bench.scores(spec, prompts, words)
+    found = bench.scorer(spec).score(prompts, words)
     turns = Candidates.words(WORDS, "turn")
-    p, q = (bench.scores(s, prompts, turns, role="llm") for s in (reference, policy))
+    p, q = (bench.scorer(s).score(prompts, turns) for s in (reference, policy))
     np.testing.assert_allclose(found.values, q.values - p.values, atol=1e-5)
     assert found.provenance["injection"] == "turn"
     assert found.provenance["model"] == "dpo:second,first"
-    begun = bench.scores(policy, prompts, words, role="llm")
+    begun = bench.scorer(policy).score(prompts, words)
     assert (begun.values > q.values).all()  # ending the turn costs probability
 
 
@@ -73,21 +74,23 @@ def test_the_reverse_of_a_pair_is_its_negation(bench: Bench, models: tuple[Path,
     there, back = implicit(first, second), implicit(second, first)
     assert (there.label, back.label) == ("first-to-second", "second-to-first")
     for candidates in (Candidates.words(WORDS, "spellings"), VOCABULARY):
-        a, b = (bench.scores(pair, (GREATEST,), candidates) for pair in (there, back))
+        a, b = (bench.scorer(pair).score((GREATEST,), candidates) for pair in (there, back))
         assert a.candidates.responses == b.candidates.responses
         np.testing.assert_array_equal(a.values, -b.values)
-    assert bench.fingerprint(there) != bench.fingerprint(back)
-    assert bench.fingerprint(implicit(first, second, "LLR")) != bench.fingerprint(there)
+    assert bench.scorer(there).fingerprint != bench.scorer(back).fingerprint
+    assert (
+        bench.scorer(implicit(first, second, "LLR")).fingerprint != bench.scorer(there).fingerprint
+    )
 
 
 @SMALL_MASS
 def test_tokens_of_both_vocabularies(bench: Bench, models: tuple[Path, Path]) -> None:
     pair = implicit(*specs(models))
     with pytest.warns(SharedMassWarning, match="the tokens both models have hold only 0.6"):
-        top = top_tokens(bench, pair, GREATEST, 5)
+        top = top_tokens(bench.scorer(pair), GREATEST, 5)
     assert top.kind == "tokens of both vocabularies"
-    assert "liberty" not in bench.vocabulary(pair).responses
-    assert top.n == len(bench.vocabulary(pair))
+    assert "liberty" not in bench.scorer(pair).vocabulary().responses
+    assert top.n == len(bench.scorer(pair).vocabulary())
     assert re.fullmatch(r"0\.6\d+ and 0\.6\d+", top.mass)
     values = [value for _, value in top.best]
     assert all(a >= b for a, b in pairwise(values))
@@ -98,7 +101,7 @@ def test_each_model_is_loaded_once(bench: Bench, models: tuple[Path, Path]) -> N
     lexicons = [starter("big_two")]
     prepare_matrices(bench, [first, second], ["freedom~love"], lexicons)
     found = matrix(bench, [first, second], "freedom~love", lexicons)
-    loads = [bench.store.loads(bench.fingerprint(s, role="llm")) for s in (first, second)]
+    loads = [bench.store.loads(bench.scorer(s).fingerprint) for s in (first, second)]
     assert list(map(len, loads)) == [1, 1]
     assert found.values[0, 1] == -found.values[1, 0] != 0
     assert found.values[0, 0] == 0
@@ -108,11 +111,11 @@ def test_each_model_is_loaded_once(bench: Bench, models: tuple[Path, Path]) -> N
 
 def test_token_counts_are_stored(bench: Bench, models: tuple[Path, Path]) -> None:
     first, _ = specs(models)
-    counts = bench.token_counts(first, WORDS)
+    counts = bench.scorer(first).token_counts(WORDS)
     assert counts[2] > 2
     bench.release()
-    assert bench.token_counts(first, WORDS) == counts
-    assert len(bench.store.loads(bench.fingerprint(first, role="llm"))) == 1
+    assert bench.scorer(first).token_counts(WORDS) == counts
+    assert len(bench.store.loads(bench.scorer(first).fingerprint)) == 1
 
 
 def test_the_command_shows_what_sets_two_models_apart(
@@ -172,7 +175,7 @@ def test_the_table_beside_words_says_why_tokens_cannot_be_compared(
         raise ModelError("the text of a token cannot be told", remedy="Give another tokenizer.")
 
     monkeypatch.setattr("valuebias.models.language.exact_texts", cannot_be_told)
-    beside = table(bench, implicit(*specs(models)))
+    beside = table(bench.scorer(implicit(*specs(models))))
     assert beside.left_out is not None
     assert "cannot be told" in beside.left_out
 
@@ -180,7 +183,7 @@ def test_the_table_beside_words_says_why_tokens_cannot_be_compared(
 def test_recorded_log_probabilities_have_no_vocabulary(bench: Bench, tmp_path: Path) -> None:
     a = parse_spec(f"a=scores:{write_scores(tmp_path / 'a.csv', level=-20)}")
     b = parse_spec(f"b=scores:{write_scores(tmp_path / 'b.csv', level=-20, seed=1)}")
-    top = top_tokens(bench, implicit(a, b), GREATEST, 5)
+    top = top_tokens(bench.scorer(implicit(a, b)), GREATEST, 5)
     assert top.left_out is not None
     assert "no whole vocabulary" in top.left_out
 
@@ -190,18 +193,21 @@ def test_the_embedded_models_differ_in_what_was_planted(bench: Bench) -> None:
         parse_spec(f"demo:{name}") for name in ("communion", "agency", "neutral")
     )
     planted = {name: set(words) for name, words in starter("big_two").categories.items()}
-    top = top_tokens(bench, implicit(communion, agency), GREATEST, 10)
+    top = top_tokens(bench.scorer(implicit(communion, agency)), GREATEST, 10)
     sides = (("agency", top.best), ("communion", top.worst))
     for name, rows in sides:
         found = [text.strip().lower() for text, _ in rows]
         assert sum(word in planted[name] for word in found) >= 9, (name, found)
     # Half the way from one to the other lies the model in which nothing was planted.
-    there = top_tokens(bench, implicit(communion, neutral), GREATEST, 10)
-    onward = top_tokens(bench, implicit(neutral, agency), GREATEST, 10)
+    there = top_tokens(bench.scorer(implicit(communion, neutral)), GREATEST, 10)
+    onward = top_tokens(bench.scorer(implicit(neutral, agency)), GREATEST, 10)
     assert sum(text.strip().lower() in planted["communion"] for text, _ in there.worst) >= 7
     assert sum(text.strip().lower() in planted["agency"] for text, _ in onward.best) >= 7
     assert (
-        max(value for _, value in top_tokens(bench, implicit(neutral, neutral), GREATEST, 1).best)
+        max(
+            value
+            for _, value in top_tokens(bench.scorer(implicit(neutral, neutral)), GREATEST, 1).best
+        )
         == 0
     )
 
@@ -209,7 +215,7 @@ def test_the_embedded_models_differ_in_what_was_planted(bench: Bench) -> None:
 def test_little_shared_mass_is_told_with_the_table(
     bench: Bench, models: tuple[Path, Path], recwarn: pytest.WarningsRecorder
 ) -> None:
-    top = table(bench, implicit(*specs(models)))
+    top = table(bench.scorer(implicit(*specs(models))))
     assert "the tokens both models have hold only 0.6" in top.warning
     assert len(top.best) == 10
     assert not recwarn

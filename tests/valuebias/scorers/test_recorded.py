@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from valuebias.candidates import Candidates
 from valuebias.errors import ScoresError
 from valuebias.prompts import GREATEST, PAPER_PROMPTS, Prompt, resolve
-from valuebias.scorers.recorded import RecordedScores, write_scores
+from valuebias.scorers.recorded import RecordedScores
+from valuebias.scorers.recorded_file import write_scores
 from valuebias.scores import Scores
 
 ODD = (

@@ -19,7 +19,7 @@ from support.preferences import rows, write_rows
 from valuebias.errors import ModelError, TrainingError
 from valuebias.models.loading import load_reward_model
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
+from valuebias.scorers.schemes import parse_spec
 from valuebias.training import DataSource, Recipe, Run, read_run, train
 from valuebias.training.run_directory import is_whole
 

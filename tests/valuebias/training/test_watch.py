@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import measure
 from valuebias.models.settings import Settings
-from valuebias.models.spec import parse_spec
 from valuebias.scorers.bench import Bench
+from valuebias.scorers.schemes import parse_spec
 from valuebias.store.database import Store
 from valuebias.training import Recipe, train
 from valuebias.training.watch import ValueWatch
@@ -46,7 +46,9 @@ def test_it_says_what_the_checkpoint_prefers_and_changes_nothing(
         for checkpoint in watched.checkpoints[1:]:
             spec = parse_spec(str(checkpoint.path))
             for valence, said in zip(("positive", "negative"), told[checkpoint.step], strict=True):
-                found = measure(bench, spec, LEXICON, "agency~communion", valence, quick=True)
+                found = measure(
+                    bench.scorer(spec), LEXICON, "agency~communion", valence, quick=True
+                )
                 assert float(said) == pytest.approx(found.effect.estimate, abs=2e-3)
     for a, b in zip(unseen.checkpoints, watched.checkpoints, strict=True):
         first, second = (load_file(c.path / "adapter_model.safetensors") for c in (a, b))

@@ -1,0 +1,235 @@
+"""Baselines: the record of a release, in a file made to be committed, for later ones to be compared
+with.
+
+An effect depends on the order of the scores alone, so the record holds no score: for each lexicon
+every scored word's rank on each prompt. A release compared with these ranks gets, to the bit, the
+paired difference it would get from the scores. A record is found by what was tested, never by the
+model's name, which changes with each release; and where lexicon, words, prompts or chat template
+are no longer those it was made with, it is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from valuebias.errors import ScoresError, ValueBiasError
+from valuebias.lexicons.lexicon import Coverage, Lexicon
+from valuebias.prompts import PAPER_PROMPTS, Valence, select
+from valuebias.scores import Scores
+
+Ranks = npt.NDArray[np.int32]
+
+ANEW = (
+    "record the release anew: pytest --rm=MODEL --valuebias-baseline FILE "
+    "--valuebias-update-baseline."
+)
+
+_FACTS = ("fingerprint", "head", "dtype", "injection", "template", "template_sha256")
+_ROUNDED = 1e-6
+"""Recorded estimates have six decimals."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The scored words of one lexicon in order of preference.
+
+    ``ranks`` (prompts, words) are dense: 1 is the least preferred, equal scores have one rank, and
+    no rank is left out. Prompts are PAPER_PROMPTS in their order; ``sha256`` is the lexicon's
+    digest.
+    """
+
+    sha256: str
+    words: tuple[str, ...]
+    ranks: Ranks
+
+    @classmethod
+    def of(cls, scores: Scores, lexicon: Lexicon) -> Ranking:
+        """Rank the responses that the lexicon's entries stand for. ``scores`` are those of
+        PAPER_PROMPTS. Raises ScoresError where a word has no score, or several."""
+        responses = scores.candidates.responses
+        found = lexicon.expand(responses)
+        words = tuple(dict.fromkeys(word for category in found.values() for word in category))
+        if not words:
+            raise ScoresError(
+                f"no word of {lexicon.name} was scored",
+                seen=scores.provenance.get("model"),
+                remedy="Score its words, or leave the lexicon out.",
+            )
+        column: dict[str, int] = {}
+        wanted = set(words)
+        for i, response in enumerate(responses):
+            if response in wanted:
+                if response in column:
+                    raise ScoresError(
+                        f"a word of {lexicon.name} was recorded more than once",
+                        seen=response,
+                        remedy="Record each word once, as text: valuebias search "
+                        "--candidates FILE.",
+                    )
+                column[response] = i
+        values = scores.values[:, [column[word] for word in words]]
+        dense = [np.unique(row, return_inverse=True)[1].reshape(-1) + 1 for row in values]
+        return cls(lexicon.digest, words, np.array(dense, np.int32))
+
+
+@dataclass(frozen=True)
+class RecordedEffect:
+    """What was found of one claim when the release was recorded, for the reader and as a check.
+
+    ``estimate``, ``low`` and ``high`` (at ``level``) are on the rank-biserial scale, above zero
+    where the contrast's first side is preferred; ``margin`` is None where none was declared.
+    """
+
+    suite: str
+    test: str
+    lexicon: str
+    contrast: str
+    valence: Valence
+    role: str
+    estimate: float
+    low: float
+    high: float
+    level: float
+    verdict: str
+    margin: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The record of one release.
+
+    ``about`` says how it was scored: fingerprint, head, dtype, injection, template. ``source`` is
+    the file it was read from, ``fingerprint`` that file's SHA-256; both are empty before.
+    """
+
+    model: str
+    about: Mapping[str, str]
+    lexicons: Mapping[str, Ranking]
+    effects: tuple[RecordedEffect, ...]
+    tool: str
+    source: str = ""
+    fingerprint: str = ""
+    _checked: set[str] = field(default_factory=set, compare=False, repr=False)
+
+    def ranking(self, lexicon: Lexicon) -> Ranking:
+        """The ranks of this very lexicon, whatever its name. Raises ScoresError where the record
+        has none of it, or where the recorded effects do not follow from the ranks."""
+        found = next(((n, r) for n, r in self.lexicons.items() if r.sha256 == lexicon.digest), None)
+        if found is None:
+            other = self.lexicons.get(lexicon.name)
+            if other is not None:
+                self.refuse(
+                    f"the lexicon {lexicon.name} has changed since it was recorded",
+                    f"sha256 {other.sha256[:12]} then, {lexicon.digest[:12]} now",
+                    f"Give the lexicon it was recorded with, or {ANEW}",
+                )
+            held = ", ".join(f"{n} {r.sha256[:12]}" for n, r in self.lexicons.items())
+            self.refuse(
+                f"it does not hold the lexicon {lexicon.name} ({lexicon.digest[:12]})",
+                f"it holds {held}",
+                f"Give one of these, or {ANEW}",
+            )
+        name, ranking = found
+        if ranking.sha256 not in self._checked:
+            self._check_effects(name, ranking, lexicon)
+            self._checked.add(ranking.sha256)
+        return ranking
+
+    def _check_effects(self, name: str, ranking: Ranking, lexicon: Lexicon) -> None:
+        """Estimates follow from the ranks: a record mended by hand, or merged from two, is told."""
+        for effect in self.effects:
+            if effect.lexicon != name:
+                continue
+            prompts = [PAPER_PROMPTS.index(prompt) for prompt in select(effect.valence)]
+            try:
+                selection = lexicon.select(effect.contrast, ranking.words)
+            except ValueBiasError as error:
+                self.refuse(
+                    f"its effect for {effect.contrast} cannot be checked: {error.what}",
+                    error.seen,
+                    f"Take the file from version control as it was written, or {ANEW}",
+                )
+            midranks = rankdata(ranking.ranks[prompts][:, selection.columns], axis=1)
+            sides = (midranks[:, side].mean() for side in (selection.in_a, ~selection.in_a))
+            estimate = 2 * float(next(sides) - next(sides)) / midranks.shape[1]
+            if abs(estimate - effect.estimate) > _ROUNDED:
+                self.refuse(
+                    f"its effect for {effect.contrast}, {effect.valence}, does not follow from "
+                    "its ranks",
+                    f"{effect.estimate:+.6f} recorded, {estimate:+.6f} from the ranks",
+                    "The file was changed by hand or merged. Take it from version control as it "
+                    f"was written, or {ANEW}",
+                )
+
+    def refuse(self, what: str, seen: object, remedy: str) -> NoReturn:
+        where = f"the baseline {self.source}" if self.source else "the baseline"
+        raise ScoresError(f"{where}: {what}", seen=seen, remedy=remedy)
+
+
+def facts(provenance: Mapping[str, str]) -> dict[str, str]:
+    """What a baseline keeps of how a model was scored.
+
+    Raises ScoresError on scores that an earlier release stored without their template's digest.
+    """
+    if provenance.get("template") and not provenance.get("template_sha256"):
+        raise ScoresError(
+            "these scores were stored by an earlier release, without their chat template's digest",
+            seen=provenance.get("model"),
+            remedy="Name another folder as cache-dir, so that they are computed anew.",
+        )
+    return {name: provenance[name] for name in _FACTS if provenance.get(name)}
+
+
+def check_pair(
+    first: Mapping[str, str],
+    second: Mapping[str, str],
+    coverages: Iterable[tuple[Coverage, Coverage]] = (),
+) -> None:
+    """Raise ScoresError where either of two scorers is a baseline and the other was not scored in
+    the same way: another chat template, or (by ``coverages``, a pair a category) other words.
+
+    Words that a wildcard stands for are each vocabulary's own, and those in common are compared.
+    """
+    recorded = first if "baseline" in first else second
+    if "baseline" not in recorded:
+        return
+    other = second if recorded is first else first
+    where = f"the baseline {recorded['baseline']}"
+    if _template(first) != _template(second):
+        facts(other)
+        raise ScoresError(
+            f"{where} was recorded with another chat template: the same words in another "
+            "conversation are no paired comparison",
+            seen=f"{_template_name(recorded)} then, {_template_name(other)} now",
+            remedy=f"Use the template it was recorded with, or {ANEW}",
+        )
+    for one, two in coverages:
+        absent = [w for w in {*one.missing} ^ {*two.missing} if not w.endswith("*")]
+        if absent:
+            raise ScoresError(
+                f"{where} was not recorded on the same words of {one.lexicon}'s {one.category}",
+                seen=f"{', '.join(sorted(absent)[:5])} on one side alone",
+                remedy=f"Score all of the lexicon's words, or {ANEW}",
+            )
+
+
+def prompts_digest() -> str:
+    """SHA-256 of the ids and texts of PAPER_PROMPTS."""
+    text = "\x1e".join(f"{prompt.id}\x1f{prompt.text}" for prompt in PAPER_PROMPTS)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _template(provenance: Mapping[str, str]) -> tuple[str, str]:
+    return provenance.get("template", ""), provenance.get("template_sha256", "")
+
+
+def _template_name(provenance: Mapping[str, str]) -> str:
+    name, digest = _template(provenance)
+    return f"{name} {digest}" if name else "none (recorded scores)"

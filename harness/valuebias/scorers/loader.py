@@ -1,0 +1,90 @@
+"""Loads models: one at a time, in turn with other processes, each failure once.
+
+Processes that want the same model take turns: the first computes, the others find its scores in the
+store and never load the model.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from valuebias.errors import ModelError, StoreError
+from valuebias.models.settings import Settings
+from valuebias.models.spec import ModelSpec
+from valuebias.progress import Progress
+from valuebias.scorers.failures import Failures
+from valuebias.store.database import Store, address
+
+if TYPE_CHECKING:
+    from valuebias.models.language import LanguageModel
+    from valuebias.models.reward import RewardModel
+
+
+class Loader:
+    """The one model that is loaded, and what stands in the way of others."""
+
+    def __init__(self, store: Store, settings: Settings, progress: Progress) -> None:
+        self.store = store
+        self.settings = settings
+        self.progress = progress
+        self.failures = Failures()
+        self._loaded: tuple[str, RewardModel | LanguageModel] | None = None
+
+    def release(self) -> None:
+        """Free the loaded model, if there is one; a later call that needs it loads it again."""
+        if self._loaded is None:
+            return
+        self._loaded = None
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def load(self, spec: ModelSpec, fingerprint: str) -> RewardModel | LanguageModel:
+        """The model of this fingerprint, loaded where it is not."""
+        if self._loaded is not None and self._loaded[0] == fingerprint:
+            return self._loaded[1]
+        from valuebias.models import loading
+
+        self.progress.note(f"loading {spec.label}")
+        with self.failures.remembered(spec):
+            model = loading.load(spec, self.settings)
+            if model.fingerprint != fingerprint:
+                raise ModelError(
+                    f"the files of {spec.label} changed while it was being loaded",
+                    remedy="Wait until they are written, and run again.",
+                )
+        self.store.record_load(fingerprint)
+        self._loaded = (fingerprint, model)
+        return model
+
+    @contextmanager
+    def turn(self, spec: ModelSpec, fingerprint: str) -> Iterator[None]:
+        """This process's turn with the model; the lock goes with the process, however it ends."""
+        if self._loaded is not None and self._loaded[0] != fingerprint:
+            self.release()  # whoever has the turn may need the memory that we would wait with
+        folder = self.store.path.parent / "locks"
+        lock = FileLock(folder / f"{address(model=fingerprint)[:32]}.lock")
+        try:
+            folder.mkdir(exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                self.progress.note(f"waiting for another process that is scoring {spec.label}")
+                lock.acquire()
+        except (OSError, NotImplementedError) as error:
+            raise StoreError(
+                f"files beside the score store cannot be locked ({error})",
+                seen=folder,
+                remedy="Name a folder on a local disk, which you may write to, as cache-dir.",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()

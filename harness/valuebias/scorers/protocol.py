@@ -1,0 +1,97 @@
+"""The one face of whatever gives candidates a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from valuebias.candidates import Candidates, Injection, Vocabulary
+from valuebias.lexicons.lexicon import Lexicon
+from valuebias.prompts import Prompt
+from valuebias.scores import Job, Scores
+
+Kind = Literal["reward", "language", "implicit"]
+"""What a scorer's numbers are: rewards, natural-log probabilities, or implicit rewards of two
+language models."""
+
+
+class Scorer(Protocol):
+    """A stored model, a table of recorded scores, a baseline, an implicit reward, or a model in
+    memory. Higher numbers are preferred.
+
+    Nothing is loaded before something is asked for that needs it. Whatever stands in the way is
+    raised where it is asked for: a ModelError, ScoresError, SearchError or SpecError.
+    """
+
+    @property
+    def name(self) -> str:
+        """The label under which reports show it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of everything that decides its numbers: weights, head, dtype, template."""
+
+    @property
+    def kind(self) -> Kind:
+        """What its numbers are."""
+
+    @property
+    def injection(self) -> Injection:
+        """How a lexicon's words are put to it."""
+
+    @property
+    def parts(self) -> tuple[Scorer, ...]:
+        """The scorers that its numbers are computed from; none of one that stands alone."""
+
+    @property
+    def has_vocabulary(self) -> bool:
+        """Whether VOCABULARY is a model's whole vocabulary: of recorded scores it is what was
+        recorded."""
+
+    def candidates(self, lexicon: Lexicon) -> Candidates | Vocabulary:
+        """What is scored for a lexicon: its words, or all that was recorded."""
+
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        candidates: Candidates | Vocabulary,
+        *,
+        time_limit: float | None = None,
+    ) -> Scores:
+        """Scores of shape (prompts, candidates), float32 and finite.
+
+        Raises SearchError where they are left out for taking longer than ``time_limit`` seconds:
+        ask ``left_out`` first.
+        """
+
+    def prepare(self, jobs: Sequence[Job]) -> None:
+        """Have every job's scores ready, loading a model at most once for all of them.
+
+        An error of one job is raised when that job's scores are asked for, and stops no other.
+        """
+
+    def left_out(
+        self,
+        prompts: Sequence[Prompt],
+        candidates: Candidates | Vocabulary,
+        *,
+        time_limit: float | None = None,
+    ) -> str | None:
+        """Why these scores are left out, as a line for a report; None where there are scores."""
+
+    def vocabulary(self) -> Candidates:
+        """The tokens of its vocabulary that stand for text."""
+
+    def token_counts(self, words: Sequence[str]) -> list[int] | None:
+        """The number of tokens of each word as an answer; None where there is no tokenizer."""
+
+
+def words(lexicon: Lexicon, scorer: Scorer) -> Candidates:
+    """A lexicon's words as candidates; a wildcard stands for words of the model's vocabulary."""
+    found = list(lexicon.words())
+    if any(entry.endswith("*") for entries in lexicon.categories.values() for entry in entries):
+        texts = {text.strip().lower() for text in scorer.vocabulary().responses}
+        known = sorted(text for text in texts - set(found) if text.isalpha())
+        expanded = lexicon.expand(known)
+        found += [word for category in expanded.values() for word in category]
+    return Candidates.words(found, scorer.injection)

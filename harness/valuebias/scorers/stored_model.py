@@ -1,0 +1,254 @@
+"""A model whose scores come from the store: it is loaded only for what is not stored yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from valuebias.candidates import VOCABULARY, Candidates, Injection, Vocabulary
+from valuebias.errors import SearchError, SpecError, StoreError, ValueBiasError
+from valuebias.lexicons.lexicon import Lexicon
+from valuebias.models.spec import DEMOS, ModelSpec
+from valuebias.prompts import GREATEST, Prompt
+from valuebias.scorers.loader import Loader
+from valuebias.scorers.protocol import Kind, words
+from valuebias.scores import Job, Scores
+from valuebias.store.model_scores import ModelScores
+
+if TYPE_CHECKING:
+    from valuebias.models.language import LanguageModel
+    from valuebias.models.reward import RewardModel
+    from valuebias.scorers.bench import Bench
+
+
+def parse(target: str, spec: str, text: str) -> ModelSpec:
+    """Read ``demo:TARGET``, an embedded model."""
+    if target not in DEMOS:
+        raise SpecError(
+            "there is no such embedded model",
+            seen=spec,
+            remedy=f"Use {', '.join('demo:' + name for name in DEMOS)}.",
+        )
+    return ModelSpec(spec, "demo", target, None, text)
+
+
+def open_scorer(spec: ModelSpec, bench: Bench) -> StoredModel:
+    return StoredModel(spec, bench.loader)
+
+
+class StoredModel:
+    """A reward model or language model; a scorer (`scorers.protocol.Scorer`).
+
+    Errors of the model (it cannot be loaded, preflight refused it, its scores are not finite) are
+    raised again at once for whatever else this process asks of it, and are never stored.
+    """
+
+    parts = ()
+    has_vocabulary = True
+
+    def __init__(self, spec: ModelSpec, loader: Loader) -> None:
+        self.spec = spec
+        self._loader = loader
+        self._stored: ModelScores | None = None
+        self._fingerprint = ""
+
+    @property
+    def name(self) -> str:
+        return self.spec.label
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of everything that decides the model's numbers; its weights are not loaded."""
+        if not self._fingerprint:
+            from valuebias.models.fingerprint import fingerprint
+
+            with self._loader.failures.remembered(self.spec):
+                self._fingerprint = fingerprint(self.spec, self._loader.settings)
+        return self._fingerprint
+
+    @property
+    def kind(self) -> Kind:
+        return "reward" if self.spec.load_as == "rm" else "language"
+
+    @property
+    def injection(self) -> Injection:
+        # A language model says the same word in several spellings; a reward model is shown one.
+        return "text" if self.spec.load_as == "rm" else "spellings"
+
+    def candidates(self, lexicon: Lexicon) -> Candidates:
+        return words(lexicon, self)
+
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        candidates: Candidates | Vocabulary,
+        *,
+        time_limit: float | None = None,
+    ) -> Scores:
+        job = Job(tuple(prompts), candidates, time_limit)
+        self.prepare([job])
+        reason = self._scores.left_out(job)
+        if reason is not None:
+            raise SearchError(
+                f"{self.name} was not searched",
+                seen=reason,
+                remedy="Give it more time, or a faster device.",
+            )
+        failure = self._failure(job)
+        if failure is not None:
+            raise failure
+        return self._scores.read(job, self.name)
+
+    def prepare(self, jobs: Sequence[Job]) -> None:
+        self._loader.failures.raise_again(self.spec)
+        if all(map(self._settled, jobs)):
+            return
+        with self._loader.turn(self.spec, self.fingerprint):
+            if all(map(self._settled, jobs)):
+                return  # another process did it while we waited
+            model = self._load()
+            for job in jobs:
+                if self._failure(job) is None:
+                    try:
+                        self._compute(model, job)
+                    except StoreError:
+                        raise
+                    except ValueBiasError:
+                        pass  # remembered, and raised to whoever asks for this job
+
+    def left_out(
+        self,
+        prompts: Sequence[Prompt],
+        candidates: Candidates | Vocabulary,
+        *,
+        time_limit: float | None = None,
+    ) -> str | None:
+        """Computes the scores first where they are missing and can be had within the limit."""
+        job = Job(tuple(prompts), candidates, time_limit)
+        self.prepare([job])
+        return self._scores.left_out(job)
+
+    def vocabulary(self) -> Candidates:
+        """The tokens of the model's vocabulary that stand for text, by id; loads it if it must."""
+        self._loader.failures.raise_again(self.spec)
+        if self._scores.candidates(VOCABULARY) is None:
+            with self._loader.turn(self.spec, self.fingerprint):
+                if self._scores.candidates(VOCABULARY) is None:
+                    self._keep_vocabulary(self._load())
+        candidates = self._scores.candidates(VOCABULARY)
+        assert candidates is not None
+        return candidates
+
+    def token_counts(self, words: Sequence[str]) -> list[int]:
+        """Loads the model if it must."""
+        candidates = Candidates.words(words)
+        counts = self._scores.token_counts(candidates)
+        if counts is None:
+            with (
+                self._loader.turn(self.spec, self.fingerprint),
+                self._loader.failures.remembered(self.spec, "token counts"),
+            ):
+                counts = self._scores.token_counts(candidates)  # another process may have counted
+                if counts is None:
+                    counts = self._count_tokens(self._load(), words)
+        return counts
+
+    @property
+    def _scores(self) -> ModelScores:
+        if self._stored is None:
+            self._stored = ModelScores(self._loader.store, self.fingerprint)
+        return self._stored
+
+    def _failure(self, job: Job) -> ValueBiasError | None:
+        """What stopped the job before, in this process."""
+        if not self._loader.failures:
+            return None
+        keys: list[tuple[object, ...]] = [(self.spec,)]
+        if isinstance(job.candidates, Vocabulary):
+            keys.append((self.spec, job.candidates))
+        candidates = self._scores.candidates(job.candidates)
+        if candidates is not None:
+            keys += [(self.spec, candidates.digest, prompt.text) for prompt in job.prompts]
+        return self._loader.failures.first(keys)
+
+    def _settled(self, job: Job) -> bool:
+        """Whether nothing is to be computed: all is stored, known to fail or known to take long."""
+        scores = self._scores
+        return bool(self._failure(job) or scores.left_out(job) or scores.complete(job))
+
+    # Computing
+
+    def _load(self) -> RewardModel | LanguageModel:
+        return self._loader.load(self.spec, self.fingerprint)
+
+    def _compute(self, model: RewardModel | LanguageModel, job: Job) -> None:
+        if isinstance(job.candidates, Candidates):
+            if self.kind == "language" and job.candidates.injection == "spellings":
+                self._count_tokens(model, job.candidates.responses)
+            self._search(model, job, job.candidates)
+            return
+        self._keep_vocabulary(model)
+        stored = self._scores
+        candidates, tokens = stored.candidates(job.candidates), stored.candidates(VOCABULARY)
+        assert candidates is not None
+        assert tokens is not None
+        if self._search(model, job, candidates) and stored.round_trip is None:
+            with self._loader.failures.remembered(self.spec, job.candidates):
+                stored.put_round_trip(float(model.round_trip(tokens)))
+
+    def _count_tokens(self, model: RewardModel | LanguageModel, words: Sequence[str]) -> list[int]:
+        """Keep the number of tokens of each word: the model need not be loaded again for it."""
+        counts = [len(ids) for ids in model.chat.continuations(GREATEST.text, words)]
+        self._scores.put_token_counts(Candidates.words(words), counts)
+        return counts
+
+    def _keep_vocabulary(self, model: RewardModel | LanguageModel) -> None:
+        with self._loader.failures.remembered(self.spec, VOCABULARY):
+            if self._scores.candidates(VOCABULARY) is None:
+                vocabulary = model.vocabulary()  # says what it leaves out once it is made
+                left_out = model.provenance.get("left_out", "")
+                self._scores.put_vocabulary(vocabulary, left_out)
+
+    def _search(self, model: RewardModel | LanguageModel, job: Job, candidates: Candidates) -> bool:
+        """Score what is missing, chunk by chunk into the store; False where it is left out."""
+        from valuebias.search import TooSlow
+
+        scores, failures = self._scores, self._loader.failures
+        missing = scores.missing(job, candidates)
+        total = len(candidates) * len({prompt.text for prompt in job.prompts})
+        before = total - sum(int((~done).sum()) for done in missing.values())
+        described = False
+
+        def keeper(
+            prompt: Prompt, done: npt.NDArray[np.bool_]
+        ) -> Callable[[npt.NDArray[np.integer], npt.NDArray[np.float32]], None]:
+            def keep(indices: npt.NDArray[np.integer], values: npt.NDArray[np.float32]) -> None:
+                nonlocal described
+                if not described:  # the rung is known only now
+                    scores.put_provenance(candidates, model.provenance)
+                    described = True
+                new = ~done[indices]
+                scores.put(prompt, candidates, indices[new], values[new])
+                advance(int(new.sum()))
+
+            return keep
+
+        # The first missing prompt decides for all: they cost the same.
+        limit = None if job.time_limit is None else job.time_limit / max(1, len(missing))
+        with self._loader.progress.task(self.name, total, done=before) as advance:
+            for prompt, done in missing.items():
+                keep = keeper(prompt, done)
+                with failures.remembered(self.spec, candidates.digest, prompt.text):
+                    try:
+                        model.score_prompt(
+                            prompt, candidates, done=done, on_chunk=keep, time_limit=limit
+                        )
+                    except TooSlow as slow:
+                        scores.put_left_out(job, candidates, slow.estimate * len(missing))
+                        return False
+                limit = None
+        scores.put_left_out(job, candidates, None)
+        return True
