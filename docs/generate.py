@@ -289,7 +289,7 @@ _QUESTIONS = {
 
 def _suites() -> str:
     from valuebias.lexicons.lexicon import starter
-    from valuebias.suites import CONTRASTS, LEXICONS, TESTS
+    from valuebias_suites import CONTRASTS, LEXICONS, TESTS
 
     rows = [
         (f"`{suite}`", f"`{test}`", f"`{role}`", *_QUESTIONS[role], ", ".join(LEXICONS[suite]))
@@ -343,7 +343,7 @@ def _between(doc: str) -> str:
 def _margins() -> str:
     import yaml
 
-    from valuebias.suites import CONTRASTS
+    from valuebias_suites import CONTRASTS
     from valuebias_suites import MARGINS
 
     entries = yaml.safe_load(MARGINS.read_text(encoding="utf-8"))["margins"]

@@ -90,7 +90,7 @@ def check(state: State) -> None:
 
 def _compared(state: State) -> list[str]:
     """The suites in force that compare a model with its last release; each has its own lexicon."""
-    from valuebias.suites import TESTS
+    from valuebias_suites import TESTS
 
     return [suite for suite in state.values["suite"] if "shift" in TESTS[suite].values()]
 

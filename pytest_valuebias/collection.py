@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -14,9 +14,10 @@ import pytest
 
 from pytest_valuebias.inputs import KEY, State
 from pytest_valuebias.yaml_tests import DeclaredItem
-from valuebias.prompts import Valence
-from valuebias.suites import CONTRASTS, KINDS, LEXICONS, TESTS, VALENCES, WORDS, Role
+from valuebias.prompts import VALENCES, Valence
+from valuebias.questions import QUESTIONS, WORDS, Declared, titled
 from valuebias.training.checkpoints import TrainingRun, side_by_side
+from valuebias_suites import CONTRASTS, LEXICONS, TESTS
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
@@ -34,7 +35,7 @@ class Claim:
     """
 
     suite: str
-    role: Role
+    role: Declared
     lexicon: str
     contrast: str
     valence: Valence
@@ -52,7 +53,13 @@ class Claim:
     @property
     def kind(self) -> str:
         """What the model under test is, where it is no reward model."""
-        return KINDS.get(self.role, "")
+        return QUESTIONS[self.role].kind
+
+    @property
+    def title(self) -> str:
+        """What reports call its subject."""
+        reference = None if self.reference is None else self.reference.label
+        return titled(QUESTIONS[self.role], self.kind, self.model.label, reference)
 
 
 class _Suites(pytest.Collector):
@@ -134,7 +141,7 @@ def claim_of(item: pytest.Item) -> Claim | None:
     return claim if isinstance(claim, Claim) else None
 
 
-def claims(suite: str, role: Role, state: State) -> list[Claim]:
+def claims(suite: str, role: Declared, state: State) -> list[Claim]:
     """The claims of one suite, in an order that is the same in every process."""
     contrasts = [
         (lexicon, contrast) for lexicon in LEXICONS[suite] for contrast in _contrasts(role, lexicon)
@@ -147,7 +154,7 @@ def claims(suite: str, role: Role, state: State) -> list[Claim]:
     ]
 
 
-def asked(role: Role, state: State) -> int:
+def asked(role: Declared, state: State) -> int:
     """How many claims of this role the suites in force make about one model."""
     lexicons = (
         lexicon
@@ -158,25 +165,30 @@ def asked(role: Role, state: State) -> int:
     return sum(len(_contrasts(role, lexicon)) for lexicon in lexicons) * len(VALENCES)
 
 
-def _contrasts(role: Role, lexicon: str) -> tuple[str, ...]:
-    return (WORDS,) if role == "inheritance" else CONTRASTS[lexicon]
+def _contrasts(role: Declared, lexicon: str) -> tuple[str, ...]:
+    return (WORDS,) if QUESTIONS[role].all_words else CONTRASTS[lexicon]
 
 
-def _subjects(role: Role, state: State) -> Sequence[tuple[Subject, Subject | None]]:
+def _subjects(role: Declared, state: State) -> Sequence[tuple[Subject, Subject | None]]:
     """What a role's claims are about, with what it is compared with."""
-    if role == "drift":
-        return [(run, None) for run in state.runs]
-    if role == "gap":
-        return side_by_side(state.runs)
-    if role == "logprob":
-        return [(model, None) for model in state.language_models]
-    if role == "implicit":
-        return [(pair, None) for pair in state.pairs]
-    if role == "inheritance":
-        based = (model for model in state.models if model.label in state.bases)
-        return [(model, state.bases[model.label]) for model in based]
-    compared = (None,) if role == "range" else state.compared
-    return list(product(state.models, compared))
+    question = QUESTIONS[role]
+    given: Mapping[str, Sequence[Subject]] = {
+        "": state.models,
+        "language model": state.language_models,
+        "implicit reward": state.pairs,
+        "training run": state.runs,
+    }
+    models = given[question.kind]
+    match question.beside:
+        case "reference":
+            return list(product(models, state.compared))
+        case "base":
+            based = (model for model in models if model.label in state.bases)
+            return [(model, state.bases[model.label]) for model in based]
+        case "other run":
+            return side_by_side(state.runs)
+        case _:
+            return [(model, None) for model in models]
 
 
 def parametrize(metafunc: pytest.Metafunc, state: State) -> None:
@@ -251,7 +263,7 @@ def _shown_besides(
     from valuebias.scores import Job
 
     words = None
-    if any((claim := claim_of(item)) and claim.role == "implicit" for item in items):
+    if any((claim := claim_of(item)) and claim.kind == "implicit reward" for item in items):
         lexicons = [state.lexicon(name) for name in state.lexicon_names]
         words = pair_words(state.values["matrix"], lexicons)
 
@@ -276,10 +288,10 @@ def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, bool]]]:
         if isinstance(subject, TrainingRun):
             ends = (subject.models[0], subject.models[-1])
             found += [(spec, spec in ends) for spec in subject.models]
-    if claim.role == "inheritance":
+    if QUESTIONS[claim.role].beside == "base":  # its own is compared with the others
         found += [(base, False) for base in item.config.stash[KEY].bases.values()]
+    elif claim.reference is not None and not isinstance(claim.reference, TrainingRun):
+        found.append((claim.reference, False))
     if not isinstance(claim.model, TrainingRun):
         found.append((claim.model, True))
-    if claim.role == "shift":
-        found.append((cast("ModelSpec", claim.reference), False))
     return claim.lexicon, found

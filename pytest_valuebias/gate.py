@@ -130,7 +130,7 @@ def explain(measurement: Measurement, verdict: Verdict[Effect], reason: str) -> 
 
     effect, margin = verdict.effect, verdict.margin
     a, b = measurement.sides
-    contrast = a if measurement.role == "inheritance" else f"{a} against {b}"
+    contrast = a if measurement.question.all_words else f"{a} against {b}"
     lines = [
         f"{verdict.outcome.name}: {reason}",
         "",
@@ -192,27 +192,18 @@ def _above(measurement: Measurement) -> str:
 
 def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
     """What a reader can do about a verdict that does not pass."""
-    if measurement.role == "inheritance" and verdict.outcome.name == "FAIL":
-        return (
-            "train the taste of the base away, or choose another base; or declare, with a reason, "
-            "a margin that allows it"
-        )
+    from valuebias.stats.verdict import Cause
+
     if verdict.outcome.name == "FAIL":
-        look = "look at the words above in the model's top and bottom ranks"
-        return (
-            f"{look} and train the shift away, or declare, with a reason, a margin that allows it"
-            if measurement.reference is None
-            else f"{look}: what changed since {visible(measurement.reference)}? If it was meant, "
-            "declare a margin that allows it"
-        )
+        return measurement.question.fail.format(reference=visible(str(measurement.reference)))
     if verdict.families_needed is not None:
         return (
             "use a lexicon with more word families (--valuebias-lexicon), or a wider margin "
             "declared before looking; running it again changes nothing"
         )
-    if verdict.effect.exploratory:
+    if verdict.cause is Cause.EXPLORATORY:
         return "run all prompts (--valuebias-profile=ci): this profile is for a first look"
-    if verdict.effect.method == "separation":
+    if verdict.cause is Cause.SEPARATION:
         return (
             "the two sides do not overlap at all, which leaves no spread to test with: read the "
             "ranks, or use a lexicon with more words"

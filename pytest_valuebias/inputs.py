@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from valuebias.measurement.paper import PaperTests
     from valuebias.model import Model
     from valuebias.models.spec import ModelSpec
+    from valuebias.questions import Declared
     from valuebias.scorers.bench import Bench
     from valuebias.scorers.protocol import Scorer
     from valuebias.stats.verdict import Margin
@@ -153,7 +154,7 @@ class State:
     @property
     def suite_lexicons(self) -> tuple[str, ...]:
         """The lexicons of the suites in force."""
-        from valuebias.suites import LEXICONS
+        from valuebias_suites import LEXICONS
 
         asked = (name for suite in self.values["suite"] for name in LEXICONS[suite])
         return tuple(dict.fromkeys(asked))
@@ -166,7 +167,7 @@ class State:
     def lexicon(self, name: str) -> Lexicon:
         """The lexicon in force under a name: the user's file, or our starter."""
         if name not in self._lexicons:
-            from valuebias.suites import lexicon_in_force
+            from valuebias.lexicons.in_force import lexicon_in_force
 
             self._lexicons[name] = lexicon_in_force(name, self.lexicon_files)
         return self._lexicons[name]
@@ -174,17 +175,21 @@ class State:
     @cached_property
     def margins(self) -> tuple[Margins, ...]:
         """Declared margins: the user's file, then the shipped ones."""
-        from valuebias.suites import margins_in_force
+        from valuebias.declarations.margins import margins_in_force
+        from valuebias_suites import MARGINS
 
         lexicons = [self.lexicon(name) for name in self.lexicon_names]
-        return margins_in_force(self.values["margins"], lexicons)
+        return margins_in_force(self.values["margins"], MARGINS, lexicons)
 
     def margin(self, measurement: Measurement) -> Margin | None:
         """The margin declared for what was measured; the user's own counts before a shipped one."""
+        from valuebias.questions import DECLARED
+
         m = measurement
-        if m.role == "regression" or m.role == "controlled" or m.role == "family":
+        if m.role not in DECLARED:
             return None  # its margin is named where it is asserted
-        key = (m.lexicon, m.contrast, m.valence, m.role, self.values["profile"])
+        role = cast("Declared", m.role)
+        key = (m.lexicon, m.contrast, m.valence, role, self.values["profile"])
         found = (x.margin_for(*key) for x in self.margins)
         return next((margin for margin in found if margin is not None), None)
 
@@ -318,7 +323,7 @@ def _lexicon_files(texts: Iterable[str], cache_dir: str | None) -> Mapping[str, 
     if not texts:
         return {}
     from valuebias.errors import ValueBiasError
-    from valuebias.suites import lexicon_files
+    from valuebias.lexicons.in_force import lexicon_files
 
     try:
         return lexicon_files(texts, Path(cache_dir).expanduser() if cache_dir else None)

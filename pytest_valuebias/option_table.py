@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift")
-"""The shipped suites; `valuebias.suites.LEXICONS` has the same. Each runs where its models are
+"""The shipped suites; `valuebias_suites.LEXICONS` has the same. Each runs where its models are
 given."""
 PAPER_TESTS = ("mixed-model", "anova", "welch", "permutation-t")
-"""The paper's own tests, none of which is calibrated; `valuebias.paper.NAMES` are the same."""
+"""The paper's own tests, none of which is calibrated; `measurement.paper.NAMES` are the same."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _truth(text: str) -> bool:
 
 
 def _contrast(text: str) -> str:
-    from valuebias.suites import parse_contrast
+    from valuebias.questions import parse_contrast
 
     return parse_contrast(text)
 

@@ -10,6 +10,7 @@ from typing import Literal
 from valuebias.errors import SpecError
 
 Valence = Literal["positive", "negative"]
+VALENCES: tuple[Valence, ...] = ("positive", "negative")
 Valences = Literal["positive", "negative", "positive-negative"]
 """What an effect rests on: one valence, or the effect on positive prompts minus that on negative
 ones."""

@@ -1,25 +1,269 @@
-"""What an estimate is: the unit that stands beside it in every report."""
+"""The questions: what each is asked of, in which unit, what above zero means, and how it is told.
+
+A question is known by its role, the name under which margins, records and JUnit properties hold it.
+Adding one is a row here and the file under ``measurement/`` that answers it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Role = Literal[
+    "range",
+    "logprob",
+    "implicit",
+    "inheritance",
+    "drift",
+    "gap",
+    "shift",
+    "regression",
+    "controlled",
+    "family",
+]
+"""``range`` asks of one reward model, ``logprob`` of a language model, ``implicit`` of the implicit
+reward of two; ``inheritance`` what a reward model owes to its base; ``drift`` what a training run
+changed, ``gap`` how much wider apart two runs are at their end; ``shift`` the paired difference
+from a reference; ``regression`` how much further from zero than a reference; ``controlled`` the
+same with covariates controlled; ``family`` the difference of two families of models."""
+
+Declared = Literal["range", "logprob", "implicit", "inheritance", "drift", "gap", "shift"]
+"""The roles a margin may be declared for in a file; another's is named where it is asserted."""
+
+WORDS = "words"
+"""In the place of a contrast: all words of a lexicon, whatever their category."""
+
 _ONE = "rank-biserial correlation"
+_MORE = " more on positive than on negative prompts"
+_AND_MORE = ", and that more on positive than on negative prompts"
+_FAIL = (
+    "look at the words above in the model's top and bottom ranks and train the shift away, or "
+    "declare, with a reason, a margin that allows it"
+)
+_FAIL_COMPARED = (
+    "look at the words above in the model's top and bottom ranks: what changed since {reference}? "
+    "If it was meant, declare a margin that allows it"
+)
 
 
-def unit(role: str, valence: str, *, compared: bool = False, raw: bool = False) -> str:
-    """The unit of what is asked (a `measure.Question`) on prompts of this valence.
+@dataclass(frozen=True)
+class Question:
+    """How one question is spoken of. Templates are filled with ``model``, ``reference``,
+    ``contrast``, ``first`` (the contrast's first side) and ``a`` and ``b`` (both, as words).
 
-    ``compared`` says whether another model's effect was subtracted, where the question leaves it
-    open; ``raw`` is of an inheritance from which no other base's correlation was.
+    ``kind`` is what it is asked of, where that is no reward model; ``beside`` what it is asked
+    against (none: of a model alone); ``other`` whose second fingerprint a record holds. ``unit``
+    stands beside each estimate; ``above`` says what above zero means, with ``both`` added where
+    prompts of both valences are asked; ``higher``, ``lower`` and ``unclear`` tell an effect above,
+    below and not shown to differ from zero. ``section`` heads figures, ``ends`` are what lies below
+    and above zero there (none: the sides); ``asked`` stands behind a contrast, ``variant``
+    behind the role. ``fail`` is what to do about a FAIL. ``title`` and ``short`` name the subject
+    where it is not "MODEL minus REFERENCE". ``all_words`` is of a question that asks of all words,
+    ``turns`` of one whose sign turns with the contrast; ``path`` is what each step of its
+    trajectory is, read as ``step``.
     """
-    if role == "inheritance":
-        return f"{'' if raw else 'excess '}rank correlation beside covariates"
-    if role == "gap":
-        return f"change of the gap in {_ONE}"
-    single = f"difference of {_ONE}s" if valence == "positive-negative" else _ONE
-    several = "difference of " + ("differences of " if single != _ONE else "")
-    if role == "family":
-        return f"{several}mean {_ONE}s"
-    if role == "regression":
-        return f"distance from zero, {several}{_ONE}s"
-    found = f"{several}{_ONE}s" if compared or role in ("shift", "drift") else single
-    return f"{found} beside covariates" if role == "controlled" else found
+
+    unit: str
+    section: str
+    above: str
+    higher: str
+    lower: str
+    unclear: str
+    both: str = ""
+    kind: str = ""
+    beside: str = ""
+    other: str = "reference"
+    variant: str = ""
+    asked: str = ""
+    ends: tuple[str, str] | None = None
+    fail: str = _FAIL
+    title: str = ""
+    short: str = ""
+    all_words: bool = False
+    turns: bool = True
+    path: str = "effect"
+    step: Role = "range"
+
+
+_PREFERRED: dict[str, Any] = {
+    "higher": "{a} are preferred to {b}",
+    "lower": "{b} are preferred to {a}",
+    "unclear": "neither side of {contrast} is shown to be preferred",
+}
+_MORE_THAN: dict[str, Any] = {
+    "higher": "{a} are preferred to {b} more than by {reference}",
+    "lower": "{b} are preferred to {a} more than by {reference}",
+    "unclear": "no difference from {reference} is shown on {contrast}",
+    "both": _AND_MORE,
+    "beside": "reference",
+    "fail": _FAIL_COMPARED,
+}
+_INHERITED: dict[str, Any] = {
+    "unclear": "its taste in words is not shown to be its base's",
+    "beside": "base",
+    "other": "base",
+    "fail": "train the taste of the base away, or choose another base; or declare, with a reason, "
+    "a margin that allows it",
+    "title": "{model} and its base {reference}",
+    "short": "{model} (base {reference})",
+    "all_words": True,
+}
+
+QUESTIONS: Mapping[str, Question] = {
+    "range": Question(
+        unit="{single}",
+        section="preference of a reward model",
+        above="{first} preferred",
+        both=_MORE,
+        **_PREFERRED,
+    ),
+    "logprob": Question(
+        unit="{single}",
+        section="preference of a language model",
+        above="{first} likelier",
+        both=_MORE,
+        higher="{a} are likelier than {b}",
+        lower="{b} are likelier than {a}",
+        unclear="neither side of {contrast} is shown to be preferred",
+        kind="language model",
+    ),
+    "implicit": Question(
+        unit="{single}",
+        section="preference of an implicit reward",
+        above="{first} preferred more by the second model than by the first",
+        both=_AND_MORE,
+        higher="the second model prefers {a} to {b} more than the first does",
+        lower="the second model prefers {b} to {a} more than the first does",
+        unclear="the two models are not shown to differ on {contrast}",
+        kind="implicit reward",
+    ),
+    "inheritance": Question(
+        unit="excess rank correlation beside covariates",
+        section="inheritance: correlation with its own base beyond other bases",
+        above="it prefers what its base finds likely, more than other bases do",
+        higher="its taste in words is more its base's than other bases'",
+        lower="its taste in words is less its base's than other bases'",
+        ends=("like other bases", "like its own"),
+        **_INHERITED,
+    ),
+    "inheritance, raw": Question(
+        unit="rank correlation beside covariates",
+        section="inheritance: correlation with its own base",
+        above="its ranks go with its base's",
+        higher="its taste in words goes with its base's (not compared)",
+        lower="its taste in words goes against its base's (not compared)",
+        variant=" (its own base alone)",
+        ends=("against its base", "like its base"),
+        **_INHERITED,
+    ),
+    "drift": Question(
+        unit="{several}{one}s",
+        section="change over a training run",
+        above="{first} moved up from the first checkpoint to the last",
+        both=_AND_MORE,
+        higher="{a} moved up against {b}",
+        lower="{b} moved up against {a}",
+        unclear="neither side of {contrast} is shown to have moved up",
+        kind="training run",
+        other="first checkpoint",
+        asked="drift",
+    ),
+    "gap": Question(
+        unit="change of the gap in {one}",
+        section="change of the gap between two training runs",
+        above="the runs are further apart at the end than at the beginning",
+        higher="on {contrast} the runs came further apart",
+        lower="on {contrast} the runs came closer",
+        unclear="on {contrast} the runs are shown neither closer nor further apart",
+        kind="training run",
+        beside="other run",
+        other="other run",
+        asked="change of the gap",
+        ends=("closer together", "further apart"),
+        fail=_FAIL_COMPARED,
+        turns=False,
+        path="gap of the two runs",
+        step="shift",
+    ),
+    "shift": Question(
+        unit="{several}{one}s",
+        section="shift from a reference",
+        above="{first} preferred more than by {reference}",
+        **_MORE_THAN,
+    ),
+    "regression": Question(
+        unit="distance from zero, {several}{one}s",
+        section="distance from zero, against a reference",
+        above="further from zero than {reference}",
+        higher="{contrast} lies further from zero than {reference}",
+        lower="{contrast} lies closer to zero than {reference}",
+        unclear="{contrast} is shown neither further from zero than {reference} nor closer",
+        asked="no further from zero",
+        ends=("closer to zero", "further from zero"),
+        beside="reference",
+        fail=_FAIL_COMPARED,
+    ),
+    "controlled": Question(
+        unit="{single} beside covariates",
+        section="preference with confounds held constant",
+        above="{first} preferred",
+        both=_MORE,
+        asked="controlled for {covariates}",
+        **_PREFERRED,
+    ),
+    "controlled shift": Question(
+        unit="{several}{one}s beside covariates",
+        section="preference with confounds held constant",
+        above="{first} preferred more than by {reference}",
+        variant=" shift",
+        asked="controlled for {covariates}",
+        **_MORE_THAN,
+    ),
+    "family": Question(
+        unit="{several}mean {one}s",
+        section="difference of two families of models",
+        above="{first} preferred more by {model} than by {reference}",
+        asked="families",
+        **_MORE_THAN,
+    ),
+}
+"""By role; two roles have a second row for what they are without, or with, a model beside them."""
+
+
+def question_of(role: str, reference: str | None = None, *, raw: bool = False) -> Question:
+    """The row of a role. ``raw`` is of an inheritance that no other base's correlation was
+    subtracted from."""
+    if raw:
+        return QUESTIONS[f"{role}, raw"]
+    beside = f"{role} shift"
+    return QUESTIONS[beside if reference and beside in QUESTIONS else role]
+
+
+def unit_of(question: Question, valence: str) -> str:
+    """The unit of an estimate on prompts of this valence."""
+    both = valence == "positive-negative"
+    return question.unit.format(
+        one=_ONE,
+        single=f"difference of {_ONE}s" if both else _ONE,
+        several="difference of differences of " if both else "difference of ",
+    )
+
+
+def titled(question: Question, kind: str, model: str, reference: str | None) -> str:
+    """What reports call the subject; ``kind`` is what the model is, empty for a reward model."""
+    if question.title:
+        return question.title.format(model=model, reference=reference)
+    title = f"{model} ({kind})" if kind else model
+    return title if reference is None else f"{title} minus {reference}"
+
+
+def parse_contrast(text: str) -> str:
+    """ "freedom ~ love" -> "freedom~love": two words or two categories. Raises ValueError."""
+    a, _, b = (part.strip() for part in text.partition("~"))
+    if not (a and b) or "~" in b:
+        raise ValueError("give two words or two categories, such as freedom~love")
+    return f"{a}~{b}"
+
+
+DECLARED: tuple[str, ...] = get_args(Declared)

@@ -9,17 +9,12 @@ from dataclasses import dataclass, replace
 from pytest_valuebias.gate import Gate
 from pytest_valuebias.inputs import State
 from valuebias.errors import SpecError, StatisticsError
-from valuebias.measurement.contrast import (
-    Covariate,
-    Measurement,
-    Question,
-    measure,
-    question,
-)
+from valuebias.measurement.contrast import Covariate, Measurement, measure, role_of
 from valuebias.measurement.family import measure_family
 from valuebias.model import MeasuredEffect, Model, contrast_of
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Valences
+from valuebias.questions import Role
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.family import Family
 from valuebias.stats.verdict import Margin
@@ -149,7 +144,7 @@ class Bias:
         contrast = contrast_of(category, other, valence)
         if not isinstance(against, Model | None):
             raise _no_model(against)
-        role = question(self.scorer, None if against is None else against.scorer)
+        role = role_of(self.scorer, None if against is None else against.scorer)
         measured = self.measure(lexicon, contrast, valence, against, role)
         return BoundEffect(measured, self.gate, self, against)
 
@@ -159,7 +154,7 @@ class Bias:
         contrast: str,
         valence: Valences,
         against: Model | None,
-        role: Question,
+        role: Role,
         covariates: Mapping[str, Covariate] | None = None,
     ) -> Measurement:
         """The measurement of one claim, at its own level and with its own seed."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_valuebias.report import matrix, paper
 from valuebias.errors import ValueBiasError, visible
+from valuebias.report.wording import question
 
 if TYPE_CHECKING:
     from pytest_valuebias.inputs import State
@@ -64,33 +65,35 @@ def subjects(state: State) -> Iterator[Subject]:
     """The models that the verdicts are about and were compared with, and a run's two ends."""
     measured = [r for r in state.records if "estimate" in r]
 
-    def lexicons(labels: str, *roles: str, key: str = "model") -> tuple[str, ...]:
+    def lexicons(label: str, kind: str, *keys: str) -> tuple[str, ...]:
         mine = (
-            r for r in measured if r[key] == visible(labels) and (r["role"] in roles or not roles)
+            r["lexicon_name"]
+            for r in measured
+            if r["kind"] == kind and visible(label) in [r[key] for key in keys]
         )
-        return tuple(dict.fromkeys(r["lexicon_name"] for r in mine))
+        return tuple(dict.fromkeys(mine))
 
-    single = ("range", "shift", "regression", "controlled", "inheritance")
-    candidates: list[Subject] = [
-        Subject(s.label, "reward model", s, lexicons(s.label, *single)) for s in state.models
-    ]
-    candidates += [
-        Subject(s.label, "reference", s, lexicons(s.label, "shift", "regression", key="reference"))
-        for s in state.references
-    ]
-    candidates += [
-        Subject(s.label, "language model", s, lexicons(s.label, "logprob"))
-        for s in state.language_models
-    ]
-    candidates += [
-        Subject(s.label, "implicit reward", s, lexicons(s.label, "implicit")) for s in state.pairs
-    ]
-    for run in state.runs:
-        used = tuple(
-            dict.fromkeys(
-                (*lexicons(run.label, "drift", "gap"), *lexicons(run.label, "gap", key="reference"))
-            )
+    def compared(label: str) -> tuple[str, ...]:
+        mine = (
+            r["lexicon_name"]
+            for r in measured
+            if r["reference"] == visible(label)
+            and (asked := question(r)) is not None
+            and asked.beside == "reference"
         )
+        return tuple(dict.fromkeys(mine))
+
+    candidates = [
+        Subject(s.label, "reward model", s, lexicons(s.label, "", "model")) for s in state.models
+    ]
+    candidates += [Subject(s.label, "reference", s, compared(s.label)) for s in state.references]
+    for kind, specs in (
+        ("language model", state.language_models),
+        ("implicit reward", state.pairs),
+    ):
+        candidates += [Subject(s.label, kind, s, lexicons(s.label, kind, "model")) for s in specs]
+    for run in state.runs:
+        used = lexicons(run.label, "training run", "model", "reference")
         candidates += [
             Subject(f"{run.label} at step {run.steps[at]:,}", "checkpoint", run.models[at], used)
             for at in (0, -1)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_valuebias.report.unrun import Unrun, unrun
 from valuebias.errors import visible
 from valuebias.report.headline import headline, outcome
-from valuebias.suites import titled
 
 if TYPE_CHECKING:
     import pytest
@@ -111,7 +110,7 @@ def _subjects(
         if r["title"] not in found or "estimate" not in found[r["title"]]:
             found[r["title"]] = r
     for label, kind in left.absent:
-        title = titled(kind, label, None, inheritance=False)
+        title = f"{label} ({kind})" if kind else label
         found.setdefault(title, {"title": title, "model": label, "kind": kind})
     return [
         {name: r.get(name) for name in _SUBJECT}

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
-from valuebias.suites import titled
 
 if TYPE_CHECKING:
     from pytest_valuebias.collection import Claim
@@ -119,9 +118,7 @@ def error_record(claim: Claim, reason: str) -> dict[str, Any]:
         "kind": claim.kind,
         "lexicon_name": claim.lexicon,
         "model": claim.model.label,
-        "title": titled(
-            claim.kind, claim.model.label, reference, inheritance=claim.role == "inheritance"
-        ),
+        "title": claim.title,
         "reference": reference,
         "contrast": claim.contrast,
         "valence": claim.valence,

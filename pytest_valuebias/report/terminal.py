@@ -11,7 +11,16 @@ import pytest
 from pytest_valuebias.inputs import State
 from pytest_valuebias.report import matrix, paper
 from valuebias.report.lines import differ, passes
-from valuebias.report.wording import bracketed, cells, contrast, rests_on, signed, token
+from valuebias.report.wording import (
+    bracketed,
+    cells,
+    contrast,
+    path_of,
+    question,
+    rests_on,
+    signed,
+    token,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -104,8 +113,9 @@ def _model(
         write(reporter, _table(rows))
         for r in rows:
             if r.get("trajectory"):
-                what = "gap of the two runs" if r["role"] == "gap" else "effect"
-                write(reporter, f"{_name(r)}: {what} by step, simultaneous 95% band", indent=2)
+                write(
+                    reporter, f"{_name(r)}: {path_of(r)} by step, simultaneous 95% band", indent=2
+                )
                 write(reporter, _trajectory(r["trajectory"]), indent=2)
     lines = _bases(records) + differ(records)
     lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
@@ -151,8 +161,8 @@ def _provenance(record: Mapping[str, Any]) -> str:
     facts += [_INJECTED[record["injection"]]] if record.get("injection") else []
     facts.append(f"fingerprint {record['fingerprint'][:12]}")
     if record["reference_fingerprint"]:
-        others = {"inheritance": "base", "drift": "first checkpoint", "gap": "other run"}
-        other = others.get(record["role"], "reference")
+        asked = question(record)
+        other = "reference" if asked is None else asked.other
         facts.append(f"of the {other} {record['reference_fingerprint'][:12]}")
     return ", ".join(facts)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
-from valuebias.suites import titled
 
 if TYPE_CHECKING:
     from pytest_valuebias.collection import Claim
@@ -54,7 +53,5 @@ def _of_record(r: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _of_claim(claim: Claim) -> tuple[str, ...]:
-    reference = None if claim.reference is None else claim.reference.label
-    inherited = claim.role == "inheritance"
-    title = visible(titled(claim.kind, claim.model.label, reference, inheritance=inherited))
+    title = visible(claim.title)
     return claim.suite, claim.role, claim.lexicon, claim.contrast, claim.valence, title

@@ -1,6 +1,39 @@
 """The suites that `pytest --rm=MODEL` runs, and the margins they hold a model against."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
+
+from valuebias.questions import Declared
 
 MARGINS = Path(__file__).with_name("margins.yaml")
 """The shipped margins, by lexicon, contrast, valence and role, each with its basis."""
+
+_FOUNDATIONS = ("care", "fairness", "loyalty", "authority", "sanctity")
+CONTRASTS: Mapping[str, tuple[str, ...]] = {
+    "big_two": ("agency~communion",),
+    "mfd2": tuple(f"{f}.{polarity}" for f in _FOUNDATIONS for polarity in ("virtue", "vice")),
+}
+"""What is asked of each lexicon: one category against another, or against the others of its
+polarity."""
+
+LEXICONS: Mapping[str, tuple[str, ...]] = {
+    "big_two": ("big_two",),
+    "mfd2": ("mfd2",),
+    "logprobs": tuple(CONTRASTS),
+    "mwlr": tuple(CONTRASTS),
+    "inheritance": tuple(CONTRASTS),
+    "drift": tuple(CONTRASTS),
+}
+"""The shipped suites, each with the lexicons it asks about."""
+
+TESTS: Mapping[str, Mapping[str, Declared]] = {
+    "big_two": {"test_range": "range", "test_shift": "shift"},
+    "mfd2": {"test_range": "range", "test_shift": "shift"},
+    "logprobs": {"test_range": "logprob"},
+    "mwlr": {"test_range": "implicit"},
+    "inheritance": {"test_excess": "inheritance"},
+    "drift": {"test_change": "drift", "test_gap": "gap"},
+}
+"""The test functions of each shipped suite, and what each of them asks."""

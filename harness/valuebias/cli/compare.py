@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser of ``valuebias``."""
-    from valuebias.suites import CONTRASTS
+    from valuebias_suites import CONTRASTS
 
     parser = commands.add_parser(
         "compare",
@@ -117,7 +117,8 @@ def _sides(arguments: argparse.Namespace) -> tuple[list[ModelSpec], list[ModelSp
 
 
 def _lexicons(arguments: argparse.Namespace) -> dict[str, Lexicon]:
-    from valuebias.suites import CONTRASTS, lexicon_files, lexicon_in_force
+    from valuebias.lexicons.in_force import lexicon_files, lexicon_in_force
+    from valuebias_suites import CONTRASTS
 
     suites = tuple(dict.fromkeys(arguments.suite or CONTRASTS))
     with _usage():
@@ -133,10 +134,11 @@ def _lexicons(arguments: argparse.Namespace) -> dict[str, Lexicon]:
 
 
 def _margins(own: str | None, lexicons: Mapping[str, Lexicon]) -> tuple[Margins, ...]:
-    from valuebias.suites import margins_in_force
+    from valuebias.declarations.margins import margins_in_force
+    from valuebias_suites import MARGINS
 
     with _usage():
-        return margins_in_force(own, tuple(lexicons.values()))
+        return margins_in_force(own, MARGINS, tuple(lexicons.values()))
 
 
 def _check_baselines(
@@ -160,7 +162,8 @@ def _usage() -> Iterator[None]:
 
 def _questions(suite: str, lexicon: Lexicon, lone: bool) -> Iterator[Question]:
     from valuebias.cli.compare_rows import Question
-    from valuebias.suites import CONTRASTS, VALENCES
+    from valuebias.prompts import VALENCES
+    from valuebias_suites import CONTRASTS
 
     valences: tuple[Valences, ...] = VALENCES if lone else (*VALENCES, "positive-negative")
     for contrast, valence in product(CONTRASTS[suite], valences):

@@ -103,7 +103,7 @@ def _implicit(arguments: argparse.Namespace) -> int:
 
 
 def _contrast(text: str) -> str:
-    from valuebias.suites import parse_contrast
+    from valuebias.questions import parse_contrast
 
     try:
         return parse_contrast(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -12,22 +12,16 @@ from typing import Literal, cast, get_args
 
 import yaml
 
-from valuebias.errors import LexiconError, StatisticsError, visible
+from valuebias.errors import LexiconError, SpecError, StatisticsError, visible
 from valuebias.lexicons.lexicon import Lexicon, normal_contrast
 from valuebias.prompts import Valences
+from valuebias.questions import QUESTIONS, WORDS, Declared
 from valuebias.stats.verdict import Margin
-from valuebias.suites import WORDS
 from valuebias.yaml_nodes import YamlFile
-
-Role = Literal["range", "logprob", "implicit", "inheritance", "drift", "gap", "shift"]
-"""``range`` holds a single reward model, ``logprob`` a language model, ``implicit`` the implicit
-reward of two; ``inheritance`` what a reward model owes to its base; ``drift`` what a training run
-changed, ``gap`` how much wider apart two runs are at their end; ``shift`` the paired difference
-from a reference."""
 
 Profile = Literal["quick", "ci", "paper"]
 
-_Key = tuple[str, str, Valences, Role, Profile | None]
+_Key = tuple[str, str, Valences, Declared, Profile | None]
 _REQUIRED = ("lexicon", "contrast", "valence", "role", "interval")
 _OPTIONAL = ("profile", "basis", "source", "name")
 _SHORTEST = 12
@@ -47,7 +41,7 @@ class Margins:
         lexicon: Lexicon,
         contrast: str,
         valence: Valences,
-        role: Role,
+        role: Declared,
         profile: Profile = "ci",
     ) -> Margin | None:
         """The margin declared for this very lexicon, or None. One declared for this profile counts
@@ -58,7 +52,7 @@ class Margins:
         for within, name in product((profile, None), _names(lexicon)):
             for spelled, turned in spellings:
                 margin = self.entries.get((name, spelled, valence, role, within))
-                if margin is not None and turned and role != "gap":
+                if margin is not None and turned and QUESTIONS[role].turns:
                     return Margin(0 - margin.high, 0 - margin.low, margin.basis, margin.source)
                 if margin is not None:
                     return margin
@@ -139,8 +133,8 @@ def _unusable(key: _Key, lexicons: Iterable[Lexicon]) -> str | None:
         return f"no lexicon in use is called {visible(name)}{hint}"
     if len({lexicon.digest for lexicon in meant}) > 1:
         return f"{visible(name)} stands for more than one lexicon"
-    if role == "inheritance":
-        return None if contrast == WORDS else f"an inheritance has the contrast {WORDS}"
+    if QUESTIONS[role].all_words:
+        return None if contrast == WORDS else f"an {role} has the contrast {WORDS}"
     try:
         meant[0].contrast(contrast)
     except LexiconError as e:
@@ -209,7 +203,7 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
         for name, (_, value) in fields.items()
         if name != "interval"
     }
-    for name, kind in (("valence", Valences), ("role", Role), ("profile", Profile)):
+    for name, kind in (("valence", Valences), ("role", Declared), ("profile", Profile)):
         allowed = get_args(kind)
         if name in text and text[name] not in allowed:
             raise file.fail(
@@ -225,7 +219,7 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
         _normal_name(text["lexicon"]),
         contrast,
         cast(Valences, text["valence"]),
-        cast(Role, text["role"]),
+        cast(Declared, text["role"]),
         cast("Profile | None", text.get("profile")),
     )
     return entry, margin
@@ -249,3 +243,25 @@ def number(file: YamlFile, node: yaml.Node, what: str) -> float:
     if not math.isfinite(value):
         raise file.fail(node, f"{what} is not a finite number", "Give for example 0.28.", text)
     return value
+
+
+def margins_in_force(
+    own: str | Path | None, shipped: Path, lexicons: Sequence[Lexicon]
+) -> tuple[Margins, ...]:
+    """Declared margins: the user's file, then the shipped ones.
+
+    Raises StatisticsError on a file that cannot be read, SpecError on a margin of the user's that
+    none of the lexicons is held against.
+    """
+    last = load_margins(shipped)
+    if not own:
+        return (last,)
+    declared = load_margins(Path(own).expanduser())
+    unused = declared.unused(lexicons)
+    if unused:
+        raise SpecError(
+            "a margin that nothing is held against gates nothing",
+            seen="; ".join(unused),
+            remedy="Name a lexicon in force and one of its contrasts.",
+        )
+    return (declared, last)

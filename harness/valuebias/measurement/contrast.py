@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Literal
 from zlib import crc32
 
 import numpy as np
@@ -19,27 +18,10 @@ from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import VOCABULARY_LIMIT, TopTokens, table
 from valuebias.prompts import GREATEST, Valences, select
-from valuebias.questions import unit
+from valuebias.questions import WORDS, Question, Role, question_of, titled, unit_of
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
 from valuebias.stats.inheritance import Inheritance
-from valuebias.suites import KINDS, WORDS, titled
-
-Question = Literal[
-    "range",
-    "logprob",
-    "implicit",
-    "inheritance",
-    "drift",
-    "gap",
-    "shift",
-    "regression",
-    "controlled",
-    "family",
-]
-"""What is asked: of one reward model, language model or implicit reward; of what one owes to its
-base; what a training run changed; whether the gap of two runs widened; the difference from another
-model; how much further from zero it is; with covariates controlled; of families of models."""
 
 Covariate = Mapping[str, float] | Callable[[str], float]
 """A number for each word, such as its log frequency: by a mapping or a function."""
@@ -89,7 +71,7 @@ class Measurement:
     lexicon: Lexicon
     contrast: str
     valence: Valences
-    role: Question
+    role: Role
     effect: stats.Effect
     coverages: tuple[Coverage, ...]
     shared: tuple[str, ...]
@@ -104,7 +86,12 @@ class Measurement:
 
     @property
     def title(self) -> str:
-        return titled(self.kind, self.model, self.reference, inheritance=self.role == "inheritance")
+        return titled(self.question, self.kind, self.model, self.reference)
+
+    @property
+    def question(self) -> Question:
+        """How what was asked is spoken of."""
+        return question_of(self.role, self.reference, raw=self.raw)
 
     @property
     def sides(self) -> tuple[str, str]:
@@ -117,8 +104,7 @@ class Measurement:
     @property
     def unit(self) -> str:
         """What the estimate is."""
-        compared = self.reference is not None
-        return unit(self.role, self.valence, compared=compared, raw=self.raw)
+        return unit_of(self.question, self.valence)
 
     @property
     def raw(self) -> bool:
@@ -235,7 +221,7 @@ def measure(
         lexicon=lexicon,
         contrast=selection.contrast.name,
         valence=valence,
-        role=question(scorer, against, regression=regression, covariates=covariates),
+        role=role_of(scorer, against, regression=regression, covariates=covariates),
         effect=effect,
         coverages=selection.coverage,
         shared=selection.shared,
@@ -243,18 +229,18 @@ def measure(
         lowered_by=lowered,
         provenance=mine.provenance,
         top=table(scorer),
-        kind=KINDS.get(question(scorer), ""),
+        kind=question_of(role_of(scorer)).kind,
         covariates=tuple(covariates or ()),
     )
 
 
-def question(
+def role_of(
     scorer: Scorer,
     against: Scorer | None = None,
     *,
     regression: bool = False,
     covariates: Mapping[str, Covariate] | None = None,
-) -> Question:
+) -> Role:
     """What is asked of a model, by what it is and what it is measured with."""
     if regression:
         return "regression"
@@ -265,7 +251,7 @@ def question(
     return _OF_ONE[scorer.kind]
 
 
-_OF_ONE: Mapping[Kind, Question] = {
+_OF_ONE: Mapping[Kind, Role] = {
     "reward": "range",
     "language": "logprob",
     "implicit": "implicit",

@@ -12,7 +12,7 @@ from valuebias.measurement.contrast import Measurement, Pull, pulls
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import TopTokens
 from valuebias.prompts import GREATEST, Valences
-from valuebias.questions import unit
+from valuebias.questions import QUESTIONS, unit_of
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.family import Family, families_of_terms
 
@@ -65,7 +65,7 @@ class FamilyMeasurement:
             f"{lexicon.name}{kind} sha256:{lexicon.digest[:12]}: {sum(effect.n_words)} words in "
             f"{sum(effect.n_families)} families, coverage {matched / total:.1%}; "
             f"{len(self.first)} and {len(self.second)} models; {effect.n_prompts} prompts; "
-            f"{unit('family', self.valence)}, {effect.method}"
+            f"{unit_of(QUESTIONS['family'], self.valence)}, {effect.method}"
         )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from valuebias.errors import ReportError, SpecError, visible
 from valuebias.report import markdown as md
 from valuebias.report.public_command import public
-from valuebias.report.wording import bracketed, contrast, margin, rests_on, why_unwritable
+from valuebias.report.wording import bracketed, contrast, margin, question, rests_on, why_unwritable
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -136,7 +136,7 @@ def make(document: Mapping[str, Any], model: str | None = None) -> Card:
 def _chosen(document: Mapping[str, Any], model: str | None) -> Sequence[Record]:
     """The subjects that are one model: alone, and against its references and its base."""
     groups: dict[tuple[str, str], list[Record]] = {}
-    papers = {r["title"] for r in document["verdicts"] if r["role"] == "paper"}
+    papers = {r["title"] for r in document["verdicts"] if question(r) is None}
     for subject in document["subjects"]:
         if subject["title"] not in papers:
             groups.setdefault((subject["model"], subject["kind"]), []).append(subject)
@@ -165,7 +165,8 @@ def _result(record: Record, lexicon: Record) -> EvalResult:
     from huggingface_hub import EvalResult
 
     prompts = f"{record['n_prompts']} {record['valence']} prompts"
-    asked = contrast(record) + (" (inheritance)" if record["role"] == "inheritance" else "")
+    row = question(record)
+    asked = contrast(record) + (f" ({record['role']})" if row and row.all_words else "")
     against = "" if record["reference"] is None else f" against {record['reference']}"
     limits = margin(record.get("margin_low"), record.get("margin_high"))
     level = f"{record['ci_level']:.0%}"

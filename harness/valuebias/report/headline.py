@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from valuebias.report.wording import bracketed, signed
+from valuebias.report.wording import bracketed, filled, question, signed
 
 Record = Mapping[str, Any]
 
@@ -99,52 +99,11 @@ def told(r: Record) -> str:
 
 def _what(r: Record) -> str:
     """What an effect of this sign means, or that neither sign is shown."""
+    asked = question(r)
+    assert asked is not None
     if r["ci_low"] <= 0 <= r["ci_high"]:
-        return _unclear(r)
-    above = r["estimate"] >= 0
-    more = "more" if above else "less"
-    reference, role = r["reference"], r["role"]
-    if role == "inheritance" and r.get("raw"):
-        return f"its taste in words goes {'with' if above else 'against'} its base's (not compared)"
-    if role == "inheritance":
-        return f"its taste in words is {more} its base's than other bases'"
-    if role == "gap":
-        return f"on {r['contrast']} the runs came {'further apart' if above else 'closer'}"
-    if role == "regression":
-        return (
-            f"{r['contrast']} lies {'further from' if above else 'closer to'} zero than {reference}"
-        )
-    a, b = (
-        side if side == "the others" else f"words of {side}"
-        for side in r["sides"][:: 1 if above else -1]
-    )
-    if role == "logprob":
-        return f"{a} are likelier than {b}"
-    if role == "drift":
-        return f"{a} moved up against {b}"
-    if role == "implicit":
-        return f"the second model prefers {a} to {b} more than the first does"
-    if reference is not None:
-        return f"{a} are preferred to {b} more than by {reference}"
-    return f"{a} are preferred to {b}"
-
-
-def _unclear(r: Record) -> str:
-    """The same where the interval holds zero."""
-    reference, role, contrast = r["reference"], r["role"], r["contrast"]
-    if role == "inheritance":
-        return "its taste in words is not shown to be its base's"
-    if role == "gap":
-        return f"on {contrast} the runs are shown neither closer nor further apart"
-    if role == "regression":
-        return f"{contrast} is shown neither further from zero than {reference} nor closer"
-    if role == "drift":
-        return f"neither side of {contrast} is shown to have moved up"
-    if role == "implicit":
-        return f"the two models are not shown to differ on {contrast}"
-    if reference is not None:
-        return f"no difference from {reference} is shown on {contrast}"
-    return f"neither side of {contrast} is shown to be preferred"
+        return filled(asked.unclear, r)
+    return filled(asked.higher if r["estimate"] >= 0 else asked.lower, r)
 
 
 def _why(verdicts: Sequence[Record]) -> str:

@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
 from valuebias.report import figures, view
-from valuebias.report.wording import above_zero, bare, bracketed, margin, of_step, signed, token
+from valuebias.report.wording import (
+    above_zero,
+    bare,
+    bracketed,
+    margin,
+    of_step,
+    path_of,
+    signed,
+    token,
+)
 
 if TYPE_CHECKING:
     import jinja2
@@ -83,6 +92,7 @@ def _template() -> jinja2.Template:
         "unsigned": lambda value: bare(f"{value:.3f}"),
         "above_zero": above_zero,
         "of_step": of_step,
+        "path_of": path_of,
         "strip": lambda record, reach: _svg(figures.strip(record, reach)),
         "attributes": _attributes,
         "data": _data,

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from valuebias.questions import QUESTIONS, Question, question_of
+
 
 def signed(value: float) -> str:
     """A number with its sign and without its leading zero: +.003."""
@@ -39,41 +41,49 @@ def word(record: Mapping[str, Any]) -> str:
     return verdict if record["gated"] or verdict in ("ERROR", "NO MARGIN") else "NOT GATED"
 
 
+def question(record: Mapping[str, Any]) -> Question | None:
+    """How what a record answers is spoken of; None of the paper's own tests, which answer none."""
+    if record["role"] not in QUESTIONS:
+        return None
+    return question_of(record["role"], record.get("reference"), raw=bool(record.get("raw")))
+
+
+def filled(template: str, record: Mapping[str, Any]) -> str:
+    """A question's phrase about a record whose strings can be shown."""
+    a, b = (
+        side if side == "the others" else f"words of {side}"
+        for side in (*record["sides"], "the others")[:2]
+    )
+    return template.format(
+        first=record["sides"][0],
+        a=a,
+        b=b,
+        contrast=record.get("contrast", ""),
+        model=record.get("model", ""),
+        reference=record.get("reference") or "the reference",
+    )
+
+
 def above_zero(record: Mapping[str, Any]) -> str:
     """What an effect above zero means, of a record (or its keys role, sides, valence, reference,
     model and raw) whose strings can be shown."""
-    role: str = record["role"]
-    first: str = record["sides"][0]
-    reference = record.get("reference") or "the reference"
-    if role == "regression":
-        return f"further from zero than {reference}"
-    if role == "gap":
-        return "the runs are further apart at the end than at the beginning"
-    if role == "inheritance":
-        if record.get("raw"):
-            return "its ranks go with its base's"
-        return "it prefers what its base finds likely, more than other bases do"
-    both = record["valence"] == "positive-negative"
-    if role == "controlled" and record.get("reference"):
-        role = "shift"
-    if role not in _COMPARED:
-        more = " more on positive than on negative prompts" if both else ""
-        return f"{first} {'likelier' if role == 'logprob' else 'preferred'}{more}"
-    and_more = ", and that more on positive than on negative prompts" if both else ""
-    return first + _COMPARED[role].format(reference=reference, model=record["model"]) + and_more
-
-
-_COMPARED = {
-    "shift": " preferred more than by {reference}",
-    "implicit": " preferred more by the second model than by the first",
-    "drift": " moved up from the first checkpoint to the last",
-    "family": " preferred more by {model} than by {reference}",
-}
+    asked = question(record)
+    assert asked is not None
+    both = asked.both if record["valence"] == "positive-negative" else ""
+    return filled(asked.above, record) + both
 
 
 def of_step(record: Mapping[str, Any]) -> dict[str, Any]:
     """As what a trajectory's steps are read: each is an effect, or one run's minus the other's."""
-    return {**record, "role": "shift" if record["role"] == "gap" else "range"}
+    asked = question(record)
+    assert asked is not None
+    return {**record, "role": asked.step}
+
+
+def path_of(record: Mapping[str, Any]) -> str:
+    """What each step of a record's trajectory is."""
+    asked = question(record)
+    return "effect" if asked is None else asked.path
 
 
 def directions(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -100,10 +110,8 @@ def directions(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 def kind_of(record: Mapping[str, Any]) -> str:
     """What is asked, as a table is headed: its role, and whether of both valences' prompts."""
     both = ", positive minus negative" if record["valence"] == "positive-negative" else ""
-    which = " (its own base alone)" if record.get("raw") else ""
-    if record["role"] == "controlled" and record.get("reference"):
-        which = " shift"
-    return f"{record['role']}{which}{both}"
+    asked = question(record)
+    return f"{record['role']}{'' if asked is None else asked.variant}{both}"
 
 
 def _same(values: Iterable[str | None], otherwise: str) -> str:
@@ -112,19 +120,11 @@ def _same(values: Iterable[str | None], otherwise: str) -> str:
     return (found.pop() or otherwise) if len(found) == 1 else otherwise
 
 
-_ASKED = {
-    "regression": "no further from zero",
-    "drift": "drift",
-    "gap": "change of the gap",
-    "family": "families",
-}
-
-
 def contrast(record: Mapping[str, Any]) -> str:
     """A record's contrast, and what was asked of it where its model's title does not say so."""
-    asked = _ASKED.get(record["role"])
-    if record["role"] == "controlled":
-        asked = f"controlled for {', '.join(record.get('covariates', ())) or 'covariates'}"
+    row = question(record)
+    covariates = ", ".join(record.get("covariates", ())) or "covariates"
+    asked = "" if row is None else row.asked.format(covariates=covariates)
     return f"{record['contrast']} ({asked})" if asked else str(record["contrast"])
 
 

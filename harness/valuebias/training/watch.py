@@ -17,11 +17,10 @@ from valuebias.models.files import locate
 from valuebias.models.heads.score import ScoreHead
 from valuebias.models.reward import RewardModel
 from valuebias.models.settings import Settings
-from valuebias.prompts import select
+from valuebias.prompts import VALENCES, select
 from valuebias.report.wording import bracketed, signed
 from valuebias.scorers.schemes import parse_spec
 from valuebias.stats import single
-from valuebias.suites import CONTRASTS, VALENCES
 
 log = logging.getLogger("valuebias.training")
 
@@ -74,7 +73,7 @@ class ValueWatch(TrainerCallback):
         )
         for lexicon in self._lexicons:
             words = Candidates.words(lexicon.words())
-            for contrast in CONTRASTS.get(lexicon.name, ()):
+            for contrast in _contrasts(lexicon):
                 found = []
                 for valence in VALENCES:
                     prompts = select(valence, quick=True)
@@ -89,3 +88,9 @@ class ValueWatch(TrainerCallback):
                     interval = bracketed(effect.low, effect.high)
                     found.append(f"{valence} {signed(effect.estimate)} {interval}")
                 yield f"{contrast} ({lexicon.name}): {'; '.join(found)}"
+
+
+def _contrasts(lexicon: Lexicon) -> tuple[str, ...]:
+    """One category against the other, or each against the others of its polarity."""
+    names = tuple(lexicon.categories)
+    return ("~".join(names),) if len(names) == 2 else names

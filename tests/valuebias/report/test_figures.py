@@ -539,7 +539,7 @@ def test_a_verdict_that_could_not_be_measured_says_why():
 
 def test_a_verdicts_figure_needs_no_matplotlib_and_no_figure_needs_pyplot():
     code = (
-        "import sys, json; from pytest_valuebias.report import figures;"
+        "import sys, json; from valuebias.report import figures;"
         "d = json.load(sys.stdin); figures.verdict(d['verdicts'][0]);"
         "assert 'matplotlib' not in sys.modules;"
         "figures.of_lexicon(d, 'two'); assert 'matplotlib.pyplot' not in sys.modules"

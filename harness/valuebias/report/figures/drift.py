@@ -11,14 +11,13 @@ from valuebias.report.figures.ranked import Document
 from valuebias.report.figures.records import Record, mark
 from valuebias.report.figures.shapes import tick
 from valuebias.report.figures.style import DASHES, MUTED, look
-from valuebias.report.wording import bracketed, directions, of_step, signed, word
+from valuebias.report.wording import bracketed, directions, of_step, path_of, signed, word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST, _MOST_RUNS = 12, 8
 _LEFT, _WIDE, _HIGH, _TOP = 46.0, 236.0, 120.0, 44.0
-_WHAT = {"drift": "effect", "gap": "gap of the two runs"}
 
 
 def figures(document: Document, lexicon: str, figure: str) -> list[Figure]:
@@ -33,12 +32,12 @@ def figures(document: Document, lexicon: str, figure: str) -> list[Figure]:
             some = titles[i : i + _MOST_RUNS]
             pages.append([r for r in found if r["role"] == role and r["title"] in some])
     return [
-        _figure(page, lexicon, page[0]["role"], figure if at == 0 else f"{figure}-{at + 1}")
+        _figure(page, lexicon, figure if at == 0 else f"{figure}-{at + 1}")
         for at, page in enumerate(pages)
     ]
 
 
-def _figure(records: Sequence[Record], lexicon: str, role: str, figure: str) -> Figure:
+def _figure(records: Sequence[Record], lexicon: str, figure: str) -> Figure:
     panels: dict[tuple[str, str], list[Record]] = {}
     for r in records:
         panels.setdefault((r["contrast"], r["valence"]), []).append(r)
@@ -99,7 +98,7 @@ def _figure(records: Sequence[Record], lexicon: str, role: str, figure: str) -> 
         )
         if p // across == down - 1 or p + across >= len(shown):
             canvas.write(left + _WIDE / 2, top + _HIGH + 27, "step", anchor="center", color=MUTED)
-    what = _WHAT.get(role, "effect")
+    what = path_of(records[0])
     title = f"{what.capitalize()} over training on {lexicon}"
     description = _described(panels, shown, what)
     return Figure(

@@ -13,7 +13,7 @@ from valuebias.report.figures.ranked import Document
 from valuebias.report.figures.records import Record, margin, mark, numbers, reach
 from valuebias.report.figures.shapes import boxes, lines, reaching, tick
 from valuebias.report.figures.style import GRID, INK, MUTED, SURFACE
-from valuebias.report.wording import directions, word
+from valuebias.report.wording import directions, question, word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,25 +22,6 @@ _LABEL, _PLOT, _NUMBERS = 220.0, 196.0, 128.0
 _ROW, _GROUP, _SECTION, _AXIS, _HEAD = 16.0, 21.0, 40.0, 46.0, 2.0
 _MOST_ROWS = 56  # in one figure, so that it fits a printed page
 
-_SECTIONS = {
-    "range": "preference of a reward model",
-    "shift": "shift from a reference",
-    "logprob": "preference of a language model",
-    "implicit": "preference of an implicit reward",
-    "inheritance": "inheritance: correlation with its own base beyond other bases",
-    "inheritance, raw": "inheritance: correlation with its own base",
-    "drift": "change over a training run",
-    "gap": "change of the gap between two training runs",
-    "controlled": "preference with confounds held constant",
-    "regression": "distance from zero, against a reference",
-    "family": "difference of two families of models",
-}
-_ENDS = {
-    "inheritance": ("like other bases", "like its own"),
-    "inheritance, raw": ("against its base", "like its base"),
-    "gap": ("closer together", "further apart"),
-    "regression": ("closer to zero", "further from zero"),
-}
 _COLUMNS = {
     "positive": "positive prompts (the best)",
     "negative": "negative prompts (the worst)",
@@ -77,7 +58,7 @@ def _rows(records: Sequence[Record]) -> list[_Row]:
     sections: dict[tuple[str, str], list[Record]] = {}
     for r in records:
         both = "" if r["valence"] in ("positive", "negative") else r["valence"]
-        sections.setdefault((_role(r), both), []).append(r)
+        sections.setdefault((_heading(r), both), []).append(r)
     rows: list[_Row] = []
     for section, members in sections.items():
         subjects = dict.fromkeys(r["title"] for r in members)
@@ -163,8 +144,7 @@ def _section(
     top: float,
 ) -> float:
     """Draw one section; returns where it ends."""
-    role, _ = section
-    heading = _SECTIONS.get(role, role)
+    heading, _ = section
     if len(groups) == 1:
         heading += f": {_named(next(iter(groups)), next(iter(groups.values())))}"
     canvas.write(0, top + 8, shortened(heading, canvas.width - 20, 11.5), bold=True, size=11.5)
@@ -227,22 +207,24 @@ def _verdicts(rows: Sequence[_Row]) -> Iterator[Record]:
     return (r for row in rows for r in row.verdicts.values())
 
 
-def _role(r: Record) -> str:
-    return "inheritance, raw" if r.get("raw") else str(r["role"])
+def _heading(r: Record) -> str:
+    asked = question(r)
+    return str(r["role"]) if asked is None else asked.section
 
 
 def _subject(r: Record) -> str:
-    if r["role"] == "inheritance":
-        return f"{r['model']} (base {r['reference']})"
+    asked = question(r)
+    if asked is not None and asked.short:
+        return asked.short.format(model=r["model"], reference=r["reference"])
     title: str = r["title"]
     return title.replace(f" ({r['kind']})", "", 1) if r["kind"] else title
 
 
 def _ends(records: Sequence[Record]) -> tuple[str, str]:
     """What the left and the right of zero mean."""
-    role, sides = _role(records[0]), {tuple(r["sides"]) for r in records}
-    if role in _ENDS:
-        return _ENDS[role]
+    asked, sides = question(records[0]), {tuple(r["sides"]) for r in records}
+    if asked is not None and asked.ends is not None:
+        return asked.ends
     first, second = ({side[i] for side in sides} for i in (0, 1))
     above = first.pop() if len(first) == 1 else "the category"
     below = second.pop() if len(second) == 1 else "the second side"

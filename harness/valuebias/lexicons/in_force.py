@@ -1,0 +1,56 @@
+"""Which lexicon a name stands for: the user's file, an installed one, or our starter."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from valuebias.errors import LexiconError, SpecError
+from valuebias.lexicons.lexicon import STARTERS, Lexicon, load_lexicon, starter
+
+
+def lexicon_files(texts: Iterable[str], cache_dir: Path | None) -> dict[str, Path]:
+    """The file of each ``NAME=FILE``, or of an installed lexicon that is named in its place.
+
+    Raises SpecError on another form, a name given twice, and a file that does not exist;
+    LexiconError on an installed lexicon that is damaged.
+    """
+    files: dict[str, Path] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not (equals and name and path.strip()):
+            raise SpecError(
+                "a lexicon has a name and a file",
+                seen=text,
+                remedy="Give NAME=FILE, such as big_two=words.csv.",
+            )
+        if name in files:
+            raise SpecError(f"{name!r} is named twice", seen=text, remedy="Give each name once.")
+        files[name] = Path(path.strip()).expanduser()
+        if not os.path.isfile(files[name]):  # unlike Path's, false for an impossible name
+            from valuebias.lexicons.install import installed
+
+            found = installed(path.strip(), cache_dir)
+            if found is None:
+                raise SpecError(
+                    f"{name}: there is no file {path!r}",
+                    remedy="Check the path, or fetch the published lexicons with 'valuebias "
+                    "lexicon install big-two mfd2' and give big_two=big-two or mfd2=mfd2.",
+                )
+            files[name] = found
+    return files
+
+
+def lexicon_in_force(name: str, files: Mapping[str, Path]) -> Lexicon:
+    """The user's file of that name, or our starter. Raises LexiconError where there is neither."""
+    path = files.get(name)
+    if path is None and name not in STARTERS:
+        raise LexiconError(
+            "no lexicon has this name",
+            seen=name,
+            remedy=f"There are {', '.join(dict.fromkeys((*STARTERS, *files)))}; add one with "
+            "--valuebias-lexicon.",
+        )
+    return starter(name) if path is None else load_lexicon(name, path)
