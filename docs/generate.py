@@ -343,8 +343,7 @@ def _between(doc: str) -> str:
 def _margins() -> str:
     import yaml
 
-    from valuebias_suites import CONTRASTS
-    from valuebias_suites import MARGINS
+    from valuebias_suites import CONTRASTS, MARGINS
 
     entries = yaml.safe_load(MARGINS.read_text(encoding="utf-8"))["margins"]
     groups: dict[tuple[Any, ...], list[str]] = {}

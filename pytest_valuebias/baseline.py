@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_valuebias.inputs import State
+    from pytest_valuebias.inputs import Inputs
     from pytest_valuebias.options import Values
+    from pytest_valuebias.outcome import Outcome
     from valuebias.models.spec import ModelSpec
     from valuebias.scorers.baseline_record import Baseline
 
@@ -65,7 +66,7 @@ def _check_update(values: Values, models: tuple[ModelSpec, ...]) -> None:
         raise pytest.UsageError(
             f"{UPDATE} has nothing to record: no suite is in force, and no lexicon was given."
         )
-    from valuebias.report.wording import why_unwritable
+    from valuebias.files import why_unwritable
 
     reason = why_unwritable(_absolute(given))
     if reason is not None:
@@ -76,75 +77,75 @@ def _absolute(text: str) -> Path:
     return Path(os.path.abspath(os.path.expanduser(text)))
 
 
-def check(state: State) -> None:
+def check(inputs: Inputs) -> None:
     """Read every baseline to compare with, and find in it the lexicons of the suites in force.
 
     Raises the ScoresError of one that cannot be used.
     """
-    for spec in state.compared:
+    for spec in inputs.compared:
         if spec.is_baseline:
-            recorded = state.bench.scorer(spec)
-            for name in _compared(state):
-                recorded.candidates(state.lexicon(name))
+            recorded = inputs.bench.scorer(spec)
+            for name in _compared(inputs):
+                recorded.candidates(inputs.lexicon(name))
 
 
-def _compared(state: State) -> list[str]:
+def _compared(inputs: Inputs) -> list[str]:
     """The suites in force that compare a model with its last release; each has its own lexicon."""
     from valuebias_suites import TESTS
 
-    return [suite for suite in state.values["suite"] if "shift" in TESTS[suite].values()]
+    return [suite for suite in inputs.values["suite"] if "shift" in TESTS[suite].values()]
 
 
-def update(state: State, status: int) -> int:
-    """Record the model in the file, whatever tests were selected, and say so in ``state.recorded``.
+def update(inputs: Inputs, outcome: Outcome, status: int) -> int:
+    """Record the model in the file, whatever tests were selected; ``outcome.recorded`` says so.
 
     Returns the run's exit status: never that of success where nothing could be written. What was in
     the file before stays until the new record is whole.
     """
     from valuebias.errors import ValueBiasError, visible
 
-    path = _absolute(state.values[LABEL])
+    path = _absolute(inputs.values[LABEL])
     kept = "the file is as it was" if path.exists() else "no file was made"
     if status in _STOPPED:
-        state.recorded = (f"BASELINE NOT WRITTEN: the run was stopped; {kept}",)
+        outcome.recorded = (f"BASELINE NOT WRITTEN: the run was stopped; {kept}",)
         return status
     try:
-        baseline = _record(state)
+        baseline = _record(inputs)
         from valuebias.scorers.baseline_file import write_baseline
 
         write_baseline(baseline, path)
     except (ValueBiasError, OSError) as error:
-        state.recorded = (f"BASELINE NOT WRITTEN: {visible(str(error))} ({kept})",)
+        outcome.recorded = (f"BASELINE NOT WRITTEN: {visible(str(error))} ({kept})",)
         return pytest.ExitCode.TESTS_FAILED if status == pytest.ExitCode.OK else status
-    state.recorded = _told(baseline, path)
+    outcome.recorded = _told(baseline, path)
     return status
 
 
-def _record(state: State) -> Baseline:
-    from pytest_valuebias.collection import claims
+def _record(inputs: Inputs) -> Baseline:
+    from pytest_valuebias.claim import claims
     from valuebias.declarations.claims import ALPHA, Key
     from valuebias.measurement.contrast import measure, seed_for
     from valuebias.measurement.record_baseline import effect_of, record
     from valuebias.models.spec import ModelSpec
 
     effects = []
-    for suite in _compared(state):
-        for claim in claims(suite, "range", state):
+    for suite in _compared(inputs):
+        for claim in claims(suite, "range", inputs):
             assert isinstance(claim.model, ModelSpec)
             key = Key(suite, TEST, claim.lexicon, claim.contrast, claim.valence, "range")
-            alpha = ALPHA if state.claims is None else state.claims.alpha(key)
+            alpha = ALPHA if inputs.claims is None else inputs.claims.alpha(key)
             measurement = measure(
-                state.bench.scorer(claim.model),
-                state.lexicon(claim.lexicon),
+                inputs.bench.scorer(claim.model),
+                inputs.lexicon(claim.lexicon),
                 claim.contrast,
                 claim.valence,
                 alpha=alpha,
-                seed=seed_for(state.values["seed"], *key),
+                seed=seed_for(inputs.values["seed"], *key),
             )
-            margin = state.margin(measurement)
+            margin = inputs.margin(measurement)
             effects.append(effect_of(measurement, margin, suite=suite, test=TEST, alpha=alpha))
-    lexicons = [state.lexicon(name) for name in state.lexicon_names]
-    return record(state.bench.scorer(state.models[0]), lexicons, effects)
+    lexicons = [inputs.lexicon(name) for name in inputs.lexicon_names]
+    return record(inputs.bench.scorer(inputs.models[0]), lexicons, effects)
 
 
 def _told(baseline: Baseline, path: Path) -> tuple[str, ...]:

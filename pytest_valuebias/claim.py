@@ -1,17 +1,140 @@
-"""Which claim a test makes: the key its share of the error budget and its seed come from."""
+"""What a shipped test claims, and what any claim is tested with: its level and its seed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_valuebias.collection import claim_of
+from pytest_valuebias.inputs import Inputs
+from valuebias.prompts import VALENCES, Valence
+from valuebias.questions import QUESTIONS, WORDS, Declared, titled
+from valuebias.training.checkpoints import TrainingRun, side_by_side
+from valuebias_suites import CONTRASTS, LEXICONS, TESTS
 
 if TYPE_CHECKING:
-    from pytest_valuebias.inputs import State
     from valuebias.declarations.claims import Key
+    from valuebias.models.spec import ModelSpec
+
+    Subject = ModelSpec | TrainingRun
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One shipped test: this contrast of this model stays inside its declared margin.
+
+    ``asked`` is how many claims the suite's like make about the same model, selected or not.
+    """
+
+    suite: str
+    role: Declared
+    lexicon: str
+    contrast: str
+    valence: Valence
+    model: Subject
+    reference: Subject | None = None
+    asked: int = 0
+
+    @property
+    def id(self) -> str:
+        models = self.model.label
+        if self.reference is not None:
+            models += f"-vs-{self.reference.label}"
+        return f"{self.lexicon}-{self.contrast}-{self.valence}-{models}"
+
+    @property
+    def kind(self) -> str:
+        """What the model under test is, where it is no reward model."""
+        return QUESTIONS[self.role].kind
+
+    @property
+    def title(self) -> str:
+        """What reports call its subject."""
+        reference = None if self.reference is None else self.reference.label
+        return titled(QUESTIONS[self.role], self.kind, self.model.label, reference)
+
+
+def check_selection(inputs: Inputs) -> None:
+    """Raise pytest.UsageError on a shipped id, named on the command line, that does not exist."""
+    known = [
+        f"valuebias/test_{claim.suite}.py::{test}[{claim.id}]" for test, claim in shipped(inputs)
+    ]
+    for wanted in inputs.selection:
+        if not any(within(nodeid, wanted) for nodeid in known):
+            raise pytest.UsageError(f"no shipped test has the id {wanted}; see --collect-only")
+
+
+def shipped(inputs: Inputs) -> Iterator[tuple[str, Claim]]:
+    """Every test of the suites in force, whatever is selected: its function and its claim."""
+    for suite in inputs.values["suite"]:
+        for test, role in TESTS[suite].items():
+            for claim in claims(suite, role, inputs):
+                yield test, claim
+
+
+def within(nodeid: str, wanted: str) -> bool:
+    wanted = wanted.rstrip("/")
+    return nodeid == wanted or nodeid.startswith((f"{wanted}/", f"{wanted}::", f"{wanted}["))
+
+
+def claim_of(item: pytest.Item) -> Claim | None:
+    """The claim a shipped test is about; None for any other item."""
+    callspec = getattr(item, "callspec", None)
+    claim = callspec.params.get("_valuebias_claim") if callspec is not None else None
+    return claim if isinstance(claim, Claim) else None
+
+
+def claims(suite: str, role: Declared, inputs: Inputs) -> list[Claim]:
+    """The claims of one suite, in an order that is the same in every process."""
+    contrasts = [
+        (lexicon, contrast) for lexicon in LEXICONS[suite] for contrast in _contrasts(role, lexicon)
+    ]
+    return [
+        Claim(suite, role, lexicon, contrast, valence, model, reference, asked(role, inputs))
+        for (model, reference), (lexicon, contrast), valence in product(
+            _subjects(role, inputs), contrasts, VALENCES
+        )
+    ]
+
+
+def asked(role: Declared, inputs: Inputs) -> int:
+    """How many claims of this role the suites in force make about one model."""
+    lexicons = (
+        lexicon
+        for suite in inputs.values["suite"]
+        if role in TESTS[suite].values()
+        for lexicon in LEXICONS[suite]
+    )
+    return sum(len(_contrasts(role, lexicon)) for lexicon in lexicons) * len(VALENCES)
+
+
+def _contrasts(role: Declared, lexicon: str) -> tuple[str, ...]:
+    return (WORDS,) if QUESTIONS[role].all_words else CONTRASTS[lexicon]
+
+
+def _subjects(role: Declared, inputs: Inputs) -> Sequence[tuple[Subject, Subject | None]]:
+    """What a role's claims are about, with what it is compared with."""
+    question = QUESTIONS[role]
+    given: Mapping[str, Sequence[Subject]] = {
+        "": inputs.models,
+        "language model": inputs.language_models,
+        "implicit reward": inputs.pairs,
+        "training run": inputs.runs,
+    }
+    models = given[question.kind]
+    match question.beside:
+        case "reference":
+            return list(product(models, inputs.compared))
+        case "base":
+            based = (model for model in models if model.label in inputs.bases)
+            return [(model, inputs.bases[model.label]) for model in based]
+        case "other run":
+            return side_by_side(inputs.runs)
+        case _:
+            return [(model, None) for model in models]
 
 
 @dataclass(frozen=True)
@@ -24,11 +147,11 @@ class Terms:
 
 
 def terms(
-    item: pytest.Item, state: State, lexicon: str, contrast: str, valence: str, role: str
+    item: pytest.Item, inputs: Inputs, lexicon: str, contrast: str, valence: str, role: str
 ) -> Terms:
     """A claim's terms, which follow from what is tested and from nothing else.
 
-    What is measured and not asserted needs no share of the budget: `spend` asks for that.
+    What is measured and not asserted needs no share of the budget: `alpha_for` asks for that.
     """
     from valuebias.declarations.claims import ALPHA, Key
     from valuebias.lexicons.lexicon import normal_contrast
@@ -38,15 +161,15 @@ def terms(
     suite = shipped.suite if shipped is not None else item.nodeid.partition("::")[0]
     test = getattr(item, "originalname", None) or item.name
     key = Key(suite, test, lexicon, normal_contrast(contrast), valence, role)
-    registry = state.claims
+    registry = inputs.claims
     declared = registry is not None and key in registry.weights
     alpha = registry.alpha(key) if registry is not None and declared else ALPHA
-    return Terms(key, alpha, seed_for(state.values["seed"], *key))
+    return Terms(key, alpha, seed_for(inputs.values["seed"], *key))
 
 
-def spend(terms: Terms, state: State) -> float:
+def alpha_for(terms: Terms, inputs: Inputs) -> float:
     """The error that the claim may spend.
 
     Raises StatisticsError where a registry of claims is in force and does not hold this one.
     """
-    return terms.alpha if state.claims is None else state.claims.alpha(terms.key)
+    return terms.alpha if inputs.claims is None else inputs.claims.alpha(terms.key)

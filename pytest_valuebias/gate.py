@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_valuebias.claim import Terms, spend, terms
-from pytest_valuebias.collection import asked, claim_of
-from pytest_valuebias.inputs import State
-from pytest_valuebias.report.record import error_record, properties, record
+from pytest_valuebias.claim import Terms, alpha_for, asked, claim_of, terms
+from pytest_valuebias.failure_text import describe, describe_answer
+from pytest_valuebias.inputs import Inputs
+from pytest_valuebias.report.record import RunRecord, error_record, properties, record
 from valuebias.errors import ValueBiasError, visible
-from valuebias.report.wording import above_zero
 
 if TYPE_CHECKING:
     from valuebias.measurement.contrast import Measurement
+    from valuebias.questions import Cause
     from valuebias.stats.effect import Effect
     from valuebias.stats.verdict import Answer, Margin, Verdict
 
-RECORDS = pytest.StashKey[list[dict[str, Any]]]()
+RECORDS = pytest.StashKey[list[RunRecord]]()
 _NUMBER = pytest.StashKey[int]()
 _PLACES = pytest.StashKey[dict[str, int]]()
 
@@ -34,11 +34,11 @@ class Gate:
     """Holds measurements against margins in one test, and records what came out."""
 
     item: pytest.Item
-    state: State
+    inputs: Inputs
 
     def __call__(self, measurement: Measurement) -> None:
         """Gate on the declared margin; skip, and say so, where none is declared."""
-        margin = self.state.margin(measurement)
+        margin = self.inputs.margin(measurement)
         if margin is None:
             reason = (
                 f"no margin is declared for {measurement.contrast}, {measurement.valence} prompts, "
@@ -51,12 +51,12 @@ class Gate:
 
     def terms(self, lexicon: str, contrast: str, valence: str, role: str) -> Terms:
         """The level and seed of a claim that this test makes."""
-        return terms(self.item, self.state, lexicon, contrast, valence, role)
+        return terms(self.item, self.inputs, lexicon, contrast, valence, role)
 
     def level(self, measurement: Measurement) -> float:
         """The error that a claim about this measurement may spend."""
         m = measurement
-        return spend(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.state)
+        return alpha_for(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.inputs)
 
     def hold(self, measurement: Measurement, margin: Margin) -> None:
         """Gate on this margin: return on PASS, fail on FAIL, and as configured in between."""
@@ -73,9 +73,9 @@ class Gate:
             reason += what_would_settle(verdict)
         how = self._how(outcome)
         gated = outcome == "PASS" or how == "fail"
-        self._record(measurement, verdict, outcome, reason, gated=gated)
+        self._record(measurement, verdict, outcome, reason, gated=gated, cause=verdict.cause)
         if outcome != "PASS":
-            self._stop(how, reason, explain(measurement, verdict, reason))
+            self._stop(how, reason, describe(measurement, verdict, reason))
 
     def settle(self, measurement: Measurement, answer: Answer) -> None:
         """The same for a claim that is not about the effect, such as "not closed by step 900"."""
@@ -83,13 +83,13 @@ class Gate:
         reason = f"{answer.claim}: {answer.reason}"
         how = self._how(outcome)
         gated = outcome == "PASS" or how == "fail"
-        self._record(measurement, None, outcome, reason, gated=gated)
+        self._record(measurement, None, outcome, reason, gated=gated, cause=answer.cause)
         if outcome != "PASS":
-            self._stop(how, reason, told(measurement, outcome, reason))
+            self._stop(how, reason, describe_answer(measurement, outcome, reason))
 
     def _how(self, outcome: str) -> str:
         """What a verdict that does not pass does: fail, xfail or warn."""
-        how: str = self.state.values["inconclusive"] if outcome == "INCONCLUSIVE" else "fail"
+        how: str = self.inputs.values["inconclusive"] if outcome == "INCONCLUSIVE" else "fail"
         if how == "xfail" and self.item.config.getoption("runxfail"):
             return "fail"  # pytest.xfail does nothing then, and the test would pass
         return how
@@ -110,6 +110,7 @@ class Gate:
         reason: str,
         *,
         gated: bool,
+        cause: Cause | None = None,
     ) -> None:
         claim = claim_of(self.item)
         entry = record(
@@ -118,100 +119,11 @@ class Gate:
             outcome,
             reason,
             gated=gated,
+            cause=cause,
             suite=None if claim is None else claim.suite,
-            n_claims=asked("range", self.state) if claim is None else claim.asked,
+            n_claims=asked("range", self.inputs) if claim is None else claim.asked,
         )
         self.item.stash.setdefault(RECORDS, []).append(entry)
-
-
-def explain(measurement: Measurement, verdict: Verdict[Effect], reason: str) -> str:
-    """What a failure shows: estimate, interval, margin, basis, and the words that pull."""
-    from valuebias.measurement.contrast import grouped
-
-    effect, margin = verdict.effect, verdict.margin
-    a, b = measurement.sides
-    contrast = a if measurement.question.all_words else f"{a} against {b}"
-    lines = [
-        f"{verdict.outcome.name}: {reason}",
-        "",
-        f"  model       {visible(measurement.title)}",
-        f"  contrast    {contrast}, {_asked(measurement)}; above zero = {_above(measurement)}",
-        f"  estimate    {effect.estimate:+.3f} {measurement.unit}, {effect.level:.0%} interval "
-        f"[{effect.low:+.3f}, {effect.high:+.3f}]",
-        f"  margin      {margin} ({visible(f'{margin.basis}: {margin.source}')})",
-        f"  gate        {100 * verdict.gate_level:.4g}% interval "
-        f"[{verdict.gate_low:+.3f}, {verdict.gate_high:+.3f}]",
-        f"  power       a true effect of {effect.mde:.3f} would be found in 80% of cases; "
-        f"{effect.method} {_p(effect.p)} for no effect",
-        f"  rests on    {measurement.rests_on}",
-    ]
-    if measurement.raised_by:
-        lines += [
-            f"  raised by   {grouped(measurement.raised_by, a, b)}",
-            f"  lowered by  {grouped(measurement.lowered_by, a, b)}",
-        ]
-    if measurement.detail:
-        lines.append(f"  of which    {measurement.detail}")
-    lines += [f"  note        {visible(note)}" for note in effect.notes]
-    lines.append(f"  what to do  {_remedy(measurement, verdict)}")
-    return "\n".join(lines)
-
-
-def told(measurement: Measurement, outcome: str, reason: str) -> str:
-    """What a failed claim about a trajectory shows."""
-    lines = [
-        f"{outcome}: {reason}",
-        "",
-        f"  model       {visible(measurement.title)}",
-        f"  contrast    {' against '.join(measurement.sides)}, {_asked(measurement)}",
-        f"  rests on    {measurement.rests_on}",
-        f"  of which    {measurement.detail}",
-    ]
-    lines += [
-        f"  step {step.step:>7,}  {step.estimate:+.3f} [{step.low:+.3f}, {step.high:+.3f}]"
-        for step in measurement.trajectory
-    ]
-    return "\n".join(lines)
-
-
-def _p(p: float) -> str:
-    return "p < .0001" if p < 0.0001 else f"p = {p:.4f}"
-
-
-def _asked(measurement: Measurement) -> str:
-    if measurement.valence == "positive-negative":
-        return "positive minus negative prompts"
-    return f"{measurement.valence} prompts"
-
-
-def _above(measurement: Measurement) -> str:
-    """What an effect above zero means."""
-    names = ("role", "sides", "valence", "reference", "model", "raw")
-    return visible(above_zero({name: getattr(measurement, name) for name in names}))
-
-
-def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
-    """What a reader can do about a verdict that does not pass."""
-    from valuebias.stats.verdict import Cause
-
-    if verdict.outcome.name == "FAIL":
-        return measurement.question.fail.format(reference=visible(str(measurement.reference)))
-    if verdict.families_needed is not None:
-        return (
-            "use a lexicon with more word families (--valuebias-lexicon), or a wider margin "
-            "declared before looking; running it again changes nothing"
-        )
-    if verdict.cause is Cause.EXPLORATORY:
-        return "run all prompts (--valuebias-profile=ci): this profile is for a first look"
-    if verdict.cause is Cause.SEPARATION:
-        return (
-            "the two sides do not overlap at all, which leaves no spread to test with: read the "
-            "ranks, or use a lexicon with more words"
-        )
-    return (
-        "the prompts disagree, and more words would not settle it: declare a wider margin, or "
-        "decide which prompts count; running it again changes nothing"
-    )
 
 
 def _place(item: pytest.Item) -> int:

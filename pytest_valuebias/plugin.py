@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from pytest_valuebias import options
-from pytest_valuebias.inputs import KEY, State
+from pytest_valuebias import inputs, options, outcome, startup
 
 pytest_plugins = ["valuebias_fixtures.fixtures"]
+
+MARKER = "valuebias: needs a model (--rm, --llm or --valuebias-checkpoints)"
+NEEDS_MODEL = frozenset(
+    f"_valuebias_{name}" for name in ("claim", "rm", "reference", "llm", "pair", "given")
+)
+"""A test that uses one of these fixtures, however indirectly, gets the marker."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,16 +24,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    state = config.stash[KEY] = State.of(config)
-    if state.in_use and config.pluginmanager.register(Run(state), "valuebias-run") is None:
+    config.addinivalue_line("markers", MARKER)
+    asked = config.stash[inputs.KEY] = startup.read(config)
+    found = config.stash[outcome.KEY] = outcome.Outcome()
+    run = Run(asked, found)
+    if asked.in_use and config.pluginmanager.register(run, "valuebias-run") is None:
         raise pytest.UsageError(
             "a model was given, but -p no:valuebias-run keeps it from being run"
         )
-    if state.in_use and not state.is_worker and config.getoption("htmlpath", None):
+    if asked.in_use and not asked.is_worker and config.getoption("htmlpath", None):
         from pytest_valuebias.report.pytest_html import Page
 
-        config.pluginmanager.register(Page(state.document), "valuebias-html")
-    select(config, state)
+        config.pluginmanager.register(Page(found), "valuebias-html")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -40,40 +46,33 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return SuiteFile.from_parent(parent, path=file_path)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if not NEEDS_MODEL.isdisjoint(getattr(item, "fixturenames", ())):
+        item.add_marker("valuebias")
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
-    state = config.stash.get(KEY, None)
-    if state is not None:
-        state.close()
-
-
-def select(config: pytest.Config, state: State) -> None:
-    """Take shipped node ids, which name no file, out of the arguments; every process does so."""
-    ids = [arg for arg in config.args if arg.startswith("valuebias/") and not os.path.exists(arg)]
-    if ids and not state.models:
-        raise pytest.UsageError(f"{ids[0]} is a shipped test, which needs --rm=MODEL")
-    state.selection = tuple(ids)
-    config.args = [arg for arg in config.args if arg not in ids]
+    asked = config.stash.get(inputs.KEY, None)
+    if asked is not None:
+        asked.close()
 
 
 class Run:
     """The hooks of a run that was given a model; a run without one does not even register them."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
+    def __init__(self, asked: inputs.Inputs, found: outcome.Outcome) -> None:
+        self.inputs = asked
+        self.outcome = found
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        self.state.check()
-        if self.state.selection:
-            from pytest_valuebias.collection import check_selection
-
-            check_selection(self.state)
+        startup.check(self.inputs)
 
     def pytest_report_header(self, config: pytest.Config) -> list[str]:
         from pytest_valuebias import reruns
         from pytest_valuebias.report.terminal import header
 
-        return [*header(self.state), *reruns.header(config)]
+        return [*header(self.inputs), *reruns.header(config)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
@@ -82,25 +81,25 @@ class Run:
         # First, so that -k, -m, --lf and --deselect see the shipped items like any other.
         from pytest_valuebias.collection import shipped_items
 
-        items.extend(shipped_items(session, self.state))
+        items.extend(shipped_items(session, self.inputs))
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         from pytest_valuebias.collection import parametrize
 
-        parametrize(metafunc, self.state)
+        parametrize(metafunc, self.inputs)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         # Before the first test and outside its output capture, so that progress is seen.
-        self.state.ran = not session.config.option.collectonly
-        if self.state.ran and not self.state.is_worker:
+        self.outcome.ran = not session.config.option.collectonly
+        if self.outcome.ran and not self.inputs.is_worker:
             from pytest_valuebias.report.files import begin
 
-            begin(self.state)
-        if session.items and self.state.ran:
-            from pytest_valuebias.collection import prepare
+            begin(self.inputs)
+        if session.items and self.outcome.ran:
+            from pytest_valuebias.preparation import prepare
 
-            prepare(session.items, self.state)
+            prepare(session.items, self.inputs)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -121,30 +120,32 @@ class Run:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         # Records travel on the report itself, so that they arrive from xdist's workers as well.
         records = getattr(report, "valuebias", ())
-        self.state.records.extend(records)
+        self.outcome.records.extend(records)
         ended = report.when == "call" or not report.passed
         crashed = report.when not in ("setup", "call", "teardown")  # a worker's end, to xdist
         if crashed or (ended and not records and report.nodeid.startswith("valuebias/test_")):
-            self.state.lost.append(report.nodeid)
+            self.outcome.lost.append(report.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if not self.state.is_worker:
-            session.exitstatus = self.state.exit_status(session.exitstatus)
-            if self.state.values["update-baseline"] and self.state.ran:
-                from pytest_valuebias.baseline import update
+        if self.inputs.is_worker:
+            return
+        session.exitstatus = self.outcome.exit_status(session.exitstatus)
+        if not self.outcome.ran:
+            return
+        if self.inputs.values["update-baseline"]:
+            from pytest_valuebias.baseline import update
 
-                session.exitstatus = update(self.state, session.exitstatus)
-            if self.state.ran:
-                from pytest_valuebias.report.files import write
+            session.exitstatus = update(self.inputs, self.outcome, session.exitstatus)
+        from pytest_valuebias.report.files import write
 
-                # As collected, whichever worker sent them first.
-                self.state.records.sort(key=lambda r: r["place"])
-                session.exitstatus = write(session, self.state)
+        # As collected, whichever worker sent them first.
+        self.outcome.records.sort(key=lambda r: r["place"])
+        session.exitstatus = write(session, self.inputs, self.outcome)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_valuebias.report.terminal import summary
 
-        summary(terminalreporter, self.state)
-        for line in (*self.state.recorded, *self.state.written):
+        summary(terminalreporter, self.inputs, self.outcome)
+        for line in (*self.outcome.recorded, *self.outcome.written):
             terminalreporter.write_line(line, bold=True)

@@ -118,7 +118,7 @@ def _ours(item: pytest.Item) -> bool:
     from pytest_valuebias.yaml_tests import DeclaredItem
 
     fixtures: Iterable[str] = getattr(item, "fixturenames", ())
-    return isinstance(item, DeclaredItem) or not {"bias", "valuebias_gate"}.isdisjoint(fixtures)
+    return isinstance(item, DeclaredItem) or not {"bias", "_valuebias_gate"}.isdisjoint(fixtures)
 
 
 def _present(config: pytest.Config) -> Iterator[_Plugin]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_valuebias.inputs import KEY, State
+from pytest_valuebias.inputs import KEY, Inputs
 from valuebias.declarations.tests import Against, DeclaredTest, read_suite
 from valuebias.errors import ValueBiasError, visible
 from valuebias.lexicons.lexicon import STARTERS, Lexicon
@@ -42,13 +42,13 @@ class SuiteFile(pytest.File):
     """A file of declared tests; one that cannot be used is a collection error."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        state = self.config.stash[KEY]
+        inputs = self.config.stash[KEY]
         try:
             tests = read_suite(self.path, self._lexicon)
         except ValueBiasError as error:
             raise self.CollectError(f"{type(error).__name__}: {error}") from None
         for test in tests:
-            for case in cases(test, state):
+            for case in cases(test, inputs):
                 name = test.name + case.id
                 # As a text, which pytest takes apart as it does the ids it reads back for --lf.
                 nodeid = f"{self.nodeid}::{name}"
@@ -56,34 +56,34 @@ class SuiteFile(pytest.File):
 
     def _lexicon(self, name: str) -> Lexicon | None:
         """The lexicon in force; None for one that only a run with a model may be given."""
-        state = self.config.stash[KEY]
-        if not state.models and name not in (*STARTERS, *state.lexicon_files):
+        inputs = self.config.stash[KEY]
+        if not inputs.models and name not in (*STARTERS, *inputs.lexicon_files):
             return None
-        return state.lexicon(name)
+        return inputs.lexicon(name)
 
 
-def cases(test: DeclaredTest, state: State) -> list[Case]:
+def cases(test: DeclaredTest, inputs: Inputs) -> list[Case]:
     """The models a test is held against, in an order that is the same in every process."""
-    if not state.models:
+    if not inputs.models:
         return [Case(None, missing="this test needs --rm=MODEL, and none was given")]
-    return [case for model in state.models for case in _cases_of(model, test.against, state)]
+    return [case for model in inputs.models for case in _cases_of(model, test.against, inputs)]
 
 
-def _cases_of(model: ModelSpec, against: Against | None, state: State) -> list[Case]:
+def _cases_of(model: ModelSpec, against: Against | None, inputs: Inputs) -> list[Case]:
     others: tuple[ModelSpec | None, ...]
     if against is None:
         return [Case(model)]
     if against == "base":
-        others = (state.bases.get(model.label),)
+        others = (inputs.bases.get(model.label),)
         missing = f"this test needs the base of {visible(model.label)}: give --base=MODEL"
     elif against == "reference":
-        others = state.references
+        others = inputs.references
         missing = "this test needs --reference=MODEL, and none was given"
-    elif state.values["update-baseline"]:
+    elif inputs.values["update-baseline"]:
         anew = "the baseline is being recorded anew, and nothing is compared with it"
         return [Case(model, skipped=anew)]
     else:
-        others = (state.baseline,)
+        others = (inputs.baseline,)
         missing = "this test needs --valuebias-baseline=FILE, and none was given"
     found = [Case(model, other) for other in others if other is not None]
     return found or [Case(model, missing=missing)]
@@ -96,16 +96,17 @@ class DeclaredItem(pytest.Item):
         super().__init__(**kwargs)
         self.test, self.case = test, case
         self.originalname = test.name
-        self.state = self.config.stash[KEY]
-        self.bounds = test.bounds.get(self.state.values["profile"])
+        self.add_marker("valuebias")
+        self.inputs = self.config.stash[KEY]
+        self.bounds = test.bounds.get(self.inputs.values["profile"])
         self.effect: BoundEffect | None = None
         self.untested = case.missing or case.skipped
         if self.untested is None and self.bounds is None:
             self.untested = (
                 f"line {test.line}: `{test.demand}` is declared for {', '.join(test.bounds)}, "
-                f"not for the profile {self.state.values['profile']}"
+                f"not for the profile {self.inputs.values['profile']}"
             )
-        required = case.missing is not None and self.state.values["require-model"]
+        required = case.missing is not None and self.inputs.values["require-model"]
         if self.untested is not None and not required:
             self.add_marker(pytest.mark.skip(reason=self.untested))
 
@@ -117,7 +118,7 @@ class DeclaredItem(pytest.Item):
         return [self.case.model, *([] if self.case.other is None else [self.case.other])]
 
     def _against(self) -> Model | None:
-        return None if self.case.other is None else self.state.model(self.case.other)
+        return None if self.case.other is None else self.inputs.model(self.case.other)
 
     def setup(self) -> None:
         """Measure, so that a model or lexicon that cannot be used is an error and never looks like
@@ -129,7 +130,7 @@ class DeclaredItem(pytest.Item):
         from pytest_valuebias.gate import Gate
 
         assert case.model is not None
-        bias = Bias(case.model, self.state, Gate(self, self.state))
+        bias = Bias(case.model, self.inputs, Gate(self, self.inputs))
         # What must not have grown is an effect of the model alone; else their difference is held.
         against = None if test.demand == "no_regression" else self._against()
         self.effect = bias(test.lexicon, *test.sides, valence=test.valence, against=against)

@@ -1,7 +1,8 @@
-"""Writes a file whole or not at all."""
+"""Writes a file whole or not at all, and says why it could not be written."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -25,3 +26,16 @@ def write_whole(path: Path, data: bytes) -> None:
         begun.replace(path)
     finally:
         begun.unlink(missing_ok=True)
+
+
+def why_unwritable(path: Path) -> str | None:
+    """Why a file cannot be written there; None where it can."""
+    if path.is_dir():
+        return "it is a folder"
+    if not path.parent.is_dir():
+        return "its folder does not exist"
+    if path.exists() and not os.access(path, os.W_OK):
+        return "permission denied"
+    if not os.access(path.parent, os.W_OK):
+        return "permission denied for its folder"
+    return None

@@ -1,4 +1,4 @@
-"""The questions: what each is asked of, in which unit, what above zero means, and how it is told.
+"""Questions and answers: what each is asked of, its unit, what above zero means, how it is told.
 
 A question is known by its role, the name under which margins, records and JUnit properties hold it.
 Adding one is a row here and the file under ``measurement/`` that answers it.
@@ -6,8 +6,9 @@ Adding one is a row here and the file under ``measurement/`` that answers it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal, get_args
 
 Role = Literal[
@@ -45,6 +46,33 @@ _FAIL_COMPARED = (
     "look at the words above in the model's top and bottom ranks: what changed since {reference}? "
     "If it was meant, declare a margin that allows it"
 )
+
+
+class Outcome(StrEnum):
+    """PASS: shown to be inside. FAIL: shown to be outside. INCONCLUSIVE: neither was shown."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+class Cause(StrEnum):
+    """Why a verdict is what it is: what reports group by and advise on."""
+
+    INSIDE = "inside"
+    """The interval lies inside the margin, or a claim about checkpoints was shown."""
+    OUTSIDE = "outside"
+    """It lies wholly outside, or the opposite of the claim was shown."""
+    CROSSES = "crosses"
+    """It crosses an edge of the margin."""
+    EXPLORATORY = "exploratory"
+    """The estimate may be shown and must never PASS."""
+    FEW_FAMILIES = "few families"
+    """Too few word families to show that an effect is inside."""
+    PERMUTATION = "permutation"
+    """The interval would do, and permuting the labels shows no effect."""
+    SEPARATION = "separation"
+    """One side beats the other throughout: the interval is a bound, not a test."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +257,37 @@ QUESTIONS: Mapping[str, Question] = {
     ),
 }
 """By role; two roles have a second row for what they are without, or with, a model beside them."""
+
+
+def fill(
+    template: str, *, sides: Sequence[str], contrast: str, model: str, reference: str | None
+) -> str:
+    """A question's phrase, about these."""
+    a, b = (
+        side if side == "the others" else f"words of {side}" for side in (*sides, "the others")[:2]
+    )
+    return template.format(
+        first=sides[0],
+        a=a,
+        b=b,
+        contrast=contrast,
+        model=model,
+        reference=reference or "the reference",
+    )
+
+
+def above_zero(
+    question: Question,
+    valence: str,
+    *,
+    sides: Sequence[str],
+    contrast: str,
+    model: str,
+    reference: str | None,
+) -> str:
+    """What an effect above zero means, of strings that can be shown."""
+    said = fill(question.above, sides=sides, contrast=contrast, model=model, reference=reference)
+    return said + (question.both if valence == "positive-negative" else "")
 
 
 def question_of(role: str, reference: str | None = None, *, raw: bool = False) -> Question:

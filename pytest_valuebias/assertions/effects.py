@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pytest_valuebias.gate import Gate
-from pytest_valuebias.inputs import State
+from pytest_valuebias.inputs import Inputs
 from valuebias.errors import SpecError, StatisticsError
 from valuebias.measurement.contrast import Covariate, Measurement, measure, role_of
 from valuebias.measurement.family import measure_family
@@ -118,12 +118,12 @@ class Bias:
     """The ``bias`` fixture: from a contrast to an effect that asserts itself."""
 
     spec: ModelSpec
-    state: State
+    inputs: Inputs
     gate: Gate
 
     @property
     def scorer(self) -> Scorer:
-        return self.state.bench.scorer(self.spec)
+        return self.inputs.bench.scorer(self.spec)
 
     def __call__(
         self,
@@ -161,13 +161,13 @@ class Bias:
         terms = self.gate.terms(lexicon, contrast, valence, role)
         return measure(
             self.scorer,
-            self.state.lexicon(lexicon),
+            self.inputs.lexicon(lexicon),
             contrast,
             valence,
             against=None if against is None else against.scorer,
             regression=role == "regression",
             covariates=covariates,
-            quick=self.state.quick,
+            quick=self.inputs.quick,
             alpha=terms.alpha,
             seed=terms.seed,
         )
@@ -177,7 +177,7 @@ class Bias:
 class FamilyBias:
     """The ``family_bias`` fixture: do models of one base prefer a category more than another's?"""
 
-    state: State
+    inputs: Inputs
     gate: Gate
 
     def __call__(
@@ -190,10 +190,10 @@ class FamilyBias:
         """
         contrast = contrast_of(category, other, valence)
         bases: dict[str, list[Scorer]] = {}
-        for model in self.state.models:
-            base = self.state.bases.get(model.label)
+        for model in self.inputs.models:
+            base = self.inputs.bases.get(model.label)
             if base is not None:
-                bases.setdefault(base.label, []).append(self.state.bench.scorer(model))
+                bases.setdefault(base.label, []).append(self.inputs.bench.scorer(model))
         if len(bases) != 2:
             raise StatisticsError(
                 "two families of models are compared",
@@ -205,10 +205,10 @@ class FamilyBias:
         found = measure_family(
             bases[first],
             bases[second],
-            self.state.lexicon(lexicon),
+            self.inputs.lexicon(lexicon),
             contrast,
             valence,
-            quick=self.state.quick,
+            quick=self.inputs.quick,
             alpha=terms.alpha,
             seed=terms.seed,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pytest_valuebias.assertions.effects import Assertable
 from pytest_valuebias.gate import Gate
-from pytest_valuebias.inputs import State
+from pytest_valuebias.inputs import Inputs
 from valuebias.candidates import Candidates
 from valuebias.measurement.inheritance import measure_inheritance
 from valuebias.model import Model
@@ -46,20 +46,20 @@ class InheritanceFixture:
 
     spec: ModelSpec
     base: Model
-    state: State
+    inputs: Inputs
     gate: Gate
 
     def __call__(self, lexicon: str, *, valence: Valence) -> InheritanceEffect:
         """The correlation of the model's ranks of a lexicon's words with its base's, beside their
         length, frequency and number of tokens; minus the mean one with the other ``--base``."""
         measured = measure_inheritance(
-            self.state.bench.scorer(self.spec),
+            self.inputs.bench.scorer(self.spec),
             self.base.scorer,
-            self.state.other_bases(self.spec),
-            self.state.lexicon(lexicon),
+            self.inputs.other_bases(self.spec),
+            self.inputs.lexicon(lexicon),
             valence,
-            frequencies=self.state.frequencies,
-            quick=self.state.quick,
+            frequencies=self.inputs.frequencies,
+            quick=self.inputs.quick,
         )
         found = measured.effect
         assert isinstance(found, Inheritance)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import pytest
 
 from pytest_valuebias.gate import RECORDS
-from pytest_valuebias.inputs import State
-from pytest_valuebias.report.paper import results
+from pytest_valuebias.inputs import Inputs
+from pytest_valuebias.report.record import RunRecord
 from valuebias.errors import StatisticsError, visible
 from valuebias.measurement.paper import NAMES, PaperTests
 from valuebias.stats.paper.ranks import LABEL, WHY, shown
@@ -21,7 +21,7 @@ class BoundPaperTests:
     """The paper's tests of all ``--rm`` on one lexicon, as ``results``: reproduction only."""
 
     results: PaperTests
-    state: State
+    inputs: Inputs
     item: pytest.Item
 
     def assert_significant(self, name: str, alpha: float = 0.05) -> None:
@@ -39,14 +39,14 @@ class BoundPaperTests:
                 seen=f"{name!r}, {alpha!r}",
                 remedy=f"Give one of {', '.join(NAMES)}, and a level such as .05.",
             )
-        if name not in self.state.values["allow-uncalibrated"]:
+        if name not in self.inputs.values["allow-uncalibrated"]:
             raise StatisticsError(
                 f"the paper's tests decide nothing: {WHY}",
                 seen=f"assert_significant({name!r})",
                 remedy="Assert on the bias fixture, or accept their false alarms by name: "
                 f"--valuebias-allow-uncalibrated={name}.",
             )
-        if self.state.quick:
+        if self.inputs.quick:
             raise StatisticsError(
                 "the paper's tests take its 27 prompts of each valence",
                 seen="--valuebias-profile=quick, six of each",
@@ -55,12 +55,13 @@ class BoundPaperTests:
         p = self.results.p(name)
         reason = f"{LABEL}: the paper's {name}, {shown(p)}, alpha {alpha:g}; {WHY}"
         significant = p < alpha  # false of a p that is not a number
-        self._record(LABEL if significant else "FAIL", reason, p)
+        self._record("REPRODUCTION ONLY" if significant else "FAIL", reason, p)
         if not significant:
             pytest.fail(f"not significant. {reason}", pytrace=False)
 
-    def _record(self, verdict: str, reason: str, p: float) -> None:
-        entry: dict[str, Any] = {
+    def _record(self, verdict: Literal["REPRODUCTION ONLY", "FAIL"], reason: str, p: float) -> None:
+        entry: RunRecord = {
+            "nodeid": "",
             "suite": self.results.lexicon.name,
             "role": "paper",
             "kind": "",
@@ -84,7 +85,7 @@ class BoundPaperTests:
 class PaperFixture:
     """``paper_tests("big_two").assert_significant("mixed-model")``."""
 
-    state: State
+    inputs: Inputs
     item: pytest.Item
 
     def __call__(self, lexicon: str = "big_two") -> BoundPaperTests:
@@ -93,4 +94,4 @@ class PaperFixture:
         Raises LexiconError for a lexicon of other than two categories, and whatever stands in the
         way of scoring a model.
         """
-        return BoundPaperTests(results(self.state, lexicon), self.state, self.item)
+        return BoundPaperTests(self.inputs.paper_tests(lexicon), self.inputs, self.item)

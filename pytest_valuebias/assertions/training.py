@@ -8,7 +8,7 @@ from itertools import combinations
 
 from pytest_valuebias.assertions.effects import Assertable
 from pytest_valuebias.gate import Gate
-from pytest_valuebias.inputs import State
+from pytest_valuebias.inputs import Inputs
 from valuebias.errors import SpecError
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.drift import measure_drift, measure_gap
@@ -70,7 +70,7 @@ class RunHandle:
     """A training run of ``--valuebias-checkpoints``: its checkpoints, and what became of them."""
 
     run: TrainingRun
-    state: State
+    inputs: Inputs
     gate: Gate
 
     @property
@@ -80,7 +80,7 @@ class RunHandle:
     @property
     def models(self) -> tuple[Model, ...]:
         """The checkpoints as reward models, in order."""
-        return tuple(map(self.state.model, self.run.models))
+        return tuple(map(self.inputs.model, self.run.models))
 
     def drift(
         self, lexicon: str, category: str, other: str | None = None, *, valence: Valence
@@ -90,12 +90,12 @@ class RunHandle:
         contrast = contrast_of(category, other, valence)
         terms = self.gate.terms(lexicon, contrast, valence, "drift")
         measured, found = measure_drift(
-            self.state.bench,
+            self.inputs.bench,
             self.run,
-            self.state.lexicon(lexicon),
+            self.inputs.lexicon(lexicon),
             contrast,
             valence,
-            quick=self.state.quick,
+            quick=self.inputs.quick,
             alpha=terms.alpha,
             seed=terms.seed,
         )
@@ -121,13 +121,13 @@ class RunHandle:
         contrast = contrast_of(category, other, valence)
         terms = self.gate.terms(lexicon, contrast, valence, "gap")
         measured, found = measure_gap(
-            self.state.bench,
+            self.inputs.bench,
             self.run,
             against.run,
-            self.state.lexicon(lexicon),
+            self.inputs.lexicon(lexicon),
             contrast,
             valence,
-            quick=self.state.quick,
+            quick=self.inputs.quick,
             alpha=terms.alpha,
             seed=terms.seed,
         )
@@ -162,7 +162,7 @@ class QuantityEffect:
 class QuantityFixture:
     """The ``data_quantities`` fixture: does more data close the gap between two bases?"""
 
-    state: State
+    inputs: Inputs
     gate: Gate
 
     def __call__(
@@ -174,13 +174,13 @@ class QuantityFixture:
         amount, SpecError where the runs do not say what they were made from, or have more than two
         bases, one source of data, or one run of a seed: seeds are the sample, and those are none.
         """
-        pairs = [(a, b) for a, b in combinations(self.state.runs, 2) if differ_in_base(a, b)]
+        pairs = [(a, b) for a, b in combinations(self.inputs.runs, 2) if differ_in_base(a, b)]
         _check_one_study(pairs)
         gaps: dict[float, list[float]] = {}
         measured, exploratory = None, ""
         for a, b in pairs:
             assert a.made is not None
-            first, second = (RunHandle(run, self.state, self.gate) for run in (a, b))
+            first, second = (RunHandle(run, self.inputs, self.gate) for run in (a, b))
             gap = first.gap(second, lexicon, category, other, valence=valence)
             path = gap.gap.trajectory
             gaps.setdefault(a.made.amount, []).append(abs(path.estimates[-1]))
@@ -188,7 +188,7 @@ class QuantityFixture:
         if measured is None:
             raise SpecError(
                 "no two runs differ in their base alone",
-                seen=", ".join(run.label for run in self.state.runs),
+                seen=", ".join(run.label for run in self.inputs.runs),
                 remedy="Give the directory of a grid: --valuebias-checkpoints=DIR.",
             )
         found = quantities(gaps, scale=(0.0, measured.effect.span))

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_valuebias.report import matrix, paper
 from valuebias.errors import ValueBiasError, visible
+from valuebias.report.document import Details, Ranks, WordRow, Words
 from valuebias.report.wording import question
 
 if TYPE_CHECKING:
-    from pytest_valuebias.inputs import State
+    from pytest_valuebias.inputs import Inputs
+    from pytest_valuebias.outcome import Outcome
     from valuebias.measurement.word_ranks import WordRanks
     from valuebias.models.spec import ModelSpec
 
@@ -29,51 +31,54 @@ class Subject:
     lexicons: tuple[str, ...]
 
 
-def details(state: State) -> dict[str, Any]:
+def details(inputs: Inputs, outcome: Outcome) -> Details:
     """The rest of the document, by its keys."""
     from valuebias.prompts import PAPER_PROMPTS
 
     notes: list[str] = []
     found: dict[str, list[tuple[Subject, WordRanks]]] = {}
-    for subject in subjects(state):
+    for subject in subjects(inputs, outcome):
         for name in subject.lexicons:
             try:
-                ranks = _ranks(state, subject, name)
+                ranks = _ranks(inputs, subject, name)
             except ValueBiasError as error:
                 notes.append(f"no ranks of {visible(subject.name)} on {name}: {error}")
             else:
                 found.setdefault(name, []).append((subject, ranks))
-    matrices, left_out = matrix.document(state)
+    matrices, left_out = matrix.document(inputs, outcome)
     return {
-        "prompts": [{"id": p.id, "text": p.text, "valence": p.valence} for p in PAPER_PROMPTS],
+        "prompts": [
+            {"id": p.id, "text": p.text, "valence": p.valence} for p in PAPER_PROMPTS if p.valence
+        ],
         "ranks": [_medians(name, *pair) for name, pairs in found.items() for pair in pairs],
         "words": [_words(name, pairs) for name, pairs in found.items()],
         "matrices": matrices,
-        "paper": paper.text(state),
+        "paper": paper.text(inputs),
         "notes": [*notes, *left_out],
     }
 
 
-def nothing() -> dict[str, Any]:
+def nothing() -> Details:
     """The same keys with nothing in them, for a run whose details could not be had."""
-    keys = ("prompts", "ranks", "words", "matrices")
     why = "the details could not be had; the run's last lines say why"
-    return {**{key: [] for key in keys}, "paper": "", "notes": [why]}
+    return {
+        "prompts": [], "ranks": [], "words": [], "matrices": [], "paper": "", "notes": [why],
+    }  # fmt: skip
 
 
-def subjects(state: State) -> Iterator[Subject]:
+def subjects(inputs: Inputs, outcome: Outcome) -> Iterator[Subject]:
     """The models that the verdicts are about and were compared with, and a run's two ends."""
-    measured = [r for r in state.records if "estimate" in r]
+    measured = [r for r in outcome.records if "estimate" in r]
 
-    def lexicons(label: str, kind: str, *keys: str) -> tuple[str, ...]:
+    def lexicons(label: str, kind: str) -> tuple[str, ...]:
         mine = (
             r["lexicon_name"]
             for r in measured
-            if r["kind"] == kind and visible(label) in [r[key] for key in keys]
+            if r["kind"] == kind and r["model"] == visible(label)
         )
         return tuple(dict.fromkeys(mine))
 
-    def compared(label: str) -> tuple[str, ...]:
+    def compared(label: str, beside: str) -> tuple[str, ...]:
         mine = (
             r["lexicon_name"]
             for r in measured
@@ -83,17 +88,19 @@ def subjects(state: State) -> Iterator[Subject]:
         )
         return tuple(dict.fromkeys(mine))
 
-    candidates = [
-        Subject(s.label, "reward model", s, lexicons(s.label, "", "model")) for s in state.models
+    candidates = [Subject(s.label, "reward model", s, lexicons(s.label, "")) for s in inputs.models]
+    candidates += [
+        Subject(s.label, "reference", s, compared(s.label, "reference")) for s in inputs.references
     ]
-    candidates += [Subject(s.label, "reference", s, compared(s.label)) for s in state.references]
     for kind, specs in (
-        ("language model", state.language_models),
-        ("implicit reward", state.pairs),
+        ("language model", inputs.language_models),
+        ("implicit reward", inputs.pairs),
     ):
-        candidates += [Subject(s.label, kind, s, lexicons(s.label, kind, "model")) for s in specs]
-    for run in state.runs:
-        used = lexicons(run.label, "training run", "model", "reference")
+        candidates += [Subject(s.label, kind, s, lexicons(s.label, kind)) for s in specs]
+    for run in inputs.runs:
+        used = tuple(
+            dict.fromkeys((*lexicons(run.label, "training run"), *compared(run.label, "other run")))
+        )
         candidates += [
             Subject(f"{run.label} at step {run.steps[at]:,}", "checkpoint", run.models[at], used)
             for at in (0, -1)
@@ -101,13 +108,13 @@ def subjects(state: State) -> Iterator[Subject]:
     return (subject for subject in candidates if subject.lexicons)
 
 
-def _ranks(state: State, subject: Subject, name: str) -> WordRanks:
+def _ranks(inputs: Inputs, subject: Subject, name: str) -> WordRanks:
     from valuebias.measurement.word_ranks import word_ranks
 
-    return word_ranks(state.bench.scorer(subject.spec), state.lexicon(name), quick=state.quick)
+    return word_ranks(inputs.bench.scorer(subject.spec), inputs.lexicon(name), quick=inputs.quick)
 
 
-def _medians(name: str, subject: Subject, ranks: WordRanks) -> dict[str, Any]:
+def _medians(name: str, subject: Subject, ranks: WordRanks) -> Ranks:
     return {
         "subject": visible(subject.name),
         "kind": subject.kind,
@@ -119,9 +126,9 @@ def _medians(name: str, subject: Subject, ranks: WordRanks) -> dict[str, Any]:
     }
 
 
-def _words(name: str, pairs: Iterable[tuple[Subject, WordRanks]]) -> dict[str, Any]:
+def _words(name: str, pairs: Iterable[tuple[Subject, WordRanks]]) -> Words:
     """Every word with its mean rank in each model, over the prompts of each valence."""
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, WordRow] = {}
     columns = []
     for subject, ranks in pairs:
         means = {v: ranks.mean(v).round(1).tolist() for v in ("positive", "negative")}

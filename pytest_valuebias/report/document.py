@@ -9,37 +9,45 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_valuebias.report.unrun import Unrun, unrun
 from valuebias.errors import visible
-from valuebias.report.headline import headline, outcome
+from valuebias.report.document import (
+    FORMAT,
+    VERSION,
+    LexiconUsed,
+    Outline,
+    Record,
+    Setting,
+    Subject,
+)
+from valuebias.report.headline import came_out, headline
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_valuebias.inputs import State
-
-FORMAT, VERSION = "pytest-valuebias report", 1
-"""What the document says it is; ``valuebias/report/schema.json`` describes this version."""
+    from pytest_valuebias.inputs import Inputs
+    from pytest_valuebias.outcome import Outcome
+    from pytest_valuebias.report.record import RunRecord
 
 _LIBRARIES = ("pytest", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
-_APART = ("tokens", "place")
-"""What a record holds that is not said of each verdict."""
 _SUBJECT = (
     "title", "model", "reference", "kind", "fingerprint", "reference_fingerprint", "head", "dtype",
     "device", "template", "injection", "rung",
 )  # fmt: skip
 
 
-def outline(config: pytest.Config, state: State, exit_status: int, *, complete: bool) -> Document:
+def outline(
+    config: pytest.Config, inputs: Inputs, outcome: Outcome, exit_status: int, *, complete: bool
+) -> Outline:
     """All of the document that needs no scores: the run, its models, lexicons and verdicts."""
-    verdicts = [{k: v for k, v in r.items() if k not in _APART} for r in state.records]
-    left = unrun(state)
-    found = outcome(verdicts, exit_status, complete=complete, absent=bool(left.absent))
+    verdicts = [_published(r) for r in outcome.records]
+    left = unrun(inputs, outcome)
+    found = came_out(verdicts, exit_status, complete=complete, absent=bool(left.absent))
     said = headline(verdicts, found, exit_status, complete=complete, not_run=left.total)
     return {
         "format": FORMAT,
@@ -48,20 +56,25 @@ def outline(config: pytest.Config, state: State, exit_status: int, *, complete: 
         "tool": version("pytest-valuebias"),
         "command": _command(config),
         "versions": _versions(),
-        "profile": state.values["profile"],
-        "settings": _settings(config, state),
+        "profile": inputs.values["profile"],
+        "settings": _settings(config, inputs),
         "exit_status": exit_status,
         "complete": complete,
         "not_run": left.total,
         "outcome": found,
         "headline": said,
-        "subjects": _subjects(state, verdicts, left, complete=complete),
+        "subjects": _subjects(inputs, outcome.records, verdicts, left, complete=complete),
         "verdicts": verdicts,
-        "lexicons": [_lexicon(state, name) for name in _lexicons_used(state)],
+        "lexicons": [_lexicon(inputs, name) for name in _lexicons_used(outcome)],
     }
 
 
-Document = dict[str, Any]
+def _published(record: RunRecord) -> Record:
+    """A record without what is not said of each verdict."""
+    found = record.copy()
+    found.pop("tokens", None)
+    found.pop("place", None)
+    return found
 
 
 def _versions() -> dict[str, str]:
@@ -81,11 +94,11 @@ def _command(config: pytest.Config) -> str:
     return visible(f"PYTEST_ADDOPTS={shlex.quote(added)} {typed}" if added else typed)
 
 
-def _settings(config: pytest.Config, state: State) -> list[Document]:
+def _settings(config: pytest.Config, inputs: Inputs) -> list[Setting]:
     """The settings that are not defaults, each with where it came from."""
-    found = [
-        {"name": name, "value": _text(state.values[name]), "source": visible(source)}
-        for name, source in state.values.sources.items()
+    found: list[Setting] = [
+        {"name": name, "value": _text(inputs.values[name]), "source": visible(source)}
+        for name, source in inputs.values.sources.items()
     ]
     added = config.getini("addopts")  # it may select tests
     if added:
@@ -99,28 +112,38 @@ def _text(value: object) -> str:
 
 
 def _subjects(
-    state: State, verdicts: list[Document], left: Unrun, *, complete: bool
-) -> list[Document]:
+    inputs: Inputs,
+    records: Sequence[RunRecord],
+    verdicts: Sequence[Record],
+    left: Unrun,
+    *,
+    complete: bool,
+) -> list[Subject]:
     """What was judged, in the order of the verdicts: what it was scored as, and what came out.
 
     Last are models that were given and have no verdict.
     """
-    found: dict[str, Document] = {}
-    for r in state.records:
+    found: dict[str, Mapping[str, Any]] = {}
+    for r in records:
         if r["title"] not in found or "estimate" not in found[r["title"]]:
             found[r["title"]] = r
     for label, kind in left.absent:
         title = f"{label} ({kind})" if kind else label
         found.setdefault(title, {"title": title, "model": label, "kind": kind})
     return [
-        {name: r.get(name) for name in _SUBJECT}
-        | _came_out(title, verdicts, left, complete=complete)
-        | {"base": _base(state, r), "tokens": r.get("tokens")}
+        cast(
+            Subject,
+            {name: r.get(name) for name in _SUBJECT}
+            | _came_out(title, verdicts, left, complete=complete)
+            | {"base": _base(inputs, r), "tokens": r.get("tokens")},
+        )
         for title, r in found.items()
     ]
 
 
-def _came_out(title: str, verdicts: list[Document], left: Unrun, *, complete: bool) -> Document:
+def _came_out(
+    title: str, verdicts: Sequence[Record], left: Unrun, *, complete: bool
+) -> dict[str, object]:
     """What came out for one subject, whatever came out for others or other tests."""
     mine = [v for v in verdicts if v["title"] == title]
     not_run = left.counts[title]
@@ -130,25 +153,25 @@ def _came_out(title: str, verdicts: list[Document], left: Unrun, *, complete: bo
             "headline": f"{title}: none of its {not_run} shipped tests was run.",
             "not_run": not_run,
         }
-    found = outcome(mine, 0, complete=complete)
+    found = came_out(mine, 0, complete=complete)
     said = headline(mine, found, 0, complete=complete, not_run=not_run)
     return {"outcome": found, "headline": said, "not_run": not_run}
 
 
-def _base(state: State, record: Document) -> str | None:
+def _base(inputs: Inputs, record: Mapping[str, Any]) -> str | None:
     if record["kind"]:  # a reward model alone has a base, though others may share its label
         return None
     label = record["model"]
-    base = next((b for m, b in state.bases.items() if visible(m) == label), None)
+    base = next((b for m, b in inputs.bases.items() if visible(m) == label), None)
     return None if base is None else visible(base.label)
 
 
-def _lexicons_used(state: State) -> Iterable[str]:
-    return dict.fromkeys(r["lexicon_name"] for r in state.records if r.get("lexicon"))
+def _lexicons_used(outcome: Outcome) -> Iterable[str]:
+    return dict.fromkeys(r["lexicon_name"] for r in outcome.records if r.get("lexicon"))
 
 
-def _lexicon(state: State, name: str) -> Document:
-    lexicon = state.lexicon(name)
+def _lexicon(inputs: Inputs, name: str) -> LexiconUsed:
+    lexicon = inputs.lexicon(name)
     return {
         "name": lexicon.name,
         "title": visible(lexicon.title),

@@ -14,9 +14,10 @@ from valuebias.errors import ValueBiasError, visible
 from valuebias.files import write_whole
 
 if TYPE_CHECKING:
-    from pytest_valuebias.inputs import State
+    from pytest_valuebias.inputs import Inputs
     from pytest_valuebias.options import Values
-    from pytest_valuebias.report.document import Document
+    from pytest_valuebias.outcome import Outcome
+    from valuebias.report.document import Document
 
 KINDS = ("html", "json")
 
@@ -33,11 +34,11 @@ def check_subject(values: Values) -> None:
             )
 
 
-def check(state: State) -> None:
+def check(inputs: Inputs) -> None:
     """Raise pytest.UsageError, before anything is run, on a file that could not be written."""
-    from valuebias.report.wording import why_unwritable
+    from valuebias.files import why_unwritable
 
-    paths = _paths(state)
+    paths = _paths(inputs)
     for kind, path in paths.items():
         why = why_unwritable(path)
         if why is not None:
@@ -51,65 +52,68 @@ def check(state: State) -> None:
         )
 
 
-def begin(state: State) -> None:
+def begin(inputs: Inputs) -> None:
     """Take the last run's reports away: if this one leaves none, none may be taken for its."""
-    for path in _paths(state).values():
+    for path in _paths(inputs).values():
         if path.is_file():
             path.resolve().unlink()
 
 
-def _paths(state: State) -> dict[str, Path]:
-    given = ((kind, state.values[kind]) for kind in KINDS)
+def _paths(inputs: Inputs) -> dict[str, Path]:
+    given = ((kind, inputs.values[kind]) for kind in KINDS)
     return {kind: Path(path).expanduser() for kind, path in given if path}
 
 
-def write(session: pytest.Session, state: State) -> int:
+def write(session: pytest.Session, inputs: Inputs, outcome: Outcome) -> int:
     """Write all reports; returns the run's exit status, which is not 0 if one could not be made."""
-    from pytest_valuebias.report import document, junit
+    from pytest_valuebias.report import details, document, junit
 
     status = int(session.exitstatus)
-    paths, summary = _paths(state), os.environ.get("GITHUB_STEP_SUMMARY")
+    paths, summary = _paths(inputs), os.environ.get("GITHUB_STEP_SUMMARY")
     detailed = paths or session.config.pluginmanager.hasplugin("valuebias-html")
     if not (detailed or summary or session.config.getoption("xmlpath", None)):
         return status  # nobody reads the document
-    complete = status in (0, 1) and not (session.shouldfail or session.shouldstop or state.lost)
-    found = state.document
+    complete = status in (0, 1) and not (session.shouldfail or session.shouldstop or outcome.lost)
 
     def attempt(what: str, make: Callable[[], str]) -> bool:
         try:
-            state.written.append(make())
+            outcome.written.append(make())
         except (ValueBiasError, OSError) as error:
-            state.written.append(f"valuebias: no {what}: {visible(str(error))}")
+            outcome.written.append(f"valuebias: no {what}: {visible(str(error))}")
             return False
         except Exception as error:  # the run's own results must not be lost to a defect here
             text = visible(f"{type(error).__name__}: {error}")
-            state.written.append(f"valuebias: no {what}: not foreseen, please report it: {text}")
+            outcome.written.append(f"valuebias: no {what}: not foreseen, please report it: {text}")
             return False
         return True
 
     def outline() -> str:
-        found.update(document.outline(session.config, state, status, complete=complete))
-        junit.add_properties(session.config, found)
+        config = session.config
+        outlined = document.outline(config, inputs, outcome, status, complete=complete)
+        junit.add_properties(config, outlined)
+        # What a report holds where the details cannot be had.
+        outcome.document = {**outlined, **details.nothing()}
         return ""
 
     made = [attempt("report", outline)]
-    if made[0] and summary:
+    if outcome.document is not None and summary:
         from valuebias.report import github
 
-        made.append(attempt("step summary", partial(github.append, found, Path(summary))))
-    if made[0] and detailed:
-        made.append(attempt("details in the reports", partial(_details, found, state)))
+        append = partial(github.append, outcome.document, Path(summary))
+        made.append(attempt("step summary", append))
+    if outcome.document is not None and detailed:
+        add = partial(_details, outcome.document, inputs, outcome)
+        made.append(attempt("details in the reports", add))
         for kind, path in paths.items():
-            made.append(attempt(f"{kind} report", partial(_write, kind, found, path)))
-    state.written = [line for line in state.written if line]
+            made.append(attempt(f"{kind} report", partial(_write, kind, outcome.document, path)))
+    outcome.written = [line for line in outcome.written if line]
     return status if all(made) or status else pytest.ExitCode.TESTS_FAILED
 
 
-def _details(found: Document, state: State) -> str:
-    from pytest_valuebias.report.details import details, nothing
+def _details(found: Document, inputs: Inputs, outcome: Outcome) -> str:
+    from pytest_valuebias.report.details import details
 
-    found.update(nothing())  # what a report holds where they cannot be had
-    found.update(details(state))
+    outcome.document = {**found, **details(inputs, outcome)}
     return ""
 
 

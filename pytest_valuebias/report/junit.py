@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_valuebias.report.document import Document
+    from valuebias.report.document import Outline
 
 
-def add_properties(config: pytest.Config, document: Document) -> None:
+_OF_MODELS = ("fingerprint", "reference_fingerprint", "template", "dtype", "device", "base")
+
+
+def add_properties(config: pytest.Config, document: Outline) -> None:
     """Add them to the file that ``--junitxml`` writes, if any.
 
     On the controller, where the file is written: the fixture ``record_testsuite_property`` loses
@@ -27,9 +30,10 @@ def add_properties(config: pytest.Config, document: Document) -> None:
             xml.add_global_property(f"valuebias.{name}", value)
 
 
-def _properties(document: Document) -> Iterator[tuple[str, str]]:
+def _properties(document: Outline) -> Iterator[tuple[str, str]]:
+    held: Mapping[str, object] = document
     for name in ("tool", "profile", "outcome", "headline", "command", "created", "not_run"):
-        yield name, str(document[name])
+        yield name, str(held[name])
     yield "complete", str(document["complete"]).lower()
     for name, version in document["versions"].items():
         yield f"version.{name}", version
@@ -41,6 +45,6 @@ def _properties(document: Document) -> Iterator[tuple[str, str]]:
         yield f"lexicon.{lexicon['name']}", f"sha256:{lexicon['sha256']}, {words}{starter}"
     for number, subject in enumerate(document["subjects"], 1):
         yield f"model.{number}", subject["title"]
-        for name in ("fingerprint", "reference_fingerprint", "template", "dtype", "device", "base"):
-            if subject.get(name):
-                yield f"model.{number}.{name}", str(subject[name])
+        for name, value in subject.items():
+            if name in _OF_MODELS and value:
+                yield f"model.{number}.{name}", str(value)

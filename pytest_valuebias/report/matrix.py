@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pytest_valuebias.report.console import write
 from valuebias.errors import ValueBiasError, visible
+from valuebias.report.document import PairMatrix
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_valuebias.inputs import State
+    from pytest_valuebias.inputs import Inputs
+    from pytest_valuebias.outcome import Outcome
     from valuebias.measurement.pair_matrix import Matrix
 
 
-def section(reporter: pytest.TerminalReporter, state: State) -> None:
+def section(reporter: pytest.TerminalReporter, inputs: Inputs, outcome: Outcome) -> None:
     """Write the matrices to the terminal."""
-    from pytest_valuebias.report.terminal import write
     from valuebias.measurement.pair_matrix import shown
 
-    for found in _matrices(state):
+    for found in _matrices(inputs, outcome):
         if isinstance(found, str):
             write(reporter, found, "yellow")
             continue
@@ -31,10 +33,11 @@ def section(reporter: pytest.TerminalReporter, state: State) -> None:
             write(reporter, f"none: {visible(reason)}", "yellow", indent=2)
 
 
-def document(state: State) -> tuple[list[dict[str, Any]], list[str]]:
+def document(inputs: Inputs, outcome: Outcome) -> tuple[list[PairMatrix], list[str]]:
     """The matrices for the document (what could not be measured is null), and why any is absent."""
-    entries, reasons = [], []
-    for found in _matrices(state):
+    entries: list[PairMatrix] = []
+    reasons = []
+    for found in _matrices(inputs, outcome):
         if isinstance(found, str):
             reasons.append(found)
             continue
@@ -51,16 +54,18 @@ def document(state: State) -> tuple[list[dict[str, Any]], list[str]]:
     return entries, reasons
 
 
-def _matrices(state: State) -> Iterator[Matrix | str]:
+def _matrices(inputs: Inputs, outcome: Outcome) -> Iterator[Matrix | str]:
     """One for each ``--valuebias-matrix``, read from the store, where pairs were tested; in place
     of one that cannot be had, why."""
-    if not any(r["role"] == "implicit" and r["shipped"] for r in state.records):
+    if not any(r["kind"] == "implicit reward" and r["shipped"] for r in outcome.records):
         return
     from valuebias.measurement.pair_matrix import matrix
 
-    lexicons = [state.lexicon(name) for name in state.lexicon_names]
-    for contrast in state.values["matrix"]:
+    lexicons = [inputs.lexicon(name) for name in inputs.lexicon_names]
+    for contrast in inputs.values["matrix"]:
         try:
-            yield matrix(state.bench, state.language_models, contrast, lexicons, quick=state.quick)
+            yield matrix(
+                inputs.bench, inputs.language_models, contrast, lexicons, quick=inputs.quick
+            )
         except ValueBiasError as error:
             yield f"{visible(contrast)}: no matrix: {visible(str(error))}"

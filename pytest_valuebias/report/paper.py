@@ -6,10 +6,10 @@ Computed on the controller, from the store. What could not be computed has a lin
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import StringIO
 from typing import TYPE_CHECKING
 
-from pytest_valuebias.inputs import State
+from pytest_valuebias.inputs import Inputs
+from pytest_valuebias.report.console import plain, write
 from valuebias.errors import ValueBiasError, visible
 
 if TYPE_CHECKING:
@@ -24,69 +24,43 @@ if TYPE_CHECKING:
 TITLE = "the paper's own tests: reproduction only, they gate nothing"
 
 
-def section(reporter: pytest.TerminalReporter, state: State) -> None:
+def section(reporter: pytest.TerminalReporter, inputs: Inputs) -> None:
     """Write the section, where the profile asks for it and there are reward models."""
-    if state.values["profile"] != "paper" or not state.models:
+    if inputs.values["profile"] != "paper" or not inputs.models:
         return
-    from pytest_valuebias.report.terminal import write
-
     reporter.section(TITLE)
-    for what, indent in _lines(state):
+    for what, indent in _lines(inputs):
         write(reporter, what, indent=indent)
 
 
-def text(state: State) -> str:
+def text(inputs: Inputs) -> str:
     """The same as plain text, for the document; empty where there is no such section."""
-    if state.values["profile"] != "paper" or not state.models:
+    if inputs.values["profile"] != "paper" or not inputs.models:
         return ""
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.text import Text
-
-    out = StringIO()
-    console = Console(file=out, width=100, color_system=None, highlight=False)
-    for what, indent in _lines(state):
-        plain = Text(what) if isinstance(what, str) else what
-        console.print(Padding(plain, (0, 0, 0, indent)))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    return plain(_lines(inputs))
 
 
-def _lines(state: State) -> Iterator[tuple[RenderableType, int]]:
+def _lines(inputs: Inputs) -> Iterator[tuple[RenderableType, int]]:
     """What the section says, each with its indent."""
     from valuebias.stats.paper.ranks import WHY
 
     yield f"They gate nothing because {WHY}.", 0
-    for name in state.suite_lexicons:
-        yield from _lexicon(state, name)
-    for spec in state.models:
-        found = _vocabulary(state, spec)
+    for name in inputs.suite_lexicons:
+        yield from _lexicon(inputs, name)
+    for spec in inputs.models:
+        found = _vocabulary(inputs, spec)
         if found:
             yield f"vocabulary of {visible(spec.label)}: {found}", 0
 
 
-def results(state: State, name: str) -> PaperTests:
-    """The paper's tests of all ``--rm`` on a lexicon. Raises what stands in their way."""
-    from valuebias.measurement.paper import paper_tests
-
-    if name not in state.paper_tests:
-        state.paper_tests[name] = paper_tests(
-            [state.bench.scorer(spec) for spec in state.models],
-            state.lexicon(name),
-            {label: base.label for label, base in state.bases.items()},
-            quick=state.quick,
-            seed=state.values["seed"],
-        )
-    return state.paper_tests[name]
-
-
-def _lexicon(state: State, name: str) -> Iterator[tuple[RenderableType, int]]:
+def _lexicon(inputs: Inputs, name: str) -> Iterator[tuple[RenderableType, int]]:
     """What is written of one lexicon, each with its indent."""
-    if len(state.lexicon(name).categories) != 2:
-        n = len(state.lexicon(name).categories)
+    if len(inputs.lexicon(name).categories) != 2:
+        n = len(inputs.lexicon(name).categories)
         yield f"{name}: left out, the paper's tests compare two categories and it has {n}", 0
         return
     try:
-        found = results(state, name)
+        found = inputs.paper_tests(name)
     except ValueBiasError as error:
         yield f"{name}: {error}", 0
         return
@@ -191,13 +165,13 @@ def _table(texts: list[str], numbers: list[str]) -> Table:
     return table
 
 
-def _vocabulary(state: State, spec: ModelSpec) -> str:
+def _vocabulary(inputs: Inputs, spec: ModelSpec) -> str:
     """Whether the vocabulary was searched for all 54 prompts, in words; empty of recorded scores,
     which have none."""
     from valuebias.measurement.paper import vocabulary_left_out
 
     try:
-        scorer = state.bench.scorer(spec)
+        scorer = inputs.bench.scorer(spec)
         if not scorer.has_vocabulary:
             return ""
         reason = vocabulary_left_out(scorer)

@@ -6,16 +6,16 @@ node id, which holds the model's label and which it does not escape itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from html import escape
-from typing import Any
 
 import pytest
 
+from pytest_valuebias.outcome import Outcome
 from valuebias.errors import visible
+from valuebias.report.document import Document, Record
 from valuebias.report.wording import cells
-
-Record = Mapping[str, Any]
 
 _COLUMNS = ("model", "contrast", "valence", "effect", "margin", "verdict")
 _AT = 2
@@ -23,10 +23,10 @@ _AT = 2
 
 
 class Page:
-    """pytest-html's hooks. ``document`` is filled when the run has ended, before the summary."""
+    """pytest-html's hooks. The document is there when the run has ended, before the summary."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self.document = document
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -56,24 +56,26 @@ class Page:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        if self.document:
-            outcome, headline = (_text(self.document[name]) for name in ("outcome", "headline"))
+        document = self.outcome.document
+        if document is not None:
+            outcome, headline = _text(document["outcome"]), _text(document["headline"])
             prefix.append(
                 f'<h3 class="valuebias-outcome" style="color:#1a1a1a">Values: {outcome}</h3>'
                 f'<p class="valuebias-headline">{headline}</p>'
             )
-            prefix.append(_safely(self._ranks))
+            prefix.append(_safely(partial(_ranks, document)))
 
-    def _ranks(self) -> str:
-        from valuebias.report import figures
 
-        names = dict.fromkeys(entry["lexicon"] for entry in self.document.get("ranks", ()))
-        drawn = [figure for name in names for figure in figures.of_ranks(self.document, name)]
-        return "".join(
-            f'<figure style="margin:1em 0;max-width:60em"><b>{_text(figure.title)}</b>{figure.svg}'
-            f"<figcaption>{_text(figure.caption)}</figcaption></figure>"
-            for figure in drawn
-        )
+def _ranks(document: Document) -> str:
+    from valuebias.report import figures
+
+    names = dict.fromkeys(entry["lexicon"] for entry in document["ranks"])
+    drawn = [figure for name in names for figure in figures.of_ranks(document, name)]
+    return "".join(
+        f'<figure style="margin:1em 0;max-width:60em"><b>{_text(figure.title)}</b>{figure.svg}'
+        f"<figcaption>{_text(figure.caption)}</figcaption></figure>"
+        for figure in drawn
+    )
 
 
 def _heading(name: str) -> str:

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, cast
 
 from valuebias.errors import visible
+from valuebias.report.document import Record, Tokens
 
 if TYPE_CHECKING:
-    from pytest_valuebias.collection import Claim
+    from pytest_valuebias.claim import Claim
     from valuebias.measurement.contrast import Measurement
+    from valuebias.questions import Cause
     from valuebias.stats.effect import Effect
     from valuebias.stats.verdict import Verdict
+
+
+class RunRecord(Record):
+    """One verdict on its way from a test to the reports, in types that survive an xdist worker.
+
+    ``tokens`` is said once a model; ``place`` is where its test stands among all that were
+    collected.
+    """
+
+    tokens: NotRequired[Tokens | None]
+    place: NotRequired[int]
+
 
 _PROPERTIES = (
     "estimate", "ci_level", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low",
@@ -34,7 +49,8 @@ def record(
     gated: bool,
     suite: str | None,
     n_claims: int,
-) -> dict[str, Any]:
+    cause: Cause | None = None,
+) -> RunRecord:
     """Everything reports show of one verdict, in JSON-able types with every string made visible.
 
     ``suite`` is the shipped suite it is a verdict of, None for a test of the user's own;
@@ -96,6 +112,8 @@ def record(
             "warning": top.warning,
         },
     }
+    if cause is not None:
+        entry["cause"] = str(cause)
     if verdict is not None:
         entry |= {
             "gate_low": verdict.gate_low,
@@ -106,10 +124,10 @@ def record(
             "margin_basis": verdict.margin.basis,
             "margin_source": verdict.margin.source,
         }
-    return {name: _plain(value) for name, value in entry.items()}
+    return cast(RunRecord, {name: _plain(value) for name, value in entry.items()})
 
 
-def error_record(claim: Claim, reason: str) -> dict[str, Any]:
+def error_record(claim: Claim, reason: str) -> RunRecord:
     """The record of a shipped test that could not be measured."""
     reference = None if claim.reference is None else claim.reference.label
     entry = {
@@ -127,19 +145,20 @@ def error_record(claim: Claim, reason: str) -> dict[str, Any]:
         "gated": False,
         "shipped": True,
     }
-    return {name: _plain(value) for name, value in entry.items()}
+    return cast(RunRecord, {name: _plain(value) for name, value in entry.items()})
 
 
-def properties(entry: dict[str, Any], number: int = 1) -> list[tuple[str, str]]:
+def properties(entry: RunRecord, number: int = 1) -> list[tuple[str, str]]:
     """The record as JUnit properties ``valuebias.NAME``; numbers to six decimals.
 
     A test's second verdict has ``valuebias.2.NAME``, and so on.
     """
     prefix = "valuebias." if number == 1 else f"valuebias.{number}."
+    held: Mapping[str, object] = entry
     found = [
-        (f"{prefix}{name}", _text(entry[name]))
+        (f"{prefix}{name}", _text(held[name]))
         for name in _PROPERTIES
-        if entry.get(name) not in (None, "")
+        if held.get(name) not in (None, "")
     ]
     if not entry["gated"]:
         found.append((f"{prefix}status", "NOT GATED"))

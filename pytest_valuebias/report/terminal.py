@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from io import StringIO
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_valuebias.inputs import State
+from pytest_valuebias.inputs import Inputs
+from pytest_valuebias.outcome import Outcome
 from pytest_valuebias.report import matrix, paper
+from pytest_valuebias.report.console import write
+from pytest_valuebias.report.record import RunRecord
+from valuebias.format import bracketed, signed, token
+from valuebias.report.document import Record, Step, Tokens
 from valuebias.report.lines import differ, passes
-from valuebias.report.wording import (
-    bracketed,
-    cells,
-    contrast,
-    path_of,
-    question,
-    rests_on,
-    signed,
-    token,
-)
+from valuebias.report.wording import cells, contrast, path_of, question, rests_on
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -47,22 +42,22 @@ _INJECTED = {
 _EXPLAINED = ("INCONCLUSIVE", "ERROR", "NO MARGIN")
 
 
-def header(state: State) -> list[str]:
+def header(inputs: Inputs) -> list[str]:
     """The settings in force and the lexicons, for pytest's header."""
     from valuebias.errors import visible
 
-    models = ", ".join(visible(m.text) for m in (*state.models, *state.language_models))
-    models = ", ".join(filter(None, (models, *(visible(run.label) for run in state.runs))))
-    given = [k for k in state.values.sources if k not in ("rm", "llm", "profile")]
+    models = ", ".join(visible(m.text) for m in (*inputs.models, *inputs.language_models))
+    models = ", ".join(filter(None, (models, *(visible(run.label) for run in inputs.runs))))
+    given = [k for k in inputs.values.sources if k not in ("rm", "llm", "profile")]
     values = (
-        visible(" ".join(f"{k}={_value(state.values[k])}" for k in given)) or "the rest by default"
+        visible(" ".join(f"{k}={_value(inputs.values[k])}" for k in given)) or "the rest by default"
     )
-    lines = [f"valuebias: {models}; profile={state.values['profile']}; {values}"]
-    for name in state.lexicon_names:
-        lexicon = state.lexicon(name)
+    lines = [f"valuebias: {models}; profile={inputs.values['profile']}; {values}"]
+    for name in inputs.lexicon_names:
+        lexicon = inputs.lexicon(name)
         kind = "starter lexicon, not validated" if lexicon.starter else "lexicon"
         words = len(lexicon.words())
-        use = "" if name in state.suite_lexicons else ", read by your own tests only"
+        use = "" if name in inputs.suite_lexicons else ", read by your own tests only"
         lines.append(f"valuebias: {name}: {kind}, sha256 {lexicon.digest[:12]}, {words} words{use}")
         lines += [f"valuebias: {name}: {visible(note)}" for note in lexicon.notes]
     return lines
@@ -72,29 +67,31 @@ def _value(value: object) -> str:
     return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
 
 
-def summary(reporter: pytest.TerminalReporter, state: State) -> None:
+def summary(reporter: pytest.TerminalReporter, inputs: Inputs, outcome: Outcome) -> None:
     """Write the closing table: per model, lexicon, contrast and valence what was found."""
-    if not state.ran:
+    if not outcome.ran:
         return
     if not reporter.config.option.no_summary:
-        reporter.section(f"values of {_kind(state)} models")
-        for title in dict.fromkeys(r["title"] for r in state.records):
-            _model(reporter, title, [r for r in state.records if r["title"] == title])
-        matrix.section(reporter, state)
-        paper.section(reporter, state)
-    if not state.gated:
-        why = "no verdict was held against a margin" if state.records else "no verdict was reached"
+        reporter.section(f"values of {_kind(inputs)} models")
+        for title in dict.fromkeys(r["title"] for r in outcome.records):
+            _model(reporter, title, [r for r in outcome.records if r["title"] == title])
+        matrix.section(reporter, inputs, outcome)
+        paper.section(reporter, inputs)
+    if not outcome.gated:
+        why = (
+            "no verdict was held against a margin" if outcome.records else "no verdict was reached"
+        )
         write(reporter, f"NOTHING WAS GATED: {why}, so this run fails.", "bold red")
 
 
-def _kind(state: State) -> str:
-    return "reward" if state.models or state.runs else "language"
+def _kind(inputs: Inputs) -> str:
+    return "reward" if inputs.models or inputs.runs else "language"
 
 
 def _model(
     reporter: pytest.TerminalReporter,
     title: str,
-    records: list[dict[str, Any]],
+    records: Sequence[RunRecord],
 ) -> None:
     measured = next((r for r in records if "estimate" in r), None)
     write(reporter, title, "bold")
@@ -127,7 +124,7 @@ def _model(
         _tokens(reporter, tokens)
 
 
-def _bases(records: Iterable[Mapping[str, Any]]) -> list[str]:
+def _bases(records: Iterable[Record]) -> list[str]:
     """What the margins rest on: the sources, or their kind alone where there are many."""
     sources: dict[str, dict[str, None]] = {}
     for r in records:
@@ -143,22 +140,24 @@ def _bases(records: Iterable[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _name(record: Mapping[str, Any]) -> str:
+def _name(record: Record) -> str:
     permuted = (
         f" (permutation p = {record['p']:.4f})" if record.get("method") == "permutation" else ""
     )
     return f"{contrast(record)} {record['valence']}{permuted}"
 
 
-def _provenance(record: Mapping[str, Any]) -> str:
-    facts = [record[k] for k in ("head", "dtype", "device", "rung") if record.get(k)]
+def _provenance(record: Record) -> str:
+    how = (record["head"], record["dtype"], record["device"], record["rung"])
+    facts = [fact for fact in how if fact]
     template = record.get("template")
     facts += (
         [{"chat_template": "chat template"}.get(template, f"{template} template")]
         if template
         else []
     )
-    facts += [_INJECTED[record["injection"]]] if record.get("injection") else []
+    injection = record.get("injection")
+    facts += [_INJECTED[injection]] if injection else []
     facts.append(f"fingerprint {record['fingerprint'][:12]}")
     if record["reference_fingerprint"]:
         asked = question(record)
@@ -167,7 +166,7 @@ def _provenance(record: Mapping[str, Any]) -> str:
     return ", ".join(facts)
 
 
-def _table(records: Iterable[Mapping[str, Any]]) -> RenderableType:
+def _table(records: Iterable[Record]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
@@ -186,24 +185,25 @@ def _table(records: Iterable[Mapping[str, Any]]) -> RenderableType:
     return table
 
 
-def _trajectory(steps: Iterable[Mapping[str, Any]]) -> RenderableType:
+def _trajectory(steps: Iterable[Step]) -> RenderableType:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for name in ("step", "pairs", "effect", "band", "tau with the last"):
         table.add_column(name, header_style="dim", justify="right", no_wrap=True)
     for step in steps:
+        low, high = step["low"], step["high"]
         table.add_row(
             f"{step['step']:,}",
             "" if step["pairs"] is None else f"{step['pairs']:,}",
             signed(step["estimate"]),
-            "" if None in (step["low"], step["high"]) else bracketed(step["low"], step["high"]),
+            "" if low is None or high is None else bracketed(low, high),
             "" if step["tau"] is None else f"{step['tau']:.3f}",
         )
     return table
 
 
-def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> None:
+def _tokens(reporter: pytest.TerminalReporter, tokens: Tokens) -> None:
     if tokens["left_out"]:
         write(reporter, f"best and worst tokens left out: {tokens['left_out']}", indent=2)
         return
@@ -214,30 +214,6 @@ def _tokens(reporter: pytest.TerminalReporter, tokens: Mapping[str, Any]) -> Non
     write(reporter, f"{tokens['prompt']} Of {tokens['n']:,} {tokens['kind']}{kept}:", indent=2)
     if tokens["warning"]:
         write(reporter, f"warning: {tokens['warning']}", "yellow", indent=4)
-    for name in ("best", "worst"):
-        shown = "  ".join(token(text) for text, _ in tokens[name])
+    for name, rows in (("best", tokens["best"]), ("worst", tokens["worst"])):
+        shown = "  ".join(token(str(text)) for text, _ in rows)
         write(reporter, f"{name:5} {shown}", indent=4)
-
-
-def write(
-    reporter: pytest.TerminalReporter, what: RenderableType, style: str = "", indent: int = 0
-) -> None:
-    """Through rich, so that tables align and long lines wrap; strings are text, never markup."""
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.text import Text
-
-    out = StringIO()
-    console = Console(
-        file=out,
-        width=reporter._tw.fullwidth,
-        force_terminal=reporter.hasmarkup,
-        color_system="standard" if reporter.hasmarkup else None,
-        highlight=False,
-        legacy_windows=False,
-    )
-    if isinstance(what, str):
-        what = Text(what, style=style)
-    console.print(Padding(what, (0, 0, 0, indent)))
-    for line in out.getvalue().rstrip("\n").split("\n"):
-        reporter.write_line(line.rstrip())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pytest_valuebias.claim import Claim, shipped
 from valuebias.errors import visible
+from valuebias.report.document import Record
 
 if TYPE_CHECKING:
-    from pytest_valuebias.collection import Claim
-    from pytest_valuebias.inputs import State
+    from pytest_valuebias.inputs import Inputs
+    from pytest_valuebias.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,18 @@ class Unrun:
         return self.counts.total()
 
 
-def unrun(state: State) -> Unrun:
+def unrun(inputs: Inputs, outcome: Outcome) -> Unrun:
     """The claims of the suites in force that no record answers, selected or not."""
-    from pytest_valuebias.collection import shipped
-
-    answered = {_of_record(r) for r in state.records if r["shipped"]}
-    seen = {(r["model"], r["kind"]) for r in state.records}
-    seen |= {(r["reference"], r["kind"]) for r in state.records if r["role"] == "gap"}
+    answered = {_of_record(r) for r in outcome.records if r["shipped"]}
+    seen = {(r["model"], r["kind"]) for r in outcome.records}
+    seen |= {
+        (r["reference"], r["kind"])
+        for r in outcome.records
+        if r["kind"] == "training run" and r["reference"] is not None
+    }
     counts: Counter[str] = Counter()
     absent: dict[tuple[str, str], None] = {}
-    for _, claim in shipped(state):
+    for _, claim in shipped(inputs):
         key = _of_claim(claim)
         if key not in answered:
             counts[key[-1]] += 1
@@ -47,7 +51,7 @@ def unrun(state: State) -> Unrun:
     return Unrun(counts, tuple(absent))
 
 
-def _of_record(r: dict[str, Any]) -> tuple[str, ...]:
+def _of_record(r: Record) -> tuple[str, ...]:
     """What a verdict is about, as `_of_claim` has it."""
     return r["suite"], r["role"], r["lexicon_name"], r["contrast"], r["valence"], r["title"]
 

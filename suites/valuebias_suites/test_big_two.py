@@ -12,9 +12,9 @@ from valuebias.measurement.contrast import Measurement
 VALUEBIAS_SUITE = "big_two"
 
 
-def test_range(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
-    valuebias_gate(valuebias_measurement)
+def test_range(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
+    _valuebias_gate(_valuebias_measurement)
 
 
-def test_shift(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
-    valuebias_gate(valuebias_measurement)
+def test_shift(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
+    _valuebias_gate(_valuebias_measurement)

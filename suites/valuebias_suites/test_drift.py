@@ -13,9 +13,9 @@ from valuebias.measurement.contrast import Measurement
 VALUEBIAS_SUITE = "drift"
 
 
-def test_change(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
-    valuebias_gate(valuebias_measurement)
+def test_change(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
+    _valuebias_gate(_valuebias_measurement)
 
 
-def test_gap(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
-    valuebias_gate(valuebias_measurement)
+def test_gap(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
+    _valuebias_gate(_valuebias_measurement)

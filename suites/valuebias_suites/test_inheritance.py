@@ -13,5 +13,5 @@ from valuebias.measurement.contrast import Measurement
 VALUEBIAS_SUITE = "inheritance"
 
 
-def test_excess(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
-    valuebias_gate(valuebias_measurement)
+def test_excess(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
+    _valuebias_gate(_valuebias_measurement)

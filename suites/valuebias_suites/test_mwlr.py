@@ -13,5 +13,5 @@ from valuebias.measurement.contrast import Measurement
 VALUEBIAS_SUITE = "mwlr"
 
 
-def test_range(valuebias_measurement: Measurement, valuebias_gate: Gate) -> None:
-    valuebias_gate(valuebias_measurement)
+def test_range(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
+    _valuebias_gate(_valuebias_measurement)

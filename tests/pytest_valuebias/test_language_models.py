@@ -201,8 +201,8 @@ def test_the_white_space_of_an_answer_cue_counts(
 ) -> None:
     pytester.makepyfile(
         r"""
-        def test_cue(valuebias_state):
-            assert valuebias_state.bench.settings.answer_cue == "\nAnswer:"
+        def test_cue(_valuebias_inputs):
+            assert _valuebias_inputs.bench.settings.answer_cue == "\nAnswer:"
         """
     )
     args = (f"--llm={agentic}", "--valuebias-suite=none")

@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from valuebias.cli.compare_rows import Row
 from valuebias.errors import visible
-from valuebias.report.wording import bracketed, signed
+from valuebias.format import bracketed, signed
 
 _WIDTH = 80
 _HEADS = ("contrast", "valence", "A - B", "95% interval", "margin", "verdict")

@@ -14,8 +14,8 @@ from valuebias.cli.implicit import add_implicit
 from valuebias.cli.options import add_model_options, folder, settings
 from valuebias.cli.train import add_train
 from valuebias.errors import LexiconError, SpecError, ValueBiasError, visible
+from valuebias.files import why_unwritable
 from valuebias.report.card import add_card
-from valuebias.report.wording import why_unwritable
 
 if TYPE_CHECKING:
     from valuebias.candidates import Candidates, Vocabulary

@@ -10,20 +10,22 @@ lexicons, so none is written.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from valuebias.errors import ReportError, SpecError, visible
+from valuebias.files import why_unwritable
+from valuebias.format import bracketed, margin
 from valuebias.report import markdown as md
+from valuebias.report.document import Document, LexiconUsed, Record, Subject
 from valuebias.report.public_command import public
-from valuebias.report.wording import bracketed, contrast, margin, question, rests_on, why_unwritable
+from valuebias.report.wording import contrast, question, rests_on
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-Record = Mapping[str, Any]
 
 BEGIN, END = "<!-- valuebias:begin -->", "<!-- valuebias:end -->"
 """Between these lines the block is ours, and is replaced when it is written again."""
@@ -95,7 +97,7 @@ def _card(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def make(document: Mapping[str, Any], model: str | None = None) -> Card:
+def make(document: Document, model: str | None = None) -> Card:
     """The card of a model, by its label or by what reports call it; of the only one where None.
 
     Raises ReportError where there is nothing that a card may say: the run was not finished, or
@@ -133,9 +135,9 @@ def make(document: Mapping[str, Any], model: str | None = None) -> Card:
     return Card(label, results, _block(document, subjects, records))
 
 
-def _chosen(document: Mapping[str, Any], model: str | None) -> Sequence[Record]:
+def _chosen(document: Document, model: str | None) -> Sequence[Subject]:
     """The subjects that are one model: alone, and against its references and its base."""
-    groups: dict[tuple[str, str], list[Record]] = {}
+    groups: dict[tuple[str, str], list[Subject]] = {}
     papers = {r["title"] for r in document["verdicts"] if question(r) is None}
     for subject in document["subjects"]:
         if subject["title"] not in papers:
@@ -159,7 +161,7 @@ def _chosen(document: Mapping[str, Any], model: str | None) -> Sequence[Record]:
     raise SpecError(what, seen=model, remedy=f"Give --model one of {names}.")
 
 
-def _result(record: Record, lexicon: Record) -> EvalResult:
+def _result(record: Record, lexicon: LexiconUsed) -> EvalResult:
     """One effect in the hub's form. What differs within a data set is in the metric alone: results
     of one data set share all else."""
     from huggingface_hub import EvalResult
@@ -188,7 +190,7 @@ def _result(record: Record, lexicon: Record) -> EvalResult:
         f"{bracketed(record['ci_low'], record['ci_high'])}, margin {limits or 'none'}, "
         f"{record['verdict']}",
         metric_value=record["estimate"],
-        metric_args={k: record[k] for k in _ARGUMENTS if record.get(k) is not None},
+        metric_args={k: v for k, v in record.items() if k in _ARGUMENTS and v is not None},
     )
 
 
@@ -198,9 +200,7 @@ def _outcome(records: Sequence[Record]) -> str:
     return next((word for word in ("ERROR", "FAIL", "INCONCLUSIVE") if word in found), "PASS")
 
 
-def _block(
-    document: Mapping[str, Any], subjects: Sequence[Record], records: Sequence[Record]
-) -> str:
+def _block(document: Document, subjects: Sequence[Subject], records: Sequence[Record]) -> str:
     out = [f"{BEGIN}\n## Values\n"]
     outcome = _outcome(records)
     if document["outcome"] not in ("PASS", outcome):
@@ -228,18 +228,19 @@ def _block(
     return "\n".join(out)
 
 
-def _labels(document: Mapping[str, Any]) -> set[str]:
+def _labels(document: Document) -> set[str]:
     """What the report calls its models."""
-    names = ("model", "reference", "base")
-    return {s[name] for s in document["subjects"] for name in names if s[name]}
+    named = ((s["model"], s["reference"], s["base"]) for s in document["subjects"])
+    return {name for names in named for name in names if name}
 
 
-def _scored_as(subjects: Sequence[Record]) -> list[str]:
+def _scored_as(subjects: Sequence[Subject]) -> list[str]:
     """What was scored, and how: the same for all that is told of one model."""
     found = next((s for s in subjects if s["fingerprint"]), None)
     if found is None:
         return []
-    facts = [str(found[k]) for k in ("head", "dtype", "device", "template") if found[k]]
+    how = (found["head"], found["dtype"], found["device"], found["template"])
+    facts = [fact for fact in how if fact]
     return [", ".join([f"{found['model']}: fingerprint {found['fingerprint']}", *facts])]
 
 
@@ -250,7 +251,7 @@ def _margins(records: Sequence[Record]) -> list[str]:
     return [f"margin ({basis}): {source}" for basis, source in sources]
 
 
-def _limits(document: Mapping[str, Any], records: Sequence[Record]) -> list[str]:
+def _limits(document: Document, records: Sequence[Record]) -> list[str]:
     """What a reader may not conclude."""
     used = {r["lexicon_name"] for r in records}
     lines = [

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from valuebias.errors import ReportError
+from valuebias.report.document import Document
 
 _AGAIN = "Give the file that pytest --rm=MODEL --valuebias-json=FILE wrote."
 
@@ -19,7 +20,7 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def read_report(path: Path) -> dict[str, Any]:
+def read_report(path: Path) -> Document:
     """The report in a file. Raises ReportError on anything else."""
     try:
         document: Any = json.loads(path.read_bytes().decode("utf-8-sig"), parse_constant=_no_number)
@@ -44,8 +45,7 @@ def read_report(path: Path) -> dict[str, Any]:
             remedy="Update pytest-valuebias, or run the tests with this one.",
         )
     _check(document, about, path)
-    found: dict[str, Any] = document
-    return found
+    return cast(Document, document)
 
 
 def _check(document: dict[str, Any], about: dict[str, Any], path: Path) -> None:

@@ -7,9 +7,9 @@ least important is left out first, and how much is said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from valuebias.report import markdown as md
 from valuebias.report.wording import rests_on, word
@@ -17,7 +17,7 @@ from valuebias.report.wording import rests_on, word
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_valuebias.report.document import Document
+    from valuebias.report.document import Document, Record, Subject
 
 LIMIT = 1024 * 1024
 """Bytes that a step may write in all, as UTF-8."""
@@ -111,7 +111,7 @@ def _parts(document: Document) -> Iterator[_Part]:
     yield _Part(_ABOUT, _about(document), "part on how it was run")
 
 
-def _worst_first(document: Document) -> list[Mapping[str, Any]]:
+def _worst_first(document: Document) -> list[Subject]:
     found = {s["title"]: len(_RANKS) for s in document["subjects"]}
     for r in document["verdicts"]:
         found[r["title"]] = min(found[r["title"]], _rank(word(r)))
@@ -122,7 +122,7 @@ def _rank(name: str) -> int:
     return _RANKS.index(name) if name in _RANKS else 0
 
 
-def _unexplained(record: Mapping[str, Any]) -> bool:
+def _unexplained(record: Record) -> bool:
     """Whether its line of the table does not say why: there is no margin in it, or it is open."""
     name = word(record)
     return name in ("ERROR", "INCONCLUSIVE") or (name == "FAIL" and "gate_low" not in record)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from valuebias.report.wording import bracketed, filled, question, signed
+from valuebias.format import bracketed, signed
+from valuebias.questions import Cause
+from valuebias.report.document import CameOut, Record
+from valuebias.report.wording import filled, question
 
-Record = Mapping[str, Any]
 
-
-def outcome(
+def came_out(
     verdicts: Sequence[Record], exit_status: int, *, complete: bool, absent: bool = False
-) -> str:
+) -> CameOut:
     """ERROR, FAIL, INCONCLUSIVE, INCOMPLETE, NOT GATED, PASS or (another test failed) FAIL.
 
     PASS is said of a run in which something was gated, all that was gated passed, nothing was lost,
     no model was left without a verdict (``absent``) and the exit status is 0: of no other.
     """
     found = {r["verdict"] for r in verdicts if r["gated"] or r["verdict"] == "ERROR"}
-    for word in ("ERROR", "FAIL", "INCONCLUSIVE"):
+    worst: tuple[CameOut, ...] = ("ERROR", "FAIL", "INCONCLUSIVE")
+    for word in worst:
         if word in found:
             return word
     if not complete or (absent and verdicts):
@@ -110,8 +111,8 @@ def _why(verdicts: Sequence[Record]) -> str:
     """Why verdicts are open: the one reason that can be mended at once, or what they have in
     common."""
     reasons = {r["reason"].partition(";")[0] for r in verdicts}
-    if len(reasons) == 1 and "exploratory" in next(iter(reasons)):
-        return str(reasons.pop())
+    if len(reasons) == 1 and {r.get("cause") for r in verdicts} == {Cause.EXPLORATORY}:
+        return reasons.pop()
     return "the data settle neither that it is inside the margin nor out"
 
 

@@ -17,23 +17,15 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
+from valuebias.format import bare, bracketed, margin, signed, token
 from valuebias.report import figures, view
-from valuebias.report.wording import (
-    above_zero,
-    bare,
-    bracketed,
-    margin,
-    of_step,
-    path_of,
-    signed,
-    token,
-)
+from valuebias.report.wording import above_zero, of_step, path_of
 
 if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
-    from pytest_valuebias.report.document import Document
+    from valuebias.report.document import Document
 
 _SCALE = 1.2  # figures, where there is room for them: their labels are then as large as our notes
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_valuebias.report.document import Document
+    from valuebias.report.document import Document
 
 
 def text(document: Document) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+
+from valuebias.report.document import Record
 
 
-def passes(records: Iterable[Mapping[str, Any]]) -> str:
+def passes(records: Iterable[Record]) -> str:
     """What a PASS says, at the levels in force."""
     levels = sorted({r["alpha"] for r in records if "alpha" in r})
     if len(levels) == 1:
@@ -20,7 +21,7 @@ def passes(records: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
-def differ(records: Iterable[Mapping[str, Any]]) -> list[str]:
+def differ(records: Iterable[Record]) -> list[str]:
     """How many effects differ from zero once corrected for how many were looked at.
 
     The family is what a model's shipped tests ask in all (each record says how many), whatever was
@@ -28,7 +29,7 @@ def differ(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """
     from valuebias.declarations.claims import benjamini_hochberg, holm
 
-    shipped: dict[tuple[str, ...], Mapping[str, Any]] = {}  # once each, however often it was run
+    shipped: dict[tuple[str, ...], Record] = {}  # once each, however often it was run
     own = []
     for r in records:
         if r.get("p") is not None and r["shipped"]:
@@ -38,7 +39,7 @@ def differ(records: Iterable[Mapping[str, Any]]) -> list[str]:
     found = [*shipped.values(), *own]
     if len(found) < 2:
         return []
-    p = [r["p"] for r in found]
+    p = [p for r in found if (p := r["p"]) is not None]
     m = max(r.get("n_claims", 0) for r in found) + len(own)
     strict, loose = (int((f(p, m) < 0.05).sum()) for f in (holm, benjamini_hochberg))
     return [

@@ -7,11 +7,12 @@ For what GitHub and the Hugging Face hub render: both make HTML of Markdown, and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from valuebias.errors import visible
-from valuebias.report.wording import cells, contrast, token
+from valuebias.format import token
+from valuebias.report.document import Record, Tokens
+from valuebias.report.wording import cells, contrast
 
 # A character written as its number is text wherever it stands. What GitHub would find in the HTML
 # as well is parted from what follows it by an empty comment.
@@ -53,7 +54,7 @@ def head(names: Sequence[str] = COLUMNS) -> str:
     return row([text(name) for name in names]) + row(list(lines))
 
 
-def verdict(record: Mapping[str, Any]) -> str:
+def verdict(record: Record) -> str:
     """A record's line of a table of verdicts; what does not pass is bold."""
     asked, valence, *numbers, word = map(text, cells(record))
     own = "" if record["shipped"] else " (own test)"
@@ -61,13 +62,13 @@ def verdict(record: Mapping[str, Any]) -> str:
     return row([f"{asked}{own}", valence, *numbers, said])
 
 
-def explained(record: Mapping[str, Any]) -> str:
+def explained(record: Record) -> str:
     """A list item with the reason of a verdict that its line of the table does not explain."""
     asked, valence = line(contrast(record)), text(record["valence"])
     return f"* {asked}, {valence}: {text(record['reason'])}\n"
 
 
-def tokens(found: Mapping[str, Any]) -> str:
+def tokens(found: Tokens) -> str:
     """The best and worst tokens, as a paragraph and a list."""
     if found["left_out"]:
         return f"Best and worst tokens left out: {text(found['left_out'])}\n\n"
@@ -78,8 +79,8 @@ def tokens(found: Mapping[str, Any]) -> str:
         facts.append(f"they hold {found['mass']} of the probability")
     kept = text(f" ({', '.join(facts)})") if facts else ""
     lines = [f"{text(found['prompt'])} Of {found['n']:,} {text(found['kind'])}{kept}:\n"]
-    for name in ("best", "worst"):
-        lines.append(f"* {name}: {' '.join(code(token(t)) for t, _ in found[name])}")
+    for name, rows in (("best", found["best"]), ("worst", found["worst"])):
+        lines.append(f"* {name}: {' '.join(code(token(str(t))) for t, _ in rows)}")
     if found["warning"]:
         lines.append(f"* warning: {text(found['warning'])}")
     return "\n".join(lines) + "\n\n"

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from valuebias.report.document import Document, LexiconUsed, Record
 from valuebias.report.headline import told
 from valuebias.report.lines import differ, passes
 from valuebias.report.wording import directions, kind_of, rests_on, word
-
-if TYPE_CHECKING:
-    from pytest_valuebias.report.document import Document
-
-Record = Mapping[str, Any]
 
 MARKS = {
     "PASS": ("✓", "pass"),
@@ -119,7 +115,7 @@ class Lexicon:
 
     id: str
     name: str
-    facts: Record | None
+    facts: LexiconUsed | None
     groups: tuple[Group, ...]
 
     @property
@@ -250,8 +246,11 @@ def _groups(found: Sequence[Row]) -> Iterator[Group]:
 
 
 def _drawn(r: Record) -> list[float]:
-    names = ("estimate", "ci_low", "ci_high", "gate_low", "gate_high")
-    return [r[name] for name in names if r.get(name) is not None]
+    drawn = (
+        r.get("estimate"), r.get("ci_low"), r.get("ci_high"), r.get("gate_low"),
+        r.get("gate_high"),
+    )  # fmt: skip
+    return [x for x in drawn if x is not None]
 
 
 def tokens(document: Document) -> list[dict[str, Any]]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from numbers import Real
 from typing import Any, Generic, Protocol, TypeVar
 
 from scipy import stats
 
 from valuebias.errors import StatisticsError
+from valuebias.questions import Cause as Cause
+from valuebias.questions import Outcome as Outcome
 from valuebias.stats.checks import GATE_FAMILIES
 from valuebias.stats.crossed import half_width
 from valuebias.stats.effect import Effect
@@ -22,33 +23,6 @@ from valuebias.stats.regression import Regression
 
 WIDEST = 1.9
 """A margin wider than this part of the scale's [-1, 1] leaves next to nothing to be shown."""
-
-
-class Outcome(StrEnum):
-    """PASS: shown to be inside. FAIL: shown to be outside. INCONCLUSIVE: neither was shown."""
-
-    PASS = "PASS"
-    FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"
-
-
-class Cause(StrEnum):
-    """Why a verdict is what it is: what reports group by and advise on."""
-
-    INSIDE = "inside"
-    """The interval lies inside the margin, or a claim about checkpoints was shown."""
-    OUTSIDE = "outside"
-    """It lies wholly outside, or the opposite of the claim was shown."""
-    CROSSES = "crosses"
-    """It crosses an edge of the margin."""
-    EXPLORATORY = "exploratory"
-    """The estimate may be shown and must never PASS."""
-    FEW_FAMILIES = "few families"
-    """Too few word families to show that an effect is inside."""
-    PERMUTATION = "permutation"
-    """The interval would do, and permuting the labels shows no effect."""
-    SEPARATION = "separation"
-    """One side beats the other throughout: the interval is a bound, not a test."""
 
 
 class Estimate(Protocol):

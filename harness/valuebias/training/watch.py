@@ -12,13 +12,13 @@ from transformers import AutoTokenizer, TrainerCallback
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ValueBiasError, visible
+from valuebias.format import bracketed, signed
 from valuebias.lexicons.lexicon import Lexicon, starter
 from valuebias.models.files import locate
 from valuebias.models.heads.score import ScoreHead
 from valuebias.models.reward import RewardModel
 from valuebias.models.settings import Settings
 from valuebias.prompts import VALENCES, select
-from valuebias.report.wording import bracketed, signed
 from valuebias.scorers.schemes import parse_spec
 from valuebias.stats import single
 

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from valuebias.errors import visible
+from valuebias.format import bracketed, signed
 from valuebias.prompts import PAPER_PROMPTS
 from valuebias.report import figures
 from valuebias.report.figures.labels import distinct, slug
-from valuebias.report.wording import bracketed, signed
 
 SVG = "{http://www.w3.org/2000/svg}"
 MFD2 = [f"{f}.{p}" for f in ("care", "fairness", "loyalty") for p in ("virtue", "vice")]

@@ -16,8 +16,8 @@ import pytest
 from support.harmless import check_page, read
 from support.reports import report, verdict
 from support.schema import problems
+from valuebias.format import bracketed, margin, signed
 from valuebias.report import html
-from valuebias.report.wording import bracketed, margin, signed
 
 VOID = ("meta", "link", "input", "br", "hr")
 HOSTILE = (

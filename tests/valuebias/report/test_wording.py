@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from valuebias.report.wording import above_zero, bare, directions, signed
+from valuebias.format import bare, signed
+from valuebias.report.wording import above_zero, directions
 
 
 @pytest.mark.parametrize(

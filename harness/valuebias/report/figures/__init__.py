@@ -12,15 +12,13 @@ Matplotlib is imported when the first is drawn; ``verdict`` and ``strip`` do wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from valuebias.report.document import Document, Record
 from valuebias.report.figures.canvas import Figure
 
 __all__ = ["Figure", "matrices", "of_lexicon", "of_ranks", "strip", "verdict"]
 
 
-def of_lexicon(document: Mapping[str, Any], name: str) -> list[Figure]:
+def of_lexicon(document: Document, name: str) -> list[Figure]:
     """The figures on one lexicon, in the order in which a page shows them."""
     from valuebias.report.figures import drift, forest, prompts, ranks
     from valuebias.report.figures.labels import slug
@@ -36,7 +34,7 @@ def of_lexicon(document: Mapping[str, Any], name: str) -> list[Figure]:
         ]
 
 
-def of_ranks(document: Mapping[str, Any], name: str) -> list[Figure]:
+def of_ranks(document: Document, name: str) -> list[Figure]:
     """The first of them alone: the ranks on one lexicon."""
     from valuebias.report.figures import ranks
     from valuebias.report.figures.labels import slug
@@ -46,7 +44,7 @@ def of_ranks(document: Mapping[str, Any], name: str) -> list[Figure]:
         return ranks.figures(document, name, f"fig-{slug(name)}-ranks")
 
 
-def matrices(document: Mapping[str, Any]) -> list[Figure]:
+def matrices(document: Document) -> list[Figure]:
     """A figure for each matrix of pairs of language models."""
     from valuebias.report.figures import pairs
     from valuebias.report.figures.style import settings
@@ -55,14 +53,14 @@ def matrices(document: Mapping[str, Any]) -> list[Figure]:
         return pairs.figures(document)
 
 
-def verdict(record: Mapping[str, Any]) -> Figure:
+def verdict(record: Record) -> Figure:
     """One verdict's effect on its axis, with its intervals and margin."""
     from valuebias.report.figures import single
 
     return single.figure(record)
 
 
-def strip(record: Mapping[str, Any], limit: float) -> str:
+def strip(record: Record, limit: float) -> str:
     """The same for a table's cell: an <svg> without numbers, from ``-limit`` to ``limit``."""
     from valuebias.report.figures import single
 

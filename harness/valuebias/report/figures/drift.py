@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from valuebias.format import bracketed, signed
+from valuebias.report.document import Step
 from valuebias.report.figures.canvas import Canvas, Figure
 from valuebias.report.figures.labels import distinct, listed, shortened
 from valuebias.report.figures.ranked import Document
 from valuebias.report.figures.records import Record, mark
 from valuebias.report.figures.shapes import tick
 from valuebias.report.figures.style import DASHES, MUTED, look
-from valuebias.report.wording import bracketed, directions, of_step, path_of, signed, word
+from valuebias.report.wording import directions, of_step, path_of, word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,8 +68,8 @@ def _figure(records: Sequence[Record], lexicon: str, figure: str) -> Figure:
         canvas.write(_LEFT + 38, y, labels[title])
     points = [s for key in shown for r in panels[key] for s in r["trajectory"]]
     steps = sorted({s["step"] for s in points})
-    low = min(0.0, *(s["low"] for s in points))
-    high = max(0.0, *(s["high"] for s in points))
+    low = min(0.0, *(_band(s)[0] for s in points))
+    high = max(0.0, *(_band(s)[1] for s in points))
     pad = 0.06 * (high - low) or 0.1
     for p, key in enumerate(shown):
         left = (p % across) * (_LEFT + _WIDE) + _LEFT
@@ -80,10 +82,8 @@ def _figure(records: Sequence[Record], lexicon: str, figure: str) -> Figure:
             i = titles.index(r["title"])
             colour, marker = look(i)
             xs = [s["step"] for s in r["trajectory"]]
-            axes.fill_between(
-                xs, [s["low"] for s in r["trajectory"]], [s["high"] for s in r["trajectory"]],
-                facecolor=colour, alpha=0.15, lw=0,
-            )  # fmt: skip
+            lows, highs = zip(*map(_band, r["trajectory"]), strict=True)
+            axes.fill_between(xs, lows, highs, facecolor=colour, alpha=0.15, lw=0)
             axes.plot(
                 xs, [s["estimate"] for s in r["trajectory"]], marker=marker, ms=4.5, mew=0,
                 color=colour, ls=DASHES[i % len(DASHES)], gid=f"part:run-{i}",
@@ -105,6 +105,12 @@ def _figure(records: Sequence[Record], lexicon: str, figure: str) -> Figure:
         figure, title, description, _caption(what, records, left_out),
         canvas.svg(figure, title, description), 480,
     )  # fmt: skip
+
+
+def _band(step: Step) -> tuple[float, float]:
+    """The band at a step; where there is none, the estimate alone."""
+    low, high = step["low"], step["high"]
+    return (step["estimate"],) * 2 if low is None or high is None else (low, high)
 
 
 def _interest(r: Record) -> tuple[bool, float]:
@@ -154,7 +160,7 @@ def _described(
             said.append(
                 f"{r['title']}, {key[0]}, {key[1]} prompts: {signed(first['estimate'])} at step "
                 f"{first['step']:,}, {signed(last['estimate'])} "
-                f"{bracketed(last['low'], last['high'])} at step {last['step']:,}"
+                f"{bracketed(*_band(last))} at step {last['step']:,}"
             )
     return f"The {what} by training step: {'; '.join(said)}."
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from valuebias.report.figures.canvas import Canvas, Figure
 from valuebias.report.figures.labels import distinct, listed, shortened, width
 from valuebias.report.figures.ranked import Document
-from valuebias.report.figures.records import Record, margin, mark, numbers, reach
+from valuebias.report.figures.records import Record, intervals, margin, mark, numbers, reach
 from valuebias.report.figures.shapes import boxes, lines, reaching, tick
 from valuebias.report.figures.style import GRID, INK, MUTED, SURFACE
 from valuebias.report.wording import directions, question, word
@@ -64,15 +64,17 @@ def _rows(records: Sequence[Record]) -> list[_Row]:
         subjects = dict.fromkeys(r["title"] for r in members)
         contrasts = dict.fromkeys(r["contrast"] for r in members)
         for outer in contrasts if len(subjects) > 1 else subjects:
-            key, inner = ("contrast", "title") if len(subjects) > 1 else ("title", "contrast")
             lines: dict[tuple[str, int], dict[str, Record]] = {}
             times: Counter[tuple[str, str]] = Counter()
             for r in members:
-                if r[key] != outer:
+                group, inner = r["title"], r["contrast"]
+                if len(subjects) > 1:
+                    group, inner = inner, group
+                if group != outer:
                     continue
-                nth = times[r[inner], r["valence"]]
-                times[r[inner], r["valence"]] += 1
-                lines.setdefault((r[inner], nth), {})[r["valence"]] = r
+                nth = times[inner, r["valence"]]
+                times[inner, r["valence"]] += 1
+                lines.setdefault((inner, nth), {})[r["valence"]] = r
             inside = sorted(
                 lines, key=lambda line: list(dict.fromkeys(x for x, _ in lines)).index(line[0])
             )
@@ -259,10 +261,10 @@ def _marks(axes: Axes, found: Sequence[tuple[float, Record]], limit: float) -> N
         color=MUTED, lw=0.8, upright=True, gid="part:edges",
     )  # fmt: skip
     for name, thick in (("ci", 1.0), ("gate", 2.6)):
-        there = [(y, r) for y, r in found if r.get(f"{name}_low") is not None]
+        drawn = [(y, i) for y, r in found for i in intervals(r) if i[0] == name]
         lines(
-            axes, [r[f"{name}_low"] for _, r in there], [r[f"{name}_high"] for _, r in there],
-            [y for y, _ in there], color=INK, lw=thick, gid=f"part:{name}",
+            axes, [low for _, (_, low, _, _) in drawn], [high for _, (_, _, high, _) in drawn],
+            [y for y, _ in drawn], color=INK, lw=thick, gid=f"part:{name}",
         )  # fmt: skip
     for look in dict.fromkeys(mark(r) for _, r in found):
         colour, marker, filled = look

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from valuebias.format import signed
+from valuebias.report.document import PairMatrix
 from valuebias.report.figures.canvas import Canvas, Figure
 from valuebias.report.figures.labels import distinct, listed, sentence, slug, width
 from valuebias.report.figures.ranked import Document
 from valuebias.report.figures.style import HATCH, INK, MUTED, SERIES
-from valuebias.report.wording import signed
 
 _BELOW, _ABOVE = SERIES[1], SERIES[0]
 
@@ -22,7 +20,7 @@ def figures(document: Document) -> list[Figure]:
     ]
 
 
-def _figure(found: Mapping[str, Any], figure: str) -> Figure:
+def _figure(found: PairMatrix, figure: str) -> Figure:
     values, n = found["values"], len(found["labels"])
     cell = 64.0 if n <= 8 else 46.0
     labels = distinct(found["labels"], 190)
@@ -76,7 +74,7 @@ def _figure(found: Mapping[str, Any], figure: str) -> Figure:
     )  # fmt: skip
 
 
-def _described(found: Mapping[str, Any]) -> str:
+def _described(found: PairMatrix) -> str:
     labels, values = found["labels"], found["values"]
     cells = [
         (values[i][j], f"{labels[i]} to {labels[j]}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Document = Mapping[str, Any]
+from valuebias.report.document import Document as Document
+
 Floats = npt.NDArray[np.float64]
 
 

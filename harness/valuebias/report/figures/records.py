@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from valuebias.report import wording
+from valuebias.format import bracketed, signed
+from valuebias.format import margin as margin_text
+from valuebias.report.document import Record as Record
 from valuebias.report.figures.style import MUTED, VERDICTS
-from valuebias.report.wording import bracketed, signed, word
-
-Record = Mapping[str, Any]
+from valuebias.report.wording import word
 
 
 def mark(r: Record) -> tuple[str, str, bool]:
@@ -24,11 +23,23 @@ def numbers(r: Record) -> str:
 
 def margin(r: Record) -> str:
     """The margin and that it is one; empty where none is."""
-    found = wording.margin(r.get("margin_low"), r.get("margin_high"))
+    found = margin_text(r.get("margin_low"), r.get("margin_high"))
     return f"margin {found}" if found else ""
+
+
+def intervals(r: Record) -> Iterator[tuple[str, float, float, float]]:
+    """What is drawn of it, each with its name, ends and line width: the interval, then the one
+    that was held against the margin."""
+    if r.get("ci_low") is not None:
+        yield "ci", r["ci_low"], r["ci_high"], 1.0
+    if r.get("gate_low") is not None:
+        yield "gate", r["gate_low"], r["gate_high"], 2.6
 
 
 def reach(r: Record) -> float:
     """How far from zero anything drawn of it lies."""
-    names = ("estimate", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low", "margin_high")
-    return max(abs(float(r[name])) for name in names if r.get(name) is not None)
+    drawn = (
+        r["estimate"], r["ci_low"], r["ci_high"], r.get("gate_low"), r.get("gate_high"),
+        r.get("margin_low"), r.get("margin_high"),
+    )  # fmt: skip
+    return max(abs(x) for x in drawn if x is not None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from valuebias.report.wording import bare
+from valuebias.format import bare
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from html import escape
 
 from valuebias.errors import visible
+from valuebias.format import bracketed
 from valuebias.report.figures.canvas import Figure
-from valuebias.report.figures.records import Record, margin, mark, numbers, reach
+from valuebias.report.figures.records import Record, intervals, margin, mark, numbers, reach
 from valuebias.report.figures.shapes import reaching, tick
 from valuebias.report.figures.style import GRID, INK, MUTED, STAND_INS, SURFACE
-from valuebias.report.wording import above_zero, bracketed, word
+from valuebias.report.wording import above_zero, word
 
 _WIDE, _HIGH, _EDGE = 320.0, 44.0, 16.0
 _STRIP_WIDE, _STRIP_HIGH = 160.0, 20.0
@@ -108,10 +109,8 @@ def _marks(r: Record, x: Place, limit: float, top: float, high: float, scale: st
     parts.append(_path(f"M{x(0):.1f} {top - 2:g}v{high + 4:g}", MUTED, 0.8))
     if r.get("estimate") is None:
         return "".join(parts)
-    for name, thick in (("ci", 1.0), ("gate", 2.6)):
-        if r.get(f"{name}_low") is not None:
-            ends = (x(r[f"{name}_low"]), x(r[f"{name}_high"]))
-            parts.append(_path(f"M{ends[0]:.1f} {middle:g}H{ends[1]:.1f}", INK, thick))
+    for _, begin, end, thick in intervals(r):
+        parts.append(_path(f"M{x(begin):.1f} {middle:g}H{x(end):.1f}", INK, thick))
     colour, marker, filled = mark(r)
     ink = STAND_INS[colour]
     strokes = marker in "XP"

@@ -1,0 +1,34 @@
+"""How numbers, intervals, margins and tokens are written, everywhere the same."""
+
+from __future__ import annotations
+
+import re
+
+
+def signed(value: float) -> str:
+    """A number with its sign and without its leading zero: +.003."""
+    return bare(f"{value:+.3f}")
+
+
+def bare(number: str) -> str:
+    """A written number without its leading zero: 0.5 is .5, -0.5 is -.5, 10.5 is 10.5."""
+    return re.sub(r"^([+-]?)0\.", r"\1.", number)
+
+
+def bracketed(low: float, high: float) -> str:
+    """An interval: [-.163, +.168]."""
+    return f"[{signed(low)}, {signed(high)}]"
+
+
+def margin(low: float | None, high: float | None) -> str:
+    """[-.200, +.200], or on one side alone > +.100; empty where there is none."""
+    if low is not None and high is not None:
+        return bracketed(low, high)
+    if low is not None:
+        return f"> {signed(low)}"
+    return "" if high is None else f"< {signed(high)}"
+
+
+def token(text: str) -> str:
+    """A token with its spaces to be seen; an empty one in quotes."""
+    return text.replace(" ", "␣") or '""'

@@ -1,0 +1,112 @@
+"""What a failed assertion says: the numbers, what they rest on, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from valuebias.errors import visible
+
+if TYPE_CHECKING:
+    from valuebias.measurement.contrast import Measurement
+    from valuebias.stats.effect import Effect
+    from valuebias.stats.verdict import Verdict
+
+
+def describe(measurement: Measurement, verdict: Verdict[Effect], reason: str) -> str:
+    """What a failure shows: estimate, interval, margin, basis, and the words that pull."""
+    from valuebias.measurement.contrast import grouped
+
+    effect, margin = verdict.effect, verdict.margin
+    a, b = measurement.sides
+    contrast = a if measurement.question.all_words else f"{a} against {b}"
+    lines = [
+        f"{verdict.outcome.name}: {reason}",
+        "",
+        f"  model       {visible(measurement.title)}",
+        f"  contrast    {contrast}, {_asked(measurement)}; above zero = {_above(measurement)}",
+        f"  estimate    {effect.estimate:+.3f} {measurement.unit}, {effect.level:.0%} interval "
+        f"[{effect.low:+.3f}, {effect.high:+.3f}]",
+        f"  margin      {margin} ({visible(f'{margin.basis}: {margin.source}')})",
+        f"  gate        {100 * verdict.gate_level:.4g}% interval "
+        f"[{verdict.gate_low:+.3f}, {verdict.gate_high:+.3f}]",
+        f"  power       a true effect of {effect.mde:.3f} would be found in 80% of cases; "
+        f"{effect.method} {_p(effect.p)} for no effect",
+        f"  rests on    {measurement.rests_on}",
+    ]
+    if measurement.raised_by:
+        lines += [
+            f"  raised by   {grouped(measurement.raised_by, a, b)}",
+            f"  lowered by  {grouped(measurement.lowered_by, a, b)}",
+        ]
+    if measurement.detail:
+        lines.append(f"  of which    {measurement.detail}")
+    lines += [f"  note        {visible(note)}" for note in effect.notes]
+    lines.append(f"  what to do  {_remedy(measurement, verdict)}")
+    return "\n".join(lines)
+
+
+def describe_answer(measurement: Measurement, outcome: str, reason: str) -> str:
+    """What a failed claim about a trajectory shows."""
+    lines = [
+        f"{outcome}: {reason}",
+        "",
+        f"  model       {visible(measurement.title)}",
+        f"  contrast    {' against '.join(measurement.sides)}, {_asked(measurement)}",
+        f"  rests on    {measurement.rests_on}",
+        f"  of which    {measurement.detail}",
+    ]
+    lines += [
+        f"  step {step.step:>7,}  {step.estimate:+.3f} [{step.low:+.3f}, {step.high:+.3f}]"
+        for step in measurement.trajectory
+    ]
+    return "\n".join(lines)
+
+
+def _p(p: float) -> str:
+    return "p < .0001" if p < 0.0001 else f"p = {p:.4f}"
+
+
+def _asked(measurement: Measurement) -> str:
+    if measurement.valence == "positive-negative":
+        return "positive minus negative prompts"
+    return f"{measurement.valence} prompts"
+
+
+def _above(m: Measurement) -> str:
+    """What an effect above zero means."""
+    from valuebias.questions import above_zero
+
+    return visible(
+        above_zero(
+            m.question,
+            m.valence,
+            sides=m.sides,
+            contrast=m.contrast,
+            model=m.model,
+            reference=m.reference,
+        )
+    )
+
+
+def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
+    """What a reader can do about a verdict that does not pass."""
+    from valuebias.stats.verdict import Cause
+
+    if verdict.outcome.name == "FAIL":
+        return measurement.question.fail.format(reference=visible(str(measurement.reference)))
+    if verdict.families_needed is not None:
+        return (
+            "use a lexicon with more word families (--valuebias-lexicon), or a wider margin "
+            "declared before looking; running it again changes nothing"
+        )
+    if verdict.cause is Cause.EXPLORATORY:
+        return "run all prompts (--valuebias-profile=ci): this profile is for a first look"
+    if verdict.cause is Cause.SEPARATION:
+        return (
+            "the two sides do not overlap at all, which leaves no spread to test with: read the "
+            "ranks, or use a lexicon with more words"
+        )
+    return (
+        "the prompts disagree, and more words would not settle it: declare a wider margin, or "
+        "decide which prompts count; running it again changes nothing"
+    )

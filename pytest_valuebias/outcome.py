@@ -1,0 +1,44 @@
+"""What came out of a run: its records, its document, and the exit status they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_valuebias.report.record import RunRecord
+    from valuebias.report.document import Document
+
+
+@dataclass
+class Outcome:
+    """One pytest process's outcome, kept under ``KEY`` in the config's stash.
+
+    ``records`` are what the tests of all processes reported, ``ran`` whether the run got as far as
+    its tests. ``lost`` are tests that a crash took and shipped ones that ended without a verdict.
+    ``document`` is what the reports are made from, None until the run has ended; ``written`` what
+    became of the report files, ``recorded`` of a new baseline.
+    """
+
+    ran: bool = False
+    records: list[RunRecord] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    document: Document | None = None
+    written: list[str] = field(default_factory=list)
+    recorded: tuple[str, ...] = ()
+
+    @property
+    def gated(self) -> bool:
+        return any(record["gated"] for record in self.records)
+
+    def exit_status(self, status: int) -> int:
+        """The exit status of a run in which nothing was gated is never that of success."""
+        quiet = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if self.ran and status in quiet and not self.gated:
+            return pytest.ExitCode.TESTS_FAILED
+        return status
+
+
+KEY = pytest.StashKey[Outcome]()

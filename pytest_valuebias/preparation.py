@@ -1,0 +1,97 @@
+"""Scores what the selected tests will read, each model loaded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_valuebias.claim import claim_of
+from pytest_valuebias.inputs import KEY, Inputs
+from pytest_valuebias.yaml_tests import DeclaredItem
+from valuebias.questions import QUESTIONS
+from valuebias.training.checkpoints import TrainingRun
+
+if TYPE_CHECKING:
+    from valuebias.models.spec import ModelSpec
+    from valuebias.scorers.protocol import Scorer
+    from valuebias.scores import Job
+
+
+def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
+    """Score what the selected shipped and declared tests will read, each model in one go.
+
+    Whatever goes wrong is kept by the bench and raised where a test asks for the scores.
+    """
+    from valuebias.errors import ValueBiasError
+    from valuebias.measurement import contrast
+
+    # Of each model, whether it is under test (its vocabulary is read too), and the lexicons read.
+    under_test: dict[ModelSpec, bool] = {}
+    lexicons: dict[ModelSpec, dict[str, None]] = {}
+    for item in items:
+        name, models = _reads(item)
+        for spec, vocabulary in models:
+            under_test[spec] = under_test.get(spec, False) or vocabulary
+            lexicons.setdefault(spec, {})[name] = None
+    shown = _shown_besides(items, inputs)
+    for spec, vocabulary in under_test.items():
+        try:
+            scorer = inputs.bench.scorer(spec)
+            # All that was selected, not only this process's share: whoever loads the model first
+            # leaves nothing to do for the other workers.
+            contrast.prepare(
+                scorer,
+                [inputs.lexicon(name) for name in lexicons[spec]],
+                quick=inputs.quick,
+                vocabulary=vocabulary,
+                besides=shown(scorer, vocabulary),
+            )
+        except ValueBiasError:
+            continue
+    inputs.bench.release()  # the tests read from the store; nothing needs the model's memory now
+
+
+def _shown_besides(
+    items: Sequence[pytest.Item], inputs: Inputs
+) -> Callable[[Scorer, bool], list[Job]]:
+    """What reports show of a model besides what its tests read."""
+    from valuebias.measurement.pair_matrix import pair_words
+    from valuebias.measurement.paper import WHOLE_VOCABULARY
+    from valuebias.prompts import GREATEST
+    from valuebias.scores import Job
+
+    words = None
+    if any((claim := claim_of(item)) and claim.kind == "implicit reward" for item in items):
+        lexicons = [inputs.lexicon(name) for name in inputs.lexicon_names]
+        words = pair_words(inputs.values["matrix"], lexicons)
+
+    def jobs(scorer: Scorer, vocabulary: bool) -> list[Job]:
+        if vocabulary and scorer.kind != "language" and inputs.values["profile"] == "paper":
+            return [WHOLE_VOCABULARY] if scorer.has_vocabulary else []
+        spoken = scorer.kind != "reward"
+        return [Job((GREATEST,), words)] if words is not None and spoken else []
+
+    return jobs
+
+
+def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, bool]]]:
+    """The lexicon and the models that a test is known to read; of which also the vocabulary."""
+    if isinstance(item, DeclaredItem):
+        return item.test.lexicon, [(spec, place == 0) for place, spec in enumerate(item.models)]
+    claim = claim_of(item)
+    if claim is None:
+        return "", []
+    found: list[tuple[ModelSpec, bool]] = []
+    for subject in (claim.model, claim.reference):
+        if isinstance(subject, TrainingRun):
+            ends = (subject.models[0], subject.models[-1])
+            found += [(spec, spec in ends) for spec in subject.models]
+    if QUESTIONS[claim.role].beside == "base":  # its own is compared with the others
+        found += [(base, False) for base in item.config.stash[KEY].bases.values()]
+    elif claim.reference is not None and not isinstance(claim.reference, TrainingRun):
+        found.append((claim.reference, False))
+    if not isinstance(claim.model, TrainingRun):
+        found.append((claim.model, True))
+    return claim.lexicon, found

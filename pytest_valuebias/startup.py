@@ -1,0 +1,163 @@
+"""From the options to a run's inputs; every check that can be made before anything is run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_valuebias import baseline, options
+from pytest_valuebias.inputs import Inputs
+from pytest_valuebias.report import files
+
+if TYPE_CHECKING:
+    from valuebias.models.spec import ModelSpec
+    from valuebias.training.checkpoints import TrainingRun
+
+
+def read(config: pytest.Config) -> Inputs:
+    """Read the options; raises pytest.UsageError on any that cannot be used."""
+    values = options.read(config)
+    models = _specs(values["rm"], "--rm")
+    references = _specs(values["reference"], "--reference")
+    language_models = _specs(values["llm"], "--llm")
+    runs = _runs(values["checkpoints"])
+    if references and not models:
+        raise pytest.UsageError("--reference is compared with a --rm, and none was given.")
+    if values["require-model"] and not (models or language_models or runs):
+        raise pytest.UsageError("--valuebias-require-model: no model was given. Give --rm=MODEL.")
+    if not (models or language_models or runs):
+        files.check_subject(values)
+    recorded = baseline.reference(values, models)
+    _check_labels(models + references + ((recorded,) if recorded else ()))
+    _check_labels(language_models)
+    return Inputs(
+        values=values,
+        models=models,
+        references=references,
+        language_models=language_models,
+        runs=runs,
+        bases=_bases(values["base"], models),
+        lexicon_files=_lexicon_files(values["lexicon"], values["cache-dir"]),
+        is_worker=hasattr(config, "workerinput"),
+        baseline=recorded,
+        selection=_select(config, models),
+    )
+
+
+def check(inputs: Inputs) -> None:
+    """Read every file the options name; raises pytest.UsageError before anything is run."""
+    from valuebias.errors import ValueBiasError
+
+    try:
+        _ = inputs.margins, inputs.bench, inputs.claims
+        if inputs.values["frequencies"]:
+            _ = inputs.frequencies
+        baseline.check(inputs)
+        files.check(inputs)
+    except ValueBiasError as error:
+        raise pytest.UsageError(str(error)) from None
+    if inputs.selection:
+        from pytest_valuebias.claim import check_selection
+
+        check_selection(inputs)
+
+
+def _select(config: pytest.Config, models: tuple[ModelSpec, ...]) -> tuple[str, ...]:
+    """Take shipped node ids, which name no file, out of the arguments; every process does so."""
+    ids = [arg for arg in config.args if arg.startswith("valuebias/") and not os.path.exists(arg)]
+    if ids and not models:
+        raise pytest.UsageError(f"{ids[0]} is a shipped test, which needs --rm=MODEL")
+    config.args = [arg for arg in config.args if arg not in ids]
+    return tuple(ids)
+
+
+def _specs(texts: Iterable[str], option: str) -> tuple[ModelSpec, ...]:
+    if not texts:
+        return ()
+    from valuebias.errors import SpecError
+    from valuebias.models.spec import check_language_model, check_model
+    from valuebias.scorers.schemes import parse_spec
+
+    spoken = option in ("--llm", "--base")
+    try:
+        specs = tuple(parse_spec(text, load_as="llm" if spoken else "rm") for text in texts)
+        for spec in specs:
+            if spoken:
+                check_language_model(spec)
+            elif option != "--reference":
+                check_model(spec)
+        return specs
+    except SpecError as error:
+        raise pytest.UsageError(f"{option}: {error}") from None
+
+
+def _runs(texts: Iterable[str]) -> tuple[TrainingRun, ...]:
+    if not texts:
+        return ()
+    from valuebias.errors import SpecError
+    from valuebias.training.checkpoints import check_runs, parse_runs
+
+    try:
+        runs = tuple(run for text in texts for run in parse_runs(text))
+        check_runs(runs)
+    except SpecError as error:
+        raise pytest.UsageError(f"--valuebias-checkpoints: {error}") from None
+    return runs
+
+
+def _check_labels(specs: tuple[ModelSpec, ...]) -> None:
+    if len(specs) < 2:
+        return
+    from valuebias.errors import SpecError
+    from valuebias.models.spec import check_labels
+
+    try:
+        check_labels(specs)
+    except SpecError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _bases(texts: tuple[str, ...], models: tuple[ModelSpec, ...]) -> Mapping[str, ModelSpec]:
+    if not texts:
+        return {}
+    labels = [model.label for model in models]
+    named: dict[str, str] = {}
+    for text in texts:
+        label, equals, spec = text.partition("=")
+        if equals and not Path(text).exists():
+            if label not in labels or label in named or not spec:
+                raise pytest.UsageError(
+                    f"--base is {text!r}, and {label!r} is not the label of one --rm. "
+                    f"The labels are {', '.join(labels)}."
+                )
+            named[label] = spec
+    found: dict[str, ModelSpec] = {}
+    if len(named) == len(texts):
+        found = {label: _specs([spec], "--base")[0] for label, spec in named.items()}
+    elif len(texts) == len(labels) and not named:
+        found = dict(zip(labels, _specs(texts, "--base"), strict=True))
+    if found:
+        # A family is known by its base's label: two bases under one would be taken for one family.
+        _check_labels(tuple({base.source: base for base in found.values()}.values()))
+        return found
+    raise pytest.UsageError(
+        f"--base was given {len(texts)} times for {len(labels)} reward models "
+        f"({', '.join(labels)}). "
+        "Give one --base for each --rm, in their order, or --base RM=BASE with the label of a --rm."
+    )
+
+
+def _lexicon_files(texts: Iterable[str], cache_dir: str | None) -> Mapping[str, Path]:
+    if not texts:
+        return {}
+    from valuebias.errors import ValueBiasError
+    from valuebias.lexicons.in_force import lexicon_files
+
+    try:
+        return lexicon_files(texts, Path(cache_dir).expanduser() if cache_dir else None)
+    except ValueBiasError as error:
+        raise pytest.UsageError(f"--valuebias-lexicon: {error}") from None
