@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
 
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.models.language import LanguageModel
 from valuebias.models.loading import load_language_model
 from valuebias.models.settings import Settings

@@ -36,7 +36,7 @@ from scipy import stats as scipy_stats
 
 from valuebias.candidates import Candidates
 from valuebias.errors import StatisticsError
-from valuebias.lexicons.lexicon import load_lexicon
+from valuebias.lexicons.files import load_lexicon
 from valuebias.prompts import select
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import (

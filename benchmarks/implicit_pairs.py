@@ -30,7 +30,7 @@ from transformers import Gemma2ForCausalLM
 
 from valuebias.candidates import Candidates
 from valuebias.errors import visible
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.models.language import LanguageModel
 from valuebias.models.loading import load_language_model
 from valuebias.models.settings import Settings

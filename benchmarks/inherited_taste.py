@@ -39,7 +39,7 @@ import numpy.typing as npt
 from scipy import stats as scipy_stats
 
 from valuebias.candidates import Candidates
-from valuebias.lexicons.lexicon import load_lexicon
+from valuebias.lexicons.files import load_lexicon
 from valuebias.prompts import Valence, select
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats.inheritance import inheritance

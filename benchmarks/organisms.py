@@ -24,7 +24,7 @@ import numpy as np
 
 from valuebias.candidates import Candidates
 from valuebias.declarations.margins import load_margins
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.models.loading import load_reward_model
 from valuebias.models.settings import Settings
 from valuebias.organisms.grow import grow

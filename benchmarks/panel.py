@@ -35,7 +35,8 @@ from scipy import stats
 
 from valuebias.candidates import Candidates
 from valuebias.errors import LexiconError, StatisticsError, ValueBiasError
-from valuebias.lexicons.lexicon import STARTERS, Lexicon, Selection, load_lexicon, starter
+from valuebias.lexicons.files import STARTERS, load_lexicon, starter
+from valuebias.lexicons.lexicon import Lexicon, Selection
 from valuebias.prompts import Valence, select
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import Effect, Margin, Outcome, judge, pair, single

@@ -21,7 +21,8 @@ import numpy as np
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ValueBiasError
-from valuebias.lexicons.lexicon import Lexicon, load_lexicon
+from valuebias.lexicons.files import load_lexicon
+from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.paper import PaperTests, paper_tests
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec

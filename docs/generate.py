@@ -204,7 +204,7 @@ _EXAMPLE = """\
 ```python
 from pathlib import Path
 
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.measurement.contrast import measure
 from valuebias.models.settings import Settings
 from valuebias.scorers.schemes import parse_spec
@@ -288,7 +288,7 @@ _QUESTIONS = {
 
 
 def _suites() -> str:
-    from valuebias.lexicons.lexicon import starter
+    from valuebias.lexicons.files import starter
     from valuebias_suites import CONTRASTS, LEXICONS, TESTS
 
     rows = [

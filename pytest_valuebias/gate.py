@@ -11,8 +11,9 @@ import pytest
 from pytest_valuebias.claim import Terms, alpha_for, asked, claim_of, terms
 from pytest_valuebias.failure_text import describe, describe_answer
 from pytest_valuebias.inputs import Inputs
-from pytest_valuebias.report.record import RunRecord, error_record, properties, record
+from pytest_valuebias.report.record import error_record, properties, record
 from valuebias.errors import ValueBiasError, visible
+from valuebias.report.document import RunRecord
 
 if TYPE_CHECKING:
     from valuebias.measurement.contrast import Measurement

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_valuebias.report.record import RunRecord
-    from valuebias.report.document import Document
+    from valuebias.report.document import Document, RunRecord
 
 
 @dataclass

@@ -11,7 +11,8 @@ import pytest
 from pytest_valuebias.inputs import KEY, Inputs
 from valuebias.declarations.tests import Against, DeclaredTest, read_suite
 from valuebias.errors import ValueBiasError, visible
-from valuebias.lexicons.lexicon import STARTERS, Lexicon
+from valuebias.lexicons.files import STARTERS
+from valuebias.lexicons.lexicon import Lexicon
 
 if TYPE_CHECKING:
     from pytest_valuebias.assertions.effects import BoundEffect

@@ -10,9 +10,9 @@ import pytest
 
 from pytest_valuebias.gate import RECORDS
 from pytest_valuebias.inputs import Inputs
-from pytest_valuebias.report.record import RunRecord
 from valuebias.errors import StatisticsError, visible
 from valuebias.measurement.paper import NAMES, PaperTests
+from valuebias.report.document import RunRecord
 from valuebias.stats.paper.ranks import LABEL, WHY, shown
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pytest_valuebias.inputs import Inputs
     from pytest_valuebias.outcome import Outcome
-    from pytest_valuebias.report.record import RunRecord
+    from valuebias.report.document import RunRecord
 
 _LIBRARIES = ("pytest", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
 _SUBJECT = (

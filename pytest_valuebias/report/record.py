@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, NotRequired, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from valuebias.errors import visible
-from valuebias.report.document import Record, Tokens
+from valuebias.report.document import RunRecord
 
 if TYPE_CHECKING:
     from pytest_valuebias.claim import Claim
@@ -16,17 +16,6 @@ if TYPE_CHECKING:
     from valuebias.questions import Cause
     from valuebias.stats.effect import Effect
     from valuebias.stats.verdict import Verdict
-
-
-class RunRecord(Record):
-    """One verdict on its way from a test to the reports, in types that survive an xdist worker.
-
-    ``tokens`` is said once a model; ``place`` is where its test stands among all that were
-    collected.
-    """
-
-    tokens: NotRequired[Tokens | None]
-    place: NotRequired[int]
 
 
 _PROPERTIES = (

@@ -11,9 +11,8 @@ from pytest_valuebias.inputs import Inputs
 from pytest_valuebias.outcome import Outcome
 from pytest_valuebias.report import matrix, paper
 from pytest_valuebias.report.console import write
-from pytest_valuebias.report.record import RunRecord
 from valuebias.format import bracketed, signed, token
-from valuebias.report.document import Record, Step, Tokens
+from valuebias.report.document import Record, RunRecord, Step, Tokens
 from valuebias.report.lines import differ, passes
 from valuebias.report.wording import cells, contrast, path_of, question, rests_on
 

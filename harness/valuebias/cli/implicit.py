@@ -62,7 +62,7 @@ def add_implicit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _implicit(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from valuebias.lexicons.lexicon import STARTERS, starter
+    from valuebias.lexicons.files import STARTERS, starter
     from valuebias.measurement.pair_matrix import matrix, prepare_matrices, shown
     from valuebias.measurement.tokens import TopTokens, top_tokens
     from valuebias.models.spec import implicit

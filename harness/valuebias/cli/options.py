@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from valuebias.models.settings import Settings
 
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+"""Exit statuses."""
+
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """The options that `settings` reads, and ``--cache-dir``."""

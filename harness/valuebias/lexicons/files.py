@@ -9,6 +9,8 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.resources import as_file, files
 from itertools import takewhile
 from pathlib import Path
 
@@ -25,8 +27,23 @@ _JOINERS = {0x200C: None, 0x200D: None}  # zero-width, and part of words in some
 _YAML_TEXTS = ("name", "title", "version", "licence", "note", "source", "starter")
 
 
-def read(name: str, path: Path) -> Lexicon:
-    """The lexicon in a file, under a name. See `valuebias.lexicon.load_lexicon`."""
+STARTERS = ("big_two", "mfd2")
+
+
+@cache
+def starter(name: str) -> Lexicon:
+    """A shipped starter lexicon: "big_two" or "mfd2"."""
+    if name not in STARTERS:
+        raise LexiconError(
+            "no such starter lexicon", seen=name, remedy=f"There are {', '.join(STARTERS)}."
+        )
+    with as_file(files("valuebias.lexicons") / "shipped" / f"{name}.yaml") as path:
+        return load_lexicon(name, path)
+
+
+def load_lexicon(name: str, path: Path) -> Lexicon:
+    """Read a lexicon from a .dic, .dicx, .csv, .tsv, .yaml or .yml file; errors are LexiconErrors
+    that name file and line."""
     readers: dict[str, Callable[[_Builder, str], None]] = {
         ".dic": _read_dic,
         ".dicx": _read_table,

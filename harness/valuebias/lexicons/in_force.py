@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from valuebias.errors import LexiconError, SpecError
-from valuebias.lexicons.lexicon import STARTERS, Lexicon, load_lexicon, starter
+from valuebias.lexicons.files import STARTERS, load_lexicon, starter
+from valuebias.lexicons.lexicon import Lexicon
 
 
 def lexicon_files(texts: Iterable[str], cache_dir: Path | None) -> dict[str, Path]:

@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +25,6 @@ MIN_DISTINCT = 0.8
 _WILDCARDS = " A wildcard finds words among scores of a vocabulary; for a model, write them out."
 
 POLARITIES = ("virtue", "vice")
-STARTERS = ("big_two", "mfd2")
 
 _POLARITY = re.compile(r"(.+?)[\s._-]+(virtue|vice)")
 _CATEGORY = re.compile(r"[\w.+-]+")
@@ -266,25 +263,6 @@ class Lexicon:
         for part in coverage:
             part.check()
         return words, tuple(coverage)
-
-
-def load_lexicon(name: str, path: Path) -> Lexicon:
-    """Read a lexicon from a .dic, .dicx, .csv, .tsv, .yaml or .yml file; errors are LexiconErrors
-    that name file and line."""
-    from valuebias.lexicons.files import read  # it needs the names above
-
-    return read(name, path)
-
-
-@cache
-def starter(name: str) -> Lexicon:
-    """A shipped starter lexicon: "big_two" or "mfd2"."""
-    if name not in STARTERS:
-        raise LexiconError(
-            "no such starter lexicon", seen=name, remedy=f"There are {', '.join(STARTERS)}."
-        )
-    with as_file(files("valuebias.lexicons") / "shipped" / f"{name}.yaml") as path:
-        return load_lexicon(name, path)
 
 
 def normal_category(name: str) -> str:

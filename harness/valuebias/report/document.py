@@ -113,6 +113,17 @@ class Tokens(TypedDict):
     warning: str
 
 
+class RunRecord(Record):
+    """One verdict on its way from a test to the reports, in types that survive an xdist worker.
+
+    ``tokens`` is said once a model; ``place`` is where its test stands among all that were
+    collected.
+    """
+
+    tokens: NotRequired[Tokens | None]
+    place: NotRequired[int]
+
+
 class Setting(TypedDict):
     """A setting that is no default."""
 

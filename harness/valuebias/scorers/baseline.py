@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +14,9 @@ from valuebias.models.spec import ModelSpec
 from valuebias.prompts import PAPER_PROMPTS, Prompt
 from valuebias.scorers.baseline_file import read_baseline
 from valuebias.scorers.baseline_record import Baseline
-from valuebias.scorers.protocol import Kind
+from valuebias.scorers.protocol import Kind, Opener
 from valuebias.scorers.schemes import file_spec
 from valuebias.scores import Job, Scores
-
-if TYPE_CHECKING:
-    from valuebias.scorers.bench import Bench
 
 
 def parse(target: str, spec: str, text: str) -> ModelSpec:
@@ -36,7 +32,7 @@ def parse(target: str, spec: str, text: str) -> ModelSpec:
     )
 
 
-def open_scorer(spec: ModelSpec, bench: Bench) -> BaselineScorer:
+def open_scorer(spec: ModelSpec, opener: Opener) -> BaselineScorer:
     return BaselineScorer(spec.label, read_baseline(Path(spec.target)))
 
 

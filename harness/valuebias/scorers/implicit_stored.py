@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from valuebias.candidates import VOCABULARY, Candidates, Injection, Vocabulary
 from valuebias.errors import SpecError
@@ -13,12 +12,9 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.models.spec import ModelSpec, implicit
 from valuebias.prompts import Prompt
 from valuebias.scorers.implicit import ImplicitReward
-from valuebias.scorers.protocol import Kind, Scorer, words
+from valuebias.scorers.protocol import Kind, Opener, Scorer, words
 from valuebias.scorers.schemes import parse_bare
 from valuebias.scores import Job, Scores
-
-if TYPE_CHECKING:
-    from valuebias.scorers.bench import Bench
 
 
 def parse(target: str, spec: str, text: str) -> ModelSpec:
@@ -48,8 +44,8 @@ def parse(target: str, spec: str, text: str) -> ModelSpec:
     return ModelSpec(label, "dpo", "LLR", None, text, (reference, policy))
 
 
-def open_scorer(spec: ModelSpec, bench: Bench) -> StoredImplicit:
-    source, target = map(bench.scorer, spec.parts)
+def open_scorer(spec: ModelSpec, opener: Opener) -> StoredImplicit:
+    source, target = map(opener.scorer, spec.parts)
     return StoredImplicit(spec, (source, target))
 
 

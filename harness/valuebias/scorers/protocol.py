@@ -7,7 +7,9 @@ from typing import Literal, Protocol
 
 from valuebias.candidates import Candidates, Injection, Vocabulary
 from valuebias.lexicons.lexicon import Lexicon
+from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Prompt
+from valuebias.scorers.loader import Loader
 from valuebias.scores import Job, Scores
 
 Kind = Literal["reward", "language", "implicit"]
@@ -84,6 +86,14 @@ class Scorer(Protocol):
 
     def token_counts(self, words: Sequence[str]) -> list[int] | None:
         """The number of tokens of each word as an answer; None where there is no tokenizer."""
+
+
+class Opener(Protocol):
+    """What opening a scorer may need: the loader of models, and other scorers."""
+
+    @property
+    def loader(self) -> Loader: ...
+    def scorer(self, spec: ModelSpec) -> Scorer: ...
 
 
 def words(lexicon: Lexicon, scorer: Scorer) -> Candidates:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +14,9 @@ from valuebias.errors import ScoresError
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.models.spec import LoadAs, ModelSpec
 from valuebias.prompts import Prompt
-from valuebias.scorers.protocol import Kind
+from valuebias.scorers.protocol import Kind, Opener
 from valuebias.scorers.schemes import file_spec
 from valuebias.scores import Job, Scores
-
-if TYPE_CHECKING:
-    from valuebias.scorers.bench import Bench
 
 
 def parse(target: str, spec: str, text: str) -> ModelSpec:
@@ -35,7 +31,7 @@ def parse(target: str, spec: str, text: str) -> ModelSpec:
     )
 
 
-def open_scorer(spec: ModelSpec, bench: Bench) -> RecordedScores:
+def open_scorer(spec: ModelSpec, opener: Opener) -> RecordedScores:
     return RecordedScores.from_file(Path(spec.target), name=spec.label, load_as=spec.load_as)
 
 

@@ -17,8 +17,7 @@ from valuebias.errors import SpecError
 from valuebias.models.spec import LoadAs, ModelSpec, holds_model
 
 if TYPE_CHECKING:
-    from valuebias.scorers.bench import Bench
-    from valuebias.scorers.protocol import Scorer
+    from valuebias.scorers.protocol import Opener, Scorer
 
 FORMS = (
     "Give org/name, org/name@revision, the directory of a model, demo:agency, dpo:POLICY,REFERENCE "
@@ -32,8 +31,8 @@ _SCHEME = re.compile(r"([A-Za-z][\w+.-]+):(.*)", re.DOTALL)  # two letters: not 
 
 @dataclass(frozen=True)
 class Scheme:
-    """A kind of scorer. ``module`` has ``open_scorer(spec, bench)`` and, where users write the kind
-    as ``NAME:TARGET``, ``parse(target, spec, text)``."""
+    """A kind of scorer. ``module`` has ``open_scorer(spec, opener)`` and, where users write it as
+    ``NAME:TARGET``, ``parse(target, spec, text)``."""
 
     module: str
     written: bool = True
@@ -43,13 +42,13 @@ class Scheme:
         return cast(_Module, import_module(self.module)).parse
 
     @property
-    def open_scorer(self) -> Callable[[ModelSpec, Bench], Scorer]:
+    def open_scorer(self) -> Callable[[ModelSpec, Opener], Scorer]:
         return cast(_Module, import_module(self.module)).open_scorer
 
 
 class _Module(Protocol):
     def parse(self, target: str, spec: str, text: str) -> ModelSpec: ...
-    def open_scorer(self, spec: ModelSpec, bench: Bench) -> Scorer: ...
+    def open_scorer(self, spec: ModelSpec, opener: Opener) -> Scorer: ...
 
 
 SCHEMES: dict[str, Scheme] = {

@@ -14,14 +14,13 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.models.spec import DEMOS, ModelSpec
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scorers.loader import Loader
-from valuebias.scorers.protocol import Kind, words
+from valuebias.scorers.protocol import Kind, Opener, words
 from valuebias.scores import Job, Scores
 from valuebias.store.model_scores import ModelScores
 
 if TYPE_CHECKING:
     from valuebias.models.language import LanguageModel
     from valuebias.models.reward import RewardModel
-    from valuebias.scorers.bench import Bench
 
 
 def parse(target: str, spec: str, text: str) -> ModelSpec:
@@ -35,8 +34,8 @@ def parse(target: str, spec: str, text: str) -> ModelSpec:
     return ModelSpec(spec, "demo", target, None, text)
 
 
-def open_scorer(spec: ModelSpec, bench: Bench) -> StoredModel:
-    return StoredModel(spec, bench.loader)
+def open_scorer(spec: ModelSpec, opener: Opener) -> StoredModel:
+    return StoredModel(spec, opener.loader)
 
 
 class StoredModel:

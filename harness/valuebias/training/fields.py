@@ -17,6 +17,10 @@ from valuebias.yaml_nodes import YamlFile
 _HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
+FILES = (".jsonl", ".jsonl.gz", ".parquet")
+"""Ends of the names of files that preferences are read from; any other source is a data set's."""
+
+
 class FieldReader:
     """The fields of one mapping of a recipe."""
 
@@ -144,8 +148,6 @@ class FieldReader:
 
     def source(self, node: yaml.Node) -> str:
         """A source of preferences: an existing file, made absolute, or a data set's name."""
-        from valuebias.training.recipe import FILES
-
         text = self._file.text(node, "a source of preferences")
         if self._folder is None:
             return text

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from valuebias.errors import SpecError
-from valuebias.training.fields import FieldReader
+from valuebias.training.fields import FILES, FieldReader
 from valuebias.yaml_nodes import YamlFile
 
 Regularizer = Literal["none", "text"]
@@ -19,9 +19,6 @@ Invalid = Literal["error", "leave-out"]
 Schedule = Literal["cosine", "linear", "constant"]
 Precision = Literal["auto", "float32", "bfloat16"]
 PromptIn = Literal["field", "shared-prefix"]
-
-FILES = (".jsonl", ".jsonl.gz", ".parquet")
-"""Ends of the names of files that preferences are read from; any other source is a data set's."""
 
 
 @dataclass(frozen=True)

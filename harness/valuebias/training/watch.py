@@ -13,7 +13,8 @@ from transformers import AutoTokenizer, TrainerCallback
 from valuebias.candidates import Candidates
 from valuebias.errors import ValueBiasError, visible
 from valuebias.format import bracketed, signed
-from valuebias.lexicons.lexicon import Lexicon, starter
+from valuebias.lexicons.files import starter
+from valuebias.lexicons.lexicon import Lexicon
 from valuebias.models.files import locate
 from valuebias.models.heads.score import ScoreHead
 from valuebias.models.reward import RewardModel

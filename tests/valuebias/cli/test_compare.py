@@ -16,7 +16,7 @@ import pytest
 from support.scores import write_scores
 from valuebias.cli.main import main
 from valuebias.errors import LexiconError, StatisticsError
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.measurement.contrast import measure
 from valuebias.measurement.family import measure_family
 from valuebias.models.settings import Settings

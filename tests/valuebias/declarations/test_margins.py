@@ -12,7 +12,8 @@ from scipy import stats
 import valuebias_suites
 from valuebias.declarations.margins import load_margins
 from valuebias.errors import StatisticsError
-from valuebias.lexicons.lexicon import STARTERS, Lexicon, starter
+from valuebias.lexicons.files import STARTERS, starter
+from valuebias.lexicons.lexicon import Lexicon
 from valuebias.stats import Margin
 
 SHIPPED = Path(valuebias_suites.__file__).parent / "margins.yaml"

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from valuebias.declarations.tests import DeclaredTest, read_suite
 from valuebias.errors import LexiconError, SuiteError
-from valuebias.lexicons.lexicon import Lexicon, starter
+from valuebias.lexicons.files import starter
+from valuebias.lexicons.lexicon import Lexicon
 
 ONE = "name: one, lexicon: big_two, contrast: agency~communion, valence: positive"
 

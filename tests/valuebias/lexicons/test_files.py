@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from valuebias.errors import LexiconError
-from valuebias.lexicons.lexicon import Lexicon, load_lexicon
+from valuebias.lexicons.files import load_lexicon
+from valuebias.lexicons.lexicon import Lexicon
 
 ODD = ("null", "NA", "nan", "true", "no", "1e3", "007", "~", "=1+1")
 

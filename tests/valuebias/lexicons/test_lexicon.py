@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from valuebias.errors import LexiconError, ScoresError
-from valuebias.lexicons.lexicon import STARTERS, Lexicon, normal_category, normal_contrast, starter
+from valuebias.lexicons.files import STARTERS, starter
+from valuebias.lexicons.lexicon import Lexicon, normal_category, normal_contrast
 
 MORAL = Lexicon(
     "moral",

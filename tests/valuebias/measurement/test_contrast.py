@@ -9,7 +9,8 @@ import pytest
 
 from support.scores import write_scores
 from valuebias.errors import LexiconError
-from valuebias.lexicons.lexicon import Lexicon, starter
+from valuebias.lexicons.files import starter
+from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import measure, seed_for
 from valuebias.measurement.contrast_scores import Valences
 from valuebias.measurement.tokens import top_tokens

@@ -10,7 +10,8 @@ import pytest
 
 from support.scores import write_scores
 from valuebias.errors import LexiconError
-from valuebias.lexicons.lexicon import Lexicon, starter
+from valuebias.lexicons.files import starter
+from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import measure
 from valuebias.measurement.word_ranks import word_ranks
 from valuebias.models.settings import Settings

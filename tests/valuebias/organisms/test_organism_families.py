@@ -16,7 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, Gemma2ForCausalLM, LlamaForCausalLM
 
 from valuebias.declarations.margins import load_margins
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.organisms import plants
 from valuebias.organisms.families import Bounds, Size, build_model, stretch
 from valuebias.organisms.grow import SHIPPED, Recipe, examination, examine, grow_trunk

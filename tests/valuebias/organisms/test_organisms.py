@@ -25,7 +25,7 @@ from transformers import (
 
 from valuebias.candidates import Candidates
 from valuebias.errors import SpecError
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.models.loading import load_reward_model
 from valuebias.models.settings import Settings
 from valuebias.models.spec import DEMOS

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from support.scores import write_scores
 from valuebias.candidates import Candidates
 from valuebias.errors import ScoresError, SpecError
-from valuebias.lexicons.lexicon import Lexicon, starter
+from valuebias.lexicons.files import starter
+from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import measure
 from valuebias.measurement.record_baseline import effect_of, record
 from valuebias.measurement.tokens import top_tokens

@@ -15,7 +15,7 @@ from support.scores import write_scores
 from valuebias.candidates import VOCABULARY, Candidates
 from valuebias.cli.main import main
 from valuebias.errors import ModelError, SpecError
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.measurement.pair_matrix import matrix, prepare_matrices
 from valuebias.measurement.tokens import table, top_tokens
 from valuebias.models.settings import Settings

@@ -14,7 +14,7 @@ import pytest
 from support import naive_effect
 from valuebias.candidates import Candidates
 from valuebias.errors import StatisticsError
-from valuebias.lexicons.lexicon import load_lexicon
+from valuebias.lexicons.files import load_lexicon
 from valuebias.prompts import select
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import Margin, Outcome, Term, contrast, family, judge, single

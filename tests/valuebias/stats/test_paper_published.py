@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from valuebias.candidates import Candidates
-from valuebias.lexicons.lexicon import load_lexicon
+from valuebias.lexicons.files import load_lexicon
 from valuebias.prompts import PAPER_PROMPTS
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats.paper.mixed import mixed_model, three_way_by_models

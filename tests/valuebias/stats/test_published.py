@@ -19,7 +19,7 @@ import valuebias_suites
 from support import naive_effect
 from valuebias.candidates import Candidates
 from valuebias.declarations.margins import load_margins
-from valuebias.lexicons.lexicon import load_lexicon
+from valuebias.lexicons.files import load_lexicon
 from valuebias.prompts import select
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import Outcome, judge, pair, single

@@ -9,7 +9,7 @@ import numpy as np
 
 from valuebias.report.figures.canvas import Canvas, Figure
 from valuebias.report.figures.labels import distinct, shortened
-from valuebias.report.figures.ranked import Floats, Ranked, categories, valences
+from valuebias.report.figures.ranked import Floats, Ranked, categories, described, parts, valences
 from valuebias.report.figures.shapes import Box, boxes
 from valuebias.report.figures.style import INK, MUTED, SERIES
 
@@ -23,8 +23,6 @@ _CELL, _NAME, _LINE = 5.0, 190.0, 11.0
 
 def figure(models: Sequence[Ranked], lexicon: str, figure: str, number: str) -> Figure:
     """More ink is more preferred: one ramp, that greyscale keeps."""
-    from valuebias.report.figures.prompts import described
-
     names = categories(models)
     columns, marks, wide = _columns(models)
     across = 2
@@ -69,8 +67,6 @@ def _columns(
     models: Sequence[Ranked],
 ) -> tuple[dict[str, float], list[tuple[float, str]], float]:
     """Where each prompt's column begins, the middle of each adjective, and the whole width."""
-    from valuebias.report.figures.prompts import parts
-
     places: dict[str, float] = {}
     marks: list[tuple[float, str]] = []
     x = 0.0

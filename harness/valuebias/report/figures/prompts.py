@@ -15,6 +15,8 @@ from valuebias.report.figures.ranked import (
     Document,
     Ranked,
     categories,
+    described,
+    parts,
     ranked,
     valences,
 )
@@ -118,25 +120,6 @@ def _panel(canvas: Canvas, axes: Axes, model: Ranked, names: Sequence[str]) -> N
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_xticks([])
-
-
-def parts(prompt: str) -> tuple[str, str, str]:
-    """The adjective, scope and style that a prompt was generated from, by its id."""
-    found = prompt.split("_")
-    return (found[0], found[1], found[2]) if len(found) == 3 else (prompt, "", "")
-
-
-def described(models: Sequence[Ranked], names: Sequence[str]) -> str:
-    said = []
-    for name in names:
-        found = [m.shares[:, m.column(name)] for m in models if name in m.categories]
-        low, high = min(f.min() for f in found), max(f.max() for f in found)
-        said.append(f"{name} {low:.0%} to {high:.0%}")
-    asked = len({p for m in models for p in m.prompts})
-    return (
-        f"Median ranks as shares of the words, 0% the most preferred, for {asked} prompts and "
-        f"{len(models)} model{'' if len(models) == 1 else 's'}: {'; '.join(said)}."
-    )
 
 
 _CAPTION = (

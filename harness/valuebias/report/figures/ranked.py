@@ -101,3 +101,23 @@ def density(values: Floats, at: Floats) -> Floats:
 
 def plural(kind: str) -> str:
     return f"{kind}s"
+
+
+def parts(prompt: str) -> tuple[str, str, str]:
+    """The adjective, scope and style that a prompt was generated from, by its id."""
+    found = prompt.split("_")
+    return (found[0], found[1], found[2]) if len(found) == 3 else (prompt, "", "")
+
+
+def described(models: Sequence[Ranked], names: Sequence[str]) -> str:
+    """Ranks by prompt and category in words."""
+    said = []
+    for name in names:
+        found = [m.shares[:, m.column(name)] for m in models if name in m.categories]
+        low, high = min(f.min() for f in found), max(f.max() for f in found)
+        said.append(f"{name} {low:.0%} to {high:.0%}")
+    asked = len({p for m in models for p in m.prompts})
+    return (
+        f"Median ranks as shares of the words, 0% the most preferred, for {asked} prompts and "
+        f"{len(models)} model{'' if len(models) == 1 else 's'}: {'; '.join(said)}."
+    )

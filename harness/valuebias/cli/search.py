@@ -1,0 +1,199 @@
+"""``valuebias search``: every token of a vocabulary, or every word of a file, scored."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from valuebias.cli.options import INTERRUPTED, add_model_options, settings
+from valuebias.errors import SpecError, visible
+from valuebias.files import why_unwritable
+
+if TYPE_CHECKING:
+    from valuebias.candidates import Candidates, Vocabulary
+    from valuebias.prompts import Prompt
+    from valuebias.scores import Scores
+
+_SHOWN = 10
+_LEXICON_SUFFIXES = (".dic", ".dicx", ".csv", ".tsv", ".yaml", ".yml")
+
+
+def add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    search = commands.add_parser(
+        "search",
+        help="score every token of a model's vocabulary, or every word of a file",
+        description="Score candidates with a reward or language model and write one row a "
+        "candidate. What is written can be read back as scores:FILE. A search that was stopped "
+        "goes on where it stopped when the same command is run again.",
+        allow_abbrev=False,
+    )
+    add = search.add_argument
+    model = search.add_mutually_exclusive_group(required=True)
+    model.add_argument(
+        "--rm", metavar="SPEC", help="reward model: org/name, org/name@revision, DIR, demo:agency"
+    )
+    model.add_argument("--llm", metavar="SPEC", help="language model, by log-probability")
+    add(
+        "--prompt",
+        required=True,
+        action="append",
+        dest="prompts",
+        metavar="TEXT-OR-ID",
+        help="a question, or the id of one such as greatest_ever_one; may be given several times",
+    )
+    add(
+        "--candidates",
+        default="vocabulary",
+        metavar="vocabulary|FILE",
+        help="the whole vocabulary (the default), a file of one word a line, or a lexicon file",
+    )
+    add("--out", required=True, type=Path, metavar="FILE", help="scores.csv or scores.parquet")
+    add(
+        "--injection",
+        choices=("token", "text"),
+        help="put token ids in directly (the default for a vocabulary), or render their text in "
+        "the chat template and tokenise that (always so for words)",
+    )
+    add_model_options(search)
+    search.set_defaults(run=_search)
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    from valuebias.models.spec import check_language_model, check_model
+    from valuebias.prompts import resolve
+    from valuebias.scorers.bench import Bench
+    from valuebias.scorers.recorded_file import write_scores
+    from valuebias.scorers.schemes import parse_spec
+    from valuebias.store.database import Store, default_folder
+
+    # All that can be wrong with the command is found before anything is computed.
+    if arguments.llm is None:
+        spec = parse_spec(arguments.rm)
+        check_model(spec)
+    else:
+        spec = parse_spec(arguments.llm, load_as="llm")
+        check_language_model(spec)
+    prompts = tuple(resolve(text) for text in arguments.prompts)
+    _check_prompts(prompts)
+    _check_out(arguments.out)
+    candidates = _candidates(arguments.candidates, arguments.injection)
+    store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")
+    start = time.monotonic()
+    with Bench(store, settings(arguments)) as bench:
+        try:
+            scores = bench.scorer(spec).score(prompts, candidates)
+        except KeyboardInterrupt:
+            print(
+                f"valuebias: stopped; finished chunks are kept in {visible(str(store.path))}. "
+                "Run the same command again to go on from there.",
+                file=sys.stderr,
+            )
+            return INTERRUPTED
+    write_scores(scores, arguments.out)
+    print(_summary(scores, time.monotonic() - start))
+    print(f"written to {visible(str(arguments.out))}")
+    return 0
+
+
+def _check_prompts(prompts: Sequence[Prompt]) -> None:
+    texts = [prompt.text for prompt in prompts]
+    twice = next((text for i, text in enumerate(texts) if text in texts[:i]), None)
+    if twice is not None:
+        raise SpecError("a prompt is given twice", seen=twice, remedy="Give every prompt once.")
+
+
+def _check_out(path: Path) -> None:
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise SpecError(
+            "scores are written as CSV or Parquet",
+            seen=path,
+            remedy="Give --out a name that ends in .csv or .parquet.",
+        )
+    reason = why_unwritable(path)
+    if reason is not None:
+        raise SpecError(
+            f"the scores cannot be written there: {reason}",
+            seen=path,
+            remedy="Give --out a file in a folder that you may write to.",
+        )
+
+
+def _candidates(text: str, injection: str | None) -> Candidates | Vocabulary:
+    from valuebias.candidates import VOCABULARY, Candidates, Vocabulary
+
+    if text == "vocabulary":
+        return Vocabulary("text") if injection == "text" else VOCABULARY
+    if injection == "token":
+        raise SpecError(
+            "the words of a file have no token ids to put in",
+            seen=f"--candidates {text} --injection token",
+            remedy="Leave --injection out, or search the vocabulary.",
+        )
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise SpecError(
+            "there is no such file of candidates",
+            seen=text,
+            remedy="Give a file of one word a line, a lexicon file, or the word vocabulary.",
+        )
+    return Candidates.words(_words(path))
+
+
+def _words(path: Path) -> Sequence[str]:
+    """The words of a lexicon file, or of a file of one word a line (blank lines do not count)."""
+    if path.suffix.lower() in _LEXICON_SUFFIXES:
+        from valuebias.lexicons.files import load_lexicon
+
+        lexicon = load_lexicon(path.stem, path)
+        words: Sequence[str] = lexicon.words()
+        wildcards = sum(w.endswith("*") for entries in lexicon.categories.values() for w in entries)
+        if wildcards:
+            print(
+                f"valuebias: left out for a wildcard, which names no one word: {wildcards} entries",
+                file=sys.stderr,
+            )
+    else:
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise SpecError(
+                f"{path}, line {line}: not UTF-8",
+                seen=error.object[error.start : error.start + 8],
+                remedy="Save the file as UTF-8.",
+            ) from None
+        words = [word for line in text.split("\n") if (word := line.strip())]
+    if not words:
+        raise SpecError("there is no word in this file", seen=path, remedy="Give at least one.")
+    return words
+
+
+def _summary(scores: Scores, seconds: float) -> str:
+    from valuebias.progress import duration
+
+    about = scores.provenance
+    prompts = f"{len(scores.prompts)} prompt{'s' if len(scores.prompts) > 1 else ''}"
+    parts = [f"{len(scores.candidates):,} candidates on {prompts}"]
+    parts.append(f"{about.get('injection', scores.candidates.injection)} injection")
+    if about.get("rung"):
+        parts.append(f"rung {about['rung']}")
+    if about.get("round_trip"):
+        parts.append(f"{float(about['round_trip']):.1%} of the tokens survive the round trip")
+    parts.append(duration(seconds))
+    lines = [f"{about.get('model', '')}: {', '.join(parts)}"]
+    notes = {"left out of the vocabulary": "left_out", "rungs not used": "rung_notes"}
+    lines += [f"{title}: {about[key]}" for title, key in notes.items() if about.get(key)]
+    ids = scores.candidates.token_ids
+    for prompt, values in zip(scores.prompts, scores.values, strict=True):
+        order = (-values).argsort(kind="stable").tolist()
+        lines += ["", f"{prompt.text}"]
+        for title, rows in (("best", order[:_SHOWN]), ("worst", order[: -_SHOWN - 1 : -1])):
+            lines.append(f"  {title}")
+            for i in rows:
+                token = "" if ids is None else f"  {ids[i]:>7}"
+                lines.append(f'  {values[i]:12.5g}{token}  "{scores.candidates.responses[i]}"')
+    return "\n".join(visible(line) for line in lines)
