@@ -11,9 +11,9 @@ import pytest
 from pytest_valuebias.claim import Terms, alpha_for, asked, claim_of, terms
 from pytest_valuebias.failure_text import describe, describe_answer
 from pytest_valuebias.inputs import Inputs
-from pytest_valuebias.report.record import error_record, properties, record
+from pytest_valuebias.report.record import error_record, properties
 from valuebias.errors import ValueBiasError, visible
-from valuebias.report.document import RunRecord
+from valuebias.report.document import RunRecord, Said
 
 if TYPE_CHECKING:
     from valuebias.measurement.contrast import Measurement
@@ -68,7 +68,7 @@ class Gate:
         except ValueBiasError as error:  # a margin that these data can never settle
             self._record(measurement, None, "ERROR", str(error), gated=False)
             raise
-        outcome = verdict.outcome.name
+        outcome: Said = verdict.outcome.value
         reason = verdict.reason
         if outcome == "INCONCLUSIVE":
             reason += what_would_settle(verdict)
@@ -80,7 +80,7 @@ class Gate:
 
     def settle(self, measurement: Measurement, answer: Answer) -> None:
         """The same for a claim that is not about the effect, such as "not closed by step 900"."""
-        outcome = answer.outcome.name
+        outcome: Said = answer.outcome.value
         reason = f"{answer.claim}: {answer.reason}"
         how = self._how(outcome)
         gated = outcome == "PASS" or how == "fail"
@@ -107,12 +107,14 @@ class Gate:
         self,
         measurement: Measurement,
         verdict: Verdict[Effect] | None,
-        outcome: str,
+        outcome: Said,
         reason: str,
         *,
         gated: bool,
         cause: Cause | None = None,
     ) -> None:
+        from valuebias.records import record
+
         claim = claim_of(self.item)
         entry = record(
             measurement,

@@ -1,1 +1,82 @@
-"""The engine behind pytest-valuebias, usable without pytest."""
+"""Which human values a reward model prefers: the public API, loaded when a name is first used.
+
+import valuebias as vb
+
+model = vb.load("demo:agency")
+effect = model.contrast("big_two", "agency", "communion", valence="positive")
+effect.judge(-0.276, 0.276)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from valuebias.candidates import Candidates as Candidates
+    from valuebias.errors import ValueBiasError as ValueBiasError
+    from valuebias.lexicons.files import load_lexicon as load_lexicon
+    from valuebias.lexicons.lexicon import Lexicon as Lexicon
+    from valuebias.model import Judgement as Judgement
+    from valuebias.model import MeasuredEffect as MeasuredEffect
+    from valuebias.model import Model as Model
+    from valuebias.model import compare as compare
+    from valuebias.model import load as load
+    from valuebias.model import report as report
+    from valuebias.prompts import PAPER_PROMPTS as PAPER_PROMPTS
+    from valuebias.prompts import Prompt as Prompt
+    from valuebias.questions import Cause as Cause
+    from valuebias.questions import Outcome as Outcome
+    from valuebias.scorers.protocol import Scorer as Scorer
+    from valuebias.scores import Scores as Scores
+
+_HOMES = {
+    "Candidates": "candidates",
+    "Cause": "questions",
+    "Judgement": "model",
+    "Lexicon": "lexicons.lexicon",
+    "MeasuredEffect": "model",
+    "Model": "model",
+    "Outcome": "questions",
+    "PAPER_PROMPTS": "prompts",
+    "Prompt": "prompts",
+    "Scorer": "scorers.protocol",
+    "Scores": "scores",
+    "ValueBiasError": "errors",
+    "compare": "model",
+    "load": "model",
+    "load_lexicon": "lexicons.files",
+    "report": "model",
+}
+
+__all__ = [
+    "PAPER_PROMPTS",
+    "Candidates",
+    "Cause",
+    "Judgement",
+    "Lexicon",
+    "MeasuredEffect",
+    "Model",
+    "Outcome",
+    "Prompt",
+    "Scorer",
+    "Scores",
+    "ValueBiasError",
+    "compare",
+    "load",
+    "load_lexicon",
+    "report",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'valuebias' has no attribute {name!r}")
+    found = getattr(import_module(f"valuebias.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

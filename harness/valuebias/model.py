@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import cast, get_args
+import atexit
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import get_args
 
 from valuebias.candidates import VOCABULARY, Candidates
-from valuebias.errors import LexiconError, SpecError, StatisticsError
+from valuebias.errors import LexiconError, ReportError, SpecError, StatisticsError
+from valuebias.files import write_whole
+from valuebias.format import bracketed, signed
+from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Covariate, Measurement, measure
 from valuebias.measurement.tokens import TopTokens, top_tokens
+from valuebias.measurement.word_ranks import word_ranks
+from valuebias.models.settings import Settings
+from valuebias.models.spec import LoadAs, check_language_model, check_model
 from valuebias.prompts import GREATEST, PAPER_PROMPTS, Prompt, Valences, resolve
-from valuebias.scorers.protocol import Scorer
+from valuebias.questions import Cause, Outcome
+from valuebias.records import document_of, record
+from valuebias.report.document import Document, Record, RunRecord
+from valuebias.report.wording import cells
+from valuebias.scorers.bench import Bench
+from valuebias.scorers.in_memory import InMemory
+from valuebias.scorers.protocol import Kind, Scorer
+from valuebias.scorers.schemes import parse_spec
 from valuebias.scores import Scores
 from valuebias.stats.composition import Composition, composition
 from valuebias.stats.effect import Effect
-from valuebias.stats.verdict import Margin, Verdict, judge
+from valuebias.stats.verdict import Margin, Verdict, judge, what_would_settle
+from valuebias.store.database import Store, default_folder
 
 Prompts = str | Prompt | Sequence[str | Prompt]
 """The word "paper" for the paper's 54, or prompts by id or text."""
@@ -107,7 +124,8 @@ class Model:
             quick=self.quick,
             seed=seed,
         )
-        return MeasuredEffect(measured)
+        scorers = (self.scorer,) if against is None else (self.scorer, against.scorer)
+        return MeasuredEffect(measured, scorers=scorers)
 
     def find(self, lexicon: str | Lexicon) -> Lexicon:
         """A lexicon by its name, or as it is."""
@@ -123,21 +141,34 @@ class MeasuredEffect:
     """
 
     measurement: Measurement
+    scorers: tuple[Scorer, ...] = field(default=(), kw_only=True, compare=False)
 
     def __repr__(self) -> str:
         """One line: what was asked of which model, the estimate and its interval."""
-        m, effect = self.measurement, self.effect
-        return (
-            f"<{m.title}: {m.contrast}, {m.valence} prompts, {effect.estimate:+.3f} "
-            f"[{effect.low:+.3f}, {effect.high:+.3f}]>"
-        )
+        return f"<{_line(self.measurement)}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: a small table, and the effect drawn with its interval."""
+        return _html(self.record())
 
     def __bool__(self) -> bool:
         raise StatisticsError(
             "an effect is neither true nor false",
-            seen=f"{self.estimate:+.3f}",
-            remedy="Assert what it must be: bias(...).assert_within(low, high); or judge it: "
-            "effect.judge(low, high).",
+            seen=signed(self.estimate),
+            remedy="Assert what it must be: bias(...).assert_within(low, high); or ask for a "
+            "verdict: effect.judge(low, high).",
+        )
+
+    def record(self) -> RunRecord:
+        """What reports hold of it: an effect without a margin."""
+        return record(
+            self.measurement,
+            None,
+            "NO MARGIN",
+            "it was measured, and held against no margin",
+            gated=False,
+            suite=None,
+            n_claims=0,
         )
 
     @property
@@ -154,21 +185,203 @@ class MeasuredEffect:
         return self.measurement.effect.low, self.measurement.effect.high
 
     def judge(
-        self, low: float | None, high: float | None, *, alpha: float = 0.05
-    ) -> Verdict[Effect]:
-        """PASS if the effect is shown to lie in [low, high], FAIL if it is shown to lie outside,
-        INCONCLUSIVE if the data settle neither (two one-sided tests, each at ``alpha``). None
-        leaves a side open. Raises StatisticsError for a margin that gates nothing or that the data
-        are too few to settle."""
-        if low is None and high is None:
-            raise StatisticsError(
-                "a margin has at least one bound", seen="None, None", remedy="Give low or high."
-            )
+        self, low: float | None = None, high: float | None = None, *, alpha: float = 0.05
+    ) -> Judgement:
+        """Hold the effect against a margin, as a test would; None leaves a side open.
+
+        PASS if it is shown to lie in [low, high], FAIL if it is shown to lie outside, INCONCLUSIVE
+        if the data settle neither (two one-sided tests, each at ``alpha``). Raises StatisticsError
+        for a margin that gates nothing or that the data are too few to settle.
+        """
         if low is not None and high is not None:
             margin = Margin(low, high)
+        elif low is not None:
+            margin = Margin.above(low)
+        elif high is not None:
+            margin = Margin.below(high)
         else:
-            margin = Margin.above(low) if low is not None else Margin.below(cast(float, high))
-        return judge(self.effect, margin, alpha=alpha)
+            raise StatisticsError(
+                "a margin needs a bound", seen="none", remedy="Give low, high or both."
+            )
+        return Judgement(self, judge(self.effect, margin, alpha=alpha))
+
+
+@dataclass(frozen=True, repr=False)
+class Judgement:
+    """A verdict on an effect: ``outcome`` is PASS, FAIL or INCONCLUSIVE, ``reason`` a sentence,
+    ``cause`` the same for programs; ``verdict`` has the interval that was used."""
+
+    measured: MeasuredEffect
+    verdict: Verdict[Effect]
+
+    def __repr__(self) -> str:
+        return f"<{self.outcome}: {self.reason}>"
+
+    def _repr_html_(self) -> str:
+        return _html(self.record())
+
+    def __bool__(self) -> bool:
+        raise StatisticsError(
+            "a verdict is neither true nor false: it may be INCONCLUSIVE",
+            seen=str(self.outcome),
+            remedy='Compare it: judgement.outcome == "PASS".',
+        )
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.verdict.outcome
+
+    @property
+    def cause(self) -> Cause:
+        return self.verdict.cause
+
+    @property
+    def reason(self) -> str:
+        more = ""
+        if self.outcome is Outcome.INCONCLUSIVE:
+            more = what_would_settle(self.verdict)
+        return self.verdict.reason + more
+
+    def record(self) -> RunRecord:
+        """What reports hold of it."""
+        return record(
+            self.measured.measurement,
+            self.verdict,
+            self.outcome.value,
+            self.reason,
+            gated=True,
+            suite=None,
+            n_claims=0,
+            cause=self.cause,
+        )
+
+
+def load(
+    model: object,
+    tokenizer: object = None,
+    *,
+    load_as: LoadAs = "rm",
+    name: str | None = None,
+    lexicons: Mapping[str, str | Path] | None = None,
+    quick: bool = False,
+    device: str = "auto",
+    dtype: str = "auto",
+    cache_dir: str | Path | None = None,
+    offline: bool = False,
+) -> Model:
+    """A model by its spec, or one in memory with its tokenizer.
+
+    A spec is what ``--rm`` takes ("org/name", a directory, "demo:agency", "scores:FILE",
+    "dpo:POLICY,REFERENCE"); with ``load_as="llm"`` what ``--llm`` takes. It is loaded when
+    something is asked that the store (in ``cache_dir``) does not hold yet. A model in memory is a
+    sequence classifier of one label or a causal language model; it is put into evaluation mode, and
+    its scores are kept with it alone. ``lexicons`` gives files by the names they are asked for
+    under, beside the starters "big_two" and "mfd2".
+
+    Raises SpecError for a spec that cannot be read; for a model in memory, ModelError where it
+    cannot be trusted to score.
+    """
+    settings = Settings(device=device, dtype=dtype, offline=offline)
+    files = {key: Path(path).expanduser() for key, path in (lexicons or {}).items()}
+    find = partial(lexicon_in_force, files=files)
+    if not isinstance(model, str):
+        from valuebias.models.in_memory import wrap
+        from valuebias.models.language import LanguageModel
+
+        if tokenizer is None:
+            raise SpecError(
+                "a model in memory needs its tokenizer",
+                seen=type(model).__name__,
+                remedy="Give load(model, tokenizer), or a spec such as 'org/name'.",
+            )
+        label = name or type(model).__name__
+        wrapped = wrap(model, tokenizer, name=label, settings=settings)
+        kind: Kind = "language" if isinstance(wrapped, LanguageModel) else "reward"
+        return Model(InMemory(wrapped, kind), find, quick)
+    spec = parse_spec(model if name is None else f"{name}={model}", load_as=load_as)
+    (check_model if load_as == "rm" else check_language_model)(spec)
+    folder = default_folder() if cache_dir is None else Path(cache_dir).expanduser()
+    return Model(_bench(folder, settings).scorer(spec), find, quick)
+
+
+@cache
+def _bench(folder: Path, settings: Settings) -> Bench:
+    """One for all models of a process, so that one model at a time is in memory."""
+    bench = Bench(Store(folder / "scores.sqlite"), settings)
+    atexit.register(bench.close)
+    return bench
+
+
+def compare(
+    model: Model,
+    other: Model,
+    lexicon: str | Lexicon,
+    category: str,
+    category_b: str | None = None,
+    *,
+    valence: Valences,
+) -> MeasuredEffect:
+    """The paired difference of two models, the first minus the second, over the same words and
+    prompts: above zero the first prefers ``category`` more. As `Model.contrast` with ``against``.
+    """
+    return model.contrast(lexicon, category, category_b, valence=valence, against=other)
+
+
+def report(
+    found: Iterable[MeasuredEffect | Judgement],
+    *,
+    html: str | Path | None = None,
+    json: str | Path | None = None,
+) -> Document:
+    """The report of these effects and verdicts, as pytest's ``--valuebias-html`` and
+    ``--valuebias-json`` write it; returns its document.
+
+    The ranks of words are drawn of models that effects were measured on here. Raises ReportError
+    where there is nothing to report, OSError where a file cannot be written.
+    """
+    given = list(found)
+    if not given:
+        raise ReportError("there is nothing to report", remedy="Give effects or verdicts.")
+    measured = [f.measured if isinstance(f, Judgement) else f for f in given]
+    lexicons = {m.measurement.lexicon.digest: m.measurement.lexicon for m in measured}
+    scorers = {
+        (lexicon.digest, scorer.fingerprint): (lexicon, scorer)
+        for m in measured
+        for lexicon in [m.measurement.lexicon]
+        for scorer in m.scorers
+    }
+    ranks = [(lexicon, s.name, s.kind, word_ranks(s, lexicon)) for lexicon, s in scorers.values()]
+    document = document_of([f.record() for f in given], list(lexicons.values()), ranks)
+    if html is not None:
+        from valuebias.report.html import page
+
+        write_whole(Path(html), page(document).encode())
+    if json is not None:
+        from valuebias.report.json import text
+
+        write_whole(Path(json), text(document).encode())
+    return document
+
+
+def _line(m: Measurement) -> str:
+    interval = bracketed(m.effect.low, m.effect.high)
+    return f"{m.title}: {m.contrast}, {m.valence} prompts: {signed(m.effect.estimate)} {interval}"
+
+
+def _html(record: Record) -> str:
+    from html import escape
+
+    from valuebias.report import figures
+
+    drawn = figures.verdict(record)
+    names = ("contrast", "prompts", "effect", "interval", "margin", "verdict")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    row = "".join(f"<td>{escape(cell)}</td>" for cell in cells(record))
+    return (
+        f"<table><caption>{escape(record['title'])}, {escape(record['lexicon'])}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody><tr>{row}</tr></tbody></table>{drawn.svg}"
+        f"<p>{escape(drawn.caption)}</p>"
+    )
 
 
 def contrast_of(category: str, other: str | None, valence: Valences) -> str:

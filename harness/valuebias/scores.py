@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ import numpy.typing as npt
 from valuebias.candidates import Candidates, Vocabulary
 from valuebias.errors import ScoresError
 from valuebias.prompts import Prompt
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -37,6 +41,23 @@ class Scores:
                 seen=f"{self.values.dtype} {self.values.shape}",
                 remedy=f"Give a float32 array of shape {expected}.",
             )
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row a prompt and candidate: prompt (its id), valence, response, token_id (None where a
+        candidate has none), score. Needs pandas, which comes with statsmodels."""
+        import pandas as pd
+
+        n = len(self.candidates)
+        ids = self.candidates.token_ids or (None,) * n
+        return pd.DataFrame(
+            {
+                "prompt": [p.id for p in self.prompts for _ in range(n)],
+                "valence": [p.valence for p in self.prompts for _ in range(n)],
+                "response": list(self.candidates.responses) * len(self.prompts),
+                "token_id": list(ids) * len(self.prompts),
+                "score": self.values.reshape(-1),
+            }
+        )
 
     def check_finite(self) -> None:
         """Raise ScoresError, naming the first prompt and response, if a score is not finite."""

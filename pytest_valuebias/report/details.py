@@ -5,13 +5,14 @@ Read from the store on the controller, of what was measured and nothing else: no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_valuebias.report import matrix, paper
 from valuebias.errors import ValueBiasError, visible
-from valuebias.report.document import Details, Ranks, WordRow, Words
+from valuebias.records import mean_ranks, median_ranks, prompts_asked
+from valuebias.report.document import Details
 from valuebias.report.wording import question
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ class Subject:
 
 def details(inputs: Inputs, outcome: Outcome) -> Details:
     """The rest of the document, by its keys."""
-    from valuebias.prompts import PAPER_PROMPTS
-
     notes: list[str] = []
     found: dict[str, list[tuple[Subject, WordRanks]]] = {}
     for subject in subjects(inputs, outcome):
@@ -47,11 +46,16 @@ def details(inputs: Inputs, outcome: Outcome) -> Details:
                 found.setdefault(name, []).append((subject, ranks))
     matrices, left_out = matrix.document(inputs, outcome)
     return {
-        "prompts": [
-            {"id": p.id, "text": p.text, "valence": p.valence} for p in PAPER_PROMPTS if p.valence
+        "prompts": prompts_asked(),
+        "ranks": [
+            median_ranks(name, subject.name, subject.kind, ranks)
+            for name, pairs in found.items()
+            for subject, ranks in pairs
         ],
-        "ranks": [_medians(name, *pair) for name, pairs in found.items() for pair in pairs],
-        "words": [_words(name, pairs) for name, pairs in found.items()],
+        "words": [
+            mean_ranks(name, ((s.name, s.kind, ranks) for s, ranks in pairs))
+            for name, pairs in found.items()
+        ],
         "matrices": matrices,
         "paper": paper.text(inputs),
         "notes": [*notes, *left_out],
@@ -112,48 +116,3 @@ def _ranks(inputs: Inputs, subject: Subject, name: str) -> WordRanks:
     from valuebias.measurement.word_ranks import word_ranks
 
     return word_ranks(inputs.bench.scorer(subject.spec), inputs.lexicon(name), quick=inputs.quick)
-
-
-def _medians(name: str, subject: Subject, ranks: WordRanks) -> Ranks:
-    return {
-        "subject": visible(subject.name),
-        "kind": subject.kind,
-        "lexicon": name,
-        "n_words": len(ranks.words),
-        "categories": list(ranks.members),
-        "prompts": [p.id for p in ranks.prompts],
-        "medians": ranks.medians.round(2).tolist(),
-    }
-
-
-def _words(name: str, pairs: Iterable[tuple[Subject, WordRanks]]) -> Words:
-    """Every word with its mean rank in each model, over the prompts of each valence."""
-    rows: dict[str, WordRow] = {}
-    columns = []
-    for subject, ranks in pairs:
-        means = {v: ranks.mean(v).round(1).tolist() for v in ("positive", "negative")}
-        columns.append(
-            (subject, dict(zip(ranks.words, zip(*means.values(), strict=True), strict=True)))
-        )
-        for word, family in zip(ranks.words, ranks.families, strict=True):
-            rows.setdefault(
-                word, {"word": visible(word), "family": visible(family), "categories": []}
-            )
-        for category, at in ranks.members.items():
-            for i in at:
-                known = rows[ranks.words[i]]["categories"]
-                if category not in known:
-                    known.append(category)
-    return {
-        "lexicon": name,
-        "rows": list(rows.values()),
-        "columns": [
-            {
-                "subject": visible(subject.name),
-                "kind": subject.kind,
-                "positive": [found.get(word, (None, None))[0] for word in rows],
-                "negative": [found.get(word, (None, None))[1] for word in rows],
-            }
-            for subject, found in columns
-        ],
-    }

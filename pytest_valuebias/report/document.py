@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, cast
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 from pytest_valuebias.report.unrun import Unrun, unrun
 from valuebias.errors import visible
+from valuebias.records import lexicon_used, published, subject_of, versions
 from valuebias.report.document import (
     FORMAT,
     VERSION,
-    LexiconUsed,
+    CameOut,
     Outline,
     Record,
+    RunRecord,
     Setting,
     Subject,
 )
@@ -34,18 +35,12 @@ if TYPE_CHECKING:
     from pytest_valuebias.outcome import Outcome
     from valuebias.report.document import RunRecord
 
-_LIBRARIES = ("pytest", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
-_SUBJECT = (
-    "title", "model", "reference", "kind", "fingerprint", "reference_fingerprint", "head", "dtype",
-    "device", "template", "injection", "rung",
-)  # fmt: skip
-
 
 def outline(
     config: pytest.Config, inputs: Inputs, outcome: Outcome, exit_status: int, *, complete: bool
 ) -> Outline:
     """All of the document that needs no scores: the run, its models, lexicons and verdicts."""
-    verdicts = [_published(r) for r in outcome.records]
+    verdicts = [published(r) for r in outcome.records]
     left = unrun(inputs, outcome)
     found = came_out(verdicts, exit_status, complete=complete, absent=bool(left.absent))
     said = headline(verdicts, found, exit_status, complete=complete, not_run=left.total)
@@ -55,7 +50,7 @@ def outline(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "tool": version("pytest-valuebias"),
         "command": _command(config),
-        "versions": _versions(),
+        "versions": versions(),
         "profile": inputs.values["profile"],
         "settings": _settings(config, inputs),
         "exit_status": exit_status,
@@ -65,26 +60,8 @@ def outline(
         "headline": said,
         "subjects": _subjects(inputs, outcome.records, verdicts, left, complete=complete),
         "verdicts": verdicts,
-        "lexicons": [_lexicon(inputs, name) for name in _lexicons_used(outcome)],
+        "lexicons": [lexicon_used(inputs.lexicon(name)) for name in _lexicons_used(outcome)],
     }
-
-
-def _published(record: RunRecord) -> Record:
-    """A record without what is not said of each verdict."""
-    found = record.copy()
-    found.pop("tokens", None)
-    found.pop("place", None)
-    return found
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # a library that this installation does without
-            continue
-    return found
 
 
 def _command(config: pytest.Config) -> str:
@@ -131,31 +108,22 @@ def _subjects(
         title = f"{label} ({kind})" if kind else label
         found.setdefault(title, {"title": title, "model": label, "kind": kind})
     return [
-        cast(
-            Subject,
-            {name: r.get(name) for name in _SUBJECT}
-            | _came_out(title, verdicts, left, complete=complete)
-            | {"base": _base(inputs, r), "tokens": r.get("tokens")},
-        )
+        subject_of(r, *_came_out(title, verdicts, left, complete=complete), _base(inputs, r))
         for title, r in found.items()
     ]
 
 
 def _came_out(
     title: str, verdicts: Sequence[Record], left: Unrun, *, complete: bool
-) -> dict[str, object]:
+) -> tuple[CameOut, str, int]:
     """What came out for one subject, whatever came out for others or other tests."""
     mine = [v for v in verdicts if v["title"] == title]
     not_run = left.counts[title]
     if not mine:
-        return {
-            "outcome": "INCOMPLETE",
-            "headline": f"{title}: none of its {not_run} shipped tests was run.",
-            "not_run": not_run,
-        }
+        return "INCOMPLETE", f"{title}: none of its {not_run} shipped tests was run.", not_run
     found = came_out(mine, 0, complete=complete)
     said = headline(mine, found, 0, complete=complete, not_run=not_run)
-    return {"outcome": found, "headline": said, "not_run": not_run}
+    return found, said, not_run
 
 
 def _base(inputs: Inputs, record: Mapping[str, Any]) -> str | None:
@@ -168,17 +136,3 @@ def _base(inputs: Inputs, record: Mapping[str, Any]) -> str | None:
 
 def _lexicons_used(outcome: Outcome) -> Iterable[str]:
     return dict.fromkeys(r["lexicon_name"] for r in outcome.records if r.get("lexicon"))
-
-
-def _lexicon(inputs: Inputs, name: str) -> LexiconUsed:
-    lexicon = inputs.lexicon(name)
-    return {
-        "name": lexicon.name,
-        "title": visible(lexicon.title),
-        "sha256": lexicon.digest,
-        "starter": lexicon.starter,
-        "licence": visible(lexicon.licence),
-        "words": len(lexicon.words()),
-        "categories": {c: len(words) for c, words in lexicon.categories.items()},
-        "notes": [visible(note) for note in lexicon.notes],
-    }

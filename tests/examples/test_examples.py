@@ -26,7 +26,7 @@ import yaml
 
 from support.documents import blocks, commands, status_of
 from support.warm import WarmPython
-from valuebias.lexicons.lexicon import load_lexicon
+from valuebias.lexicons.files import load_lexicon
 from valuebias.prompts import PAPER_PROMPTS
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from support.scores import write_scores
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 
 Run = Callable[..., pytest.RunResult]
 

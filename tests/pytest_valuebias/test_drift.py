@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.scores import write_scores
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.measurement.drift import measure_gap
 from valuebias.models.settings import Settings
 from valuebias.scorers.bench import Bench

@@ -11,7 +11,7 @@ import pytest
 
 from support import naive_effect
 from valuebias.candidates import Candidates
-from valuebias.lexicons.lexicon import load_lexicon
+from valuebias.lexicons.files import load_lexicon
 from valuebias.prompts import Valence, select
 from valuebias.scorers.recorded import RecordedScores
 

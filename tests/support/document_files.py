@@ -57,7 +57,7 @@ def _claims(page: Any, path: Path, content: Any) -> None:
 def _suite(page: Any, path: Path, content: Any) -> None:
     """Tests of a nameless file are run here; those of a named one by the page's commands."""
     from valuebias.declarations.tests import read_suite
-    from valuebias.lexicons.lexicon import STARTERS, starter
+    from valuebias.lexicons.files import STARTERS, starter
 
     assert read_suite(path, lambda name: starter(name) if name in STARTERS else None)
     if path.name.startswith("line_"):
@@ -75,7 +75,7 @@ def _recipe(page: Any, path: Path, content: Any) -> None:
 
 
 def _lexicon(page: Any, path: Path, content: Any) -> None:
-    from valuebias.lexicons.lexicon import load_lexicon
+    from valuebias.lexicons.files import load_lexicon
 
     assert load_lexicon("own", path).words()
 
@@ -105,7 +105,7 @@ YAML_KINDS: tuple[tuple[frozenset[str], Callable[[Any, Path, Any], None]], ...] 
 
 def table(page: Any, block: Block) -> None:
     """A lexicon, or scores recorded elsewhere."""
-    from valuebias.lexicons.lexicon import load_lexicon
+    from valuebias.lexicons.files import load_lexicon
     from valuebias.scorers.recorded import RecordedScores
 
     path = page.keep(block)

@@ -18,7 +18,7 @@ import yaml
 from filelock import FileLock
 
 from support.scores import write_scores
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 
 PUBLISHED = os.environ.get("VALUEBIAS_PUBLISHED_DATA")
 

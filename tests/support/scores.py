@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.prompts import PAPER_PROMPTS
 
 

@@ -13,7 +13,7 @@ from pytest_valuebias.report.record import properties, record
 from support.reports import report
 from support.schema import problems
 from support.scores import write_scores
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.measurement.contrast import Measurement, Step, measure
 from valuebias.models.settings import Settings
 from valuebias.report.json import text

@@ -1,0 +1,301 @@
+"""From measurements and verdicts to what the document holds of them: plain, JSON-able, visible."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, cast
+
+from valuebias.errors import visible
+from valuebias.lexicons.lexicon import Lexicon
+from valuebias.measurement.contrast import Measurement, grouped
+from valuebias.measurement.word_ranks import WordRanks
+from valuebias.prompts import PAPER_PROMPTS
+from valuebias.questions import Cause
+from valuebias.report.document import (
+    FORMAT,
+    VERSION,
+    CameOut,
+    Document,
+    LexiconUsed,
+    PromptAsked,
+    Ranks,
+    Record,
+    RunRecord,
+    Said,
+    Subject,
+    WordRow,
+    Words,
+)
+from valuebias.report.headline import came_out, headline
+from valuebias.scorers.protocol import Kind
+from valuebias.stats.effect import Effect
+from valuebias.stats.verdict import Verdict
+
+_LIBRARIES = ("pytest", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
+_SUBJECT = (
+    "title", "model", "reference", "kind", "fingerprint", "reference_fingerprint", "head", "dtype",
+    "device", "template", "injection", "rung",
+)  # fmt: skip
+_PROVENANCE = ("head", "dtype", "device", "template", "injection", "rung")
+
+
+def record(
+    measurement: Measurement,
+    verdict: Verdict[Effect] | None,
+    outcome: Said,
+    reason: str,
+    *,
+    gated: bool,
+    suite: str | None,
+    n_claims: int,
+    cause: Cause | None = None,
+) -> RunRecord:
+    """Everything reports show of one verdict, with every string made visible.
+
+    ``suite`` is the shipped suite it is a verdict of, None for the user's own; ``n_claims`` how
+    many shipped tests ask something of this model, selected or not.
+    """
+    effect, top = measurement.effect, measurement.top
+    entry: dict[str, Any] = {
+        "suite": suite or measurement.lexicon.name,
+        "role": measurement.role,
+        "kind": measurement.kind,
+        "model": measurement.model,
+        "reference": measurement.reference,
+        "fingerprint": measurement.fingerprint,
+        "reference_fingerprint": measurement.reference_fingerprint,
+        "contrast": measurement.contrast,
+        "valence": measurement.valence,
+        "sides": measurement.sides,
+        "lexicon": measurement.lexicon_title,
+        "lexicon_name": measurement.lexicon.name,
+        "coverage": round(measurement.coverage, 6),
+        "estimate": effect.estimate,
+        "ci_level": effect.level,
+        "ci_low": effect.low,
+        "ci_high": effect.high,
+        "n_words": sum(effect.n_words),
+        "n_families": sum(effect.n_families),
+        "n_prompts": effect.n_prompts,
+        "n_shared": len(measurement.shared),
+        "p": effect.p,
+        "mde": effect.mde,
+        "method": effect.method,
+        "notes": "; ".join(effect.notes),
+        "verdict": outcome,
+        "reason": reason,
+        "gated": gated,
+        "shipped": suite is not None,
+        "n_claims": n_claims,
+        "covered": measurement.covered,
+        "unit": measurement.unit,
+        "covariates": measurement.covariates,
+        "raw": measurement.raw,
+        "detail": measurement.detail,
+        "title": measurement.title,
+        "raised_by": grouped(measurement.raised_by, *measurement.sides),
+        "lowered_by": grouped(measurement.lowered_by, *measurement.sides),
+        "trajectory": [asdict(step) for step in measurement.trajectory],
+        **{name: measurement.provenance.get(name) for name in _PROVENANCE},
+        "tokens": {
+            "prompt": top.prompt.text,
+            "kind": top.kind,
+            "n": top.n,
+            "best": top.best,
+            "worst": top.worst,
+            "left_out": top.left_out,
+            "round_trip": top.round_trip,
+            "mass": top.mass,
+            "warning": top.warning,
+        },
+    }
+    if cause is not None:
+        entry["cause"] = str(cause)
+    if verdict is not None:
+        entry |= {
+            "gate_low": verdict.gate_low,
+            "gate_high": verdict.gate_high,
+            "margin_low": verdict.margin.low,  # none on the open side of a one-sided margin
+            "margin_high": verdict.margin.high,
+            "alpha": (1 - verdict.gate_level) / 2,
+            "margin_basis": verdict.margin.basis,
+            "margin_source": verdict.margin.source,
+        }
+    return cast(RunRecord, plain(entry))
+
+
+def plain(value: Any) -> Any:
+    """JSON-able types only: numpy scalars do not survive the way from an xdist worker, and JSON has
+    no number that is not finite."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and the libraries that numbers rest on."""
+    found = {"python": sys.version.split()[0]}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a library that this installation does without
+            continue
+    return found
+
+
+def lexicon_used(lexicon: Lexicon) -> LexiconUsed:
+    """A lexicon as the document names it."""
+    return {
+        "name": lexicon.name,
+        "title": visible(lexicon.title),
+        "sha256": lexicon.digest,
+        "starter": lexicon.starter,
+        "licence": visible(lexicon.licence),
+        "words": len(lexicon.words()),
+        "categories": {c: len(words) for c, words in lexicon.categories.items()},
+        "notes": [visible(note) for note in lexicon.notes],
+    }
+
+
+def median_ranks(lexicon: str, subject: str, kind: str, ranks: WordRanks) -> Ranks:
+    """One model's median rank of each category's words, prompt by prompt."""
+    return {
+        "subject": visible(subject),
+        "kind": kind,
+        "lexicon": lexicon,
+        "n_words": len(ranks.words),
+        "categories": list(ranks.members),
+        "prompts": [p.id for p in ranks.prompts],
+        "medians": ranks.medians.round(2).tolist(),
+    }
+
+
+def mean_ranks(lexicon: str, models: Iterable[tuple[str, str, WordRanks]]) -> Words:
+    """Every word with its mean rank in each model, over the prompts of each valence; ``models`` are
+    names, kinds and ranks."""
+    rows: dict[str, WordRow] = {}
+    columns: list[tuple[str, str, dict[str, Sequence[float]]]] = []
+    for subject, kind, ranks in models:
+        means = (ranks.mean(v).round(1).tolist() for v in ("positive", "negative"))
+        pairs = zip(*means, strict=True)
+        columns.append((subject, kind, dict(zip(ranks.words, pairs, strict=True))))
+        for word, family in zip(ranks.words, ranks.families, strict=True):
+            rows.setdefault(
+                word, {"word": visible(word), "family": visible(family), "categories": []}
+            )
+        for category, at in ranks.members.items():
+            for i in at:
+                known = rows[ranks.words[i]]["categories"]
+                if category not in known:
+                    known.append(category)
+    return {
+        "lexicon": lexicon,
+        "rows": list(rows.values()),
+        "columns": [
+            {
+                "subject": visible(subject),
+                "kind": kind,
+                "positive": [found.get(word, (None, None))[0] for word in rows],
+                "negative": [found.get(word, (None, None))[1] for word in rows],
+            }
+            for subject, kind, found in columns
+        ],
+    }
+
+
+_KINDS: Mapping[str, str] = {
+    "reward": "reward model",
+    "language": "language model",
+    "implicit": "implicit reward",
+}
+
+
+def document_of(
+    verdicts: Sequence[RunRecord],
+    lexicons: Sequence[Lexicon],
+    ranks: Sequence[tuple[Lexicon, str, Kind, WordRanks]],
+) -> Document:
+    """The document of effects that were measured without pytest; ``ranks`` are of each lexicon,
+    with the model's name and kind."""
+    for at, verdict in enumerate(verdicts, 1):
+        verdict["nodeid"] = f"effect {at}"
+    numbered = [published(r) for r in verdicts]
+    outcome = came_out(numbered, 0, complete=True)
+    by_lexicon = {
+        lexicon.name: [(n, _KINDS[k], found) for other, n, k, found in ranks if other is lexicon]
+        for lexicon in lexicons
+    }
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tool": version("pytest-valuebias"),
+        "command": "valuebias.report(...)",
+        "versions": versions(),
+        "profile": "ci",
+        "settings": [],
+        "exit_status": 0,
+        "complete": True,
+        "not_run": 0,
+        "outcome": outcome,
+        "headline": headline(numbered, outcome, 0),
+        "subjects": _subjects(verdicts),
+        "verdicts": numbered,
+        "lexicons": [lexicon_used(lexicon) for lexicon in lexicons],
+        "prompts": prompts_asked(),
+        "ranks": [median_ranks(x, *each) for x, found in by_lexicon.items() for each in found],
+        "words": [mean_ranks(x, found) for x, found in by_lexicon.items() if found],
+        "matrices": [],
+        "paper": "",
+        "notes": [],
+    }
+
+
+def prompts_asked() -> list[PromptAsked]:
+    """The paper's prompts as the document lists them."""
+    return [{"id": p.id, "text": p.text, "valence": p.valence} for p in PAPER_PROMPTS if p.valence]
+
+
+def published(found: RunRecord) -> Record:
+    """A record without what is not said of each verdict."""
+    kept = found.copy()
+    kept.pop("tokens", None)
+    kept.pop("place", None)
+    return kept
+
+
+def subject_of(
+    found: Mapping[str, Any], outcome: CameOut, said: str, not_run: int, base: str | None
+) -> Subject:
+    """What the document says of a model, by a record of it."""
+    facts = {name: found.get(name) for name in _SUBJECT}
+    return cast(
+        Subject,
+        facts
+        | {"outcome": outcome, "headline": said, "not_run": not_run}
+        | {"base": base, "tokens": found.get("tokens")},
+    )
+
+
+def _subjects(verdicts: Sequence[RunRecord]) -> list[Subject]:
+    first: dict[str, RunRecord] = {}
+    for r in verdicts:
+        first.setdefault(r["title"], r)
+    found = []
+    for title, r in first.items():
+        mine = [v for v in verdicts if v["title"] == title]
+        outcome = came_out(mine, 0, complete=True)
+        found.append(subject_of(r, outcome, headline(mine, outcome, 0), 0, None))
+    return found

@@ -1,0 +1,107 @@
+"""A model in memory as a scorer: what was scored is kept with it, and there is no store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from valuebias.candidates import VOCABULARY, Candidates, Injection, Vocabulary
+from valuebias.lexicons.lexicon import Lexicon
+from valuebias.prompts import GREATEST, Prompt
+from valuebias.scorers.protocol import Kind, words
+from valuebias.scores import FloatArray, Job, Scores
+
+if TYPE_CHECKING:
+    from valuebias.models.language import LanguageModel
+    from valuebias.models.reward import RewardModel
+
+
+class InMemory:
+    """A reward model or language model; a scorer (`scorers.protocol.Scorer`)."""
+
+    parts = ()
+    has_vocabulary = True
+
+    def __init__(self, model: RewardModel | LanguageModel, kind: Kind) -> None:
+        self.model = model
+        self.kind = kind
+        self._known: dict[tuple[str, str], FloatArray] = {}
+        self._vocabularies: dict[Injection, Candidates] = {}
+        self._round_trip: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    @property
+    def fingerprint(self) -> str:
+        return self.model.fingerprint
+
+    @property
+    def injection(self) -> Injection:
+        return "text" if self.kind == "reward" else "spellings"
+
+    def candidates(self, lexicon: Lexicon) -> Candidates:
+        return words(lexicon, self)
+
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        candidates: Candidates | Vocabulary,
+        *,
+        time_limit: float | None = None,
+    ) -> Scores:
+        asked = self._named(candidates)
+        share = None if time_limit is None else time_limit / max(1, len(prompts))
+        rows = [self._row(prompt, asked, share) for prompt in prompts]
+        about = {**self.model.provenance, "model": self.name, "injection": asked.injection}
+        if isinstance(candidates, Vocabulary):
+            if self._round_trip is None:
+                self._round_trip = float(self.model.round_trip(self.vocabulary()))
+            about["round_trip"] = f"{self._round_trip:.4f}"
+        scores = Scores(np.array(rows, np.float32), tuple(prompts), asked, about)
+        scores.check_finite()
+        return scores
+
+    def prepare(self, jobs: Sequence[Job]) -> None:
+        """Nothing has to be loaded: what is asked for is computed then."""
+
+    def left_out(
+        self,
+        prompts: Sequence[Prompt],
+        candidates: Candidates | Vocabulary,
+        *,
+        time_limit: float | None = None,
+    ) -> str | None:
+        from valuebias.search import TooSlow
+
+        try:
+            self.score(prompts, candidates, time_limit=time_limit)
+        except TooSlow as slow:
+            return str(slow)
+        return None
+
+    def vocabulary(self) -> Candidates:
+        return self._named(VOCABULARY)
+
+    def token_counts(self, words: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in self.model.chat.continuations(GREATEST.text, words)]
+
+    def _named(self, wanted: Candidates | Vocabulary) -> Candidates:
+        if isinstance(wanted, Candidates):
+            return wanted
+        if "token" not in self._vocabularies:
+            self._vocabularies["token"] = self.model.vocabulary()
+        tokens = self._vocabularies["token"]
+        if wanted.injection == "token":
+            return tokens
+        return replace(Candidates.words(tokens.responses), injection=wanted.injection)
+
+    def _row(self, prompt: Prompt, candidates: Candidates, time_limit: float | None) -> FloatArray:
+        key = (prompt.text, candidates.digest)
+        if key not in self._known:
+            self._known[key] = self.model.score_prompt(prompt, candidates, time_limit=time_limit)
+        return self._known[key]

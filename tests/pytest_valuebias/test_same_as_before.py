@@ -1,0 +1,259 @@
+"""Reports hold what they held in commit 5f8a00f, prose aside.
+
+``tests/data/reports/`` has the data of two runs of that commit: of embedded models and two drawn
+training runs (embedded.json), and of the paper's ten reward models (published.json, without any
+of the authors' words or scores). Where a change of the data is meant, make both anew:
+
+    pytest tests/pytest_valuebias/test_same_as_before.py --basetemp=made
+    for name in embedded published; do
+        python tests/support/same_reports.py made/test_${name}*/$name.json \\
+            made/test_${name}*/$name.xml $([ $name = published ] && echo --published) \\
+            > tests/data/reports/$name.json
+    done
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from support import reports, same_reports
+from support.same_reports import Records
+from support.scores import write_scores
+
+Run = Callable[..., pytest.RunResult]
+
+GOLDEN = Path(__file__).parents[1] / "data" / "reports"
+FOLDER = os.environ.get("VALUEBIAS_PUBLISHED_DATA")
+ALLOWED_NEW = {"cause"}
+"""Fields, and properties of JUnit, that reports had not."""
+
+OWN = """
+Q = ("big_two", "agency", "communion")
+
+
+def test_values(bias, reference_model):
+    for valence in ("positive", "negative", "positive-negative"):
+        bias(*Q, valence=valence).assert_within(-0.9, 0.9)
+
+
+def test_controlled(bias):
+    bias(*Q, valence="positive").controlling(length=len).assert_within(-0.9, 0.9)
+
+
+def test_regression(bias, reference_model):
+    bias(*Q, valence="positive").assert_no_regression(against=reference_model, by=0.9)
+
+
+def test_above(bias):
+    bias(*Q, valence="positive").assert_above(-0.9)
+
+
+def test_below(bias):
+    bias(*Q, valence="negative").assert_below(0.9)
+
+
+def test_drift(training_run):
+    training_run.drift(*Q, valence="positive").assert_within(-0.9, 0.9)
+
+
+def test_gap(training_runs):
+    one, two = training_runs
+    one.gap(two, *Q, valence="positive").assert_below(0.9)
+    one.gap(two, *Q, valence="negative").assert_not_closed(0.01)
+"""
+
+DECLARED = """
+lexicon: big_two
+contrast: agency~communion
+tests:
+  - {name: balanced, valence: positive, within: [-0.3, 0.3]}
+  - {name: no drift, valence: positive, against: reference, within: [-0.2, 0.2]}
+"""
+
+MORAL = """
+categories:
+  care.virtue:
+    [kindness, compassion, mercy, comfort, help, shelter, healing, empathy, charity, relief,
+     rescue, safety, sympathy, tenderness, warmth, care, pity, nurse, cure, gentleness]
+  care.vice:
+    [cruelty, harm, violence, pain, abuse, torment, neglect, injury, agony, assault,
+     damage, malice, misery, murder, poison, slaughter, threat, wound, torture, hurt]
+  fairness.virtue: [fairness, justice, equality, honesty, merit, balance, equity, truth]
+  fairness.vice: [fraud, theft, bias, deception, bribery, prejudice, injustice, robbery]
+  loyalty.virtue: [loyalty, unity, family, solidarity, team, nation, comrade, allegiance]
+  loyalty.vice: [betrayal, treason, traitor, desertion, enemy, disloyalty, spy, exile]
+  authority.virtue: [respect, duty, law, obedience, order, tradition, rule, honor]
+  authority.vice: [rebellion, chaos, mutiny, anarchy, insolence, riot, disrespect, outlaw]
+  sanctity.virtue: [purity, holiness, chastity, faith, prayer, temple, soul, innocence]
+  sanctity.vice: [sin, filth, lust, disease, decay, corruption, obscenity, disgust]
+"""
+"""Few words, because language models take long."""
+
+
+def changed(report: Path, *, published: bool = False) -> str:
+    """What the run that wrote this report and the JUnit file beside it has otherwise."""
+    found = same_reports.of_run(report, report.with_suffix(".xml"), published=published)
+    return "\n".join(
+        same_reports.differences(
+            same_reports.read(GOLDEN / report.name),
+            found,
+            same_reports.recorded if published else same_reports.computed,
+            allowed_new=ALLOWED_NEW,
+        )
+    )
+
+
+def test_embedded_models_give_the_same(own_process: Run, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]")
+    pytester.makepyfile(test_own=OWN)
+    pytester.makefile(".yaml", **{"our.valuebias": DECLARED, "moral": MORAL})
+    for name, shifts, noise in (("one", (1.4, 1.0, 0.6), 0), ("two", (0.2, 0.2, 0.1), 10)):
+        folder = pytester.mkdir(name)
+        for i, shift in enumerate(shifts):
+            write_scores(folder / f"checkpoint-{100 * i}.csv", shift=shift, noise=noise + i)
+    own_process(
+        "--rm=demo:agency", "--base=demo:agency", "--llm=demo:agency",
+        "--rm=demo:neutral", "--base=demo:neutral", "--llm=demo:neutral",
+        "--reference=ref=demo:neutral", "--valuebias-device=cpu",
+        "--valuebias-checkpoints=one", "--valuebias-checkpoints=two",
+        "--valuebias-lexicon=mfd2=moral.yaml",
+        *(f"--valuebias-suite={name}" for name in ("big_two", "mfd2", "logprobs", "mwlr")),
+        "--valuebias-suite=inheritance",
+        "-k", "test_own or our or test_big_two or (mfd2 and (care or fairness.virtue or words))",
+        "--valuebias-json=embedded.json", "--junitxml=embedded.xml",
+    )  # fmt: skip
+    assert changed(pytester.path / "embedded.json") == ""
+
+
+@pytest.mark.skipif(not FOLDER, reason="VALUEBIAS_PUBLISHED_DATA is not set")
+def test_published_models_give_the_same(in_process: Run, pytester: pytest.Pytester) -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "report.py"
+    tables = runpy.run_path(str(script), run_name="script")["published"]
+    models = tables(Path(FOLDER or ""), pytester.path)
+    pytester.makeini("[pytest]")
+    in_process(*models, "--valuebias-json=published.json", "--junitxml=published.xml")
+    assert changed(pytester.path / "published.json", published=True) == ""
+
+
+# That they can fail
+
+
+def small() -> dict[str, Any]:
+    verdicts = [reports.verdict(title=title) for title in ("org/a", "org/b")]
+    verdicts.append(reports.verdict("ERROR", title="org/c"))
+    words = {
+        "lexicon": "big_two",
+        "rows": [{"word": w, "family": w, "categories": ["agency"]} for w in ("power", "skill")],
+        "columns": [
+            {"subject": "org/a", "kind": "", "positive": [1.0, 2.0], "negative": [2.0, None]}
+        ],
+    }
+    ranks = {
+        "subject": "org/a", "kind": "", "lexicon": "big_two", "n_words": 2,
+        "categories": ["agency", "communion"], "prompts": ["x", "y"],
+        "medians": [[1.0, 2.0], [2.0, 1.0]],
+    }  # fmt: skip
+    return reports.report(*verdicts, words=[words], ranks=[ranks])
+
+
+def differences(change: Callable[[dict[str, Any]], Any], *, published: bool = False) -> list[str]:
+    before, after = small(), small()
+    change(after)
+    return same_reports.differences(
+        same_reports.records(before, published=published),
+        same_reports.records(after, published=published),
+        same_reports.recorded if published else same_reports.computed,
+        allowed_new=ALLOWED_NEW,
+    )
+
+
+V = "verdicts[valuebias/test_big_two.py::test_range[x]"
+
+
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        (lambda r: r["verdicts"][0].update(estimate=0.127), f"{V}].estimate: 0.123456789012345"),
+        (lambda r: r["verdicts"][1].update(margin_low=-0.27601), f"{V}|2].margin_low: -0.276 "),
+        (lambda r: r["verdicts"][1].update(n_words=323), f"{V}|2].n_words: 322 before, 323 now"),
+        (lambda r: r["verdicts"][0].update(raw=0), f"{V}].raw: False before, 0 now"),
+        (lambda r: r["verdicts"][0].update(p=None), f"{V}].p: 0.01 before, None now"),
+        (lambda r: r["verdicts"][0].update(verdict="FAIL"), f"{V}].verdict: 'PASS' before"),
+        (lambda r: r["verdicts"][0].update(sides=["agency"]), f"{V}].sides[1]: missing, was"),
+        (lambda r: r["verdicts"][0].pop("mde"), f"{V}].mde: missing, was 0.1"),
+        (lambda r: r["verdicts"][0].update(other=1), f"{V}].other: new, 1"),
+        (lambda r: r["verdicts"].pop(), f"{V}|3]: missing"),
+        (lambda r: r["subjects"].reverse(), "another order: subjects[org/c] in the place of"),
+        (lambda r: r["subjects"][0].update(fingerprint="cd" * 32), "subjects[org/a].fingerprint: "),
+        (lambda r: r["words"][0]["rows"].reverse(), "words[big_two].rows.digest: "),
+        (lambda r: r["words"][0]["columns"][0].update(positive=[5.0, 2.0]),
+         "words[big_two|org/a|].positive.mean: 1.5 before, 3.5 now"),
+        (lambda r: r["ranks"][0]["medians"].reverse(), "ranks[org/a||big_two].medians[agency]."),
+        (lambda r: r.update(outcome="PASS"), "report.outcome: 'ERROR' before, 'PASS' now"),
+    ],
+    ids=range(16),
+)  # fmt: skip
+def test_a_difference_is_seen(change: Callable[[dict[str, Any]], Any], seen: str) -> None:
+    found = differences(change)
+    assert [line for line in found if line.startswith(seen)], found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda r: r["verdicts"][0].update(reason="otherwise", notes="a note", cause="x"),
+        lambda r: r["verdicts"][0].update(cause={"kind": "x", "words": [1]}),
+        lambda r: r["verdicts"][0].update(estimate=0.1235),
+        lambda r: r.update(created="now", command="pytest", versions={}, settings=[{"name": "x"}]),
+        lambda r: r["subjects"][0].update(headline="otherwise"),
+    ],
+    ids=["prose", "a new field", "rounding", "the run", "headline"],
+)
+def test_prose_the_run_and_rounding_make_no_difference(
+    change: Callable[[dict[str, Any]], Any],
+) -> None:
+    assert differences(change) == []
+
+
+def test_recorded_scores_have_to_give_the_same_digits() -> None:
+    assert differences(lambda r: r["verdicts"][0].update(estimate=0.12346), published=True)
+    assert differences(lambda r: r["verdicts"][0].update(raised_by="power"), published=True)
+    assert differences(lambda r: r["ranks"][0]["medians"][0].reverse(), published=True)
+
+
+def test_the_outcome_and_properties_of_a_test_are_compared() -> None:
+    text = """<testsuite><testcase classname="a" name="b"><properties>
+        <property name="valuebias.p" value="1"/></properties>{}</testcase></testsuite>"""
+    before = same_reports.junit_records(ElementTree.fromstring(text.format("")))
+    after = same_reports.junit_records(
+        ElementTree.fromstring(text.replace("valuebias.p", "valuebias.q").format("<failure/>"))
+    )
+    assert same_reports.differences(before, after, same_reports.computed) == [
+        "junit[a::b].outcome: 'passed' before, 'failure' now",
+        "junit[a::b].valuebias.p: missing, was True",
+        "junit[a::b].valuebias.q: new, True",
+    ]
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_a_golden_file_is_read_as_it_was_written(tmp_path: Path, published: bool) -> None:
+    found: Records = same_reports.records(small(), published=published)
+    path = tmp_path / "golden.json"
+    path.write_text(same_reports.written(deepcopy(found), published=published), encoding="utf-8")
+    close = same_reports.recorded if published else same_reports.computed
+    assert same_reports.differences(same_reports.read(path), found, close) == []
+
+
+def test_no_word_or_score_of_others_is_in_a_golden_file() -> None:
+    text = same_reports.written(same_reports.records(small(), published=True), published=True)
+    assert "org/a" in text
+    assert "power" not in text
+    assert "[1.0, 2.0]" not in text
