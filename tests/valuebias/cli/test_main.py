@@ -120,13 +120,13 @@ def test_options_reach_the_model(toy, monkeypatch):
     seen = []
     from valuebias.models import loading
 
-    load = loading.load_reward_model
+    load = loading.load
 
     def spy(spec, settings):
         seen.append(settings)
         return load(spec, settings)
 
-    monkeypatch.setattr(loading, "load_reward_model", spy)
+    monkeypatch.setattr(loading, "load", spy)
     options = ["--device", "cpu", "--dtype", "float32", "--chunk-memory", "1.5G", "--offline"]
     trust = ["--trust-remote-code", "org/toy", "--trust-remote-code", "org/other"]
     assert search(*options, *trust, "--cache-dir", "elsewhere") == 0

@@ -23,7 +23,10 @@ def test_only_a_leading_zero_is_left_out(value: float, wanted: str) -> None:
 
 
 def asked(role: str, valence: str = "positive", **more: Any) -> dict[str, Any]:
-    named = {"sides": ["agency", "communion"], "reference": "old", "model": "new", "raw": False}
+    named = {
+        "sides": ["agency", "communion"], "reference": "old", "model": "new", "raw": False,
+        "contrast": "agency~communion",
+    }  # fmt: skip
     return {"role": role, "valence": valence, "estimate": 0.1, **named, **more}
 
 
