@@ -14,6 +14,8 @@ from typing import Any
 
 from source import ROOT, entry, flat, marked, tree
 
+import valuebias as vb
+
 REFERENCE = ROOT / "docs" / "reference"
 MADE = "<!-- Made by docs/generate.py from the code: change it there. -->\n\n"
 
@@ -131,13 +133,12 @@ def _sentence(text: str | None) -> str:
 # fixtures.md and api.md
 
 _RETURNED = {
+    "valuebias.model": ("Model", "MeasuredEffect", "Judgement"),
     "pytest_valuebias.assertions.effects": (
-        *("ModelHandle", "Bias", "Assertable", "BoundEffect", "FamilyBias", "FamilyEffect"),
+        *("Bias", "Assertable", "BoundEffect", "FamilyBias", "FamilyEffect"),
     ),
     "pytest_valuebias.assertions.language": (
-        "ImplicitHandle",
-        "InheritanceFixture",
-        "InheritanceEffect",
+        *("ImplicitModel", "InheritanceFixture", "InheritanceEffect"),
     ),
     "pytest_valuebias.assertions.training": (
         *("RunHandle", "DriftEffect", "GapEffect", "QuantityFixture", "QuantityEffect"),
@@ -146,24 +147,32 @@ _RETURNED = {
 }
 
 _API = {
+    "The front door": {
+        "valuebias.model": ("load", "compare", "report"),
+        "valuebias.questions": ("Outcome", "Cause"),
+    },
     "Models and words": {
-        "valuebias.models.spec": ("ModelSpec", "parse_spec"),
+        "valuebias.models.spec": ("ModelSpec",),
         "valuebias.models.settings": ("Settings",),
         "valuebias.prompts": ("Prompt", "PAPER_PROMPTS", "select", "resolve"),
         "valuebias.candidates": ("Candidates",),
-        "valuebias.lexicons.lexicon": ("Lexicon", "Coverage", "load_lexicon", "starter"),
+        "valuebias.lexicons.lexicon": ("Lexicon", "Coverage"),
+        "valuebias.lexicons.files": ("load_lexicon", "starter"),
     },
     "Scores": {
-        "valuebias.store.database": ("Store", "default_folder"),
+        "valuebias.scorers.protocol": ("Scorer",),
+        "valuebias.scorers.schemes": ("parse_spec",),
         "valuebias.scorers.bench": ("Bench",),
-        "valuebias.scores": ("Scores", "Scorer"),
-        "valuebias.scorers.recorded": ("RecordedScores", "write_scores"),
+        "valuebias.store.database": ("Store", "default_folder"),
+        "valuebias.scores": ("Scores",),
+        "valuebias.scorers.recorded": ("RecordedScores",),
+        "valuebias.scorers.recorded_file": ("write_scores",),
         "valuebias.measurement.tokens": ("TopTokens", "top_tokens"),
     },
     "Effects and verdicts": {
         "valuebias.measurement.contrast": ("measure", "Measurement"),
         "valuebias.stats.effect": ("Effect", "Term", "single", "pair", "contrast"),
-        "valuebias.stats.verdict": ("Margin", "Outcome", "Verdict", "judge"),
+        "valuebias.stats.verdict": ("Margin", "Verdict", "judge"),
         "valuebias.declarations.margins": ("Margins", "load_margins"),
         "valuebias.stats.regression": ("regression",),
         "valuebias.stats.confounds": ("controlled",),
@@ -202,22 +211,11 @@ _API = {
 
 _EXAMPLE = """\
 ```python
-from pathlib import Path
+import valuebias as vb
 
-from valuebias.lexicons.files import starter
-from valuebias.measurement.contrast import measure
-from valuebias.models.settings import Settings
-from valuebias.scorers.schemes import parse_spec
-from valuebias.scorers.bench import Bench
-from valuebias.stats.verdict import Margin, judge
-from valuebias.store.database import Store
-
-with Bench(Store(Path("scores.sqlite")), Settings()) as bench:
-    found = measure(
-        bench, parse_spec("demo:neutral"), starter("big_two"), "agency~communion", "positive"
-    )
-verdict = judge(found.effect, Margin(-0.276, 0.276))
-print(f"{found.effect.estimate:+.3f}", verdict.outcome.name)
+model = vb.load("demo:neutral")
+effect = model.contrast("big_two", "agency", "communion", valence="positive")
+print(f"{effect.estimate:+.3f}", effect.judge(-0.276, 0.276).outcome)
 ```
 
 ```text
@@ -236,7 +234,7 @@ assert on one is in [Write an assertion](../how-to/write-an-assertion.md).
 """
     rows = []
     for node in tree("valuebias_fixtures.fixtures").body:
-        if not isinstance(node, ast.FunctionDef) or node.name.startswith(("_", "valuebias_")):
+        if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
             continue
         if any("fixture" in ast.unparse(d) for d in node.decorator_list):
             returns = _linked(ast.unparse(node.returns)) if node.returns else ""
@@ -256,11 +254,14 @@ def _linked(annotation: str) -> str:
 
 
 def _api() -> str:
+    public = ", ".join(f"`{name}`" for name in vb.__all__)
     text = f"""# Python API
 
-The engine, `valuebias`, imports no pytest. What stands here is what is meant to be used; other
-names may change without notice. Arrays of scores have the shape (prompts, candidates), and higher
-is preferred. A measurement from a model to a verdict:
+`import valuebias as vb` has the names of the front door, which are the public API and are loaded at
+their first use; none imports pytest. They are {public}.
+
+The rest of this page describes what stands behind them; it may move between modules. Arrays of
+scores have the shape (prompts, candidates), and higher is preferred.
 
 {_EXAMPLE}"""
     for title, modules in _API.items():

@@ -20,7 +20,7 @@ from valuebias.measurement.tokens import TopTokens, top_tokens
 from valuebias.measurement.word_ranks import word_ranks
 from valuebias.models.settings import Settings
 from valuebias.models.spec import LoadAs, check_language_model, check_model
-from valuebias.prompts import GREATEST, PAPER_PROMPTS, Prompt, Valences, resolve
+from valuebias.prompts import GREATEST, PAPER_PROMPTS, VALENCES, Prompt, Valences, resolve
 from valuebias.questions import Cause, Outcome
 from valuebias.records import document_of, record
 from valuebias.report.document import Document, Record, RunRecord
@@ -101,7 +101,8 @@ class Model:
         *,
         valence: Valences,
         against: Model | None = None,
-        covariates: dict[str, Covariate] | None = None,
+        covariates: Mapping[str, Covariate] | None = None,
+        quick: bool | None = None,
         seed: int = 0,
     ) -> MeasuredEffect:
         """The preference for ``category`` over ``other`` (or the others of its polarity), as a
@@ -111,6 +112,7 @@ class Model:
         worst), or "positive-negative" (the effect on the former minus that on the latter).
         ``against`` gives the paired difference from another model, this model minus that one.
         ``covariates``, by name a mapping or function from word to number, are controlled for.
+        ``quick`` asks six prompts a valence, with which nothing can PASS.
         Raises what loading or scoring the model raises, LexiconError on a category that is none,
         and StatisticsError for data that no honest interval can come from.
         """
@@ -121,7 +123,8 @@ class Model:
             valence,
             against=None if against is None else against.scorer,
             covariates=covariates,
-            quick=self.quick,
+            quick=self.quick if quick is None else quick,
+            vocabulary=False,
             seed=seed,
         )
         scorers = (self.scorer,) if against is None else (self.scorer, against.scorer)
@@ -336,7 +339,7 @@ def report(
     """The report of these effects and verdicts, as pytest's ``--valuebias-html`` and
     ``--valuebias-json`` write it; returns its document.
 
-    The ranks of words are drawn of models that effects were measured on here. Raises ReportError
+    The ranks of words are drawn of models that were asked on both valences here. Raises ReportError
     where there is nothing to report, OSError where a file cannot be written.
     """
     given = list(found)
@@ -344,13 +347,18 @@ def report(
         raise ReportError("there is nothing to report", remedy="Give effects or verdicts.")
     measured = [f.measured if isinstance(f, Judgement) else f for f in given]
     lexicons = {m.measurement.lexicon.digest: m.measurement.lexicon for m in measured}
-    scorers = {
-        (lexicon.digest, scorer.fingerprint): (lexicon, scorer)
-        for m in measured
-        for lexicon in [m.measurement.lexicon]
-        for scorer in m.scorers
-    }
-    ranks = [(lexicon, s.name, s.kind, word_ranks(s, lexicon)) for lexicon, s in scorers.values()]
+    asked: dict[tuple[str, str], set[str]] = {}
+    scorers: dict[tuple[str, str], tuple[Lexicon, Scorer]] = {}
+    for m in measured:
+        for scorer in m.scorers:
+            key = (m.measurement.lexicon.digest, scorer.fingerprint)
+            scorers.setdefault(key, (lexicons[key[0]], scorer))
+            asked.setdefault(key, set()).update(m.measurement.valence.split("-"))
+    ranks = [
+        (lexicon, scorer.name, scorer.kind, word_ranks(scorer, lexicon))
+        for key, (lexicon, scorer) in scorers.items()
+        if asked[key] == set(VALENCES)  # nothing is scored for a report alone
+    ]
     document = document_of([f.record() for f in given], list(lexicons.values()), ranks)
     if html is not None:
         from valuebias.report.html import page

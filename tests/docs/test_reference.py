@@ -82,7 +82,7 @@ NOT_RUN = {
 
 def test_every_page_is_run_by_some_test() -> None:
     """Those of the examples by test_examples.py, in a copy of each."""
-    others = (CHECKOUT / "tests" / "test_examples.py").read_text(encoding="utf-8")
+    others = (CHECKOUT / "tests" / "examples" / "test_examples.py").read_text(encoding="utf-8")
     for name in set(EVERY) - set(pages()) - set(NOT_RUN):
         assert f'"{name.removeprefix("examples/")}"' in others, f"nothing runs {name}"
 

@@ -16,7 +16,7 @@ from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, StatisticsError, visible
 from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
-from valuebias.measurement.tokens import VOCABULARY_LIMIT, TopTokens, table
+from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.prompts import GREATEST, Valences, select
 from valuebias.questions import WORDS, Question, Role, question_of, titled, unit_of
 from valuebias.scorers.protocol import Kind, Scorer
@@ -173,6 +173,7 @@ def measure(
     regression: bool = False,
     covariates: Mapping[str, Covariate] | None = None,
     quick: bool = False,
+    vocabulary: bool = True,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> Measurement:
@@ -180,12 +181,13 @@ def measure(
 
     ``regression`` measures how much further from zero the model lies than the other, instead.
     ``covariates``, by name a mapping or function from word to number, are controlled for.
-    ``alpha`` is what it will be judged at: a permutation goes on until its p is settled there.
+    ``vocabulary`` says whether the best and worst tokens are searched for besides. ``alpha`` is
+    what it will be judged at: a permutation goes on until its p is settled there.
 
     Raises the ModelError, ScoresError, LexiconError or StatisticsError of whatever stands in the
     way; nothing is measured on part of the prompts.
     """
-    prepare(scorer, [lexicon], quick=quick)
+    prepare(scorer, [lexicon], quick=quick, vocabulary=vocabulary)
     mine = ContrastScores.of(scorer, lexicon, contrast, valence, quick)
     if against is None:
         if regression:
@@ -228,7 +230,7 @@ def measure(
         raised_by=raised,
         lowered_by=lowered,
         provenance=mine.provenance,
-        top=table(scorer),
+        top=table(scorer) if vocabulary else NOT_SEARCHED,
         kind=question_of(role_of(scorer)).kind,
         covariates=tuple(covariates or ()),
     )

@@ -42,6 +42,9 @@ class TopTokens:
     warning: str = ""
 
 
+NOT_SEARCHED = TopTokens(GREATEST, "", 0, left_out="the vocabulary was not searched")
+
+
 def table(scorer: Scorer) -> TopTokens:
     """The table of tokens beside an effect of words, which needs no token that two models share,
     and no tokenizer whose tokens' texts can be told."""
