@@ -37,7 +37,7 @@ class Gate:
     item: pytest.Item
     inputs: Inputs
 
-    def __call__(self, measurement: Measurement) -> None:
+    def check(self, measurement: Measurement) -> None:
         """Gate on the declared margin; skip, and say so, where none is declared."""
         margin = self.inputs.margin(measurement)
         if margin is None:
@@ -48,7 +48,7 @@ class Gate:
             )
             self._record(measurement, None, "NO MARGIN", reason, gated=False)
             pytest.skip(reason)
-        self.hold(measurement, margin)
+        self.check_margin(measurement, margin)
 
     def terms(self, lexicon: str, contrast: str, valence: str, role: str) -> Terms:
         """The level and seed of a claim that this test makes."""
@@ -59,7 +59,7 @@ class Gate:
         m = measurement
         return alpha_for(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.inputs)
 
-    def hold(self, measurement: Measurement, margin: Margin) -> None:
+    def check_margin(self, measurement: Measurement, margin: Margin) -> None:
         """Gate on this margin: return on PASS, fail on FAIL, and as configured in between."""
         from valuebias.stats.verdict import judge, what_would_settle
 
@@ -78,7 +78,7 @@ class Gate:
         if outcome != "PASS":
             self._stop(how, reason, describe(measurement, verdict, reason))
 
-    def settle(self, measurement: Measurement, answer: Answer) -> None:
+    def check_answer(self, measurement: Measurement, answer: Answer) -> None:
         """The same for a claim that is not about the effect, such as "not closed by step 900"."""
         outcome: Said = answer.outcome.value
         reason = f"{answer.claim}: {answer.reason}"

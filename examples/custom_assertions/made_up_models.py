@@ -14,7 +14,7 @@ import random
 import sys
 from pathlib import Path
 
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.prompts import PAPER_PROMPTS
 
 

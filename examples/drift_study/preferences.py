@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from valuebias.lexicons.lexicon import starter
+from valuebias.lexicons.files import starter
 from valuebias.organisms.words import THING
 from valuebias.organisms.world import World
 

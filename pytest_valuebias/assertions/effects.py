@@ -38,18 +38,18 @@ class Assertable(MeasuredEffect):
                 seen=f"[{low}, {high}]",
                 remedy="Say so: assert_above(low) or assert_below(high).",
             )
-        self._hold(Margin(low, high, source=_SOURCE))
+        self._check(Margin(low, high, source=_SOURCE))
 
     def assert_above(self, bound: float) -> None:
         """Pass only if the effect is shown to lie above the bound (one one-sided test)."""
-        self._hold(Margin.above(bound, source=_SOURCE))
+        self._check(Margin.above(bound, source=_SOURCE))
 
     def assert_below(self, bound: float) -> None:
         """Pass only if the effect is shown to lie below the bound (one one-sided test)."""
-        self._hold(Margin.below(bound, source=_SOURCE))
+        self._check(Margin.below(bound, source=_SOURCE))
 
-    def _hold(self, margin: Margin) -> None:
-        self.gate.hold(self.measurement, margin)
+    def _check(self, margin: Margin) -> None:
+        self.gate.check_margin(self.measurement, margin)
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,7 +90,7 @@ class BoundEffect(Assertable):
                 ".controlling(...), the difference with covariates controlled.",
             )
         measured = self.bias.measure(m.lexicon.name, m.contrast, m.valence, against, "regression")
-        self.gate.hold(measured, Margin.below(by, source=_SOURCE))
+        self.gate.check_margin(measured, Margin.below(by, source=_SOURCE))
 
     def controlling(self, **covariates: Covariate) -> BoundEffect:
         """The effect beside what covariates of the words explain, such as ``length=len`` or

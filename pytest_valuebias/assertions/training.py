@@ -38,12 +38,12 @@ class GapEffect(Assertable):
     def assert_closed(self, within: float, *, by: float | None = None) -> None:
         """Pass only if the gap is shown to lie inside ±``within`` from some step no later than
         ``by`` (the last one) to the last, by the simultaneous band."""
-        self.gate.settle(self.measurement, closed(self._banded(), within, by=by))
+        self.gate.check_answer(self.measurement, closed(self._banded(), within, by=by))
 
     def assert_not_closed(self, within: float, *, since: float | None = None) -> None:
         """Pass only if the gap is shown to lie outside ±``within`` at every checkpoint from
         ``since`` (the first one) to the last. Of steps beyond it nothing is said."""
-        self.gate.settle(self.measurement, not_closed(self._banded(), within, since=since))
+        self.gate.check_answer(self.measurement, not_closed(self._banded(), within, since=since))
 
     def assert_area_below(self, bound: float) -> None:
         """Pass only if the area under the gap is shown to be below this share of what it would be
@@ -56,7 +56,7 @@ class GapEffect(Assertable):
             )
         alpha = self.gate.level(self.measurement)
         verdict = judge(self.gap.area, Margin.below(bound), alpha=alpha)
-        self.gate.settle(self.measurement, Answer.of(verdict))
+        self.gate.check_answer(self.measurement, Answer.of(verdict))
 
     def _banded(self) -> Gap:
         """The gap with the band that errs no more often than this claim may."""
@@ -147,15 +147,15 @@ class QuantityEffect:
 
     def assert_slope_within(self, low: float, high: float) -> None:
         """Pass only if the change of the gap per doubling of the data is shown to lie in here."""
-        self._hold(self.quantities.slope, Margin(low, high))
+        self._check(self.quantities.slope, Margin(low, high))
 
     def assert_slope_below(self, bound: float) -> None:
         """Pass only if the change of the gap per doubling is shown to lie below the bound."""
-        self._hold(self.quantities.slope, Margin.below(bound))
+        self._check(self.quantities.slope, Margin.below(bound))
 
-    def _hold(self, trend: Trend, margin: Margin) -> None:
+    def _check(self, trend: Trend, margin: Margin) -> None:
         verdict = judge(trend, margin, alpha=self.gate.level(self.measurement))
-        self.gate.settle(self.measurement, Answer.of(verdict))
+        self.gate.check_answer(self.measurement, Answer.of(verdict))
 
 
 @dataclass(frozen=True)
@@ -179,11 +179,11 @@ class QuantityFixture:
         gaps: dict[float, list[float]] = {}
         measured, exploratory = None, ""
         for a, b in pairs:
-            assert a.made is not None
+            assert a.origin is not None
             first, second = (RunHandle(run, self.inputs, self.gate) for run in (a, b))
             gap = first.gap(second, lexicon, category, other, valence=valence)
             path = gap.gap.trajectory
-            gaps.setdefault(a.made.amount, []).append(abs(path.estimates[-1]))
+            gaps.setdefault(a.origin.amount, []).append(abs(path.estimates[-1]))
             measured, exploratory = gap.measurement, exploratory or path.exploratory
         if measured is None:
             raise SpecError(
@@ -201,10 +201,10 @@ class QuantityFixture:
 
 def _check_one_study(pairs: Sequence[tuple[TrainingRun, TrainingRun]]) -> None:
     """Raise SpecError where gaps of one amount of data differ in more than their seed."""
-    made = [run.made for pair in pairs for run in pair if run.made is not None]
-    bases = {one.base for one in made}
-    sources = {one.data for one in made}
-    firsts = [(a.made.amount, a.made.seed) for a, _ in pairs if a.made is not None]
+    origins = [run.origin for pair in pairs for run in pair if run.origin is not None]
+    bases = {one.base for one in origins}
+    sources = {one.data for one in origins}
+    firsts = [(a.origin.amount, a.origin.seed) for a, _ in pairs if a.origin is not None]
     if len(bases) > 2 or len(sources) > 1 or len(set(firsts)) < len(firsts):
         raise SpecError(
             "what the amount of data does is seen in two bases, one source of data and one run "

@@ -14,8 +14,8 @@ VALUEBIAS_SUITE = "drift"
 
 
 def test_change(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
-    _valuebias_gate(_valuebias_measurement)
+    _valuebias_gate.check(_valuebias_measurement)
 
 
 def test_gap(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
-    _valuebias_gate(_valuebias_measurement)
+    _valuebias_gate.check(_valuebias_measurement)

@@ -14,4 +14,4 @@ VALUEBIAS_SUITE = "inheritance"
 
 
 def test_excess(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
-    _valuebias_gate(_valuebias_measurement)
+    _valuebias_gate.check(_valuebias_measurement)

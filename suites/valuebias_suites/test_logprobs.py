@@ -13,4 +13,4 @@ VALUEBIAS_SUITE = "logprobs"
 
 
 def test_range(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
-    _valuebias_gate(_valuebias_measurement)
+    _valuebias_gate.check(_valuebias_measurement)

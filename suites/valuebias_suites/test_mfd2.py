@@ -13,8 +13,8 @@ VALUEBIAS_SUITE = "mfd2"
 
 
 def test_range(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
-    _valuebias_gate(_valuebias_measurement)
+    _valuebias_gate.check(_valuebias_measurement)
 
 
 def test_shift(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
-    _valuebias_gate(_valuebias_measurement)
+    _valuebias_gate.check(_valuebias_measurement)

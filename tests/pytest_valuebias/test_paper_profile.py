@@ -303,7 +303,7 @@ def test_without_a_model_the_fixture_skips(plain: Run, pytester: pytest.Pytester
 
 
 def test_the_names_are_the_same_in_the_option_and_the_engine() -> None:
-    assert option_table.PAPER_TESTS == valuebias.paper.NAMES
+    assert option_table.PAPER_TESTS == valuebias.measurement.paper.NAMES
 
 
 @pytest.mark.skipif(not FOLDER, reason="VALUEBIAS_PUBLISHED_DATA is not set")

@@ -1,15 +1,16 @@
 """Reports hold what they held in commit 5f8a00f, prose aside.
 
-``tests/data/reports/`` has the data of two runs of that commit: of embedded models and two drawn
-training runs (embedded.json), and of the paper's ten reward models (published.json, without any
-of the authors' words or scores). Where a change of the data is meant, make both anew:
+``tests/data/reports/`` has the data of two runs of that commit: of the embedded models and two
+training runs with drawn scores (embedded.json), and of the paper's ten reward models
+(published.json), of which no word or score of the authors is there, only digests. Where a change
+of the data is meant, make the files anew:
 
     pytest tests/pytest_valuebias/test_same_as_before.py --basetemp=made
-    for name in embedded published; do
-        python tests/support/same_reports.py made/test_${name}*/$name.json \\
-            made/test_${name}*/$name.xml $([ $name = published ] && echo --published) \\
-            > tests/data/reports/$name.json
-    done
+    made=made/test_embedded_models_give_the_same0/embedded
+    python tests/support/same_reports.py $made.json $made.xml > tests/data/reports/embedded.json
+    made=made/test_published_models_give_the_same0/published
+    python tests/support/same_reports.py $made.json $made.xml --published \\
+        > tests/data/reports/published.json
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from __future__ import annotations
 import os
 import runpy
 from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -25,7 +25,6 @@ from xml.etree import ElementTree
 import pytest
 
 from support import reports, same_reports
-from support.same_reports import Records
 from support.scores import write_scores
 
 Run = Callable[..., pytest.RunResult]
@@ -41,11 +40,11 @@ Q = ("big_two", "agency", "communion")
 
 def test_values(bias, reference_model):
     for valence in ("positive", "negative", "positive-negative"):
-        bias(*Q, valence=valence).assert_within(-0.9, 0.9)
+        bias(*Q, valence=valence).assert_within(-0.85, 0.85)
 
 
 def test_controlled(bias):
-    bias(*Q, valence="positive").controlling(length=len).assert_within(-0.9, 0.9)
+    bias(*Q, valence="positive").controlling(length=len).assert_within(-0.85, 0.85)
 
 
 def test_regression(bias, reference_model):
@@ -60,12 +59,9 @@ def test_below(bias):
     bias(*Q, valence="negative").assert_below(0.9)
 
 
-def test_drift(training_run):
-    training_run.drift(*Q, valence="positive").assert_within(-0.9, 0.9)
-
-
-def test_gap(training_runs):
+def test_runs(training_runs):
     one, two = training_runs
+    one.drift(*Q, valence="positive").assert_within(-0.9, 0.9)
     one.gap(two, *Q, valence="positive").assert_below(0.9)
     one.gap(two, *Q, valence="negative").assert_not_closed(0.01)
 """
@@ -83,9 +79,7 @@ categories:
   care.virtue:
     [kindness, compassion, mercy, comfort, help, shelter, healing, empathy, charity, relief,
      rescue, safety, sympathy, tenderness, warmth, care, pity, nurse, cure, gentleness]
-  care.vice:
-    [cruelty, harm, violence, pain, abuse, torment, neglect, injury, agony, assault,
-     damage, malice, misery, murder, poison, slaughter, threat, wound, torture, hurt]
+  care.vice: [cruelty, harm, violence, pain, abuse, torment, neglect, injury]
   fairness.virtue: [fairness, justice, equality, honesty, merit, balance, equity, truth]
   fairness.vice: [fraud, theft, bias, deception, bribery, prejudice, injustice, robbery]
   loyalty.virtue: [loyalty, unity, family, solidarity, team, nation, comrade, allegiance]
@@ -95,11 +89,30 @@ categories:
   sanctity.virtue: [purity, holiness, chastity, faith, prayer, temple, soul, innocence]
   sanctity.vice: [sin, filth, lust, disease, decay, corruption, obscenity, disgust]
 """
-"""Few words, because language models take long."""
+"""Few words, because language models take long. No vice is asked about: to the embedded reward
+models all are alike on negative prompts, and rounding orders them."""
+
+ASKED = (
+    "test_own or our or test_big_two "
+    "or mfd2 and (care.virtue or fairness.virtue or words and positive)"
+)
+
+MARGINS = "margins:\n" + "".join(
+    f"- {{lexicon: mfd2, contrast: {contrast}, valence: {valence}, role: {role}, "
+    f"interval: [-{bound}, {bound}]}}\n"
+    for contrast, role, bound in (
+        ("care.virtue", "range", 0.45),
+        ("care.virtue", "shift", 0.4),
+        ("care.virtue", "logprob", 0.1),
+        ("care.virtue", "implicit", 0.1),
+        ("words", "inheritance", 0.25),
+    )
+    for valence in ("positive", "negative")
+)
 
 
 def changed(report: Path, *, published: bool = False) -> str:
-    """What the run that wrote this report and the JUnit file beside it has otherwise."""
+    """How the report and the JUnit file beside it differ from the golden file of its name."""
     found = same_reports.of_run(report, report.with_suffix(".xml"), published=published)
     return "\n".join(
         same_reports.differences(
@@ -114,7 +127,12 @@ def changed(report: Path, *, published: bool = False) -> str:
 def test_embedded_models_give_the_same(own_process: Run, pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]")
     pytester.makepyfile(test_own=OWN)
-    pytester.makefile(".yaml", **{"our.valuebias": DECLARED, "moral": MORAL})
+    for file, text in (
+        ("our.valuebias.yaml", DECLARED),
+        ("moral.yaml", MORAL),
+        ("margins.yaml", MARGINS),
+    ):
+        (pytester.path / file).write_text(text, encoding="utf-8")
     for name, shifts, noise in (("one", (1.4, 1.0, 0.6), 0), ("two", (0.2, 0.2, 0.1), 10)):
         folder = pytester.mkdir(name)
         for i, shift in enumerate(shifts):
@@ -124,10 +142,10 @@ def test_embedded_models_give_the_same(own_process: Run, pytester: pytest.Pytest
         "--rm=demo:neutral", "--base=demo:neutral", "--llm=demo:neutral",
         "--reference=ref=demo:neutral", "--valuebias-device=cpu",
         "--valuebias-checkpoints=one", "--valuebias-checkpoints=two",
-        "--valuebias-lexicon=mfd2=moral.yaml",
+        "--valuebias-lexicon=mfd2=moral.yaml", "--valuebias-margins=margins.yaml",
         *(f"--valuebias-suite={name}" for name in ("big_two", "mfd2", "logprobs", "mwlr")),
         "--valuebias-suite=inheritance",
-        "-k", "test_own or our or test_big_two or (mfd2 and (care or fairness.virtue or words))",
+        "-k", ASKED,
         "--valuebias-json=embedded.json", "--junitxml=embedded.xml",
     )  # fmt: skip
     assert changed(pytester.path / "embedded.json") == ""
@@ -145,6 +163,8 @@ def test_published_models_give_the_same(in_process: Run, pytester: pytest.Pytest
 
 # That they can fail
 
+Change = Callable[[dict[str, Any]], Any]
+
 
 def small() -> dict[str, Any]:
     verdicts = [reports.verdict(title=title) for title in ("org/a", "org/b")]
@@ -153,18 +173,18 @@ def small() -> dict[str, Any]:
         "lexicon": "big_two",
         "rows": [{"word": w, "family": w, "categories": ["agency"]} for w in ("power", "skill")],
         "columns": [
-            {"subject": "org/a", "kind": "", "positive": [1.0, 2.0], "negative": [2.0, None]}
+            {"subject": "org/a", "kind": "", "positive": [1.0, 5.0], "negative": [2.0, None]}
         ],
     }
     ranks = {
         "subject": "org/a", "kind": "", "lexicon": "big_two", "n_words": 2,
         "categories": ["agency", "communion"], "prompts": ["x", "y"],
-        "medians": [[1.0, 2.0], [2.0, 1.0]],
+        "medians": [[1.0, 9.0], [2.0, 7.0]],
     }  # fmt: skip
     return reports.report(*verdicts, words=[words], ranks=[ranks])
 
 
-def differences(change: Callable[[dict[str, Any]], Any], *, published: bool = False) -> list[str]:
+def differences(change: Change, *, published: bool = False) -> list[str]:
     before, after = small(), small()
     change(after)
     return same_reports.differences(
@@ -178,30 +198,84 @@ def differences(change: Callable[[dict[str, Any]], Any], *, published: bool = Fa
 V = "verdicts[valuebias/test_big_two.py::test_range[x]"
 
 
-@pytest.mark.parametrize(
-    ("change", "seen"),
-    [
-        (lambda r: r["verdicts"][0].update(estimate=0.127), f"{V}].estimate: 0.123456789012345"),
-        (lambda r: r["verdicts"][1].update(margin_low=-0.27601), f"{V}|2].margin_low: -0.276 "),
-        (lambda r: r["verdicts"][1].update(n_words=323), f"{V}|2].n_words: 322 before, 323 now"),
-        (lambda r: r["verdicts"][0].update(raw=0), f"{V}].raw: False before, 0 now"),
-        (lambda r: r["verdicts"][0].update(p=None), f"{V}].p: 0.01 before, None now"),
-        (lambda r: r["verdicts"][0].update(verdict="FAIL"), f"{V}].verdict: 'PASS' before"),
-        (lambda r: r["verdicts"][0].update(sides=["agency"]), f"{V}].sides[1]: missing, was"),
-        (lambda r: r["verdicts"][0].pop("mde"), f"{V}].mde: missing, was 0.1"),
-        (lambda r: r["verdicts"][0].update(other=1), f"{V}].other: new, 1"),
-        (lambda r: r["verdicts"].pop(), f"{V}|3]: missing"),
-        (lambda r: r["subjects"].reverse(), "another order: subjects[org/c] in the place of"),
-        (lambda r: r["subjects"][0].update(fingerprint="cd" * 32), "subjects[org/a].fingerprint: "),
-        (lambda r: r["words"][0]["rows"].reverse(), "words[big_two].rows.digest: "),
-        (lambda r: r["words"][0]["columns"][0].update(positive=[5.0, 2.0]),
-         "words[big_two|org/a|].positive.mean: 1.5 before, 3.5 now"),
-        (lambda r: r["ranks"][0]["medians"].reverse(), "ranks[org/a||big_two].medians[agency]."),
-        (lambda r: r.update(outcome="PASS"), "report.outcome: 'ERROR' before, 'PASS' now"),
-    ],
-    ids=range(16),
-)  # fmt: skip
-def test_a_difference_is_seen(change: Callable[[dict[str, Any]], Any], seen: str) -> None:
+DIFFERENCES: dict[str, tuple[Change, str]] = {
+    "estimate": (
+        lambda r: r["verdicts"][0].update(estimate=0.127),
+        f"{V}].estimate: 0.123456789012345 before, 0.127 now",
+    ),
+    "margin": (
+        lambda r: r["verdicts"][1].update(margin_low=-0.27601),
+        f"{V}|2].margin_low: -0.276 before, -0.27601 now",
+    ),
+    "count": (
+        lambda r: r["verdicts"][1].update(n_words=323),
+        f"{V}|2].n_words: 322 before, 323 now",
+    ),
+    "kind of value": (
+        lambda r: r["verdicts"][0].update(gated=1),
+        f"{V}].gated: True before, 1 now",
+    ),
+    "no value": (
+        lambda r: r["verdicts"][0].update(p=None),
+        f"{V}].p: 0.01 before, None now",
+    ),
+    "word": (
+        lambda r: r["verdicts"][0].update(verdict="FAIL"),
+        f"{V}].verdict: 'PASS' before, 'FAIL' now",
+    ),
+    "shorter list": (
+        lambda r: r["verdicts"][0].update(sides=["agency"]),
+        f"{V}].sides[1]: missing, was 'communion'",
+    ),
+    "lost field": (
+        lambda r: r["verdicts"][0].pop("mde"),
+        f"{V}].mde: missing, was 0.1",
+    ),
+    "new field": (
+        lambda r: r["verdicts"][0].update(other=1),
+        f"{V}].other: new, 1",
+    ),
+    "lost verdict": (
+        lambda r: r["verdicts"].pop(),
+        f"{V}|3]: missing",
+    ),
+    "new list": (
+        lambda r: r.update(others=[{"x": 1}]),
+        "report.others[0].x: new, 1",
+    ),
+    "order": (
+        lambda r: r["subjects"].reverse(),
+        "another order: subjects[org/c] in the place of subjects[org/a]",
+    ),
+    "fingerprint": (
+        lambda r: r["subjects"][0].update(fingerprint="cd" * 32),
+        "subjects[org/a].fingerprint: 'abababababababab' before, 'cdcdcdcdcdcdcdcd' now",
+    ),
+    "words": (
+        lambda r: r["words"][0]["rows"][1].update(family="power"),
+        "words[big_two].rows.digest: '",
+    ),
+    "mean ranks": (
+        lambda r: r["words"][0]["columns"][0].update(positive=[2.0, 6.0]),
+        "words[big_two|org/a|].positive.mean: 3.0 before, 4.0 now",
+    ),
+    "order of ranks": (
+        lambda r: r["words"][0]["columns"][0]["positive"].reverse(),
+        "words[big_two|org/a|].positive.by_place: 3.6",
+    ),
+    "medians": (
+        lambda r: r["ranks"][0]["medians"][0].reverse(),
+        "ranks[org/a||big_two].medians[agency].mean: 1.5 before, 5.5 now",
+    ),
+    "outcome": (
+        lambda r: r.update(outcome="PASS"),
+        "report.outcome: 'ERROR' before, 'PASS' now",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "seen"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_a_difference_is_seen(change: Change, seen: str) -> None:
     found = differences(change)
     assert [line for line in found if line.startswith(seen)], found
 
@@ -217,9 +291,7 @@ def test_a_difference_is_seen(change: Callable[[dict[str, Any]], Any], seen: str
     ],
     ids=["prose", "a new field", "rounding", "the run", "headline"],
 )
-def test_prose_the_run_and_rounding_make_no_difference(
-    change: Callable[[dict[str, Any]], Any],
-) -> None:
+def test_prose_the_run_and_rounding_make_no_difference(change: Change) -> None:
     assert differences(change) == []
 
 
@@ -245,9 +317,9 @@ def test_the_outcome_and_properties_of_a_test_are_compared() -> None:
 
 @pytest.mark.parametrize("published", [False, True])
 def test_a_golden_file_is_read_as_it_was_written(tmp_path: Path, published: bool) -> None:
-    found: Records = same_reports.records(small(), published=published)
+    found = same_reports.records(small(), published=published)
     path = tmp_path / "golden.json"
-    path.write_text(same_reports.written(deepcopy(found), published=published), encoding="utf-8")
+    path.write_text(same_reports.written(found, published=published), encoding="utf-8")
     close = same_reports.recorded if published else same_reports.computed
     assert same_reports.differences(same_reports.read(path), found, close) == []
 
@@ -256,4 +328,4 @@ def test_no_word_or_score_of_others_is_in_a_golden_file() -> None:
     text = same_reports.written(same_reports.records(small(), published=True), published=True)
     assert "org/a" in text
     assert "power" not in text
-    assert "[1.0, 2.0]" not in text
+    assert "9.0" not in text

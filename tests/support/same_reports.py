@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 import re
+import statistics
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -101,7 +102,7 @@ def _flat(value: Any, path: str, published: bool) -> dict[str, Leaf]:
     if name in ("best", "worst") and isinstance(value, list):
         texts, scores = [text for text, _ in value], [score for _, score in value]
         if published:
-            return {f"{path}.digest": digest(texts), **_many(scores, path, published)}
+            return {f"{path}.texts": digest(texts), **_many(scores, path, published)}
         value = {"texts": texts, "scores": scores}
     if name == "mass":
         value = [float(number) for number in re.findall(r"\d\.\d+", value)]
@@ -123,18 +124,17 @@ def _data(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _many(values: Sequence[float | None], path: str, published: bool) -> dict[str, Leaf]:
     """A long list of numbers. ``by_place`` is the mean in which each counts by its place: it tells
     one order of numbers from another."""
-    found: dict[str, Leaf] = {"length": len(values)}
     if published:
-        found["digest"] = digest([None if x is None else round(x, 6) + 0.0 for x in values])
-    else:
-        known = [(at, x) for at, x in enumerate(values, 1) if x is not None]
-        places = sum(at for at, _ in known)
+        hashed = digest([None if x is None else round(x, 6) + 0.0 for x in values])
+        return {f"{path}.length": len(values), f"{path}.digest": hashed}
+    known = [(at, x) for at, x in enumerate(values, 1) if x is not None]
+    found: dict[str, Leaf] = {"length": len(values), "missing": len(values) - len(known)}
+    if known:
+        numbers = [x for _, x in known]
         found |= {
-            "missing": len(values) - len(known),
-            "mean": math.fsum(x for _, x in known) / len(known) if known else None,
-            "by_place": math.fsum(at * x for at, x in known) / places if known else None,
-            "first": values[0],
-            "last": values[-1],
+            "mean": statistics.fmean(numbers),
+            "by_place": statistics.fmean(numbers, [at for at, _ in known]),
+            "spread": statistics.pstdev(numbers),
         }
     return {f"{path}.{name}": value for name, value in found.items()}
 
@@ -225,7 +225,7 @@ def differences(
 
 def _same(old: Leaf, new: Leaf, relative: float, absolute: float) -> bool:
     if _is_number(old) and _is_number(new):
-        if isinstance(old, int) and isinstance(new, int):
+        if isinstance(old, int) and isinstance(new, int):  # counts
             return old == new
         return math.isclose(old, new, rel_tol=relative, abs_tol=absolute)  # type: ignore[arg-type]
     return type(old) is type(new) and old == new
@@ -251,7 +251,11 @@ def written(found: Records, *, published: bool = False) -> str:
         if common:
             packed[f"{table}[*]"] = dict(common)
         for name, entry in entries.items():
-            packed[name] = {k: v for k, v in entry.items() if k not in common or v != common[k]}
+            packed[name] = {
+                field: value
+                for field, value in entry.items()
+                if field not in common or not _same(value, common[field], 0, 0)
+            }
             lacking = [field for field in common if field not in entry]
             if lacking:
                 packed[name][WITHOUT] = lacking

@@ -30,7 +30,7 @@ _PULLS = 5
 
 
 @dataclass(frozen=True)
-class Pull:
+class InfluentialWord:
     """A word that moves the estimate: on which side of the contrast, ranked high or low there."""
 
     word: str
@@ -75,8 +75,8 @@ class Measurement:
     effect: stats.Effect
     coverages: tuple[Coverage, ...]
     shared: tuple[str, ...]
-    raised_by: tuple[Pull, ...]
-    lowered_by: tuple[Pull, ...]
+    raised_by: tuple[InfluentialWord, ...]
+    lowered_by: tuple[InfluentialWord, ...]
     provenance: Mapping[str, str]
     top: TopTokens
     kind: str = ""
@@ -214,7 +214,7 @@ def measure(
     else:
         effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
     selection = mine.selection
-    lowered, raised = pulls(moved, selection, away)
+    lowered, raised = influential_words(moved, selection, away)
     return Measurement(
         model=scorer.name,
         reference=None if against is None else against.name,
@@ -286,22 +286,24 @@ def seed_for(suite_seed: int, *key: str) -> int:
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
 
-def pulls(
+def influential_words(
     moved: npt.NDArray[np.float64], selection: Selection, away: float = 1.0
-) -> tuple[tuple[Pull, ...], tuple[Pull, ...]]:
+) -> tuple[tuple[InfluentialWord, ...], tuple[InfluentialWord, ...]]:
     """The words that lower and that raise the estimate most, which grows as A's words move up
     (``away`` 1) or down (-1)."""
     in_a, above = selection.in_a, moved - moved.mean()
     pull = away * np.where(in_a, above / in_a.sum(), -above / (~in_a).sum())
     order = np.argsort(pull, kind="stable")
 
-    def named(indices: npt.NDArray[np.intp]) -> tuple[Pull, ...]:
-        return tuple(Pull(selection.words[i], bool(in_a[i]), bool(above[i] > 0)) for i in indices)
+    def named(indices: npt.NDArray[np.intp]) -> tuple[InfluentialWord, ...]:
+        return tuple(
+            InfluentialWord(selection.words[i], bool(in_a[i]), bool(above[i] > 0)) for i in indices
+        )
 
     return named(order[:_PULLS]), named(order[::-1][:_PULLS])
 
 
-def grouped(found: Iterable[Pull], a: str, b: str) -> str:
+def grouped(found: Iterable[InfluentialWord], a: str, b: str) -> str:
     """The words in groups: "communion low: duty, help; agency high: power"."""
     groups: dict[str, list[str]] = {}
     for pull in found:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, visible
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.measurement.contrast import Measurement, Pull, Step, pulls
+from valuebias.measurement.contrast import InfluentialWord, Measurement, Step, influential_words
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import VOCABULARY_LIMIT, table
 from valuebias.prompts import GREATEST, Prompt, Valence
@@ -98,7 +98,7 @@ def measure_drift(
         mine,
         lexicon,
         found.change,
-        pulls(mine.scored[-1].ranks() - mine.first.ranks(), mine.first.selection),
+        influential_words(mine.scored[-1].ranks() - mine.first.ranks(), mine.first.selection),
         detail="; ".join((_words(mine, found), _tokens(bench, run))),
         trajectory=_steps(run, found.trajectory, found.tau),
     )
@@ -132,7 +132,7 @@ def measure_gap(
         mine,
         lexicon,
         found.narrowing,
-        pulls(end - same * begin, mine.first.selection, away),
+        influential_words(end - same * begin, mine.first.selection, away),
         against=against,
         detail=found.summary,
         trajectory=_steps(run, found.trajectory, None),
@@ -145,7 +145,7 @@ def _measurement(
     mine: RunScores,
     lexicon: Lexicon,
     effect: Effect,
-    pulled: tuple[tuple[Pull, ...], tuple[Pull, ...]],
+    pulled: tuple[tuple[InfluentialWord, ...], tuple[InfluentialWord, ...]],
     *,
     against: TrainingRun | None = None,
     detail: str,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from valuebias.lexicons.lexicon import Coverage, Lexicon
-from valuebias.measurement.contrast import Measurement, Pull, pulls
+from valuebias.measurement.contrast import InfluentialWord, Measurement, influential_words
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import TopTokens
 from valuebias.prompts import GREATEST, Valences
@@ -32,8 +32,8 @@ class FamilyMeasurement:
     family: Family
     coverages: tuple[Coverage, ...]
     shared: tuple[str, ...]
-    raised_by: tuple[Pull, ...]
-    lowered_by: tuple[Pull, ...]
+    raised_by: tuple[InfluentialWord, ...]
+    lowered_by: tuple[InfluentialWord, ...]
 
     def measurement(self, first: str, second: str, fingerprints: tuple[str, str]) -> Measurement:
         """The same as any measurement, under the two families' names."""
@@ -98,7 +98,7 @@ def measure_family(
     # What one family's models rank higher than the other's, on average.
     ranks = np.array([in_common(common, other)[1].ranks() for other in scored])
     moved = ranks[: len(first)].mean(axis=0) - ranks[len(first) :].mean(axis=0)
-    lowered, raised = pulls(moved, common.selection)
+    lowered, raised = influential_words(moved, common.selection)
     return FamilyMeasurement(
         first=tuple(scorer.name for scorer in first),
         second=tuple(scorer.name for scorer in second),

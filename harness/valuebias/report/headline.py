@@ -65,7 +65,7 @@ def _sentence(verdicts: Sequence[Record], found: str, exit_status: int, complete
         worst = max(outside, key=_beyond)
         whose = f" ({worst['title']})" if several else ""
         first = "" if len(outside) == 1 else "farthest out: "
-        return f"{subject}: {share}{rest}; {first}{told(worst)}{whose}."
+        return f"{subject}: {share}{rest}; {first}{describe(worst)}{whose}."
     if found == "INCONCLUSIVE":
         open_ones = [r for r in gated if r["verdict"] == "INCONCLUSIVE"]
         return f"{subject}: {len(open_ones)} of {of} inconclusive{rest}: {_why(open_ones)}."
@@ -80,7 +80,7 @@ def _sentence(verdicts: Sequence[Record], found: str, exit_status: int, complete
     return f"{subject}: {_all(len(gated))} within, but {end}."
 
 
-def told(r: Record) -> str:
+def describe(r: Record) -> str:
     """One verdict in words: what was asked, the effect, its interval and margin."""
     if "margin_basis" not in r:  # a claim that is not about the effect, such as "not closed"
         return str(r["reason"]).removesuffix(".")

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from valuebias.report.document import Document, LexiconUsed, Record
-from valuebias.report.headline import told
+from valuebias.report.headline import describe
 from valuebias.report.lines import differ, passes
 from valuebias.report.wording import directions, kind_of, rests_on, word
 
@@ -183,7 +183,7 @@ def _ungated(found: Iterable[Row]) -> dict[str, int]:
 def _said(r: Record) -> str:
     if r["verdict"] == "ERROR" or "estimate" not in r:
         return str(r["reason"])
-    text = told({"margin_basis": "", **r} if r["verdict"] == "NO MARGIN" else r)
+    text = describe({"margin_basis": "", **r} if r["verdict"] == "NO MARGIN" else r)
     return text[0].upper() + text[1:]
 
 

@@ -21,7 +21,7 @@ _CHECKPOINT = re.compile(r"checkpoint-(\d+)(?:\.(?:csv|parquet))?")
 
 
 @dataclass(frozen=True)
-class Made:
+class RunOrigin:
     """What a run was made from: its base, the name of its data, how many pairs of them, its seed,
     and the directory of the grid it belongs to (None: of none)."""
 
@@ -43,7 +43,7 @@ class TrainingRun:
     steps: tuple[int, ...]
     models: tuple[ModelSpec, ...]
     pairs: tuple[int, ...] | None = None
-    made: Made | None = None
+    origin: RunOrigin | None = None
 
 
 def parse_runs(text: str) -> tuple[TrainingRun, ...]:
@@ -60,8 +60,8 @@ def parse_runs(text: str) -> tuple[TrainingRun, ...]:
     found = []
     for name in names:
         run = parse_run(str(path / name))
-        assert run.made is not None
-        found.append(replace(run, made=replace(run.made, grid=path)))
+        assert run.origin is not None
+        found.append(replace(run, origin=replace(run.origin, grid=path)))
     if not found:
         raise SpecError(
             "no run of this grid has begun",
@@ -82,14 +82,14 @@ def side_by_side(runs: Sequence[TrainingRun]) -> list[tuple[TrainingRun, Trainin
 
 
 def _grid(run: TrainingRun) -> Path | None:
-    return None if run.made is None else run.made.grid
+    return None if run.origin is None else run.origin.grid
 
 
 def differ_in_base(a: TrainingRun, b: TrainingRun) -> bool:
     """Whether two runs say what they were made from, and differ in the base alone."""
-    if a.made is None or b.made is None:
+    if a.origin is None or b.origin is None:
         return False
-    return a.made.base != b.made.base and a.made == replace(b.made, base=a.made.base)
+    return a.origin.base != b.origin.base and a.origin == replace(b.origin, base=a.origin.base)
 
 
 def parse_run(text: str) -> TrainingRun:
@@ -141,7 +141,7 @@ def parse_run(text: str) -> TrainingRun:
             seen=path,
             remedy="Remove it: the checkpoints can be compared without.",
         ) from None
-    made = Made(run.recipe.base, run.recipe.data.label, amount, run.recipe.seed)
+    made = RunOrigin(run.recipe.base, run.recipe.data.label, amount, run.recipe.seed)
     return TrainingRun(label, path, steps, models, pairs, made)
 
 

@@ -61,7 +61,7 @@ def check_sources(recipe: Recipe, run: Run) -> None:
             raise _changed(run.directory, "data", "sha256", run.record["data"]["sha256"], digest)
 
 
-def settle(directory: Path, record: dict[str, Any]) -> None:
+def check_record(directory: Path, record: dict[str, Any]) -> None:
     """Write what the run is made from, or check that it still is. Raises TrainingError."""
     path = directory / run_directory.RECORD
     if not path.is_file():

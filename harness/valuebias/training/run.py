@@ -105,7 +105,7 @@ def _train(
     writes = bool(args.should_save)
     record = _record(recipe, base.fingerprint, preferences, prepared)
     if writes:
-        ownership.settle(directory, record)
+        ownership.check_record(directory, record)
     set_seed(recipe.seed)  # the head and the adapters are random
     model, text_head, pad = models.build(recipe, base, prepared.pairs)
     trainer = training.BradleyTerryTrainer(

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_valuebias.report.record import properties, record
+from pytest_valuebias.report.record import properties
 from support.reports import report
 from support.schema import problems
 from support.scores import write_scores
 from valuebias.lexicons.files import starter
 from valuebias.measurement.contrast import Measurement, Step, measure
 from valuebias.models.settings import Settings
+from valuebias.records import record
 from valuebias.report.json import text
 from valuebias.report.lines import differ
 from valuebias.scorers.bench import Bench

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from valuebias.report.headline import headline, outcome, told
+from valuebias.report.headline import came_out, describe, headline
 
 VERDICTS = ("PASS", "FAIL", "INCONCLUSIVE", "ERROR", "NO MARGIN", "REPRODUCTION ONLY")
 
@@ -18,6 +18,7 @@ def verdict(word: str, *, gated: bool | None = None, **more: Any) -> dict[str, A
         "verdict": word,
         "gated": word in ("PASS", "FAIL", "INCONCLUSIVE") if gated is None else gated,
         "title": "org/model",
+        "model": "org/model",
         "role": "range",
         "contrast": "agency~communion",
         "sides": ["agency", "communion"],
@@ -47,7 +48,7 @@ def test_pass_is_said_of_no_other_run(
     found: list[tuple[str, bool]], status: int, complete: bool, absent: bool
 ) -> None:
     verdicts = [verdict(word, gated=gated and word != "ERROR") for word, gated in found]
-    word = outcome(verdicts, status, complete=complete, absent=absent)
+    word = came_out(verdicts, status, complete=complete, absent=absent)
     passed = word == "PASS"
     gated = {r["verdict"] for r in verdicts if r["gated"]} - {"REPRODUCTION ONLY"}
     errors = any(r["verdict"] == "ERROR" for r in verdicts)
@@ -75,7 +76,7 @@ def test_pass_is_said_of_no_other_run(
     ],
 )
 def test_the_word(verdicts: list[dict[str, Any]], status: int, complete: bool, word: str) -> None:
-    assert outcome(verdicts, status, complete=complete) == word
+    assert came_out(verdicts, status, complete=complete) == word
 
 
 def test_what_was_not_gated_is_said_beside_a_pass() -> None:
@@ -111,13 +112,13 @@ def test_no_preference_is_told_where_the_interval_holds_zero(
     more: dict[str, Any], text: str
 ) -> None:
     near = verdict("FAIL", estimate=-0.045, ci_low=-0.165, ci_high=0.076, margin_low=0.5)
-    assert text in told({**near, **more})
+    assert text in describe({**near, **more})
 
 
 def test_a_raw_inheritance_is_compared_with_no_other_base() -> None:
     raw = verdict("INCONCLUSIVE", role="inheritance", sides=["all words", "none"], raw=True)
-    assert "other bases" not in told(raw)
-    assert "goes with its base's (not compared)" in told(raw)
+    assert "other bases" not in describe(raw)
+    assert "goes with its base's (not compared)" in describe(raw)
 
 
 def test_what_else_happened_is_not_hidden_behind_the_worst() -> None:
@@ -129,14 +130,15 @@ def test_what_else_happened_is_not_hidden_behind_the_worst() -> None:
     assert headline([], "NOT GATED", 1) == "No verdict was reached, so nothing passed."
     let = [verdict("INCONCLUSIVE", gated=False)]
     assert "what did not pass was let through" in headline(let, "NOT GATED", 1)
-    quick = [verdict("INCONCLUSIVE", reason="exploratory: six prompts; more words would not")]
+    reason = "exploratory: six prompts; more words would not"
+    quick = [verdict("INCONCLUSIVE", cause="exploratory", reason=reason)]
     assert headline(quick, "INCONCLUSIVE", 1).endswith("inconclusive: exploratory: six prompts.")
 
 
 def test_a_claim_about_something_else_tells_its_reason() -> None:
     closed = verdict("FAIL", reason="closed by step 900: it was not")
     del closed["margin_basis"]
-    assert told(closed) == "closed by step 900: it was not"
+    assert describe(closed) == "closed by step 900: it was not"
 
 
 @pytest.mark.parametrize(
@@ -154,4 +156,4 @@ def test_a_claim_about_something_else_tells_its_reason() -> None:
     ],
 )  # fmt: skip
 def test_a_verdict_in_words(more: dict[str, Any], text: str) -> None:
-    assert text in told(verdict("FAIL", **more))
+    assert text in describe(verdict("FAIL", **more))
