@@ -88,7 +88,7 @@ def subjects(inputs: Inputs, outcome: Outcome) -> Iterator[Subject]:
             for r in measured
             if r["reference"] == visible(label)
             and (asked := question(r)) is not None
-            and asked.beside == "reference"
+            and asked.beside == beside
         )
         return tuple(dict.fromkeys(mine))
 
