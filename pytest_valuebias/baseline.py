@@ -1,4 +1,4 @@
-"""The committed baseline of a run: what every model is compared with, and how it is made anew."""
+"""The baseline of a run: what every model is compared with, and how it is recorded again."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def reference(values: Values, models: tuple[ModelSpec, ...]) -> ModelSpec | None
         return None
     if given is None or not models:
         if values.sources.get(LABEL) == OPTION:
-            raise pytest.UsageError(f"{OPTION} is compared with a --rm, and none was given.")
+            raise pytest.UsageError(f"{OPTION} needs a --rm to compare with, and none was given.")
         return None
     path = _absolute(given)
     if not os.path.isfile(path):
         raise pytest.UsageError(
-            f"{OPTION}: there is no file {given!r}. Make it with the release to compare with: "
+            f"{OPTION}: file not found: {given!r}. Record it with the release to compare with: "
             f"pytest --rm=MODEL {OPTION} {given} {UPDATE}"
         )
     from valuebias.models.spec import ModelSpec
@@ -52,7 +52,9 @@ def reference(values: Values, models: tuple[ModelSpec, ...]) -> ModelSpec | None
 def _check_update(values: Values, models: tuple[ModelSpec, ...]) -> None:
     given = values[LABEL]
     if given is None:
-        raise pytest.UsageError(f"{UPDATE} writes the file of {OPTION}: give {OPTION} FILE.")
+        raise pytest.UsageError(
+            f"{UPDATE} writes the file of {OPTION}, and none was given. Give {OPTION} FILE."
+        )
     if len(models) != 1:
         raise pytest.UsageError(
             f"{UPDATE} records one release, and --rm was given {len(models)} times."
@@ -64,7 +66,7 @@ def _check_update(values: Values, models: tuple[ModelSpec, ...]) -> None:
         )
     if not (values["suite"] or values["lexicon"]):
         raise pytest.UsageError(
-            f"{UPDATE} has nothing to record: no suite is in force, and no lexicon was given."
+            f"{UPDATE} has nothing to record: no suite is selected, and no lexicon was given."
         )
     from valuebias.files import why_unwritable
 
@@ -78,9 +80,9 @@ def _absolute(text: str) -> Path:
 
 
 def check(inputs: Inputs) -> None:
-    """Read every baseline to compare with, and find in it the lexicons of the suites in force.
+    """Read every baseline to compare with, and check that it has the lexicons of the suites.
 
-    Raises the ScoresError of one that cannot be used.
+    Raises ScoresError if one cannot be used.
     """
     for spec in inputs.compared:
         if spec.is_baseline:
@@ -99,13 +101,13 @@ def _compared(inputs: Inputs) -> list[str]:
 def update(inputs: Inputs, outcome: Outcome, status: int) -> int:
     """Record the model in the file, whatever tests were selected; ``outcome.recorded`` says so.
 
-    Returns the run's exit status: never that of success where nothing could be written. What was in
-    the file before stays until the new record is whole.
+    Returns the run's exit status: never 0 if nothing could be written. The old file
+    stays until the new record is complete.
     """
     from valuebias.errors import ValueBiasError, visible
 
     path = _absolute(inputs.values[LABEL])
-    kept = "the file is as it was" if path.exists() else "no file was made"
+    kept = "the file is unchanged" if path.exists() else "no file was written"
     if status in _STOPPED:
         outcome.recorded = (f"BASELINE NOT WRITTEN: the run was stopped; {kept}",)
         return status

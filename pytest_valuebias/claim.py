@@ -47,12 +47,12 @@ class Claim:
 
     @property
     def kind(self) -> str:
-        """What the model under test is, where it is no reward model."""
+        """What the model under test is, if it is not a reward model."""
         return QUESTIONS[self.role].kind
 
     @property
     def title(self) -> str:
-        """What reports call its subject."""
+        """The title of its subject in reports."""
         reference = None if self.reference is None else self.reference.label
         return titled(QUESTIONS[self.role], self.kind, self.model.label, reference)
 
@@ -64,7 +64,9 @@ def check_selection(inputs: Inputs) -> None:
     ]
     for wanted in inputs.selection:
         if not any(within(nodeid, wanted) for nodeid in known):
-            raise pytest.UsageError(f"no shipped test has the id {wanted}; see --collect-only")
+            raise pytest.UsageError(
+                f"no shipped test has the id {wanted}. List the ids with --collect-only"
+            )
 
 
 def shipped(inputs: Inputs) -> Iterator[tuple[str, Claim]]:
@@ -149,7 +151,7 @@ class Terms:
 def terms(
     item: pytest.Item, inputs: Inputs, lexicon: str, contrast: str, valence: str, role: str
 ) -> Terms:
-    """A claim's terms, which follow from what is tested and from nothing else.
+    """A claim's terms, which depend only on what is tested.
 
     What is measured and not asserted needs no share of the budget: `alpha_for` asks for that.
     """
@@ -170,6 +172,6 @@ def terms(
 def alpha_for(terms: Terms, inputs: Inputs) -> float:
     """The error that the claim may spend.
 
-    Raises StatisticsError where a registry of claims is in force and does not hold this one.
+    Raises StatisticsError if there is a registry of claims and this one is not in it.
     """
     return terms.alpha if inputs.claims is None else inputs.claims.alpha(terms.key)

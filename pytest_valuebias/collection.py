@@ -30,13 +30,13 @@ class _Suites(pytest.Collector):
 
 
 class _Suite(pytest.Module):
-    """A shipped suite: an ordinary test module whose node id does not depend on where it lies."""
+    """A shipped suite: a test module whose node id does not depend on where it is installed."""
 
     def _getobj(self) -> ModuleType:
         return importlib.import_module(f"valuebias_suites.{self.path.stem}")
 
     def funcnamefilter(self, name: str) -> bool:
-        # Whatever the user's python_functions says; and no test that has nothing to ask about.
+        # Independent of the user's python_functions; tests without any claim are left out.
         suite = self.path.stem.removeprefix("test_")
         role = TESTS[suite].get(name)
         return role is not None and bool(claims(suite, role, self.config.stash[KEY]))

@@ -27,18 +27,18 @@ _PLACES = pytest.StashKey[dict[str, int]]()
 
 
 class ValueBiasWarning(UserWarning):
-    """A verdict that was not gated because the run is configured to let it through."""
+    """A verdict that was not gated because the run is configured so."""
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Holds measurements against margins in one test, and records what came out."""
+    """Holds measurements against margins in one test, and records the outcome."""
 
     item: pytest.Item
     inputs: Inputs
 
     def check(self, measurement: Measurement) -> None:
-        """Gate on the declared margin; skip, and say so, where none is declared."""
+        """Gate on the declared margin; skip with a message if none is declared."""
         margin = self.inputs.margin(measurement)
         if margin is None:
             reason = (
@@ -60,7 +60,7 @@ class Gate:
         return alpha_for(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.inputs)
 
     def check_margin(self, measurement: Measurement, margin: Margin) -> None:
-        """Gate on this margin: return on PASS, fail on FAIL, and as configured in between."""
+        """Gate on this margin: return on PASS, fail on FAIL, as configured on INCONCLUSIVE."""
         from valuebias.stats.verdict import judge, what_would_settle
 
         try:
@@ -89,7 +89,7 @@ class Gate:
             self._stop(how, reason, describe_answer(measurement, outcome, reason))
 
     def _how(self, outcome: str) -> str:
-        """What a verdict that does not pass does: fail, xfail or warn."""
+        """What happens on a verdict that is not PASS: fail, xfail or warn."""
         how: str = self.inputs.values["inconclusive"] if outcome == "INCONCLUSIVE" else "fail"
         if how == "xfail" and self.item.config.getoption("runxfail"):
             return "fail"  # pytest.xfail does nothing then, and the test would pass
@@ -143,7 +143,7 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
     """Put the item's records on the report and into JUnit's properties.
 
     An error of ours is shown without its traceback and, whatever phase it was raised in, reported
-    as an error: a model that cannot be judged must not look like one that was found wanting.
+    as an error: a model that cannot be judged must not look like one that failed.
     """
     records = item.stash.get(RECORDS, [])
     item.stash[RECORDS] = []

@@ -1,4 +1,4 @@
-"""What was asked of a run: models, lexicons, margins, and the bench that scores come from."""
+"""The inputs of a run: models, lexicons, margins, and the bench that scores come from."""
 
 from __future__ import annotations
 
@@ -111,9 +111,9 @@ class Inputs:
 
     def other_bases(self, model: ModelSpec) -> tuple[Scorer, ...]:
         """The bases of the other ``--rm``, each once."""
-        found = {base.source: base for base in self.bases.values()}
-        found.pop(self.bases[model.label].source, None)
-        return tuple(map(self.bench.scorer, found.values()))
+        by_source = {base.source: base for base in self.bases.values()}
+        by_source.pop(self.bases[model.label].source, None)
+        return tuple(map(self.bench.scorer, by_source.values()))
 
     # Files
 
@@ -140,7 +140,7 @@ class Inputs:
 
     @cached_property
     def frequencies(self) -> Frequencies | None:
-        """Word frequencies to control for: the user's file, or those installed; None: none."""
+        """Word frequencies to control for: the user's file, else the installed ones, else None."""
         from valuebias.lexicons.frequencies import installed, load_frequencies
 
         path = self.values["frequencies"]
@@ -156,7 +156,7 @@ class Inputs:
         return margins_in_force(self.values["margins"], MARGINS, lexicons)
 
     def margin(self, measurement: Measurement) -> Margin | None:
-        """The margin declared for what was measured; the user's own counts before a shipped one."""
+        """The margin declared for what was measured; the user's own goes before a shipped one."""
         from valuebias.questions import DECLARED
 
         m = measurement
@@ -164,8 +164,8 @@ class Inputs:
             return None  # its margin is named where it is asserted
         role = cast("Declared", m.role)
         key = (m.lexicon, m.contrast, m.valence, role, self.values["profile"])
-        found = (x.margin_for(*key) for x in self.margins)
-        return next((margin for margin in found if margin is not None), None)
+        declared = (x.margin_for(*key) for x in self.margins)
+        return next((margin for margin in declared if margin is not None), None)
 
     @cached_property
     def claims(self) -> Claims | None:
@@ -176,8 +176,8 @@ class Inputs:
         return load_claims(Path(path).expanduser()) if path else None
 
     def paper_tests(self, name: str) -> PaperTests:
-        """The paper's tests of all ``--rm`` on a lexicon, computed once. Raises what stands in
-        their way."""
+        """The paper's tests of all ``--rm`` on a lexicon, computed once. Raises the
+        error if they cannot be computed."""
         from valuebias.measurement.paper import paper_tests
 
         if name not in self._paper_tests:

@@ -19,7 +19,7 @@ class Option:
 
     ``parse`` turns the text into the value and raises ValueError with the accepted form. ``path``
     marks a path, which in an ini file is relative to that file; ``verbatim`` a text whose white
-    space counts.
+    space is kept.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Option:
 def _choice(*names: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in names:
-            raise ValueError(f"choose one of {', '.join(names)}")
+            raise ValueError(f"must be one of {', '.join(names)}")
         return text
 
     return parse
@@ -69,7 +69,7 @@ def _device(text: str) -> str:
 
 def _seed(text: str) -> int:
     if not text.isdecimal():
-        raise ValueError("give a whole number from 0 on")
+        raise ValueError("must be an integer >= 0")
     return int(text)
 
 
@@ -79,7 +79,7 @@ def _truth(text: str) -> bool:
         return True
     if lowered in ("0", "false", "no", "off"):
         return False
-    raise ValueError("give true or false")
+    raise ValueError("must be true or false")
 
 
 def _contrast(text: str) -> str:
@@ -214,9 +214,7 @@ OPTIONS: tuple[Option, ...] = (
         True,
         path=True,
     ),
-    Option(
-        "html", "file of the HTML report: one page that needs nothing else", None, "FILE", path=True
-    ),
+    Option("html", "file of the HTML report: one self-contained page", None, "FILE", path=True),
     Option("json", "file of the report as JSON, for programs", None, "FILE", path=True),
     Option("cache-dir", "directory of the score store", None, "DIR", path=True),
     Option("device", "auto, cpu, cuda, cuda:1, mps", "auto", "NAME", parse=_device),
@@ -236,10 +234,10 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("seed", "seed of permutations (default: 0)", 0, "N", parse=_seed),
     Option("trust-remote-code", "model id whose own code may run; repeatable", (), "ID", True),
-    Option("offline", "use only what is already on this machine", False, flag=True, parse=_truth),
+    Option("offline", "never use the network", False, flag=True, parse=_truth),
     Option(
         "require-model",
-        "fail, not skip, tests that need a model when none is given",
+        "fail instead of skip tests that need a model when none is given",
         False,
         flag=True,
         parse=_truth,

@@ -1,4 +1,4 @@
-"""The command line, its environment and ini twins, and the one order they are read in."""
+"""The command line, its environment and ini settings, and the order in which they are read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 @dataclass(frozen=True)
 class Values:
-    """The settings in force; ``sources`` says where each that is not a default came from."""
+    """The settings in force; ``sources`` says the origin of each that is not a default."""
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]

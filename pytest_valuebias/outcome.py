@@ -1,4 +1,4 @@
-"""What came out of a run: its records, its document, and the exit status they make."""
+"""The outcome of a run: its records, its document, and the exit status."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Outcome:
 
     ``records`` are what the tests of all processes reported, ``ran`` whether the run got as far as
     its tests. ``lost`` are tests that a crash took and shipped ones that ended without a verdict.
-    ``document`` is what the reports are made from, None until the run has ended; ``written`` what
-    became of the report files, ``recorded`` of a new baseline.
+    ``document`` is what the reports are made from, None until the run has ended; ``written`` has
+    a line for each report file, ``recorded`` for a new baseline.
     """
 
     ran: bool = False
@@ -33,7 +33,7 @@ class Outcome:
         return any(record["gated"] for record in self.records)
 
     def exit_status(self, status: int) -> int:
-        """The exit status of a run in which nothing was gated is never that of success."""
+        """The exit status; never 0 for a run in which nothing was gated."""
         quiet = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         if self.ran and status in quiet and not self.gated:
             return pytest.ExitCode.TESTS_FAILED

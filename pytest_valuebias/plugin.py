@@ -26,16 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     asked = config.stash[inputs.KEY] = startup.read(config)
-    found = config.stash[outcome.KEY] = outcome.Outcome()
-    run = Run(asked, found)
+    run_outcome = config.stash[outcome.KEY] = outcome.Outcome()
+    run = Run(asked, run_outcome)
     if asked.in_use and config.pluginmanager.register(run, "valuebias-run") is None:
-        raise pytest.UsageError(
-            "a model was given, but -p no:valuebias-run keeps it from being run"
-        )
+        raise pytest.UsageError("a model was given, but -p no:valuebias-run prevents the run")
     if asked.in_use and not asked.is_worker and config.getoption("htmlpath", None):
         from pytest_valuebias.report.pytest_html import Page
 
-        config.pluginmanager.register(Page(found), "valuebias-html")
+        config.pluginmanager.register(Page(run_outcome), "valuebias-html")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -58,11 +56,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 class Run:
-    """The hooks of a run that was given a model; a run without one does not even register them."""
+    """The hooks of a run that was given a model; they are not registered in other runs."""
 
-    def __init__(self, asked: inputs.Inputs, found: outcome.Outcome) -> None:
+    def __init__(self, asked: inputs.Inputs, run_outcome: outcome.Outcome) -> None:
         self.inputs = asked
-        self.outcome = found
+        self.outcome = run_outcome
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -122,7 +120,11 @@ class Run:
         records = getattr(report, "valuebias", ())
         self.outcome.records.extend(records)
         ended = report.when == "call" or not report.passed
-        crashed = report.when not in ("setup", "call", "teardown")  # a worker's end, to xdist
+        crashed = report.when not in (
+            "setup",
+            "call",
+            "teardown",
+        )  # xdist reports a crashed worker so
         if crashed or (ended and not records and report.nodeid.startswith("valuebias/test_")):
             self.outcome.lost.append(report.nodeid)
 

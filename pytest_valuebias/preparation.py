@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
     """Score what the selected shipped and declared tests will read, each model in one go.
 
-    Whatever goes wrong is kept by the bench and raised where a test asks for the scores.
+    The bench keeps every error and raises it when a test asks for the scores.
     """
     from valuebias.errors import ValueBiasError
     from valuebias.measurement import contrast
@@ -83,15 +83,15 @@ def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, bool]]]:
     claim = claim_of(item)
     if claim is None:
         return "", []
-    found: list[tuple[ModelSpec, bool]] = []
+    models: list[tuple[ModelSpec, bool]] = []
     for subject in (claim.model, claim.reference):
         if isinstance(subject, TrainingRun):
             ends = (subject.models[0], subject.models[-1])
-            found += [(spec, spec in ends) for spec in subject.models]
+            models += [(spec, spec in ends) for spec in subject.models]
     if QUESTIONS[claim.role].beside == "base":  # its own is compared with the others
-        found += [(base, False) for base in item.config.stash[KEY].bases.values()]
+        models += [(base, False) for base in item.config.stash[KEY].bases.values()]
     elif claim.reference is not None and not isinstance(claim.reference, TrainingRun):
-        found.append((claim.reference, False))
+        models.append((claim.reference, False))
     if not isinstance(claim.model, TrainingRun):
-        found.append((claim.model, True))
-    return claim.lexicon, found
+        models.append((claim.model, True))
+    return claim.lexicon, models

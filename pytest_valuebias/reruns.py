@@ -1,7 +1,7 @@
 """Warns where other plugins run our tests again: they are deterministic, and a verdict is final.
 
-Running such a test until it passes changes nothing at best. Where it did change something, a chance
-to pass would have been drawn twice, and the error that the test is allowed would be exceeded.
+Running such a test again changes nothing at best. If it did change something, the test would have
+two chances to pass, and its allowed error would be exceeded.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def warn(item: pytest.Item) -> None:
 
 
 def _rerun_by(item: pytest.Item) -> str | None:
-    """The plugin that may run this test of ours again; None for any other test."""
+    """The plugin that may run one of our tests again; None for any other test."""
     if not _ours(item):
         return None
     for plugin in _present(item.config):

@@ -1,4 +1,4 @@
-"""From the options to a run's inputs; every check that can be made before anything is run."""
+"""Makes a run's inputs from the options, and checks all that can be checked before the run."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def read(config: pytest.Config) -> Inputs:
-    """Read the options; raises pytest.UsageError on any that cannot be used."""
+    """Read the options; raises pytest.UsageError on an invalid one."""
     values = options.read(config)
     models = _specs(values["rm"], "--rm")
     references = _specs(values["reference"], "--reference")
     language_models = _specs(values["llm"], "--llm")
     runs = _runs(values["checkpoints"])
     if references and not models:
-        raise pytest.UsageError("--reference is compared with a --rm, and none was given.")
+        raise pytest.UsageError("--reference needs a --rm to compare with, and none was given.")
     if values["require-model"] and not (models or language_models or runs):
         raise pytest.UsageError("--valuebias-require-model: no model was given. Give --rm=MODEL.")
     if not (models or language_models or runs):
@@ -67,7 +67,7 @@ def check(inputs: Inputs) -> None:
 
 
 def _select(config: pytest.Config, models: tuple[ModelSpec, ...]) -> tuple[str, ...]:
-    """Take shipped node ids, which name no file, out of the arguments; every process does so."""
+    """Remove shipped node ids, which are not files, from the arguments; in every process."""
     ids = [arg for arg in config.args if arg.startswith("valuebias/") and not os.path.exists(arg)]
     if ids and not models:
         raise pytest.UsageError(f"{ids[0]} is a shipped test, which needs --rm=MODEL")
@@ -135,15 +135,15 @@ def _bases(texts: tuple[str, ...], models: tuple[ModelSpec, ...]) -> Mapping[str
                     f"The labels are {', '.join(labels)}."
                 )
             named[label] = spec
-    found: dict[str, ModelSpec] = {}
+    bases: dict[str, ModelSpec] = {}
     if len(named) == len(texts):
-        found = {label: _specs([spec], "--base")[0] for label, spec in named.items()}
+        bases = {label: _specs([spec], "--base")[0] for label, spec in named.items()}
     elif len(texts) == len(labels) and not named:
-        found = dict(zip(labels, _specs(texts, "--base"), strict=True))
-    if found:
-        # A family is known by its base's label: two bases under one would be taken for one family.
-        _check_labels(tuple({base.source: base for base in found.values()}.values()))
-        return found
+        bases = dict(zip(labels, _specs(texts, "--base"), strict=True))
+    if bases:
+        # A family is known by its base's label: two bases with one label would be one family.
+        _check_labels(tuple({base.source: base for base in bases.values()}.values()))
+        return bases
     raise pytest.UsageError(
         f"--base was given {len(texts)} times for {len(labels)} reward models "
         f"({', '.join(labels)}). "

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Case:
     """One declared test of one model: ``other`` is what it is compared with.
 
-    ``missing`` says what the run lacks to test it, ``skipped`` why it is not to be tested at all.
+    ``missing`` says what the run lacks for it, ``skipped`` why it is not tested at all.
     """
 
     model: ModelSpec | None
@@ -34,7 +34,7 @@ class Case:
 
     @property
     def id(self) -> str:
-        """What stands in brackets behind the test's name; empty without a model."""
+        """The text in brackets after the test's name; empty without a model."""
         labels = [visible(spec.label) for spec in (self.model, self.other) if spec is not None]
         return f"[{'-vs-'.join(labels)}]" if labels else ""
 
@@ -81,13 +81,13 @@ def _cases_of(model: ModelSpec, against: Against | None, inputs: Inputs) -> list
         others = inputs.references
         missing = "this test needs --reference=MODEL, and none was given"
     elif inputs.values["update-baseline"]:
-        anew = "the baseline is being recorded anew, and nothing is compared with it"
+        anew = "the baseline is being recorded again, and nothing is compared with it"
         return [Case(model, skipped=anew)]
     else:
         others = (inputs.baseline,)
         missing = "this test needs --valuebias-baseline=FILE, and none was given"
-    found = [Case(model, other) for other in others if other is not None]
-    return found or [Case(model, missing=missing)]
+    compared = [Case(model, other) for other in others if other is not None]
+    return compared or [Case(model, missing=missing)]
 
 
 class DeclaredItem(pytest.Item):

@@ -1,4 +1,4 @@
-"""Which human values a reward model prefers: the public API, loaded when a name is first used.
+"""Which human values a reward model prefers: the public API. Names are loaded on first use.
 
 import valuebias as vb
 
@@ -75,9 +75,9 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'valuebias' has no attribute {name!r}")
-    found = getattr(import_module(f"valuebias.{home}"), name)
-    globals()[name] = found
-    return found
+    attribute = getattr(import_module(f"valuebias.{home}"), name)
+    globals()[name] = attribute
+    return attribute
 
 
 def __dir__() -> list[str]:
@@ -85,7 +85,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Importing the package ``valuebias.report`` must not take the place of the function."""
+    """Importing the package ``valuebias.report`` must not replace the function."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in _HOMES and isinstance(value, ModuleType)):

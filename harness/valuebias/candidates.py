@@ -1,4 +1,4 @@
-"""Candidates: the responses a scorer gives a number to."""
+"""Candidates: the responses that a scorer scores."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Literal
 from valuebias.errors import SpecError
 
 Injection = Literal["token", "text", "spellings", "turn"]
-"""How a response is put in. ``token``: the id itself after the prompt. ``text``: as it is written,
-in the model's template, as the paper did. Language models alone know two more: ``spellings`` is the
-word in any of its spellings (case, leading space), their probabilities summed; ``turn`` the text
-and the end of the turn after it."""
+"""How a response is given to the model. ``token``: the id itself after the prompt. ``text``: as
+written, in the model's chat template, as in the paper. Language models have two more:
+``spellings`` is the word in any of its spellings (case, leading space), their probabilities
+summed; ``turn`` is the text followed by the end of the turn."""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Candidates still to be named: every token of the model's own vocabulary that is text.
+    """Every token of the model's own vocabulary that is text, as candidates.
 
-    Under ``text`` injection tokens that decode to the same text are one candidate, under the id
-    that comes first.
+    Under ``text`` injection, tokens that decode to the same text are one candidate, with the first
+    of their ids.
     """
 
     injection: Injection = "token"
@@ -49,9 +49,7 @@ class Candidates:
 
     def __post_init__(self) -> None:
         if not self.responses:
-            raise SpecError(
-                "there is no candidate to score", remedy="Give at least one word or token."
-            )
+            raise SpecError("no candidates to score", remedy="Give at least one word or token.")
         keys: Sequence[object] = self.responses
         if self.injection == "token":
             if self.token_ids is None or len(self.token_ids) != len(self.responses):
@@ -63,13 +61,11 @@ class Candidates:
             keys = self.token_ids
         if len(set(keys)) != len(keys):
             twice = Counter(keys).most_common(1)[0][0]
-            raise SpecError(
-                "a candidate is given twice", seen=twice, remedy="Give every candidate once."
-            )
+            raise SpecError("duplicate candidate", seen=twice, remedy="Give each candidate once.")
 
     @classmethod
     def words(cls, words: Sequence[str], injection: Injection = "text") -> Candidates:
-        """Words put in as text (or as ``injection`` says), each once, in the order first seen."""
+        """Words as candidates, each once, in the order first seen."""
         return cls(tuple(dict.fromkeys(words)), injection=injection)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Errors a user can cause or mend. Each says what was wrong, the value seen, and what to do."""
+"""Errors that a user can cause or fix. Each says what was wrong, the value seen, and what to do."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class ValueBiasError(Exception):
     """Base of every error raised on purpose.
 
     ``what`` is one sentence on what was wrong, ``seen`` the offending value, ``remedy`` what to do
-    about it; the attributes hold them as given. The message shows them escaped, so that no string
-    of a vocabulary or file can reach a terminal raw, and of a long value its two ends alone.
+    about it; the attributes hold them as given. The message escapes them, so that no string from a
+    vocabulary or file reaches a terminal raw, and shortens a long value to its two ends.
     """
 
     def __init__(self, what: str, *, remedy: str, seen: object = None) -> None:
@@ -54,15 +54,15 @@ class SearchError(ValueBiasError):
 
 
 class TrainingError(ValueBiasError):
-    """Preferences or a run directory that training cannot use, or a run that went wrong."""
+    """Preferences or a run directory that training cannot use, or a run that failed."""
 
 
 class StatisticsError(ValueBiasError):
-    """Data that no honest interval can be computed from."""
+    """Data from which no valid interval can be computed."""
 
 
 class ReportError(ValueBiasError):
-    """A report or model card that cannot be read, or of which a card may not be made."""
+    """A report or model card that cannot be read, or from which no card may be made."""
 
 
 class StoreError(ValueBiasError):

@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all, and says why it could not be written."""
+"""Writing a file completely or not at all, and the reason why it cannot be written."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file by these bytes; if that fails, what was there before is there still.
+    """Replace a file by these bytes; if that fails, the old file remains.
 
-    A link stays a link and permissions stay as they are. What is no regular file (a pipe, a device
-    such as /dev/stdout) is written into. Raises OSError.
+    Links and permissions are kept. A path that is not a regular file (a pipe, a device such as
+    /dev/stdout) is written to directly. Raises OSError.
     """
     path = path.expanduser()
     if path.exists() and not path.is_file():
@@ -29,7 +29,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def why_unwritable(path: Path) -> str | None:
-    """Why a file cannot be written there; None where it can."""
+    """Why a file cannot be written there; None if it can."""
     if path.is_dir():
         return "it is a folder"
     if not path.parent.is_dir():

@@ -1,4 +1,4 @@
-"""How numbers, intervals, margins and tokens are written, everywhere the same."""
+"""The one format of numbers, intervals, margins and tokens in messages and reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def bracketed(low: float, high: float) -> str:
 
 
 def margin(low: float | None, high: float | None) -> str:
-    """[-.200, +.200], or on one side alone > +.100; empty where there is none."""
+    """[-.200, +.200], or > +.100 for a one-sided margin; empty if there is no margin."""
     if low is not None and high is not None:
         return bracketed(low, high)
     if low is not None:
@@ -30,5 +30,5 @@ def margin(low: float | None, high: float | None) -> str:
 
 
 def token(text: str) -> str:
-    """A token with its spaces to be seen; an empty one in quotes."""
+    """A token with visible spaces; an empty one in quotes."""
     return text.replace(" ", "␣") or '""'

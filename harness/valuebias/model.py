@@ -1,4 +1,4 @@
-"""A model to ask, and effects that can be judged: what a notebook and a test both hold."""
+"""Models, effects and verdicts as notebooks and tests use them."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ Prompts = str | Prompt | Sequence[str | Prompt]
 
 @dataclass(frozen=True)
 class Model:
-    """A scorer with the questions that are asked of it.
+    """A scorer with the questions that can be asked of it.
 
-    The model itself is loaded only when the store lacks something that is asked for. ``lexicon``
+    The model itself is loaded only when the store lacks scores that are needed. ``lexicon``
     finds a lexicon by its name; ``quick`` asks six prompts a valence, which can never PASS.
     """
 
@@ -87,8 +87,8 @@ class Model:
     ) -> Composition:
         """How many of the vocabulary's k best and k worst words belong to each category.
 
-        Searches the whole vocabulary on every prompt, however long that takes; of recorded scores
-        it is all that was recorded. Prompts are of one valence.
+        Searches the whole vocabulary on every prompt, however long that takes; for recorded
+        scores, all recorded responses. The prompts must have one valence.
         """
         scores = self.scorer.score(_prompts(prompts), VOCABULARY)
         return composition(scores, self.find(lexicon), k)
@@ -113,8 +113,8 @@ class Model:
         ``against`` gives the paired difference from another model, this model minus that one.
         ``covariates``, by name a mapping or function from word to number, are controlled for.
         ``quick`` asks six prompts a valence, with which nothing can PASS.
-        Raises what loading or scoring the model raises, LexiconError on a category that is none,
-        and StatisticsError for data that no honest interval can come from.
+        Raises what loading or scoring the model raises, LexiconError for an unknown category, and
+        StatisticsError for data from which no valid interval can be computed.
         """
         measured = measure(
             self.scorer,
@@ -131,13 +131,13 @@ class Model:
         return MeasuredEffect(measured, scorers=scorers)
 
     def find(self, lexicon: str | Lexicon) -> Lexicon:
-        """A lexicon by its name, or as it is."""
+        """The lexicon of this name; a `Lexicon` is returned as it is."""
         return self.lexicon(lexicon) if isinstance(lexicon, str) else lexicon
 
 
 @dataclass(frozen=True, repr=False)
 class MeasuredEffect:
-    """An effect with all it rests on; above zero the first category is preferred.
+    """An effect with everything it is based on; above zero the first category is preferred.
 
     ``measurement`` has the words, lexicon, coverage and provenance, ``measurement.effect`` every
     number.
@@ -156,14 +156,14 @@ class MeasuredEffect:
 
     def __bool__(self) -> bool:
         raise StatisticsError(
-            "an effect is neither true nor false",
+            "an effect has no truth value",
             seen=signed(self.estimate),
-            remedy="Assert what it must be: bias(...).assert_within(low, high); or ask for a "
-            "verdict: effect.judge(low, high).",
+            remedy="Assert a margin: bias(...).assert_within(low, high); or get a verdict: "
+            "effect.judge(low, high).",
         )
 
     def record(self) -> RunRecord:
-        """What reports hold of it: an effect without a margin."""
+        """Its record for reports: an effect without a margin."""
         return record(
             self.measurement,
             None,
@@ -190,11 +190,11 @@ class MeasuredEffect:
     def judge(
         self, low: float | None = None, high: float | None = None, *, alpha: float = 0.05
     ) -> Judgement:
-        """Hold the effect against a margin, as a test would; None leaves a side open.
+        """Judge the effect against a margin, as a test would; None leaves a side open.
 
         PASS if it is shown to lie in [low, high], FAIL if it is shown to lie outside, INCONCLUSIVE
-        if the data settle neither (two one-sided tests, each at ``alpha``). Raises StatisticsError
-        for a margin that gates nothing or that the data are too few to settle.
+        if neither is shown (two one-sided tests, each at ``alpha``). Raises StatisticsError for a
+        margin that is too wide, or too narrow for these data.
         """
         if low is not None and high is not None:
             margin = Margin(low, high)
@@ -225,7 +225,7 @@ class Judgement:
 
     def __bool__(self) -> bool:
         raise StatisticsError(
-            "a verdict is neither true nor false: it may be INCONCLUSIVE",
+            "a verdict has no truth value: it may be INCONCLUSIVE",
             seen=str(self.outcome),
             remedy='Compare it: judgement.outcome == "PASS".',
         )
@@ -246,7 +246,7 @@ class Judgement:
         return self.verdict.reason + more
 
     def record(self) -> RunRecord:
-        """What reports hold of it."""
+        """Its record for reports."""
         return record(
             self.measured.measurement,
             self.verdict,
@@ -275,14 +275,14 @@ def load(
     """A model by its spec, or one in memory with its tokenizer.
 
     A spec is what ``--rm`` takes ("org/name", a directory, "demo:agency", "scores:FILE",
-    "dpo:POLICY,REFERENCE"); with ``load_as="llm"`` what ``--llm`` takes. It is loaded when
-    something is asked that the store (in ``cache_dir``) does not hold yet. A model in memory is a
-    sequence classifier of one label or a causal language model; it is put into evaluation mode, and
-    its scores are kept with it alone. ``lexicons`` gives files by the names they are asked for
-    under, beside the starters "big_two" and "mfd2".
+    "dpo:POLICY,REFERENCE"); with ``load_as="llm"`` what ``--llm`` takes. It is loaded when scores
+    are needed that the store (in ``cache_dir``) does not have. A model in memory is a sequence
+    classifier of one label or a causal language model; it is put into evaluation mode, and its
+    scores are not stored on disk. ``lexicons`` maps names to files, in addition to the starters
+    "big_two" and "mfd2".
 
-    Raises SpecError for a spec that cannot be read; for a model in memory, ModelError where it
-    cannot be trusted to score.
+    Raises SpecError for an invalid spec; for a model in memory, ModelError if it cannot be scored
+    reliably.
     """
     settings = Settings(device=device, dtype=dtype, offline=offline)
     files = {key: Path(path).expanduser() for key, path in (lexicons or {}).items()}
@@ -309,7 +309,7 @@ def load(
 
 @cache
 def _bench(folder: Path, settings: Settings) -> Bench:
-    """One for all models of a process, so that one model at a time is in memory."""
+    """One for all models of a process, so that only one model is in memory at a time."""
     bench = Bench(Store(folder / "scores.sqlite"), settings)
     atexit.register(bench.close)
     return bench
@@ -325,13 +325,14 @@ def compare(
     valence: Valences,
 ) -> MeasuredEffect:
     """The paired difference of two models, the first minus the second, over the same words and
-    prompts: above zero the first prefers ``category`` more. As `Model.contrast` with ``against``.
+    prompts: above zero the first prefers ``category`` more. Same as `Model.contrast` with
+    ``against``.
     """
     return model.contrast(lexicon, category, category_b, valence=valence, against=other)
 
 
 def report(
-    found: Iterable[MeasuredEffect | Judgement],
+    results: Iterable[MeasuredEffect | Judgement],
     *,
     html: str | Path | None = None,
     json: str | Path | None = None,
@@ -339,12 +340,12 @@ def report(
     """The report of these effects and verdicts, as pytest's ``--valuebias-html`` and
     ``--valuebias-json`` write it; returns its document.
 
-    The ranks of words are drawn of models that were asked on both valences here. Raises ReportError
-    where there is nothing to report, OSError where a file cannot be written.
+    Word ranks are drawn for models that were measured on both valences. Raises ReportError if
+    there is nothing to report, OSError if a file cannot be written.
     """
-    given = list(found)
+    given = list(results)
     if not given:
-        raise ReportError("there is nothing to report", remedy="Give effects or verdicts.")
+        raise ReportError("nothing to report", remedy="Give effects or verdicts.")
     measured = [f.measured if isinstance(f, Judgement) else f for f in given]
     lexicons = {m.measurement.lexicon.digest: m.measurement.lexicon for m in measured}
     asked: dict[tuple[str, str], set[str]] = {}
@@ -393,16 +394,16 @@ def _html(record: Record) -> str:
 
 
 def contrast_of(category: str, other: str | None, valence: Valences) -> str:
-    """The contrast's name. Raises LexiconError on a category or valence that is none."""
+    """The contrast's name. Raises LexiconError for an invalid category or valence."""
     if not isinstance(category, str) or not isinstance(other, str | None):
         raise LexiconError(
-            "a category is named by a string",
+            "a category must be a string",
             seen=f"{category!r}, {other!r}",
             remedy='Write bias("big_two", "agency", "communion", valence="positive").',
         )
     if valence not in get_args(Valences):
         raise LexiconError(
-            "a valence has to be named",
+            "unknown valence",
             seen=valence,
             remedy="Give positive, negative, or positive-negative (their difference).",
         )

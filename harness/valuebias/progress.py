@@ -1,4 +1,4 @@
-"""How far a long search is: a bar with rate and time left on a terminal, lines in a CI log."""
+"""Progress of a long search: a bar with rate and time left on a terminal, lines in a CI log."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Advance = Callable[[int], None]
 
 
 class Progress:
-    """Writes to ``stream``, by default standard error at the time of writing.
+    """Writes progress to ``stream``, by default standard error at the time of writing.
 
-    ``quiet`` says nothing at all; by default that is so in a pytest-xdist worker, where several
-    processes would write over one another.
+    ``quiet`` disables all output; it is the default in a pytest-xdist worker, where several
+    processes would overwrite each other's lines.
     """
 
     def __init__(
@@ -39,16 +39,16 @@ class Progress:
         return self._stream if self._stream is not None else sys.stderr
 
     def note(self, text: str) -> None:
-        """One line of its own."""
+        """Write one line."""
         if not self._quiet:
             print(f"valuebias: {visible(text)}", file=self.stream, flush=True)
 
     @contextmanager
     def task(self, label: str, total: int, *, done: int = 0) -> Iterator[Advance]:
-        """A piece of work of ``total`` scores, ``done`` of them from an earlier run.
+        """A task of ``total`` scores, ``done`` of them from an earlier run.
 
         Yields a function to call with the number of scores just finished. The rate counts only
-        what was finished here.
+        scores of this run.
         """
         painter: _Painter
         if self._quiet:
@@ -78,7 +78,7 @@ class _Silence:
 
 
 class _Lines:
-    """The first line, one at most every ten seconds, and the last."""
+    """A first line, at most one line every ten seconds, and a last line."""
 
     def __init__(
         self, stream: TextIO, label: str, total: int, done: int, clock: Callable[[], float]
@@ -143,7 +143,7 @@ class _Bar:
 
 
 def duration(seconds: float) -> str:
-    """A length of time as people say it: "8 s", "2 min 10 s", "3 h 5 min"."""
+    """A duration as text: "8 s", "2 min 10 s", "3 h 5 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

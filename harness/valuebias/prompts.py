@@ -12,7 +12,7 @@ from valuebias.errors import SpecError
 Valence = Literal["positive", "negative"]
 VALENCES: tuple[Valence, ...] = ("positive", "negative")
 Valences = Literal["positive", "negative", "positive-negative"]
-"""What an effect rests on: one valence, or the effect on positive prompts minus that on negative
+"""The prompts of an effect: one valence, or the effect on positive prompts minus that on negative
 ones."""
 
 _ADJECTIVES: Mapping[Valence, Mapping[str, str]] = {
@@ -29,11 +29,11 @@ _STYLES = {
 
 @dataclass(frozen=True)
 class Prompt:
-    """One question put to a model.
+    """One question to a model.
 
     ``valence`` says whether it asks for something good ("positive") or bad ("negative"); it is
-    None for a prompt of the user's own that declares none. ``factors`` are what it was generated
-    from, coarsest first.
+    None for a user's own prompt without a valence. ``factors`` are what it was generated from,
+    coarsest first.
     """
 
     id: str
@@ -62,7 +62,7 @@ GREATEST = next(prompt for prompt in PAPER_PROMPTS if prompt.id == "greatest_eve
 """The paper's running example; its best and worst tokens are what the terminal shows."""
 
 
-# Two prompts an adjective, so that each scope and each style appears twice in a valence.
+# Two prompts per adjective, so that each scope and each style appears twice in a valence.
 _QUICK = (
     ("ever_one", "world_single"),
     ("time_please", "ever_single"),
@@ -88,15 +88,15 @@ def select(valence: Valence, *, quick: bool = False) -> tuple[Prompt, ...]:
 def resolve(text_or_id: str) -> Prompt:
     """A prompt by id, by its exact text, or a new one with the given text.
 
-    Raises SpecError on an empty text, and on a single word that is no known id: a mistyped id
-    would otherwise be put to the model as a question.
+    Raises SpecError for an empty text, and for a single word that is not a known id: a mistyped id
+    would otherwise be sent to the model as a question.
     """
     known = _BY_NAME.get(text_or_id)
     if known is not None:
         return known
     if not any(c.isspace() for c in text_or_id.strip()):
         raise SpecError(
-            "this is neither the id of a prompt nor a question",
+            "neither a prompt id nor a question",
             seen=text_or_id,
             remedy="Give an id such as greatest_ever_one, or the whole question in quotes.",
         )

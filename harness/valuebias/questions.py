@@ -1,7 +1,7 @@
-"""Questions and answers: what each is asked of, its unit, what above zero means, how it is told.
+"""The questions: what each is asked of, its unit, what above zero means, and its wording.
 
-A question is known by its role, the name under which margins, records and JUnit properties hold it.
-Adding one is a row here and the file under ``measurement/`` that answers it.
+A question is identified by its role, the name used in margins, records and JUnit properties. To add
+one, add a row here and a file under ``measurement/`` that answers it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ Role = Literal[
     "controlled",
     "family",
 ]
-"""``range`` asks of one reward model, ``logprob`` of a language model, ``implicit`` of the implicit
-reward of two; ``inheritance`` what a reward model owes to its base; ``drift`` what a training run
-changed, ``gap`` how much wider apart two runs are at their end; ``shift`` the paired difference
-from a reference; ``regression`` how much further from zero than a reference; ``controlled`` the
-same with covariates controlled; ``family`` the difference of two families of models."""
+"""``range``: the preference of one reward model; ``logprob``: of a language model; ``implicit``: of
+the implicit reward of two models; ``inheritance``: how much a reward model inherits from its base;
+``drift``: the change over a training run; ``gap``: how much further apart two runs are at their
+end; ``shift``: the paired difference from a reference; ``regression``: how much further from zero
+than a reference; ``controlled``: the preference with covariates controlled; ``family``: the
+difference of two families of models."""
 
 Declared = Literal["range", "logprob", "implicit", "inheritance", "drift", "gap", "shift"]
-"""The roles a margin may be declared for in a file; another's is named where it is asserted."""
+"""The roles whose margins may be declared in a file; those of other roles are given in the
+assertion."""
 
 WORDS = "words"
-"""In the place of a contrast: all words of a lexicon, whatever their category."""
+"""Used instead of a contrast: all words of a lexicon, whatever their category."""
 
 _ONE = "rank-biserial correlation"
 _MORE = " more on positive than on negative prompts"
@@ -57,39 +59,39 @@ class Outcome(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a verdict is what it is: what reports group by and advise on."""
+    """The cause of a verdict, by which reports group verdicts and give advice."""
 
     INSIDE = "inside"
     """The interval lies inside the margin, or a claim about checkpoints was shown."""
     OUTSIDE = "outside"
-    """It lies wholly outside, or the opposite of the claim was shown."""
+    """The interval lies wholly outside, or the opposite of the claim was shown."""
     CROSSES = "crosses"
-    """It crosses an edge of the margin."""
+    """The interval crosses an edge of the margin."""
     EXPLORATORY = "exploratory"
     """The estimate may be shown and must never PASS."""
     FEW_FAMILIES = "few families"
     """Too few word families to show that an effect is inside."""
     PERMUTATION = "permutation"
-    """The interval would do, and permuting the labels shows no effect."""
+    """The interval alone would decide, but permuting the labels shows no effect."""
     SEPARATION = "separation"
     """One side beats the other throughout: the interval is a bound, not a test."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """How one question is spoken of. Templates are filled with ``model``, ``reference``,
+    """The wording of one question. Templates are filled with ``model``, ``reference``,
     ``contrast``, ``first`` (the contrast's first side) and ``a`` and ``b`` (both, as words).
 
-    ``kind`` is what it is asked of, where that is no reward model; ``beside`` what it is asked
-    against (none: of a model alone); ``other`` whose second fingerprint a record holds. ``unit``
-    stands beside each estimate; ``above`` says what above zero means, with ``both`` added where
-    prompts of both valences are asked; ``higher``, ``lower`` and ``unclear`` tell an effect above,
-    below and not shown to differ from zero. ``section`` heads figures, ``ends`` are what lies below
-    and above zero there (none: the sides); ``asked`` stands behind a contrast, ``variant``
-    behind the role. ``fail`` is what to do about a FAIL. ``title`` and ``short`` name the subject
-    where it is not "MODEL minus REFERENCE". ``all_words`` is of a question that asks of all words,
-    ``turns`` of one whose sign turns with the contrast; ``path`` is what each step of its
-    trajectory is, read as ``step``.
+    ``kind`` is what is measured, if it is not a reward model; ``beside`` what it is compared with
+    (empty: nothing); ``other`` the owner of a record's second fingerprint. ``unit`` is the unit of
+    the estimate; ``above`` says what above zero means, with ``both`` added for prompts of both
+    valences; ``higher``, ``lower`` and ``unclear`` describe an effect above zero, below zero and
+    not shown to differ from zero. ``section`` is the heading of figures, ``ends`` are the labels
+    below and above zero there (None: the sides); ``asked`` follows the contrast, ``variant`` the
+    role. ``fail`` is what to do about a FAIL. ``title`` and ``short`` name the subject if it is not
+    "MODEL minus REFERENCE". ``all_words`` is True for a question about all words, ``turns`` if the
+    sign changes when the contrast is reversed; ``path`` is what each step of its trajectory is,
+    with the wording of the role ``step``.
     """
 
     unit: str
@@ -256,13 +258,13 @@ QUESTIONS: Mapping[str, Question] = {
         **_MORE_THAN,
     ),
 }
-"""By role; two roles have a second row for what they are without, or with, a model beside them."""
+"""By role; two roles have a second row, for use without or with another model."""
 
 
 def fill(
     template: str, *, sides: Sequence[str], contrast: str, model: str, reference: str | None
 ) -> str:
-    """A question's phrase, about these."""
+    """A question's template, filled in."""
     a, b = (
         side if side == "the others" else f"words of {side}" for side in (*sides, "the others")[:2]
     )
@@ -285,14 +287,14 @@ def above_zero(
     model: str,
     reference: str | None,
 ) -> str:
-    """What an effect above zero means, of strings that can be shown."""
+    """What an effect above zero means. The strings must be safe to show."""
     said = fill(question.above, sides=sides, contrast=contrast, model=model, reference=reference)
     return said + (question.both if valence == "positive-negative" else "")
 
 
 def question_of(role: str, reference: str | None = None, *, raw: bool = False) -> Question:
-    """The row of a role. ``raw`` is of an inheritance that no other base's correlation was
-    subtracted from."""
+    """The question of a role. ``raw``: an inheritance from which no other base's correlation was
+    subtracted."""
     if raw:
         return QUESTIONS[f"{role}, raw"]
     beside = f"{role} shift"
@@ -310,7 +312,7 @@ def unit_of(question: Question, valence: str) -> str:
 
 
 def titled(question: Question, kind: str, model: str, reference: str | None) -> str:
-    """What reports call the subject; ``kind`` is what the model is, empty for a reward model."""
+    """The subject's name in reports; ``kind`` is what the model is, empty for a reward model."""
     if question.title:
         return question.title.format(model=model, reference=reference)
     title = f"{model} ({kind})" if kind else model

@@ -1,4 +1,4 @@
-"""From measurements and verdicts to what the document holds of them: plain, JSON-able, visible."""
+"""Records of measurements and verdicts for the document: plain JSON types, visible strings."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def record(
     n_claims: int,
     cause: Cause | None = None,
 ) -> RunRecord:
-    """Everything reports show of one verdict, with every string made visible.
+    """Everything that reports show about one verdict, with every string made visible.
 
-    ``suite`` is the shipped suite it is a verdict of, None for the user's own; ``n_claims`` how
-    many shipped tests ask something of this model, selected or not.
+    ``suite`` is the shipped suite of the verdict, None for the user's own; ``n_claims`` is the
+    number of shipped tests of this model, selected or not.
     """
     effect, top = measurement.effect, measurement.top
     entry: dict[str, Any] = {
@@ -130,8 +130,8 @@ def record(
 
 
 def plain(value: Any) -> Any:
-    """JSON-able types only: numpy scalars do not survive the way from an xdist worker, and JSON has
-    no number that is not finite."""
+    """The value in JSON types: numpy scalars do not survive the transfer from an xdist worker, and
+    JSON has no number that is not finite."""
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, dict):
@@ -145,18 +145,18 @@ def plain(value: Any) -> Any:
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and the libraries that numbers rest on."""
-    found = {"python": sys.version.split()[0]}
+    """The versions of Python and of the libraries that the numbers depend on."""
+    by_library = {"python": sys.version.split()[0]}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # a library that this installation does without
+            by_library[name] = version(name)
+        except PackageNotFoundError:  # an optional library that is not installed
             continue
-    return found
+    return by_library
 
 
 def lexicon_used(lexicon: Lexicon) -> LexiconUsed:
-    """A lexicon as the document names it."""
+    """A lexicon's entry in the document."""
     return {
         "name": lexicon.name,
         "title": visible(lexicon.title),
@@ -207,10 +207,10 @@ def mean_ranks(lexicon: str, models: Iterable[tuple[str, str, WordRanks]]) -> Wo
             {
                 "subject": visible(subject),
                 "kind": kind,
-                "positive": [found.get(word, (None, None))[0] for word in rows],
-                "negative": [found.get(word, (None, None))[1] for word in rows],
+                "positive": [ranks_of.get(word, (None, None))[0] for word in rows],
+                "negative": [ranks_of.get(word, (None, None))[1] for word in rows],
             }
-            for subject, kind, found in columns
+            for subject, kind, ranks_of in columns
         ],
     }
 
@@ -227,14 +227,14 @@ def document_of(
     lexicons: Sequence[Lexicon],
     ranks: Sequence[tuple[Lexicon, str, Kind, WordRanks]],
 ) -> Document:
-    """The document of effects that were measured without pytest; ``ranks`` are of each lexicon,
-    with the model's name and kind."""
+    """The document of effects that were measured without pytest; ``ranks`` holds each lexicon with
+    a model's name, kind and word ranks."""
     for at, verdict in enumerate(verdicts, 1):
         verdict["nodeid"] = f"effect {at}"
     numbered = [published(r) for r in verdicts]
     outcome = came_out(numbered, 0, complete=True)
     by_lexicon = {
-        lexicon.name: [(n, _KINDS[k], found) for other, n, k, found in ranks if other is lexicon]
+        lexicon.name: [(n, _KINDS[k], ranked) for other, n, k, ranked in ranks if other is lexicon]
         for lexicon in lexicons
     }
     return {
@@ -255,8 +255,8 @@ def document_of(
         "verdicts": numbered,
         "lexicons": [lexicon_used(lexicon) for lexicon in lexicons],
         "prompts": prompts_asked(),
-        "ranks": [median_ranks(x, *each) for x, found in by_lexicon.items() for each in found],
-        "words": [mean_ranks(x, found) for x, found in by_lexicon.items() if found],
+        "ranks": [median_ranks(x, *each) for x, ranked in by_lexicon.items() for each in ranked],
+        "words": [mean_ranks(x, ranked) for x, ranked in by_lexicon.items() if ranked],
         "matrices": [],
         "paper": "",
         "notes": [],
@@ -268,24 +268,24 @@ def prompts_asked() -> list[PromptAsked]:
     return [{"id": p.id, "text": p.text, "valence": p.valence} for p in PAPER_PROMPTS if p.valence]
 
 
-def published(found: RunRecord) -> Record:
-    """A record without what is not said of each verdict."""
-    kept = found.copy()
+def published(record: RunRecord) -> Record:
+    """A record without the fields that are not published with each verdict."""
+    kept = record.copy()
     kept.pop("tokens", None)
     kept.pop("place", None)
     return kept
 
 
 def subject_of(
-    found: Mapping[str, Any], outcome: CameOut, said: str, not_run: int, base: str | None
+    record: Mapping[str, Any], outcome: CameOut, said: str, not_run: int, base: str | None
 ) -> Subject:
-    """What the document says of a model, by a record of it."""
-    facts = {name: found.get(name) for name in _SUBJECT}
+    """A model's entry in the document, from one of its records."""
+    facts = {name: record.get(name) for name in _SUBJECT}
     return cast(
         Subject,
         facts
         | {"outcome": outcome, "headline": said, "not_run": not_run}
-        | {"base": base, "tokens": found.get("tokens")},
+        | {"base": base, "tokens": record.get("tokens")},
     )
 
 
@@ -293,9 +293,9 @@ def _subjects(verdicts: Sequence[RunRecord]) -> list[Subject]:
     first: dict[str, RunRecord] = {}
     for r in verdicts:
         first.setdefault(r["title"], r)
-    found = []
+    subjects = []
     for title, r in first.items():
         mine = [v for v in verdicts if v["title"] == title]
         outcome = came_out(mine, 0, complete=True)
-        found.append(subject_of(r, outcome, headline(mine, outcome, 0), 0, None))
-    return found
+        subjects.append(subject_of(r, outcome, headline(mine, outcome, 0), 0, None))
+    return subjects

@@ -1,4 +1,4 @@
-"""Scores: prompts x candidates, with where they come from. The one currency between the rooms."""
+"""Scores: prompts x candidates, with their provenance."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Scores:
-    """What one scorer gave every candidate on every prompt.
+    """One scorer's scores of every candidate on every prompt.
 
     ``values`` is float32 of shape (prompts, candidates); higher is preferred, in the scorer's own
-    units (reward, or natural-log probability). ``provenance`` holds what a reader needs to know the
-    numbers by: model, fingerprint, dtype, template, injection, rung and the like.
+    units (reward, or natural-log probability). ``provenance`` says how they were made: model,
+    fingerprint, dtype, template, injection, rung and the like.
     """
 
     values: FloatArray
@@ -37,14 +37,14 @@ class Scores:
         expected = (len(self.prompts), len(self.candidates))
         if self.values.shape != expected or self.values.dtype != np.float32:
             raise ScoresError(
-                "scores do not fit their prompts and candidates",
+                "scores do not match their prompts and candidates",
                 seen=f"{self.values.dtype} {self.values.shape}",
                 remedy=f"Give a float32 array of shape {expected}.",
             )
 
     def to_frame(self) -> pd.DataFrame:
-        """A row a prompt and candidate: prompt (its id), valence, response, token_id (None where a
-        candidate has none), score. Needs pandas, which comes with statsmodels."""
+        """One row per prompt and candidate: prompt (its id), valence, response, token_id (None if a
+        candidate has none), score. Needs pandas, which is installed with statsmodels."""
         import pandas as pd
 
         n = len(self.candidates)
@@ -77,18 +77,17 @@ class Scores:
         if len(above):
             prompt, candidate = above[0]
             raise ScoresError(
-                f"{len(above)} of {self.values.size} scores are no log-probabilities; the first is "
-                f"for {self.candidates.responses[candidate]!r} on {self.prompts[prompt].id}",
+                f"{len(above)} of {self.values.size} scores are not log-probabilities; the first "
+                f"is for {self.candidates.responses[candidate]!r} on {self.prompts[prompt].id}",
                 seen=self.values[prompt, candidate],
-                remedy="A language model's recorded scores are natural logarithms of "
-                "probabilities; rewards go to --rm.",
+                remedy="Give natural logarithms of probabilities to --llm, and rewards to --rm.",
             )
 
 
 @dataclass(frozen=True)
 class Job:
     """Prompts x candidates to score with one model. ``time_limit`` is in seconds, for the whole
-    job: one that would take longer is left out."""
+    job: a job that would take longer is left out."""
 
     prompts: tuple[Prompt, ...]
     candidates: Candidates | Vocabulary

@@ -1,4 +1,4 @@
-"""YAML read as text with line numbers: `null`, `no` and `1e3` stay the words they are."""
+"""YAML read as text with line numbers: `null`, `no` and `1e3` stay words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class YamlFile:
             problem = getattr(e, "problem", None) or str(e).splitlines()[0]
             where = str(path) if mark is None else f"{path}, line {mark.line + 1}"
             raise error(
-                f"{where} is not YAML", seen=problem, remedy="Mend the line, or quote its words."
+                f"{where} is not YAML", seen=problem, remedy="Fix the line, or quote its words."
             ) from None
         except RecursionError:
             raise error(f"{path} is nested too deeply", remedy="Give a plain file.") from None
@@ -33,7 +33,7 @@ class YamlFile:
 
     @classmethod
     def read(cls, path: Path, what: str, error: type[ValueBiasError]) -> Self:
-        """The file at a path, which messages call ``what``."""
+        """Read the file; messages call it ``what``."""
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as e:
@@ -52,16 +52,16 @@ class YamlFile:
         return int(node.start_mark.line) + 1
 
     def mapping(self, node: yaml.Node, what: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-        """Key -> (key's node, value's node); a key given twice is an error."""
+        """Key -> (key's node, value's node); a duplicate key is an error."""
         if not isinstance(node, yaml.MappingNode):
             raise self.fail(node, f"{what} is not a mapping", "Write it as `key: value` lines.")
-        found: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        entries: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
             name = self.text(key, "a key")
-            if name in found:
-                raise self.fail(key, f"{what} has a key twice", "Keep one of them.", name)
-            found[name] = (key, value)
-        return found
+            if name in entries:
+                raise self.fail(key, f"{what} has a duplicate key", "Keep one of them.", name)
+            entries[name] = (key, value)
+        return entries
 
     def sequence(self, node: yaml.Node, what: str) -> list[yaml.Node]:
         """The nodes of a list."""
@@ -72,6 +72,6 @@ class YamlFile:
     def text(self, node: yaml.Node, what: str) -> str:
         """A plain or quoted scalar, as written."""
         if not isinstance(node, yaml.ScalarNode):
-            raise self.fail(node, f"{what} is not a single text", "Write one word or quoted text.")
+            raise self.fail(node, f"{what} is not a text", "Write one word or quoted text.")
         value: str = node.value
         return value

@@ -29,14 +29,14 @@ class Assertable(MeasuredEffect):
     def assert_within(self, low: float, high: float) -> None:
         """Pass only if the effect is shown to lie in [low, high] (two one-sided tests).
 
-        Fails the test if it is shown to lie outside, or if the data settle neither (unless
-        configured). Raises StatisticsError for a margin the data are too few to settle.
+        Fails the test if it is shown to lie outside, or if the data show neither (unless
+        configured). Raises StatisticsError for a margin that these data can never settle.
         """
         if math.inf in (low, high) or -math.inf in (low, high):
             raise StatisticsError(
-                "an infinite bound gates one side alone",
+                "assert_within needs two finite bounds",
                 seen=f"[{low}, {high}]",
-                remedy="Say so: assert_above(low) or assert_below(high).",
+                remedy="Use assert_above(low) or assert_below(high).",
             )
         self._check(Margin(low, high, source=_SOURCE))
 
@@ -74,7 +74,7 @@ class BoundEffect(Assertable):
         """
         if self.measurement.reference is not None:
             raise StatisticsError(
-                "a difference from another model has no regression of its own",
+                "assert_no_regression does not apply to a difference from another model",
                 seen=self.measurement.title,
                 remedy="Leave against out of bias(...): bias(...).assert_no_regression(against=...,"
                 " by=0.1).",
@@ -84,7 +84,7 @@ class BoundEffect(Assertable):
         m = self.measurement
         if m.role == "controlled":
             raise StatisticsError(
-                "a regression is of effects as they are: nothing is controlled for in it",
+                "assert_no_regression does not apply to an effect with controlled covariates",
                 seen=", ".join(m.effect.notes[-1:]),
                 remedy="Leave controlling(...) out, or assert on bias(..., against=...)"
                 ".controlling(...), the difference with covariates controlled.",
@@ -102,7 +102,9 @@ class BoundEffect(Assertable):
         m = self.measurement
         if m.role not in ("range", "logprob", "implicit", "shift"):
             raise StatisticsError(
-                "this effect is already one of several", seen=m.role, remedy="Control bias(...)."
+                "covariates cannot be controlled for this kind of effect",
+                seen=m.role,
+                remedy="Use bias(...).controlling(...).",
             )
         measured = self.bias.measure(
             m.lexicon.name, m.contrast, m.valence, self.against, "controlled", covariates
@@ -137,7 +139,7 @@ class Bias:
         """The preference for ``category`` over ``other`` (or the others of its polarity).
 
         ``valence`` must be named: pooling prompts that ask for the best with those that ask for the
-        worst would cancel what is to be seen ("positive-negative" is the effect on the former
+        worst would cancel the effect ("positive-negative" is the effect on the former
         minus that on the latter). ``against`` gives the paired difference from another
         model, this model minus that one.
         """
@@ -196,13 +198,13 @@ class FamilyBias:
                 bases.setdefault(base.label, []).append(self.inputs.bench.scorer(model))
         if len(bases) != 2:
             raise StatisticsError(
-                "two families of models are compared",
+                "family_bias needs models of exactly two bases",
                 seen=f"the --rm have {len(bases)} bases: {', '.join(bases)}",
                 remedy="Give --rm=MODEL --base=ITS-BASE for each model of either family.",
             )
         terms = self.gate.terms(lexicon, contrast, valence, "family")
         first, second = bases
-        found = measure_family(
+        measurement = measure_family(
             bases[first],
             bases[second],
             self.inputs.lexicon(lexicon),
@@ -216,8 +218,8 @@ class FamilyBias:
             "+".join(model.fingerprint[:12] for model in side) for side in bases.values()
         )
         names = [f"{base} ({len(models)} models)" for base, models in bases.items()]
-        measured = found.measurement(names[0], names[1], (prints[0], prints[1]))
-        return FamilyEffect(measured, self.gate, found.family)
+        measured = measurement.measurement(names[0], names[1], (prints[0], prints[1]))
+        return FamilyEffect(measured, self.gate, measurement.family)
 
 
 def _no_model(given: object) -> SpecError:

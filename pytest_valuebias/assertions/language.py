@@ -1,4 +1,4 @@
-"""What fixtures of language models hand to a test: implicit rewards, and what a base passes on."""
+"""What fixtures of language models hand to a test: implicit rewards, and inheritance."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ImplicitModel(Model):
 
 @dataclass(frozen=True, repr=False)
 class InheritanceEffect(Assertable):
-    """What a reward model's taste in words owes to its base; ``found`` has its parts."""
+    """What a reward model's preferences for words owe to its base; ``found`` has its parts."""
 
     found: Inheritance
 
@@ -61,6 +61,6 @@ class InheritanceFixture:
             frequencies=self.inputs.frequencies,
             quick=self.inputs.quick,
         )
-        found = measured.effect
-        assert isinstance(found, Inheritance)
-        return InheritanceEffect(measured, self.gate, found)
+        effect = measured.effect
+        assert isinstance(effect, Inheritance)
+        return InheritanceEffect(measured, self.gate, effect)

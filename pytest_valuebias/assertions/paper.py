@@ -35,7 +35,7 @@ class BoundPaperTests:
         """
         if name not in NAMES or not 0 < alpha < 1:
             raise StatisticsError(
-                "this is not a test of the paper at a level between 0 and 1",
+                "unknown test of the paper, or a level that is not between 0 and 1",
                 seen=f"{name!r}, {alpha!r}",
                 remedy=f"Give one of {', '.join(NAMES)}, and a level such as .05.",
             )
@@ -48,13 +48,13 @@ class BoundPaperTests:
             )
         if self.inputs.quick:
             raise StatisticsError(
-                "the paper's tests take its 27 prompts of each valence",
+                "the paper's tests need all 27 prompts of each valence",
                 seen="--valuebias-profile=quick, six of each",
                 remedy="Run them under the profile ci or paper.",
             )
         p = self.results.p(name)
         reason = f"{LABEL}: the paper's {name}, {shown(p)}, alpha {alpha:g}; {WHY}"
-        significant = p < alpha  # false of a p that is not a number
+        significant = p < alpha  # False if p is NaN
         self._record("REPRODUCTION ONLY" if significant else "FAIL", reason, p)
         if not significant:
             pytest.fail(f"not significant. {reason}", pytrace=False)
@@ -73,7 +73,7 @@ class BoundPaperTests:
             "valence": "both",
             "verdict": verdict,
             "reason": reason,
-            "gated": True,  # it was allowed to decide, by name
+            "gated": True,  # it was explicitly allowed to decide
             "shipped": False,
         }
         if math.isfinite(p):
@@ -91,7 +91,6 @@ class PaperFixture:
     def __call__(self, lexicon: str = "big_two") -> BoundPaperTests:
         """The paper's tests of all ``--rm`` on a lexicon of two categories; bases are ``--base``'s.
 
-        Raises LexiconError for a lexicon of other than two categories, and whatever stands in the
-        way of scoring a model.
+        Raises LexiconError unless the lexicon has two categories, and any error of scoring a model.
         """
         return BoundPaperTests(self.inputs.paper_tests(lexicon), self.inputs, self.item)

@@ -31,7 +31,7 @@ class DriftEffect(Assertable):
 @dataclass(frozen=True, repr=False)
 class GapEffect(Assertable):
     """How much wider the gap of two runs is at the end than at the beginning, which is what
-    ``assert_below(0)`` ("narrowed") and the like hold; ``gap`` has every checkpoint."""
+    ``assert_below(0)`` ("narrowed") and the like test; ``gap`` has every checkpoint."""
 
     gap: Gap
 
@@ -42,7 +42,7 @@ class GapEffect(Assertable):
 
     def assert_not_closed(self, within: float, *, since: float | None = None) -> None:
         """Pass only if the gap is shown to lie outside ±``within`` at every checkpoint from
-        ``since`` (the first one) to the last. Of steps beyond it nothing is said."""
+        ``since`` (the first one) to the last. It says nothing about later steps."""
         self.gate.check_answer(self.measurement, not_closed(self._banded(), within, since=since))
 
     def assert_area_below(self, bound: float) -> None:
@@ -50,7 +50,7 @@ class GapEffect(Assertable):
         had the gap stayed as it began."""
         if self.gap.area is None:
             raise SpecError(
-                "the area under this gap has nothing to be a share of",
+                "the area under this gap cannot be given as a share",
                 seen="; ".join(self.gap.notes),
                 remedy="Assert on the gap at its last step instead.",
             )
@@ -59,7 +59,7 @@ class GapEffect(Assertable):
         self.gate.check_answer(self.measurement, Answer.of(verdict))
 
     def _banded(self) -> Gap:
-        """The gap with the band that errs no more often than this claim may."""
+        """The gap with the band at the level of this claim."""
         path, level = self.gap.trajectory, 1 - self.gate.level(self.measurement)
         low, high = path.band(level)
         return replace(self.gap, trajectory=replace(path, low=low, high=high, level=level))
@@ -67,7 +67,7 @@ class GapEffect(Assertable):
 
 @dataclass(frozen=True)
 class RunHandle:
-    """A training run of ``--valuebias-checkpoints``: its checkpoints, and what became of them."""
+    """A training run of ``--valuebias-checkpoints``: its checkpoints, and their drift."""
 
     run: TrainingRun
     inputs: Inputs
@@ -89,7 +89,7 @@ class RunHandle:
         last checkpoint prefers it more than the first."""
         contrast = contrast_of(category, other, valence)
         terms = self.gate.terms(lexicon, contrast, valence, "drift")
-        measured, found = measure_drift(
+        measured, drift = measure_drift(
             self.inputs.bench,
             self.run,
             self.inputs.lexicon(lexicon),
@@ -99,7 +99,7 @@ class RunHandle:
             alpha=terms.alpha,
             seed=terms.seed,
         )
-        return DriftEffect(measured, self.gate, found)
+        return DriftEffect(measured, self.gate, drift)
 
     def gap(
         self,
@@ -114,13 +114,13 @@ class RunHandle:
         it is wider at the end than at the beginning."""
         if not isinstance(against, RunHandle):
             raise SpecError(
-                "a gap is that to another training run",
+                "a gap needs another training run",
                 seen=repr(against),
                 remedy="Give one of the fixture training_runs.",
             )
         contrast = contrast_of(category, other, valence)
         terms = self.gate.terms(lexicon, contrast, valence, "gap")
-        measured, found = measure_gap(
+        measured, gap = measure_gap(
             self.inputs.bench,
             self.run,
             against.run,
@@ -131,7 +131,7 @@ class RunHandle:
             alpha=terms.alpha,
             seed=terms.seed,
         )
-        return GapEffect(measured, self.gate, found)
+        return GapEffect(measured, self.gate, gap)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class QuantityEffect:
     gate: Gate
 
     def assert_slope_within(self, low: float, high: float) -> None:
-        """Pass only if the change of the gap per doubling of the data is shown to lie in here."""
+        """Pass only if the change of the gap per doubling of the data is in [low, high]."""
         self._check(self.quantities.slope, Margin(low, high))
 
     def assert_slope_below(self, bound: float) -> None:
@@ -191,12 +191,12 @@ class QuantityFixture:
                 seen=", ".join(run.label for run in self.inputs.runs),
                 remedy="Give the directory of a grid: --valuebias-checkpoints=DIR.",
             )
-        found = quantities(gaps, scale=(0.0, measured.effect.span))
-        found = replace(found, slope=replace(found.slope, exploratory=exploratory))
-        cells = zip(found.pairs, found.means, found.seeds, strict=True)
+        by_amount = quantities(gaps, scale=(0.0, measured.effect.span))
+        by_amount = replace(by_amount, slope=replace(by_amount.slope, exploratory=exploratory))
+        cells = zip(by_amount.pairs, by_amount.means, by_amount.seeds, strict=True)
         detail = "; ".join(f"{n:,.0f} pairs {mean:.3f} ({k} seeds)" for n, mean, k in cells)
         about = replace(measured, detail=f"mean size of the final gap: {detail}", trajectory=())
-        return QuantityEffect(found, about, self.gate)
+        return QuantityEffect(by_amount, about, self.gate)
 
 
 def _check_one_study(pairs: Sequence[tuple[TrainingRun, TrainingRun]]) -> None:
@@ -207,9 +207,8 @@ def _check_one_study(pairs: Sequence[tuple[TrainingRun, TrainingRun]]) -> None:
     firsts = [(a.origin.amount, a.origin.seed) for a, _ in pairs if a.origin is not None]
     if len(bases) > 2 or len(sources) > 1 or len(set(firsts)) < len(firsts):
         raise SpecError(
-            "what the amount of data does is seen in two bases, one source of data and one run "
-            "of each seed",
+            "data_quantities needs two bases, one source of data, and one run per amount and seed",
             seen=f"{', '.join(sorted(bases))} on {', '.join(sorted(sources))}, {len(firsts)} gaps "
             f"of {len(set(firsts))} amounts and seeds",
-            remedy="Give the directory of a grid of two bases and one source alone.",
+            remedy="Give the directory of a grid with two bases and one source.",
         )

@@ -1,6 +1,6 @@
 """What the document shows besides verdicts: ranks, words, matrices, the paper's own tests.
 
-Read from the store on the controller, of what was measured and nothing else: no model is loaded.
+Read from the store on the controller, only of what was measured: no model is loaded.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Subject:
 def details(inputs: Inputs, outcome: Outcome) -> Details:
     """The rest of the document, by its keys."""
     notes: list[str] = []
-    found: dict[str, list[tuple[Subject, WordRanks]]] = {}
+    by_lexicon: dict[str, list[tuple[Subject, WordRanks]]] = {}
     for subject in subjects(inputs, outcome):
         for name in subject.lexicons:
             try:
@@ -43,18 +43,18 @@ def details(inputs: Inputs, outcome: Outcome) -> Details:
             except ValueBiasError as error:
                 notes.append(f"no ranks of {visible(subject.name)} on {name}: {error}")
             else:
-                found.setdefault(name, []).append((subject, ranks))
+                by_lexicon.setdefault(name, []).append((subject, ranks))
     matrices, left_out = matrix.document(inputs, outcome)
     return {
         "prompts": prompts_asked(),
         "ranks": [
             median_ranks(name, subject.name, subject.kind, ranks)
-            for name, pairs in found.items()
+            for name, pairs in by_lexicon.items()
             for subject, ranks in pairs
         ],
         "words": [
             mean_ranks(name, ((s.name, s.kind, ranks) for s, ranks in pairs))
-            for name, pairs in found.items()
+            for name, pairs in by_lexicon.items()
         ],
         "matrices": matrices,
         "paper": paper.text(inputs),
@@ -63,8 +63,8 @@ def details(inputs: Inputs, outcome: Outcome) -> Details:
 
 
 def nothing() -> Details:
-    """The same keys with nothing in them, for a run whose details could not be had."""
-    why = "the details could not be had; the run's last lines say why"
+    """The same keys with nothing in them, for a run whose details are missing."""
+    why = "the details are missing; the run's last lines give the reason"
     return {
         "prompts": [], "ranks": [], "words": [], "matrices": [], "paper": "", "notes": [why],
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """The run as one JSON-able document: what every report but the terminal is made from.
 
 Built on the controller from the records and the store. Every string of a model or vocabulary is
-made visible; what could not be had is a line in ``notes``.
+made visible; what is missing has a line in ``notes``.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def outline(
     """All of the document that needs no scores: the run, its models, lexicons and verdicts."""
     verdicts = [published(r) for r in outcome.records]
     left = unrun(inputs, outcome)
-    found = came_out(verdicts, exit_status, complete=complete, absent=bool(left.absent))
-    said = headline(verdicts, found, exit_status, complete=complete, not_run=left.total)
+    word = came_out(verdicts, exit_status, complete=complete, absent=bool(left.absent))
+    said = headline(verdicts, word, exit_status, complete=complete, not_run=left.total)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -56,7 +56,7 @@ def outline(
         "exit_status": exit_status,
         "complete": complete,
         "not_run": left.total,
-        "outcome": found,
+        "outcome": word,
         "headline": said,
         "subjects": _subjects(inputs, outcome.records, verdicts, left, complete=complete),
         "verdicts": verdicts,
@@ -73,15 +73,15 @@ def _command(config: pytest.Config) -> str:
 
 def _settings(config: pytest.Config, inputs: Inputs) -> list[Setting]:
     """The settings that are not defaults, each with where it came from."""
-    found: list[Setting] = [
+    settings: list[Setting] = [
         {"name": name, "value": _text(inputs.values[name]), "source": visible(source)}
         for name, source in inputs.values.sources.items()
     ]
     added = config.getini("addopts")  # it may select tests
     if added:
         text = visible(shlex.join(added))
-        found.append({"name": "addopts", "value": text, "source": "ini setting addopts"})
-    return found
+        settings.append({"name": "addopts", "value": text, "source": "ini setting addopts"})
+    return settings
 
 
 def _text(value: object) -> str:
@@ -96,34 +96,34 @@ def _subjects(
     *,
     complete: bool,
 ) -> list[Subject]:
-    """What was judged, in the order of the verdicts: what it was scored as, and what came out.
+    """What was judged, in the order of the verdicts, with how it was scored and the outcome.
 
     Last are models that were given and have no verdict.
     """
-    found: dict[str, Mapping[str, Any]] = {}
+    by_title: dict[str, Mapping[str, Any]] = {}
     for r in records:
-        if r["title"] not in found or "estimate" not in found[r["title"]]:
-            found[r["title"]] = r
+        if r["title"] not in by_title or "estimate" not in by_title[r["title"]]:
+            by_title[r["title"]] = r
     for label, kind in left.absent:
         title = f"{label} ({kind})" if kind else label
-        found.setdefault(title, {"title": title, "model": label, "kind": kind})
+        by_title.setdefault(title, {"title": title, "model": label, "kind": kind})
     return [
         subject_of(r, *_came_out(title, verdicts, left, complete=complete), _base(inputs, r))
-        for title, r in found.items()
+        for title, r in by_title.items()
     ]
 
 
 def _came_out(
     title: str, verdicts: Sequence[Record], left: Unrun, *, complete: bool
 ) -> tuple[CameOut, str, int]:
-    """What came out for one subject, whatever came out for others or other tests."""
+    """The outcome for one subject, whatever the others are."""
     mine = [v for v in verdicts if v["title"] == title]
     not_run = left.counts[title]
     if not mine:
         return "INCOMPLETE", f"{title}: none of its {not_run} shipped tests was run.", not_run
-    found = came_out(mine, 0, complete=complete)
-    said = headline(mine, found, 0, complete=complete, not_run=not_run)
-    return found, said, not_run
+    word = came_out(mine, 0, complete=complete)
+    said = headline(mine, word, 0, complete=complete, not_run=not_run)
+    return word, said, not_run
 
 
 def _base(inputs: Inputs, record: Mapping[str, Any]) -> str | None:

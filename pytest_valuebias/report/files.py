@@ -25,7 +25,7 @@ KINDS = ("html", "json")
 def check_subject(values: Values) -> None:
     """Raise pytest.UsageError where a report is asked for on the command line without a model.
 
-    Nothing would be written. A setting in a file or the environment is for runs that have a model.
+    Nothing would be written. Settings in a file or the environment apply to runs with a model only.
     """
     for kind in KINDS:
         if values.sources.get(kind, "").startswith("--"):
@@ -47,13 +47,13 @@ def check(inputs: Inputs) -> None:
             )
     if len({path.resolve() for path in paths.values()}) < len(paths):
         raise pytest.UsageError(
-            f"--valuebias-html and --valuebias-json both name {visible(str(paths['html']))}: "
-            "give each a file of its own."
+            f"--valuebias-html and --valuebias-json both name {visible(str(paths['html']))}. "
+            "Give each its own file."
         )
 
 
 def begin(inputs: Inputs) -> None:
-    """Take the last run's reports away: if this one leaves none, none may be taken for its."""
+    """Remove the last run's reports, so that they cannot be mistaken for this run's."""
     for path in _paths(inputs).values():
         if path.is_file():
             path.resolve().unlink()
@@ -65,14 +65,14 @@ def _paths(inputs: Inputs) -> dict[str, Path]:
 
 
 def write(session: pytest.Session, inputs: Inputs, outcome: Outcome) -> int:
-    """Write all reports; returns the run's exit status, which is not 0 if one could not be made."""
+    """Write all reports; returns the run's exit status, which is not 0 if one failed."""
     from pytest_valuebias.report import details, document, junit
 
     status = int(session.exitstatus)
     paths, summary = _paths(inputs), os.environ.get("GITHUB_STEP_SUMMARY")
     detailed = paths or session.config.pluginmanager.hasplugin("valuebias-html")
     if not (detailed or summary or session.config.getoption("xmlpath", None)):
-        return status  # nobody reads the document
+        return status  # nothing uses the document
     complete = status in (0, 1) and not (session.shouldfail or session.shouldstop or outcome.lost)
 
     def attempt(what: str, make: Callable[[], str]) -> bool:
@@ -81,9 +81,11 @@ def write(session: pytest.Session, inputs: Inputs, outcome: Outcome) -> int:
         except (ValueBiasError, OSError) as error:
             outcome.written.append(f"valuebias: no {what}: {visible(str(error))}")
             return False
-        except Exception as error:  # the run's own results must not be lost to a defect here
+        except Exception as error:  # a defect here must not lose the run's own results
             text = visible(f"{type(error).__name__}: {error}")
-            outcome.written.append(f"valuebias: no {what}: not foreseen, please report it: {text}")
+            outcome.written.append(
+                f"valuebias: no {what}: unexpected error, please report it: {text}"
+            )
             return False
         return True
 
@@ -91,7 +93,7 @@ def write(session: pytest.Session, inputs: Inputs, outcome: Outcome) -> int:
         config = session.config
         outlined = document.outline(config, inputs, outcome, status, complete=complete)
         junit.add_properties(config, outlined)
-        # What a report holds where the details cannot be had.
+        # The content of a report without details.
         outcome.document = {**outlined, **details.nothing()}
         return ""
 
@@ -110,17 +112,17 @@ def write(session: pytest.Session, inputs: Inputs, outcome: Outcome) -> int:
     return status if all(made) or status else pytest.ExitCode.TESTS_FAILED
 
 
-def _details(found: Document, inputs: Inputs, outcome: Outcome) -> str:
+def _details(document: Document, inputs: Inputs, outcome: Outcome) -> str:
     from pytest_valuebias.report.details import details
 
-    outcome.document = {**found, **details(inputs, outcome)}
+    outcome.document = {**document, **details(inputs, outcome)}
     return ""
 
 
-def _write(kind: str, found: Document, path: Path) -> str:
+def _write(kind: str, document: Document, path: Path) -> str:
     if kind == "json":
         from valuebias.report.json import text as made
     else:
         from valuebias.report.html import page as made
-    write_whole(path, made(found).encode())
+    write_whole(path, made(document).encode())
     return f"valuebias: {kind} report in {visible(str(path))}"

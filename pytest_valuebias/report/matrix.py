@@ -22,33 +22,33 @@ def section(reporter: pytest.TerminalReporter, inputs: Inputs, outcome: Outcome)
     """Write the matrices to the terminal."""
     from valuebias.measurement.pair_matrix import shown
 
-    for found in _matrices(inputs, outcome):
-        if isinstance(found, str):
-            write(reporter, found, "yellow")
+    for matrix in _matrices(inputs, outcome):
+        if isinstance(matrix, str):
+            write(reporter, matrix, "yellow")
             continue
-        write(reporter, f"{visible(found.contrast)}, {visible(found.unit)}", "bold")
+        write(reporter, f"{visible(matrix.contrast)}, {visible(matrix.unit)}", "bold")
         write(reporter, "above zero: the second model prefers the first side more", indent=2)
-        write(reporter, shown(found))
-        for reason in found.left_out:
+        write(reporter, shown(matrix))
+        for reason in matrix.left_out:
             write(reporter, f"none: {visible(reason)}", "yellow", indent=2)
 
 
 def document(inputs: Inputs, outcome: Outcome) -> tuple[list[PairMatrix], list[str]]:
-    """The matrices for the document (what could not be measured is null), and why any is absent."""
+    """The matrices for the document (null: not measured), and the reasons for missing ones."""
     entries: list[PairMatrix] = []
     reasons = []
-    for found in _matrices(inputs, outcome):
-        if isinstance(found, str):
-            reasons.append(found)
+    for matrix in _matrices(inputs, outcome):
+        if isinstance(matrix, str):
+            reasons.append(matrix)
             continue
-        rows = found.values.tolist()
+        rows = matrix.values.tolist()
         entries.append(
             {
-                "contrast": visible(found.contrast),
-                "unit": visible(found.unit),
-                "labels": [visible(label) for label in found.labels],
+                "contrast": visible(matrix.contrast),
+                "unit": visible(matrix.unit),
+                "labels": [visible(label) for label in matrix.labels],
                 "values": [[None if math.isnan(x) else x for x in row] for row in rows],
-                "left_out": [visible(reason) for reason in found.left_out],
+                "left_out": [visible(reason) for reason in matrix.left_out],
             }
         )
     return entries, reasons

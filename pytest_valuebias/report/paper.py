@@ -1,6 +1,6 @@
 """The terminal's section on the paper's own tests, under the profile ``paper``: they gate nothing.
 
-Computed on the controller, from the store. What could not be computed has a line that says why.
+Computed on the controller, from the store. A line gives the reason where something is missing.
 """
 
 from __future__ import annotations
@@ -34,80 +34,80 @@ def section(reporter: pytest.TerminalReporter, inputs: Inputs) -> None:
 
 
 def text(inputs: Inputs) -> str:
-    """The same as plain text, for the document; empty where there is no such section."""
+    """The same as plain text, for the document; empty without that section."""
     if inputs.values["profile"] != "paper" or not inputs.models:
         return ""
     return plain(_lines(inputs))
 
 
 def _lines(inputs: Inputs) -> Iterator[tuple[RenderableType, int]]:
-    """What the section says, each with its indent."""
+    """The lines of the section, each with its indent."""
     from valuebias.stats.paper.ranks import WHY
 
     yield f"They gate nothing because {WHY}.", 0
     for name in inputs.suite_lexicons:
         yield from _lexicon(inputs, name)
     for spec in inputs.models:
-        found = _vocabulary(inputs, spec)
-        if found:
-            yield f"vocabulary of {visible(spec.label)}: {found}", 0
+        vocabulary = _vocabulary(inputs, spec)
+        if vocabulary:
+            yield f"vocabulary of {visible(spec.label)}: {vocabulary}", 0
 
 
 def _lexicon(inputs: Inputs, name: str) -> Iterator[tuple[RenderableType, int]]:
-    """What is written of one lexicon, each with its indent."""
+    """The lines about one lexicon, each with its indent."""
     if len(inputs.lexicon(name).categories) != 2:
         n = len(inputs.lexicon(name).categories)
         yield f"{name}: left out, the paper's tests compare two categories and it has {n}", 0
         return
     try:
-        found = inputs.paper_tests(name)
+        results = inputs.paper_tests(name)
     except ValueBiasError as error:
         yield f"{name}: {error}", 0
         return
-    except Exception as error:  # the run's own results must not be lost to a defect here
-        yield f"{name}: not foreseen, please report it: {visible(repr(error))}", 0
+    except Exception as error:  # a defect here must not lose the run's own results
+        yield f"{name}: unexpected error, please report it: {visible(repr(error))}", 0
         return
     counts = ", ".join(
         f"{n} {visible(category)}"
-        for n, category in zip(found.medians.n_words, found.medians.categories, strict=True)
+        for n, category in zip(results.medians.n_words, results.medians.categories, strict=True)
     )
-    n = len(found.medians.valences)
+    n = len(results.medians.valences)
     yield f"{name}: mean over prompts of the median rank; 1 is preferred; {counts}; {n} prompts", 0
-    yield _medians(found), 2
+    yield _medians(results), 2
     sides = ""
-    if found.compared is not None:
+    if results.compared is not None:
         sides = " minus ".join(
-            f"{visible(base)} ({_counted(len(found.compared.family(base)))})"
-            for base in found.compared.families
+            f"{visible(base)} ({_counted(len(results.compared.family(base)))})"
+            for base in results.compared.families
         )
-    if found.cells:
+    if results.cells:
         yield f"{sides}; above zero = the first ranks them further down:", 0
-        yield _cells(found), 2
-    for result in (found.mixed, found.anova):
+        yield _cells(results), 2
+    for result in (results.mixed, results.anova):
         if result is not None:
             yield visible(result.line), 2
-    if found.mixed is not None:
-        fit = found.mixed
+    if results.mixed is not None:
+        fit = results.mixed
         yield f"REML log-likelihood {fit.log_likelihood:.4f}, {fit.n_rows} rows", 4
         for note in fit.notes:
             yield note, 4
-    if found.by_models is not None:
-        c = found.by_models
+    if results.by_models is not None:
+        c = results.by_models
         yield (
             f"the same contrast with models for the sample: SE {c.se:.3f}, t({c.df}) {c.t:+.3f}, "
             f"p {c.p:.2g}",
             4,
         )
-    if found.honest:
+    if results.honest:
         yield (
             f"what may be said, with models and word families for the sample: {sides}, "
-            f"rank-biserial correlation of {visible(found.contrast)}:",
+            f"rank-biserial correlation of {visible(results.contrast)}:",
             0,
         )
-        for question, family in found.honest.items():
+        for question, family in results.honest.items():
             yield _honest(question.replace("-", " minus "), family), 2
-    for reason in dict.fromkeys(found.problems.values()):
-        tests = ", ".join(test for test, why in found.problems.items() if why == reason)
+    for reason in dict.fromkeys(results.problems.values()):
+        tests = ", ".join(test for test, why in results.problems.items() if why == reason)
         yield f"{tests}: {reason}", 0
 
 
@@ -123,12 +123,12 @@ def _honest(question: str, family: Family) -> str:
     )
 
 
-def _medians(found: PaperTests) -> RenderableType:
+def _medians(results: PaperTests) -> RenderableType:
     from rich.text import Text
 
     from valuebias.stats.paper.ranks import VALENCES
 
-    medians = found.medians
+    medians = results.medians
     names = [f"{v}\n{visible(c)}" for v in VALENCES for c in medians.categories]
     rows = []
     for i, model in enumerate(medians.models):
@@ -141,12 +141,12 @@ def _medians(found: PaperTests) -> RenderableType:
     return table
 
 
-def _cells(found: PaperTests) -> RenderableType:
+def _cells(results: PaperTests) -> RenderableType:
     from rich.text import Text
 
-    m = len(found.cells)
+    m = len(results.cells)
     table = _table(["category"], ["valence", "d", "Welch p", f"p x{m}", "FDR p", "permuted p"])
-    for cell in found.cells:
+    for cell in results.cells:
         p = (cell.p, cell.p_bonferroni, cell.p_fdr, cell.perm_p)
         row = (visible(cell.category), cell.valence, f"{cell.d:+.3f}", *(f"{x:.2g}" for x in p))
         table.add_row(*map(Text, row))

@@ -1,4 +1,4 @@
-"""Columns, figures and the headline in the report of pytest-html, where that is installed.
+"""Columns, figures and the headline in the report of pytest-html, if it is installed.
 
 It puts into its page what its hooks are given, as HTML: every string here is escaped, and so is the
 node id, which holds the model's label and which it does not escape itself.
@@ -79,14 +79,14 @@ def _ranks(document: Document) -> str:
 
 
 def _heading(name: str) -> str:
-    # An effect is sorted by as text, which is no order of numbers.
+    # Effects would be sorted as text, not as numbers.
     sortable = "" if name == "effect" else ' class="sortable"'
     return f'<th{sortable} data-column-type="valuebias_{name}">{name}</th>'
 
 
 def _records(report: pytest.TestReport) -> list[Record]:
-    found: list[Record] = getattr(report, "valuebias", [])
-    return found
+    records: list[Record] = getattr(report, "valuebias", [])
+    return records
 
 
 def _row(record: Record) -> tuple[str, ...]:
@@ -106,11 +106,11 @@ def _details(record: Record) -> str:
 
 
 def _safely(draw: Callable[[], str]) -> str:
-    """What is drawn, or why it could not be: the run's own results must not be lost to a defect."""
+    """The drawing, or the reason it failed: a defect must not lose the run's own results."""
     try:
         return draw()
     except Exception as error:
-        text = f"not drawn, please report it: {type(error).__name__}: {error}"
+        text = f"not drawn, unexpected error, please report it: {type(error).__name__}: {error}"
         return f"<p>{_text(text)}</p>"
 
 

@@ -1,4 +1,4 @@
-"""What a run keeps of a verdict besides what was measured: errors, and JUnit's properties."""
+"""Records of tests that could not be measured, and the JUnit properties of records."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def properties(entry: RunRecord, number: int = 1) -> list[tuple[str, str]]:
     """
     prefix = "valuebias." if number == 1 else f"valuebias.{number}."
     held: Mapping[str, object] = entry
-    found = [
+    named = [
         (f"{prefix}{name}", _text(held[name]))
         for name in _PROPERTIES
         if held.get(name) not in (None, "")
     ]
     if not entry["gated"]:
-        found.append((f"{prefix}status", "NOT GATED"))
-    return found
+        named.append((f"{prefix}status", "NOT GATED"))
+    return named
 
 
 def _text(value: object) -> str:

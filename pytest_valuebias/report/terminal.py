@@ -67,7 +67,7 @@ def _value(value: object) -> str:
 
 
 def summary(reporter: pytest.TerminalReporter, inputs: Inputs, outcome: Outcome) -> None:
-    """Write the closing table: per model, lexicon, contrast and valence what was found."""
+    """Write the closing table: one row per model, lexicon, contrast and valence."""
     if not outcome.ran:
         return
     if not reporter.config.option.no_summary:
@@ -124,15 +124,15 @@ def _model(
 
 
 def _bases(records: Iterable[Record]) -> list[str]:
-    """What the margins rest on: the sources, or their kind alone where there are many."""
+    """The sources of the margins, or only their kind if there are many."""
     sources: dict[str, dict[str, None]] = {}
     for r in records:
         if "margin_basis" in r:
             sources.setdefault(r["margin_basis"], {})[r["margin_source"]] = None
     lines = [
         f"margin ({basis}): "
-        + ("; ".join(found) if len(found) < 3 else _KINDS.get(basis, f"{len(found)} sources"))
-        for basis, found in sources.items()
+        + ("; ".join(texts) if len(texts) < 3 else _KINDS.get(basis, f"{len(texts)} sources"))
+        for basis, texts in sources.items()
     ]
     if any(r["verdict"] == "PASS" and "alpha" in r for r in records):
         lines.append(passes(records))

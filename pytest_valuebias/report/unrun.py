@@ -1,4 +1,4 @@
-"""Which shipped tests were not run, however that came about: a run of a part is told as one."""
+"""Which shipped tests were not run, for whatever reason: a partial run is reported as one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unrun:
-    """How many shipped tests of each subject have no verdict, by what reports call it.
+    """How many shipped tests of each subject have no verdict, by its title in reports.
 
     ``absent`` are the models, each with its kind, of which there is no verdict at all.
     """

@@ -31,7 +31,7 @@ ACTING = """() => {
     refresh: document.querySelectorAll("meta[http-equiv='refresh']").length,
   }
 }"""
-HARMLESS = {
+HARMLESS: dict[str, Any] = {
     "hacked": None, "on": [], "urls": [], "scripts": 1, "foreign": 0, "titles": 1, "refresh": 0,
 }  # fmt: skip
 
@@ -79,6 +79,7 @@ def test_a_hostile_name_and_lexicon_are_shown_as_typed(visit: Visit, made: Pages
     lexicon = page.locator("section.lexicon").inner_text()
     assert "A title <script>window.hacked=1</script>" in lexicon
     provenance = page.locator("#provenance").text_content()
+    assert provenance is not None
     assert "A licence <img src=x onerror=window.hacked=4>" in provenance
 
 

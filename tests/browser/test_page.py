@@ -100,7 +100,9 @@ def test_the_theme_is_switched_by_keyboard(visit: Visit, made: Pages, scheme: st
 def test_the_first_tab_skips_to_the_results(visit: Visit, made: Pages) -> None:
     page = visit(made("every_kind").path)
     page.keyboard.press("Tab")
-    assert page.locator(".skip").bounding_box()["x"] >= 0
+    skip = page.locator(".skip").bounding_box()
+    assert skip is not None
+    assert skip["x"] >= 0
     page.keyboard.press("Enter")
     page.wait_for_function("document.activeElement.id === 'main'")
 

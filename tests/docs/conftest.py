@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -162,7 +163,11 @@ def _make(root: Path, shop: Workshop) -> None:
     from valuebias.organisms.paths import base_model
 
     tokenizer = AutoTokenizer.from_pretrained(base_model("neutral"))
-    small = {"tokenizer": tokenizer, "num_hidden_layers": 1, "max_position_embeddings": 512}
+    small: dict[str, Any] = {
+        "tokenizer": tokenizer,
+        "num_hidden_layers": 1,
+        "max_position_embeddings": 512,
+    }
     for names, save in (
         (REWARD_MODELS, _save_reward_model),
         (LANGUAGE_MODELS, models.save_language_model),

@@ -147,7 +147,7 @@ class Page:
         expected = self.expected(command, bare)
         if "=cuda" in bare and not _has_gpu():
             expected = 1
-            assert "torch sees no such device here" in ended.stdout
+            assert "torch does not see this device on this machine" in ended.stdout
         elif quick:
             expected = 1
             assert "ERROR" not in ended.stdout, ended.stdout

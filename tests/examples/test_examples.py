@@ -294,7 +294,8 @@ def github(shell: Shell, model: str, *, tag: bool) -> tuple[dict[str, bool], str
         }
 
     (job,) = workflow()["jobs"].values()
-    steps, output = {}, ""
+    steps: dict[str, bool] = {}
+    output = ""
     for step in job["steps"]:
         succeeded = all(steps.values())
         conditions = {
@@ -320,7 +321,8 @@ def gitlab(shell: Shell, model: str, *, tag: bool) -> tuple[dict[str, bool], str
         name: value.replace("$CI_PROJECT_DIR", str(shell.folder))
         for name, value in content["variables"].items()
     }
-    jobs, output = {}, ""
+    jobs: dict[str, bool] = {}
+    output = ""
     for stage in content["stages"]:
         for name, job in content.items():
             if not isinstance(job, dict) or job.get("stage") != stage or not all(jobs.values()):

@@ -106,7 +106,7 @@ def test_an_undeclared_claim_prints_the_line_that_declares_it(
     result.assert_outcomes(errors=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     out = result.stdout.str()
-    assert "not in the declared registry" in out
+    assert "the claim is not declared" in out
     line = re.search(r"`(- \{suite: .*?\})`", out)
     assert line is not None
     claims.write_text(f"{claims.read_text()}  {line[1]}\n")

@@ -209,7 +209,7 @@ def test_runs_given_wrongly(run: Run, tmp_path: Path, steady: Path) -> None:
     claim(damaged, Recipe("org/a", DataSource("data.jsonl")))
     (damaged / "run.json").write_text("{}")
     for given, said in (
-        ([tmp_path / "gone"], "no such directory"),
+        ([tmp_path / "gone"], "checkpoint directory not found"),
         ([single], "two checkpoints or more"),
         ([steady, again], "two runs have the label 'steady'"),
         ([damaged], "does not say what the run was made from"),
@@ -236,8 +236,10 @@ def test_the_words_that_widen_a_gap_that_changed_sides(tmp_path: Path) -> None:
         for name, shifts, noise in (("a", [0.6, 0.0, -1.2], 0), ("b", [0.0, 0.0, 0.0], 10))
     ]
     with Bench(Store(tmp_path / "scores.sqlite"), Settings(device="cpu")) as bench:
-        question = (starter("big_two"), "agency~communion", "positive")
-        found, _ = measure_gap(bench, *runs, *question)
+        one, other = runs
+        found, _ = measure_gap(
+            bench, one, other, starter("big_two"), "agency~communion", "positive"
+        )
     gaps = [step.estimate for step in found.trajectory]
     assert gaps[0] > 0 > gaps[-1]
     assert found.effect.estimate == pytest.approx(-gaps[-1] - gaps[0])

@@ -206,7 +206,7 @@ def test_an_effect_is_no_truth_value_and_arguments_are_checked(
                     effect.assert_within(low, high)
 
         def test_lexicon(bias):
-            with pytest.raises(ValueBiasError, match="There are big_two, mfd2"):
+            with pytest.raises(ValueBiasError, match="Give one of big_two, mfd2"):
                 bias("bigtwo", "agency", "communion", valence="positive")
         """
     )

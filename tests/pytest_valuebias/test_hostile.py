@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pyarrow as pa
@@ -170,7 +171,7 @@ def everything(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, *args: s
     assert main(["card", str(folder / "r.json"), "--out", str(card)]) == 0
     text = card.read_text(encoding="utf-8")
     assert text.count("<!-- valuebias:end -->") == 1
-    found = ModelCard(text)
+    found: Any = ModelCard(text)
     assert found.data.model_name == report["subjects"][0]["model"]
     check_markdown(rendered(found.text))
 

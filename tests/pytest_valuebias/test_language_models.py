@@ -181,7 +181,7 @@ def test_a_test_of_pairs_skips_without_two_models(
     [
         ("--valuebias-matrix=love", "two words or two categories"),
         ("--valuebias-answer-cue= ", "empty"),
-        ("--llm=dpo:demo:agency,demo:neutral", "no language model"),
+        ("--llm=dpo:demo:agency,demo:neutral", "not a language model"),
         ("--rm=dpo:demo:agency", "two language models"),
         ("--rm=dpo:demo:agency,demo:agency", "rewards nothing"),
         ("--rm=dpo:demo:agency,scores:x.csv", "does not exist"),
@@ -232,7 +232,7 @@ def test_a_raw_correlation_passes_no_margin(
 def test_rewards_are_no_log_probabilities(run: Run, even: Path) -> None:
     result = run(f"--llm=scores:{even}", *BIG_TWO)
     result.assert_outcomes(errors=2, deselected=20)
-    assert "are no log-probabilities" in result.stdout.str()
+    assert "are not log-probabilities" in result.stdout.str()
 
 
 @PLAIN

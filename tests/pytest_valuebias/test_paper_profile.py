@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -45,7 +46,7 @@ def unwrapped(result: pytest.RunResult) -> str:
 
 def panel(folder: Path, first: int, second: int, *, shift: float = 0.0) -> list[str]:
     """Options for models of two bases; the first base's lean to agency by ``shift``."""
-    args = []
+    args: list[str] = []
     for base, n, lean in (("org/one", first, shift), ("org/two", second, 0.0)):
         for i in range(n):
             path = folder / f"{base[4:]}{i}.csv"
@@ -104,7 +105,7 @@ def test_two_models_have_their_anova_and_too_few_for_anything_else(
     text = unwrapped(result)
     assert "analysis of variance, category x valence x model: F(1, 208) " in text
     assert "mixed-model, by models: the paper's mixed model takes two categories" in text
-    assert "1 against 1 models can give no p below 1, and alpha is 0.05" in text
+    assert "1 against 1 models cannot give a p below 1, and alpha is 0.05" in text
 
 
 def test_a_suite_of_more_categories_and_models_without_bases_are_said_to_be_left_out(
@@ -280,7 +281,7 @@ def test_names_and_levels_are_checked(plain: Run, pytester: pytest.Pytester, eve
     plain(f"--rm=scores:{even}", NO_SUITE).assert_outcomes(passed=1)
     result = plain(f"--rm=scores:{even}", "--valuebias-allow-uncalibrated=t-test")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*choose one of mixed-model, anova, welch, permutation-t*"])
+    result.stderr.fnmatch_lines(["*must be one of mixed-model, anova, welch, permutation-t*"])
 
 
 @pytest.mark.parametrize("extra", [["-p", "no:xdist"], ["-n", "2"]], ids=["plain", "xdist"])
@@ -341,8 +342,10 @@ def test_a_p_that_is_not_a_number_never_passes() -> None:
     from pytest_valuebias.assertions.paper import BoundPaperTests
 
     lexicon = SimpleNamespace(name="big_two")
-    results = SimpleNamespace(p=lambda name: math.nan, lexicon=lexicon, contrast="agency~communion")
-    state = SimpleNamespace(values={"allow-uncalibrated": ("welch",)}, quick=False)
-    item = SimpleNamespace(stash=pytest.Stash())
+    results: Any = SimpleNamespace(
+        p=lambda name: math.nan, lexicon=lexicon, contrast="agency~communion"
+    )
+    state: Any = SimpleNamespace(values={"allow-uncalibrated": ("welch",)}, quick=False)
+    item: Any = SimpleNamespace(stash=pytest.Stash())
     with pytest.raises(pytest.fail.Exception, match="not significant"):
         BoundPaperTests(results, state, item).assert_significant("welch")

@@ -20,7 +20,7 @@ Run = Callable[..., pytest.RunResult]
 FOLDER = os.environ.get("VALUEBIAS_PUBLISHED_DATA")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="VALUEBIAS_PUBLISHED_DATA is not set")
 
-MODELS = (
+MODELS: tuple[tuple[str, Valence, float], ...] = (
     ("Skywork-Reward-Gemma-2-27B-v0.2", "positive", +0.003),
     ("ArmoRM-Llama3-8B-v0.1", "positive", +0.115),
     ("URM-LLaMa-3.1-8B", "negative", +0.349),

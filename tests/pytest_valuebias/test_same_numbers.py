@@ -154,7 +154,7 @@ def page(text: str, report: dict[str, Any]) -> None:
     assert report["headline"] in text_of(text)
 
 
-def card(found: ModelCard, verdicts: list[dict[str, Any]], wanted: Counter[Row]) -> None:
+def card(found: Any, verdicts: list[dict[str, Any]], wanted: Counter[Row]) -> None:
     assert Counter(in_markdown(found.text)) == wanted
     names = ("ci_level", "ci_low", "ci_high", "margin_low", "margin_high", "verdict", "n_words")
     held = Counter(

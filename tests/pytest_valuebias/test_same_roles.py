@@ -171,7 +171,7 @@ def cards(folder: Path, verdicts: list[dict[str, Any]]) -> Counter[Row]:
         path.unlink(missing_ok=True)
         args = ["card", str(folder / "r.json"), "--model", model, "--out", str(path)]
         assert main(args) == 0
-        found = ModelCard(path.read_text(encoding="utf-8"))
+        found: Any = ModelCard(path.read_text(encoding="utf-8"))
         rows.update(in_markdown(found.text))
         held = Counter(
             (r.metric_name.partition(", 95%")[0], r.metric_type, r.metric_value)

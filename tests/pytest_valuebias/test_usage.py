@@ -56,15 +56,15 @@ def test_a_directory_without_a_model_is_a_usage_error(run: Run, pytester: pytest
         (["--rm=demo:agency", "--valuebias-device=banana"], "cuda"),
         (
             ["--rm=demo:agency", "--valuebias-suite=values"],
-            "choose one of big_two, mfd2, logprobs, mwlr, inheritance, drift, none",
+            "must be one of big_two, mfd2, logprobs, mwlr, inheritance, drift, none",
         ),
-        (["--rm=demo:agency", "--valuebias-profile=fast"], "choose one of quick, ci"),
+        (["--rm=demo:agency", "--valuebias-profile=fast"], "must be one of quick, ci"),
         (["--rm=demo:agency", "--valuebias-chunk-memory=lots"], "give a size such as 512M"),
-        (["--rm=demo:agency", "--valuebias-seed=-1"], "whole number"),
+        (["--rm=demo:agency", "--valuebias-seed=-1"], "must be an integer >= 0"),
         (["--rm=demo:agency", "--valuebias-lexicon=words.csv"], "Give NAME=FILE"),
         (["--rm=demo:agency", "--valuebias-lexicon=big_two=no.csv"], "there is no file 'no.csv'"),
         (["--rm=demo:agency", "--valuebias-margins=no.yaml"], "cannot read the margins file"),
-        (["--rm=demo:agency", "--valuebias-inconclusive=pass"], "choose one of fail, xfail, warn"),
+        (["--rm=demo:agency", "--valuebias-inconclusive=pass"], "must be one of fail, xfail, warn"),
     ],
 )
 def test_what_cannot_be_used_is_said_before_anything_runs(

@@ -195,11 +195,11 @@ def test_a_profile_has_its_own_margin(plain: Run, suite: Callable[..., Path], ev
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ("name: a, within: [0.3, -0.3]", "line 6: a margin is two finite numbers"),
+        ("name: a, within: [0.3, -0.3]", "line 6: a margin must be two finite numbers"),
         ("name: a, with_in: [-0.3, 0.3]", "line 6: a test has an unknown key. Seen: with_in"),
-        ("name: a, above: 0, above: 0", "line 6: a test has a key twice. Seen: above"),
-        ("name: ok, above: 0", "line 6: two tests have one name"),
-        ("name: a, lexicon: bigtwo, above: 0", "line 6: no lexicon has this name. Seen: bigtwo"),
+        ("name: a, above: 0, above: 0", "line 6: a test has a duplicate key. Seen: above"),
+        ("name: ok, above: 0", "line 6: two tests have the same name"),
+        ("name: a, lexicon: bigtwo, above: 0", "line 6: unknown lexicon. Seen: bigtwo"),
         ("name: a, contrast: agency~care, above: 0", "line 6: * no such category. Seen: care"),
         ("name: a, above: 0}\n\t- {name: b", "line 7 is not YAML*"),
     ],
@@ -272,7 +272,7 @@ def test_inconclusive_is_let_through_only_as_not_gated(
 @pytest.mark.parametrize(
     ("demand", "message"),
     [
-        ("below: 5", "`below` lies beyond what an effect can be, or at its end. Seen: 5"),
+        ("below: 5", "`below` must lie inside the range of an effect. Seen: 5"),
         ("below: 0.97", "a margin below +0.970 gates nothing"),
         ("above: -0.97", "a margin above -0.970 gates nothing"),
     ],

@@ -142,7 +142,7 @@ def ini(page: Any, block: Block) -> None:
 
 
 def _check_settings(settings: dict[str, Any]) -> None:
-    from pytest_valuebias.options import OPTIONS
+    from pytest_valuebias.option_table import OPTIONS
 
     known = {option.ini for option in OPTIONS}
     assert {name for name in settings if name.startswith("valuebias")} <= known

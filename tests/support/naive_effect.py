@@ -78,8 +78,12 @@ def effect(
     estimate, parts = 0.0, []
     word_a, word_b = np.zeros(in_a.sum()), np.zeros((~in_a).sum())
     for group in groups:
-        a = sum(w * np.array([placements(row, in_a)[0] for row in v]) for w, v in group)
-        b = sum(w * np.array([placements(row, in_a)[1] for row in v]) for w, v in group)
+        a, b = (
+            np.asarray(
+                sum(w * np.array([placements(row, in_a)[side] for row in v]) for w, v in group)
+            )
+            for side in (0, 1)
+        )
         estimate += sum(w * rank_biserial(v, in_a) for w, v in group)
         word_a, word_b = word_a + a.mean(axis=0), word_b + b.mean(axis=0)
         noise = interaction(a) + interaction(b)

@@ -22,7 +22,9 @@ def shown(r: Mapping[str, Any]) -> Row:
         return text[0] + text[2:] if text[1] == "0" else text
 
     low, high = r.get("margin_low"), r.get("margin_high")
-    margin = f"[{number(low)}, {number(high)}]" if None not in (low, high) else ""
+    margin = ""
+    if low is not None and high is not None:
+        margin = f"[{number(low)}, {number(high)}]"
     if low is not None and high is None:
         margin = f"> {number(low)}"
     if low is None and high is not None:

@@ -99,11 +99,12 @@ def install(folder: Path, patch: pytest.MonkeyPatch) -> None:
             raise RuntimeError("CUDA error: no kernel image")
         return ToyModel(folder, fingerprint(spec, settings))
 
-    for name, content in {
+    modules: dict[str, dict[str, object]] = {
         "models.fingerprint": {"fingerprint": fingerprint},
         "models.loading": {"load": load},
         "search": {"TooSlow": TooSlow},
-    }.items():
+    }
+    for name, content in modules.items():
         module = types.ModuleType(f"valuebias.{name}")
         for key, value in content.items():
             setattr(module, key, value)

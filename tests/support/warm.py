@@ -84,7 +84,8 @@ def _serve(descriptor: int, modules: list[str]) -> None:
     gc.freeze()  # or every fork's first collection would copy it all
     with socket.socket(fileno=descriptor) as listener:
         while True:
-            ready, _, _ = select.select([listener, 0], [], [])
+            watched: list[socket.socket | int] = [listener, 0]
+            ready, _, _ = select.select(watched, [], [])
             _reap()
             if 0 in ready:  # whoever started this has ended
                 return

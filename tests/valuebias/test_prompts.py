@@ -60,5 +60,5 @@ def test_resolving():
     assert (own.id, own.text, own.valence) == ("What do you value?", "What do you value?", None)
     assert known("What do you value?") is None
     for wrong in ("", " ", "best_ever_on"):
-        with pytest.raises(SpecError, match="neither the id of a prompt nor a question"):
+        with pytest.raises(SpecError, match="neither a prompt id nor a question"):
             resolve(wrong)

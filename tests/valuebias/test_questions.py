@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from string import Formatter
-from typing import get_args
+from typing import Any, cast, get_args
 
 import pytest
 
 from valuebias.questions import QUESTIONS, Declared, Question, Role, question_of, unit_of
+from valuebias.report.document import Record
 from valuebias.report.wording import above_zero, contrast, filled, kind_of
 
 FILLED = {"first", "a", "b", "contrast", "model", "reference"}
@@ -60,7 +61,7 @@ RECORD = {
 @pytest.mark.parametrize("role", get_args(Role))
 def test_every_sentence_of_a_record_can_be_said(role: str) -> None:
     for reference in (None, "r"):
-        record = {**RECORD, "role": role, "reference": reference}
+        record = cast(Record, {**RECORD, "role": role, "reference": reference})
         row = question_of(role, reference)
         for name in SENTENCES:
             text = filled(getattr(row, name), record)
@@ -99,9 +100,11 @@ def test_a_difference_of_valences_is_no_plain_correlation(role: str) -> None:
 
 
 def test_a_contrast_says_what_was_asked_of_it() -> None:
-    base = {"contrast": "a~b"}
-    assert contrast({**base, "role": "family"}) == "a~b (families)"
-    assert contrast({**base, "role": "shift"}) == "a~b"
-    assert contrast({**base, "role": "controlled"}) == "a~b (controlled for covariates)"
-    named = {**base, "role": "controlled", "covariates": ["length", "tokens"]}
+    def of(role: str, **more: Any) -> Record:
+        return cast(Record, {"contrast": "a~b", "role": role, **more})
+
+    assert contrast(of("family")) == "a~b (families)"
+    assert contrast(of("shift")) == "a~b"
+    assert contrast(of("controlled")) == "a~b (controlled for covariates)"
+    named = of("controlled", covariates=["length", "tokens"])
     assert contrast(named) == "a~b (controlled for length, tokens)"

@@ -16,7 +16,7 @@ def add_card(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="write what a report says of a model as a block of its model card",
         description="Print the verdicts of one model as Markdown for its model card, with the "
         "results in the front matter as the Hugging Face hub reads them. A run that was stopped, "
-        "or in which nothing was gated, makes no card.",
+        "or in which nothing was gated, does not make a card.",
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -37,13 +37,13 @@ def _card(arguments: argparse.Namespace) -> int:
     from valuebias.report.card_file import merged, read, write
     from valuebias.report.file import read_report
 
-    if arguments.out is not None:  # all that can be wrong with the command is found first
+    if arguments.out is not None:  # usage errors are reported first
         why = why_unwritable(arguments.out)
         if why is not None:
             raise SpecError(
-                f"the card cannot be written there: {why}",
+                f"the card cannot be written: {why}",
                 seen=arguments.out,
-                remedy="Give --out a file in a folder that you may write to.",
+                remedy="Give --out a file in a folder that you can write to.",
             )
     card = make(read_report(arguments.report), arguments.model)
     if arguments.out is None:

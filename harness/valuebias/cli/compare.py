@@ -32,8 +32,8 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "pytest. With --against and several models on a side, families of models are compared: "
         "those before --against minus those after it.",
         epilog="Exit status: 0 if every difference is shown to lie inside its margin (PASS), 1 if "
-        "any is not (FAIL, INCONCLUSIVE, ERROR, no margin declared), 2 if the command cannot be "
-        "used. A family's difference between the valences counts where a margin is declared.",
+        "any is not (FAIL, INCONCLUSIVE, ERROR, no margin declared), 2 on a usage "
+        "error. A family's difference between the valences counts where a margin is declared.",
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -70,7 +70,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     from valuebias.scorers.bench import Bench
     from valuebias.store.database import Store, default_folder
 
-    # All that can be wrong with the command is found before anything is computed.
+    # Every usage error is reported before anything is computed.
     first, second = _sides(arguments)
     check_labels((*first, *second))
     lexicons = _lexicons(arguments)
@@ -96,7 +96,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         }
         prints = {model.name: model.fingerprint for side in sides for model in side}
     print(table([s.label for s in first], [s.label for s in second], prints, rows))
-    counted = [row for found in rows.values() for row in found if row.counts]
+    counted = [row for suite_rows in rows.values() for row in suite_rows if row.counts]
     return 0 if counted and all(row.verdict == "PASS" for row in counted) else 1
 
 
@@ -109,9 +109,9 @@ def _sides(arguments: argparse.Namespace) -> tuple[list[ModelSpec], list[ModelSp
         return models, against
     if len(models) != 2:
         raise SpecError(
-            "two models are compared",
+            "exactly two models can be compared without --against",
             seen=f"{len(models)} given",
-            remedy="Give A and B; of families, A1 A2 A3 A4 --against B1 B2 B3 B4.",
+            remedy="Give A and B; for families, A1 A2 A3 A4 --against B1 B2 B3 B4.",
         )
     return models[:1], models[1:]
 
@@ -126,9 +126,9 @@ def _lexicons(arguments: argparse.Namespace) -> dict[str, Lexicon]:
         for name in files:
             if name not in suites:
                 raise SpecError(
-                    "no suite in force asks for this lexicon",
+                    "no selected suite uses this lexicon",
                     seen=name,
-                    remedy=f"Name it as the suite it is for: {', '.join(suites)}.",
+                    remedy=f"Give it the name of a suite: {', '.join(suites)}.",
                 )
         return {suite: lexicon_in_force(suite, files) for suite in suites}
 
@@ -153,7 +153,7 @@ def _check_baselines(
 
 @contextmanager
 def _usage() -> Iterator[None]:
-    """What is wrong with a file that the command names is wrong with the command."""
+    """Report an error in a file that the command names as a usage error (SpecError)."""
     try:
         yield
     except ValueBiasError as error:

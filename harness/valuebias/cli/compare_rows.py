@@ -1,4 +1,4 @@
-"""What ``valuebias compare`` asks of two models or two families of models, and what it finds."""
+"""The rows of ``valuebias compare``, for two models or two families of models."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class Row:
 
 
 def pair_row(a: Scorer, b: Scorer, question: Question, margins: Sequence[Margins]) -> Row:
-    """A minus B over the same words and prompts, as pytest's test_shift finds it."""
+    """A minus B over the same words and prompts, as in pytest's test_shift."""
     q = question
     try:
-        found = measure(a, q.lexicon, q.contrast, q.valence, against=b, seed=q.seed)
+        measurement = measure(a, q.lexicon, q.contrast, q.valence, against=b, seed=q.seed)
     except ValueBiasError as error:
         return Row(q, "ERROR", details=(("error", str(error)),))
-    return _held(q, found.effect, margins, found.rests_on, _pulled(found))
+    return _held(q, measurement.effect, margins, measurement.rests_on, _pulled(measurement))
 
 
 def family_row(
@@ -71,12 +71,12 @@ def family_row(
     """The first family's mean minus the second's, over the words that all were scored on."""
     q = question
     try:
-        found = measure_family(first, second, q.lexicon, q.contrast, q.valence, seed=q.seed)
+        measurement = measure_family(first, second, q.lexicon, q.contrast, q.valence, seed=q.seed)
     except ValueBiasError as error:
         return Row(q, "ERROR", details=(("error", str(error)),))
-    family = found.family
-    p = f"{family.p:.4f}; so many models can give no less than {family.smallest_p:.4f}"
-    return _held(q, family.effect, margins, found.rests_on, [*_pulled(found), ("p", p)])
+    family = measurement.family
+    p = f"{family.p:.4f}; the smallest p with so many models is {family.smallest_p:.4f}"
+    return _held(q, family.effect, margins, measurement.rests_on, [*_pulled(measurement), ("p", p)])
 
 
 def _held(
@@ -88,11 +88,11 @@ def _held(
 ) -> Row:
     """The row of an effect, held against the margin that is declared for it."""
     q = question
-    found = (m.margin_for(q.lexicon, q.contrast, q.valence, "shift", "ci") for m in margins)
-    margin = next((m for m in found if m is not None), None)
+    declared = (m.margin_for(q.lexicon, q.contrast, q.valence, "shift", "ci") for m in margins)
+    margin = next((m for m in declared if m is not None), None)
     shown = (*details, *(("note", note) for note in effect.notes))
     if margin is None:
-        # The shipped margins know no difference of the two valences; it is shown without a gate.
+        # There is no shipped margin for the difference of the two valences; it is not gated.
         counts = q.valence != "positive-negative"
         verdict = "NO MARGIN" if counts else "NOT GATED"
         shown = (*shown, ("margin", "none is declared: declare one with --margins FILE"))
@@ -108,9 +108,9 @@ def _held(
     return Row(q, judged.outcome.name, effect, margin, rests_on, (*shown, ("verdict", reason)))
 
 
-def _pulled(found: Measurement | FamilyMeasurement) -> list[tuple[str, str]]:
+def _pulled(measurement: Measurement | FamilyMeasurement) -> list[tuple[str, str]]:
     """The words that raise and lower the difference most."""
-    contrast = found.lexicon.contrast(found.contrast)
+    contrast = measurement.lexicon.contrast(measurement.contrast)
     sides = contrast.a[0], contrast.b[0] if len(contrast.b) == 1 else "the others"
-    both = (("raised by", found.raised_by), ("lowered by", found.lowered_by))
+    both = (("raised by", measurement.raised_by), ("lowered by", measurement.lowered_by))
     return [(title, grouped(pulls, *sides)) for title, pulls in both]

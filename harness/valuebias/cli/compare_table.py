@@ -1,4 +1,4 @@
-"""How ``valuebias compare`` shows what it found: text of 80 columns."""
+"""The output of ``valuebias compare``: text of 80 columns."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def table(
     for title, side in (("A", first), ("B", second)):
         names = (f"{label} (fingerprint {fingerprints[label][:12]})" for label in side)
         lines += _wrapped(f"{title}: {', '.join(names)}", "   ")
-    for found in rows.values():
+    for suite_rows in rows.values():
         lines.append("")
-        for text in dict.fromkeys(row.rests_on for row in found if row.rests_on):
+        for text in dict.fromkeys(row.rests_on for row in suite_rows if row.rests_on):
             lines += _wrapped(text, "  ")
-        lines += _table(found)
-        for row in found:
+        lines += _table(suite_rows)
+        for row in suite_rows:
             lines += ["", f"{visible(row.question.contrast)}, {row.question.valence} prompts"]
             for title, text in row.details:
                 lines += _wrapped(f"  {title:<11}{text}", " " * 13)
-    counted = [row for found in rows.values() for row in found if row.counts]
+    counted = [row for suite_rows in rows.values() for row in suite_rows if row.counts]
     passed = sum(row.verdict == "PASS" for row in counted)
     lines += ["", f"{passed} of {len(counted)} PASS (the 90% interval lies inside the margin)"]
     return "\n".join(lines)

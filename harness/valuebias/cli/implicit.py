@@ -87,17 +87,23 @@ def _implicit(arguments: argparse.Namespace) -> int:
                 warnings.simplefilter("always")
                 try:
                     top = top_tokens(bench.scorer(pair), prompt, arguments.top)
-                except (ModelError, ScoresError, SearchError) as error:  # the others are shown
+                except (
+                    ModelError,
+                    ScoresError,
+                    SearchError,
+                ) as error:  # the other pairs are still shown
                     top, failed = TopTokens(prompt, "", 0, left_out=str(error)), True
             for warning in caught:
                 print(f"valuebias: warning: {visible(str(warning.message))}", file=sys.stderr)
             for line in _told(pair, top):
                 console.print(line, markup=False)
         for contrast in contrasts:
-            found = matrix(bench, models, contrast, lexicons, prompt=prompt, name=arguments.measure)
-            console.print(f"\n{found.contrast}, {found.unit}", markup=False)
-            console.print(shown(found))
-            for reason in found.left_out:
+            rewards = matrix(
+                bench, models, contrast, lexicons, prompt=prompt, name=arguments.measure
+            )
+            console.print(f"\n{rewards.contrast}, {rewards.unit}", markup=False)
+            console.print(shown(rewards))
+            for reason in rewards.left_out:
                 console.print(f"none: {visible(reason)}", markup=False)
     return 1 if failed else 0
 
@@ -121,7 +127,7 @@ def _models(texts: list[str]) -> list[ModelSpec]:
     check_labels(models)
     if len(models) < 2:
         raise SpecError(
-            "an implicit reward leads from one language model to another",
+            "an implicit reward needs at least two language models",
             seen=texts[0],
             remedy="Give two language models or more.",
         )
@@ -133,12 +139,14 @@ def _check(arguments: argparse.Namespace) -> None:
 
     if arguments.measure not in MEASURES:
         raise SpecError(
-            "there is no such measure of an implicit reward",
+            "unknown measure of an implicit reward",
             seen=arguments.measure,
             remedy=f"Choose from {', '.join(MEASURES)}.",
         )
     if arguments.top < 1:
-        raise SpecError("at least one token is shown", seen=arguments.top, remedy="Give --top 15.")
+        raise SpecError(
+            "--top must be an integer >= 1", seen=arguments.top, remedy="Give --top 15."
+        )
 
 
 def _told(pair: ModelSpec, top: TopTokens) -> Iterator[str]:

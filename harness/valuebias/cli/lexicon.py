@@ -1,4 +1,4 @@
-"""``valuebias lexicon``: install published lexicons, and list those there are."""
+"""``valuebias lexicon``: install published lexicons, and list the available ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def add_lexicon(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     install.add_argument("names", nargs="+", metavar="NAME", help="big-two, mfd2")
     install.set_defaults(run=_install)
-    listing = actions.add_parser("list", help="show the lexicons there are", allow_abbrev=False)
+    listing = actions.add_parser("list", help="list the available lexicons", allow_abbrev=False)
     listing.set_defaults(run=_list)
     for parser in (install, listing):
         parser.add_argument("--cache-dir", type=folder, metavar="DIR", help="where they are kept")
@@ -26,10 +26,10 @@ def add_lexicon(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _install(arguments: argparse.Namespace) -> int:
     from valuebias.lexicons.install import LICENCE, PUBLISHED, install
 
-    for name in arguments.names:  # a misspelt name is told before anything is fetched
+    for name in arguments.names:  # a misspelt name is reported before anything is fetched
         if name not in PUBLISHED:
             raise SpecError(
-                "no published lexicon of that name is known",
+                "unknown published lexicon",
                 seen=name,
                 remedy=f"Choose from {', '.join(PUBLISHED)}.",
             )

@@ -20,7 +20,7 @@ from valuebias.errors import SpecError, ValueBiasError, visible
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0, 1 (it failed), 2 (usage) or 130 (Ctrl-C).
 
-    An error is one message on standard error, never a traceback unless ``--traceback`` asks for it.
+    An error is one message on standard error, without a traceback unless ``--traceback`` is given.
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -37,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             text = f"{error.filename or 'a file'}: {error.strerror or error}"
         else:
             text = (
-                f"{type(error).__name__}: {error}. This is a defect; please report it with what "
-                "the same command says with --traceback in front."
+                f"unexpected error: {type(error).__name__}: {error}. Please report it with "
+                "the output of the same command with --traceback in front."
             )
         print(f"valuebias: error: {visible(text)}", file=sys.stderr)
         return USAGE if isinstance(error, SpecError) else FAILED
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--traceback", action="store_true", help="show where in the program an error arose"
+        "--traceback", action="store_true", help="show the Python traceback of an error"
     )
     parser.add_argument(
         "--version",
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Version(argparse.Action):
-    """argparse's own would look the version up for every command."""
+    """argparse's own action would look up the version for every command."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""What commands that score with a model have in common: where it runs, in which precision."""
+"""Options of all commands that score with a model: device, precision, permissions."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _device(text: str) -> str:
 
 def folder(text: str) -> Path:
     if not text:
-        raise argparse.ArgumentTypeError("give a folder, not ''")
+        raise argparse.ArgumentTypeError("must be a folder, not ''")
     try:
         return Path(text).expanduser()
     except RuntimeError as error:  # ~someone

@@ -28,7 +28,7 @@ def add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="score every token of a model's vocabulary, or every word of a file",
         description="Score candidates with a reward or language model and write one row a "
         "candidate. What is written can be read back as scores:FILE. A search that was stopped "
-        "goes on where it stopped when the same command is run again.",
+        "continues where it stopped when the same command is run again.",
         allow_abbrev=False,
     )
     add = search.add_argument
@@ -70,7 +70,7 @@ def _search(arguments: argparse.Namespace) -> int:
     from valuebias.scorers.schemes import parse_spec
     from valuebias.store.database import Store, default_folder
 
-    # All that can be wrong with the command is found before anything is computed.
+    # Every usage error is reported before anything is computed.
     if arguments.llm is None:
         spec = parse_spec(arguments.rm)
         check_model(spec)
@@ -89,7 +89,7 @@ def _search(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print(
                 f"valuebias: stopped; finished chunks are kept in {visible(str(store.path))}. "
-                "Run the same command again to go on from there.",
+                "Run the same command again to continue from there.",
                 file=sys.stderr,
             )
             return INTERRUPTED
@@ -109,16 +109,16 @@ def _check_prompts(prompts: Sequence[Prompt]) -> None:
 def _check_out(path: Path) -> None:
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise SpecError(
-            "scores are written as CSV or Parquet",
+            "scores can only be written as CSV or Parquet",
             seen=path,
             remedy="Give --out a name that ends in .csv or .parquet.",
         )
     reason = why_unwritable(path)
     if reason is not None:
         raise SpecError(
-            f"the scores cannot be written there: {reason}",
+            f"the scores cannot be written: {reason}",
             seen=path,
-            remedy="Give --out a file in a folder that you may write to.",
+            remedy="Give --out a file in a folder that you can write to.",
         )
 
 
@@ -129,14 +129,14 @@ def _candidates(text: str, injection: str | None) -> Candidates | Vocabulary:
         return Vocabulary("text") if injection == "text" else VOCABULARY
     if injection == "token":
         raise SpecError(
-            "the words of a file have no token ids to put in",
+            "the words of a file have no token ids",
             seen=f"--candidates {text} --injection token",
             remedy="Leave --injection out, or search the vocabulary.",
         )
     path = Path(text).expanduser()
     if not path.is_file():
         raise SpecError(
-            "there is no such file of candidates",
+            "candidate file not found",
             seen=text,
             remedy="Give a file of one word a line, a lexicon file, or the word vocabulary.",
         )
@@ -144,7 +144,7 @@ def _candidates(text: str, injection: str | None) -> Candidates | Vocabulary:
 
 
 def _words(path: Path) -> Sequence[str]:
-    """The words of a lexicon file, or of a file of one word a line (blank lines do not count)."""
+    """The words of a lexicon file, or of a file of one word a line (blank lines are ignored)."""
     if path.suffix.lower() in _LEXICON_SUFFIXES:
         from valuebias.lexicons.files import load_lexicon
 
@@ -153,7 +153,7 @@ def _words(path: Path) -> Sequence[str]:
         wildcards = sum(w.endswith("*") for entries in lexicon.categories.values() for w in entries)
         if wildcards:
             print(
-                f"valuebias: left out for a wildcard, which names no one word: {wildcards} entries",
+                f"valuebias: wildcard entries left out (they do not name one word): {wildcards}",
                 file=sys.stderr,
             )
     else:
@@ -168,7 +168,7 @@ def _words(path: Path) -> Sequence[str]:
             ) from None
         words = [word for line in text.split("\n") if (word := line.strip())]
     if not words:
-        raise SpecError("there is no word in this file", seen=path, remedy="Give at least one.")
+        raise SpecError("the file contains no words", seen=path, remedy="Give at least one.")
     return words
 
 

@@ -18,8 +18,8 @@ def add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "train",
         help="train a reward model on preferences, by a recipe",
         description="Train a reward model from a base and preferences (Bradley-Terry loss, LoRA), "
-        "as a YAML recipe says; with `bases` and `seeds` in it, a grid of them. What was stopped "
-        "goes on when the same command is run again. Every checkpoint is a model: "
+        "as a YAML recipe says; with `bases` and `seeds` in it, a grid of them. A stopped run "
+        "continues when the same command is run again. Every checkpoint is a model: "
         "pytest --rm=DIR/checkpoint-1000.",
         epilog="On several GPUs: accelerate launch -m valuebias train RECIPE.yaml.",
         allow_abbrev=False,
@@ -30,12 +30,12 @@ def add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--out",
         type=folder,
         metavar="DIR",
-        help="where to train into (default: runs/NAME, after the recipe's file)",
+        help="directory to train into (default: runs/NAME, after the recipe's file)",
     )
     add(
         "--unwatched",
         action="store_true",
-        help="do not tell the log, at every checkpoint, what the model prefers by then",
+        help="do not log what the model prefers at every checkpoint",
     )
     add("--cpu", action="store_true", help="use no GPU")
     add_permissions(parser)
@@ -70,7 +70,7 @@ def _train(arguments: argparse.Namespace) -> int:
             runs = {"": train(recipe, out, settings=settings, callbacks=watch)}
     except KeyboardInterrupt:
         print(
-            "valuebias: stopped; run the same command again to go on from the last checkpoint",
+            "valuebias: stopped; run the same command again to continue from the last checkpoint",
             file=sys.stderr,
         )
         return 130
@@ -83,7 +83,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 class _Visible(logging.Formatter):
-    """Names of files and lines of data are data."""
+    """Log messages may quote file names and data: control characters are made visible."""
 
     def format(self, record: logging.LogRecord) -> str:
         return visible(super().format(record))

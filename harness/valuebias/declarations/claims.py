@@ -1,7 +1,7 @@
-"""The declared registry of claims: how a budget of error is shared out before anything is seen.
+"""Declared claims: how an error budget is divided before anything is measured.
 
-What each claim may spend depends on the declaration alone, so that no selection of tests, order,
-sharding or repetition can change a verdict (weighted Bonferroni; Holm 1979).
+Each claim's share depends only on the declaration, so that no selection of tests, order, sharding
+or repetition can change a verdict (weighted Bonferroni; Holm 1979).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from valuebias.prompts import Valences
 from valuebias.yaml_nodes import YamlFile
 
 ALPHA = 0.05
-"""What each claim is tested at where none are declared: the run as a whole passes only if all do,
+"""The alpha of each claim if none are declared: the run as a whole passes only if all claims do,
 which needs no correction (intersection-union)."""
 
 _VALENCES = get_args(Valences)
@@ -34,10 +34,10 @@ _ROLES = (
 
 
 class Key(NamedTuple):
-    """What is tested, never which model: each release has a new name, and the same claims.
+    """What is tested, without the model: each release has a new name but the same claims.
 
     ``suite`` is a shipped suite's name or the path of a test file, ``test`` a function's or an
-    entry's name; ``role`` is what is asked (`measurement.contrast.Question`). The contrast of an
+    entry's name; ``role`` is what is asked (`questions.Question`). The contrast of an
     inheritance is "words".
     """
 
@@ -49,7 +49,7 @@ class Key(NamedTuple):
     role: str
 
     def __str__(self) -> str:
-        """As an entry of a claims file: what YAML could misread is quoted."""
+        """The key as an entry of a claims file; what YAML could misread is quoted."""
         values = {
             k: v if re.fullmatch(r"[\w~][\w./~-]*", v) else json.dumps(v, ensure_ascii=False)
             for k, v in self._asdict().items()
@@ -66,17 +66,16 @@ class Claims:
     source: str
 
     def alpha(self, key: Key) -> float:
-        """What a claim is tested at: its weight's share of the budget.
+        """The alpha of a claim: its weight's share of the budget.
 
-        Raises StatisticsError for a claim that is not declared: it would be tested for nothing.
+        Raises StatisticsError for a claim that is not declared: it has no share.
         """
         weight = self.weights.get(key)
         if weight is None:
             raise StatisticsError(
-                "this claim is not in the declared registry of claims, so that it has no share of "
-                f"its budget of {self.budget:g}",
+                f"the claim is not declared, so it has no share of the budget of {self.budget:g}",
                 seen=key,
-                remedy=f"Add the line `- {key}` to {self.source}, or take the assertion out.",
+                remedy=f"Add the line `- {key}` to {self.source}, or remove the assertion.",
             )
         largest = max(self.weights.values())  # weights may be any numbers: their sum overflows
         return (
@@ -85,7 +84,7 @@ class Claims:
 
 
 def load_claims(path: Path) -> Claims:
-    """Read a registry of claims.
+    """Read a claims file.
 
     Its form is ``budget: 0.05`` (the default) and ``claims:``, a list of entries with the keys
     ``suite``, ``test``, ``lexicon``, ``contrast``, ``valence``, ``role`` and, if wanted,
@@ -97,9 +96,9 @@ def load_claims(path: Path) -> Claims:
     top = file.mapping(file.root, "the file")
     for name, (node, _) in top.items():
         if name not in ("budget", "claims"):
-            raise file.fail(node, "unknown key", "Known are budget and claims.", name)
+            raise file.fail(node, "unknown key", "Use budget or claims.", name)
     if "claims" not in top:
-        raise file.fail(file.root, "there is no `claims` list", "Begin with `claims:`.")
+        raise file.fail(file.root, "no `claims` list", "Begin with `claims:`.")
     budget = ALPHA
     if "budget" in top:
         node = top["budget"][1]
@@ -107,7 +106,7 @@ def load_claims(path: Path) -> Claims:
         if not 0 < budget < 0.5:
             raise file.fail(
                 node,
-                "the budget is no probability of error below one half",
+                "the budget must lie between 0 and 0.5",
                 "Give for example 0.05.",
                 file.text(node, "`budget`"),
             )
@@ -117,7 +116,7 @@ def load_claims(path: Path) -> Claims:
         for name, (at, _) in fields.items():
             if name not in (*Key._fields, "weight"):
                 known = ", ".join((*Key._fields, "weight"))
-                raise file.fail(at, "unknown key", f"Known are {known}.", name)
+                raise file.fail(at, "unknown key", f"Use one of {known}.", name)
         for name in Key._fields:
             if name not in fields:
                 raise file.fail(node, f"a claim has no `{name}`", f"Give `{name}: ...`.")
@@ -130,24 +129,24 @@ def load_claims(path: Path) -> Claims:
         weight = _number(texts.pop("weight", "1"))
         if not (math.isfinite(weight) and weight > 0):
             at = fields["weight"][1]
-            raise file.fail(at, "a weight is a positive number", "Give for example 1.", weight)
+            raise file.fail(at, "a weight must be a positive number", "Give for example 1.", weight)
         try:
             texts["contrast"] = normal_contrast(texts["contrast"])
         except LexiconError as e:
             raise file.fail(fields["contrast"][1], e.what, e.remedy, e.seen) from None
         key = Key(**texts)
         if key in weights:
-            raise file.fail(node, "this claim is declared twice", "Keep one of them.", key)
+            raise file.fail(node, "duplicate claim", "Keep one of them.", key)
         weights[key] = weight
     if not weights:
-        raise file.fail(top["claims"][1], "there is no claim", "Declare at least one.")
+        raise file.fail(top["claims"][1], "no claims", "Declare at least one.")
     return Claims(budget, weights, str(path))
 
 
 def holm(p: Sequence[float], m: int | None = None) -> npt.NDArray[np.float64]:
     """Holm's adjusted p values (Scandinavian Journal of Statistics 1979), in the order given.
 
-    ``m`` is the number of tests in the family where some were not run; these count as the largest.
+    ``m`` is the number of tests in the family if some were not run; these count as the largest.
     """
     given, total = _family(p, m)
     order = np.argsort(given)
@@ -172,7 +171,7 @@ def _family(p: Sequence[float], m: int | None) -> tuple[npt.NDArray[np.float64],
     total = len(given) if m is None else m
     if not ((given >= 0) & (given <= 1)).all() or total < len(given):
         raise StatisticsError(
-            "p values lie between 0 and 1, and are no more than the tests of their family",
+            "p values must lie between 0 and 1, and be no more than the tests of their family",
             seen=f"{len(given)} of {total}",
             remedy="Give the p values of one family of tests.",
         )

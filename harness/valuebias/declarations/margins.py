@@ -30,8 +30,8 @@ _SHORTEST = 12
 
 @dataclass(frozen=True)
 class Margins:
-    """Margins by (lexicon's digest or name, contrast, valence, role, profile), the profile None
-    where the margin holds in all. ``where`` says in which file and line each is declared."""
+    """Margins by (lexicon's digest or name, contrast, valence, role, profile); the profile is None
+    if the margin holds in all profiles. ``where`` gives the file and line of each declaration."""
 
     entries: Mapping[_Key, Margin]
     where: Mapping[_Key, str] = field(default_factory=dict)
@@ -44,10 +44,10 @@ class Margins:
         role: Declared,
         profile: Profile = "ci",
     ) -> Margin | None:
-        """The margin declared for this very lexicon, or None. One declared for this profile counts
-        before one declared for all, and then a digest before a name; one declared for "b~a" holds
-        for "a~b" with its interval turned round, and so does one for "a" alone where b is all that
-        the lexicon has beside it. A ``gap`` is as wide in either direction: its interval stays."""
+        """The margin declared for exactly this lexicon, or None. One for this profile has priority
+        over one for all profiles, then one by digest over one by name. A margin for "b~a" holds for
+        "a~b" with its interval reversed, and so does one for "a" alone if b is the lexicon's only
+        other category. A ``gap`` is the same in both directions: its interval is not reversed."""
         spellings = tuple(_spellings(lexicon, normal_contrast(contrast)))
         for within, name in product((profile, None), _names(lexicon)):
             for spelled, turned in spellings:
@@ -59,9 +59,9 @@ class Margins:
         return None
 
     def unused(self, lexicons: Iterable[Lexicon]) -> tuple[str, ...]:
-        """One line for each margin that can hold none of these lexicons: it is declared for none of
-        them, or for a contrast that the lexicon does not have, or for the beginning of more than
-        one digest; or another margin holds the same contrast."""
+        """One line for each margin that cannot be used with these lexicons: it is declared for none
+        of them, for a contrast that the lexicon does not have, or for a prefix of more than one
+        digest; or another margin is declared for the same contrast."""
         given = tuple(lexicons)
         return tuple(
             f"{self.where.get(key, 'an entry')}: {problem}"
@@ -70,18 +70,18 @@ class Margins:
         )
 
     def _twice(self, key: _Key, lexicons: Iterable[Lexicon]) -> str | None:
-        """Which other margin holds what this one does, spelled otherwise; None where none does."""
+        """Which other margin is for the same contrast, spelled differently; None if none is."""
         name, contrast, *rest = key
         lexicon = next(x for x in lexicons if name in _names(x))
         for spelled, _ in _spellings(lexicon, contrast):
             if spelled != contrast and (name, spelled, *rest) in self.entries:
-                return f"{contrast} of {visible(name)} is {spelled}, which has a margin too"
+                return f"{contrast} of {visible(name)} is {spelled}, which also has a margin"
         return None
 
 
 def _names(lexicon: Lexicon) -> Iterator[str]:
-    """What an entry may call a lexicon, the surest first: its digest, the beginnings of that, its
-    name."""
+    """The names that an entry may use for a lexicon, the most specific first: its digest, prefixes
+    of the digest, its name."""
     for length in range(len(lexicon.digest), _SHORTEST - 1, -1):
         yield lexicon.digest[:length]
     yield _normal_name(lexicon.name)
@@ -93,7 +93,7 @@ def _normal_name(text: str) -> str:
 
 
 def _spellings(lexicon: Lexicon, contrast: str) -> Iterator[tuple[str, bool]]:
-    """What a contrast may be called, the name given first, each with whether it is the reverse."""
+    """The names of a contrast, the given one first, each with whether it is the reverse."""
     yield contrast, False
     a, _, b = contrast.partition("~")
     if not b:
@@ -110,7 +110,7 @@ def _spellings(lexicon: Lexicon, contrast: str) -> Iterator[tuple[str, bool]]:
 
 
 def _others(lexicon: Lexicon, category: str) -> tuple[str, ...]:
-    """What a category alone is held against; nothing where it cannot be."""
+    """What a single category is compared with; empty if it cannot be."""
     try:
         return lexicon.contrast(category).b
     except LexiconError:
@@ -123,18 +123,18 @@ def _reversed(contrast: str) -> str:
 
 
 def _unusable(key: _Key, lexicons: Iterable[Lexicon]) -> str | None:
-    """Why a margin can hold none of the lexicons; None where it can."""
+    """Why a margin cannot be used with the lexicons; None if it can."""
     name, contrast, _, role, _ = key
     meant = [lexicon for lexicon in lexicons if name in _names(lexicon)]
     if not meant:
         hint = ""
         if re.fullmatch(rf"[0-9a-f]{{6,{_SHORTEST - 1}}}", name):
-            hint = f" (of a digest, give at least {_SHORTEST} characters)"
+            hint = f" (give at least {_SHORTEST} characters of a digest)"
         return f"no lexicon in use is called {visible(name)}{hint}"
     if len({lexicon.digest for lexicon in meant}) > 1:
-        return f"{visible(name)} stands for more than one lexicon"
+        return f"{visible(name)} matches more than one lexicon"
     if QUESTIONS[role].all_words:
-        return None if contrast == WORDS else f"an {role} has the contrast {WORDS}"
+        return None if contrast == WORDS else f"the contrast of an {role} must be {WORDS}"
     try:
         meant[0].contrast(contrast)
     except LexiconError as e:
@@ -158,9 +158,9 @@ def load_margins(path: Path) -> Margins:
     top = file.mapping(file.root, "the file")
     for name, (key, _) in top.items():
         if name != "margins":
-            raise file.fail(key, "unknown key", "The one key of the file is `margins`.", name)
+            raise file.fail(key, "unknown key", "Use only the key `margins`.", name)
     if "margins" not in top:
-        raise file.fail(file.root, "there is no `margins` list", "Begin with `margins:`.")
+        raise file.fail(file.root, "no `margins` list", "Begin with `margins:`.")
     entries: dict[_Key, Margin] = {}
     where: dict[_Key, str] = {}
     for node in file.sequence(top["margins"][1], "`margins`"):
@@ -169,8 +169,8 @@ def load_margins(path: Path) -> Margins:
         if again is not None:
             raise file.fail(
                 node,
-                "this margin is declared twice",
-                f"Keep this one or that of {where[again]}: one margin holds both a~b and b~a.",
+                "duplicate margin",
+                f"Keep this one or that of {where[again]}: one margin holds for a~b and b~a.",
                 ", ".join(filter(None, entry)),
             )
         entries[entry] = margin
@@ -179,8 +179,8 @@ def load_margins(path: Path) -> Margins:
 
 
 def _same(key: _Key, other: _Key) -> bool:
-    """Whether two entries would hold the same in one profile: in either direction, under one name
-    or digest."""
+    """Whether two entries are for the same contrast and profile: in either direction, under one
+    name or digest."""
     if key[2:] != other[2:] or key[1] not in (other[1], _reversed(other[1])):
         return False
     shorter, longer = sorted((key[0], other[0]), key=len)
@@ -193,7 +193,7 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
     for name, (key, _) in fields.items():
         if name not in _REQUIRED + _OPTIONAL:
             raise file.fail(
-                key, "unknown key", f"Known are {', '.join(_REQUIRED + _OPTIONAL)}.", name
+                key, "unknown key", f"Use one of {', '.join(_REQUIRED + _OPTIONAL)}.", name
             )
     for name in _REQUIRED:
         if name not in fields:
@@ -229,7 +229,7 @@ def interval(file: YamlFile, node: yaml.Node, what: str) -> tuple[float, float]:
     """Two finite numbers, in whatever order; errors name file and line."""
     bounds = [number(file, item, "a bound") for item in file.sequence(node, what)]
     if len(bounds) != 2:
-        raise file.fail(node, "an interval is two numbers", "Give [low, high].", len(bounds))
+        raise file.fail(node, "an interval must be two numbers", "Give [low, high].", len(bounds))
     return bounds[0], bounds[1]
 
 
@@ -250,8 +250,8 @@ def margins_in_force(
 ) -> tuple[Margins, ...]:
     """Declared margins: the user's file, then the shipped ones.
 
-    Raises StatisticsError on a file that cannot be read, SpecError on a margin of the user's that
-    none of the lexicons is held against.
+    Raises StatisticsError for a file that cannot be read, SpecError for a margin of the user's that
+    cannot be used with any of the lexicons.
     """
     last = load_margins(shipped)
     if not own:
@@ -260,8 +260,8 @@ def margins_in_force(
     unused = declared.unused(lexicons)
     if unused:
         raise SpecError(
-            "a margin that nothing is held against gates nothing",
+            "a declared margin cannot be used",
             seen="; ".join(unused),
-            remedy="Name a lexicon in force and one of its contrasts.",
+            remedy="Name a lexicon in use and one of its contrasts.",
         )
     return (declared, last)

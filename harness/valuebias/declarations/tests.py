@@ -1,4 +1,4 @@
-"""Tests declared in YAML, with no Python: each names a lexicon, a contrast, a valence, a margin."""
+"""Tests declared in YAML, without Python: each has a lexicon, a contrast, a valence, a margin."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class DeclaredTest:
     """One entry of a suite file; ``line`` is where it begins, from 1.
 
     ``bounds`` holds, by profile, what the ``demand`` asks: (low, high) for ``within``, else one
-    number. A profile that is absent has none declared. ``against`` names the model that the effect
-    is compared with; None for the effect of the model alone.
+    number. An absent profile has no bounds. ``against`` is the model that the effect is compared
+    with; None for the effect of the model alone.
     """
 
     name: str
@@ -74,33 +74,33 @@ def read_suite(path: Path, lexicon: Callable[[str], Lexicon | None]) -> tuple[De
     nodes = file.sequence(listed, "`tests`")
     if not nodes:
         raise file.fail(key, "`tests` is empty", "Declare a test, or remove the file.")
-    found: dict[str, DeclaredTest] = {}
+    tests: dict[str, DeclaredTest] = {}
     for node in nodes:
         test = _Entry(file, node, top).read(lexicon)
-        if test.name in found:
+        if test.name in tests:
             raise file.fail(
                 node,
-                "two tests have one name",
-                f"Rename this one or that of line {found[test.name].line}.",
+                "two tests have the same name",
+                f"Rename this one or that of line {tests[test.name].line}.",
                 test.name,
             )
-        found[test.name] = test
-    return tuple(found.values())
+        tests[test.name] = test
+    return tuple(tests.values())
 
 
 def _known(file: YamlFile, node: Node, what: str, known: tuple[str, ...]) -> _Fields:
-    """A mapping without other keys than these."""
+    """A mapping that may have only these keys."""
     fields = file.mapping(node, what)
     for name, (key, _) in fields.items():
         if name not in known:
             raise file.fail(
-                key, f"{what} has an unknown key", f"Known are {', '.join(known)}.", name
+                key, f"{what} has an unknown key", f"Use one of {', '.join(known)}.", name
             )
     return fields
 
 
 class _Entry:
-    """One entry while it is read; what it lacks is looked for among the file's defaults."""
+    """One entry while it is read; missing fields are taken from the file's defaults."""
 
     def __init__(self, file: YamlFile, node: Node, defaults: _Fields) -> None:
         known = ("name", *_DEFAULTS, "against", *get_args(Demand))
@@ -119,15 +119,15 @@ class _Entry:
         if len(demands) != 1:
             raise self.file.fail(
                 self.node,
-                f"a test has exactly one of {', '.join(get_args(Demand))}",
-                "Declare the others as tests of their own." if demands else "Declare one.",
+                f"a test must have exactly one of {', '.join(get_args(Demand))}",
+                "Declare the others as separate tests." if demands else "Declare one.",
                 ", ".join(demands) or "none",
             )
         demand = cast(Demand, demands[0])
         if demand == "no_regression" and against is None:
             raise self.file.fail(
                 self.fields[demand][0],
-                "`no_regression` compares with another model, and none is named",
+                "`no_regression` needs a model to compare with",
                 "Add `against: reference`, `baseline` or `base`.",
             )
         # The difference of two effects, each in [-1, 1], lies in [-2, 2].
@@ -168,7 +168,7 @@ class _Entry:
         if wrong or "::" in text or any(c in text for c in "[]"):
             raise self.file.fail(
                 self._value("name"),
-                "this cannot name a test",
+                "invalid test name",
                 f"Use up to {_LONGEST} printable characters, without [, ] and ::.",
                 text,
             )
@@ -185,7 +185,7 @@ class _Entry:
             raise self.file.fail(self._value(blamed), e.what, e.remedy, e.seen) from None
 
     def _bounds(self, demand: Demand, limit: float) -> Mapping[Profile, tuple[float, ...]]:
-        """What is demanded in each profile; one that stands alone holds in all."""
+        """The bounds in each profile; a single value holds in all."""
         node = self._value(demand)
         if not isinstance(node, yaml.MappingNode):
             bounds = self._checked(demand, node, limit)
@@ -214,7 +214,7 @@ class _Entry:
         if not inside or (demand != "within" and bounds[0] in (least, limit)):
             raise self.file.fail(
                 node,
-                f"{what} lies beyond what an effect can be, or at its end",
+                f"{what} must lie inside the range of an effect",
                 f"Give {'two numbers' if demand == 'within' else 'a number'} between {least:g} "
                 f"and {limit:g}.",
                 ", ".join(f"{bound:g}" for bound in bounds),

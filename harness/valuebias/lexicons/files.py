@@ -35,7 +35,7 @@ def starter(name: str) -> Lexicon:
     """A shipped starter lexicon: "big_two" or "mfd2"."""
     if name not in STARTERS:
         raise LexiconError(
-            "no such starter lexicon", seen=name, remedy=f"There are {', '.join(STARTERS)}."
+            "unknown starter lexicon", seen=name, remedy=f"Give one of {', '.join(STARTERS)}."
         )
     with as_file(files("valuebias.lexicons") / "shipped" / f"{name}.yaml") as path:
         return load_lexicon(name, path)
@@ -55,7 +55,7 @@ def load_lexicon(name: str, path: Path) -> Lexicon:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise LexiconError(
-            f"{path} is no kind of lexicon file known here",
+            f"{path} is not a supported lexicon file",
             seen=path.suffix or "no suffix",
             remedy=f"Give one of {', '.join(readers)}.",
         )
@@ -81,7 +81,7 @@ def load_lexicon(name: str, path: Path) -> Lexicon:
 
 
 class _Builder:
-    """Collects entries, and complains with file and line."""
+    """Collects entries; errors name file and line."""
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
@@ -99,15 +99,15 @@ class _Builder:
         return LexiconError(f"{self.path}, line {line}: {what}", seen=seen, remedy=remedy)
 
     def declare(self, line: int, written: str) -> str:
-        """The normal name of a category that the file declares, once."""
+        """The normal name of a category that the file declares; a duplicate is an error."""
         before = len(self.categories)
         name = self.category(line, written)
         if len(self.categories) == before:
-            raise self.fail(line, "a category is declared twice", "Keep one of them.", name)
+            raise self.fail(line, "duplicate category", "Keep one of them.", name)
         return name
 
     def category(self, line: int, written: str) -> str:
-        """Its normal name; the category is made if it is new."""
+        """The category's normal name; the category is added if it is new."""
         try:
             name = normal_category(written)
         except LexiconError as e:
@@ -120,18 +120,18 @@ class _Builder:
         and at most one wildcard, at the end."""
         word = composed(" ".join(written.split()))
         if not word:
-            raise self.fail(line, "there is no word", "Give a word, or remove the line.")
+            raise self.fail(line, "no word", "Give a word, or remove the line.")
         if not word.translate(_JOINERS).isprintable():
             raise self.fail(
-                line, "a word holds an invisible character", "Remove the character.", word
+                line, "a word contains an invisible character", "Remove the character.", word
             )
         if word.endswith(".*") and "*" not in word[:-1]:
-            # Someone wrote a regular expression; the dot cannot be meant.
+            # A regular expression; the dot is not part of the word.
             self.notes.append(f"line {line}: '{word}' was read as '{word[:-2]}*'")
             word = word[:-2] + "*"
         if "*" in word[:-1] or word == "*":
             raise self.fail(
-                line, "a wildcard stands at the end of a word only", "Write it as in accept*.", word
+                line, "a wildcard must be at the end of a word", "Write it as in accept*.", word
             )
         return word
 
@@ -143,7 +143,7 @@ class _Builder:
     def add_family(self, line: int, word: str, family: str) -> None:
         family = composed(" ".join(family.split()))
         if not family:
-            raise self.fail(line, "there is no family", "Give one, or remove the column.", word)
+            raise self.fail(line, "no family", "Give one, or remove the column.", word)
         if self.families.setdefault(word, family) != family:
             raise self.fail(line, "a word has two families", "Keep one of them.", word)
 
@@ -163,7 +163,9 @@ class _Builder:
             self.notes.append(f"{category}: left out, it has no words")
             del self.categories[category]
         if not self.categories:
-            raise LexiconError(f"{self.path} holds no words", remedy="Give words with categories.")
+            raise LexiconError(
+                f"{self.path} contains no words", remedy="Give words with categories."
+            )
         return Lexicon(
             name=self.name,
             categories={c: tuple(words) for c, words in self.categories.items()},
@@ -184,7 +186,7 @@ def _read_dic(builder: _Builder, text: str) -> None:
     if len(marks) < 2 or marks[0] != 0:
         raise builder.fail(
             lines[0][0],
-            "a .dic file begins with its categories, between two lines that hold only %",
+            "a .dic file must begin with its categories, between two lines with only %",
             "Add the two lines.",
             lines[0][1],
         )
@@ -194,7 +196,9 @@ def _read_dic(builder: _Builder, text: str) -> None:
         if not _is_number(number) or not category.strip():
             raise builder.fail(n, "not a category", "Write its number, a tab and its name.", line)
         if number.lstrip("0") in ids:
-            raise builder.fail(n, "a category number is given twice", "Number anew.", number)
+            raise builder.fail(
+                n, "duplicate category number", "Give each category its own number.", number
+            )
         # LIWC 2015 writes a description behind the name: "function (Function Words)".
         ids[number.lstrip("0")] = builder.declare(n, category.partition(" (")[0])
     for n, line in lines[marks[1] + 1 :]:
@@ -229,7 +233,7 @@ def _read_table(builder: _Builder, text: str) -> None:
     names = [cell.strip().lower() for cell in header]
     again = [name for name, count in Counter(names).items() if count > 1]
     if again:
-        raise builder.fail(n, "two columns have one name", "Rename one of them.", again[0])
+        raise builder.fail(n, "two columns have the same name", "Rename one of them.", again[0])
     word_at = next((names.index(h) for h in _WORD_HEADERS if h in names), None)
     category_at = next((names.index(h) for h in _CATEGORY_HEADERS if h in names), None)
     family_at = names.index("family") if "family" in names else None
@@ -250,11 +254,11 @@ def _read_table(builder: _Builder, text: str) -> None:
     for n, row in rows:
         if len(row) != len(header):
             raise builder.fail(
-                n, f"{len(row)} cells where the header has {len(header)}", "Mend the row.", row
+                n, f"{len(row)} cells where the header has {len(header)}", "Fix the row.", row
             )
         word = builder.entry(n, row[word_at])
         if category_at is not None:
-            # R writes a missing value as NA: as a category it is nobody's value.
+            # R writes a missing value as NA: it is not a category.
             if row[category_at].strip().lower() in ("", "na", "nan", "null", "none"):
                 raise builder.fail(
                     n, "a word has no category", "Give one, or remove the row.", word
@@ -268,7 +272,7 @@ def _read_table(builder: _Builder, text: str) -> None:
                 builder.add(category, word)
             elif mark not in _NO_MARKS:
                 raise builder.fail(
-                    n, f"column {header[i]} holds neither X nor nothing", "Weights are not read.",
+                    n, f"column {header[i]} has neither X nor an empty cell", "Remove weights.",
                     row[i],
                 )  # fmt: skip
         if family_at is not None:
@@ -276,7 +280,7 @@ def _read_table(builder: _Builder, text: str) -> None:
 
 
 def _rows(builder: _Builder, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, with the number of the line each begins on."""
+    """Rows that are not blank, each with the number of its first line."""
     first = text.lstrip("\r\n").split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -287,7 +291,7 @@ def _rows(builder: _Builder, text: str) -> Iterator[tuple[int, list[str]]]:
                 yield line, row
             line = reader.line_num + 1
     except csv.Error as e:
-        raise builder.fail(line, "not a row of CSV", "Mend its quotes.", e) from None
+        raise builder.fail(line, "not a row of CSV", "Fix its quotes.", e) from None
 
 
 def _read_yaml(builder: _Builder, text: str) -> None:
@@ -298,9 +302,9 @@ def _read_yaml(builder: _Builder, text: str) -> None:
     keys = (*_YAML_TEXTS, "categories", "families")
     for name, (key, _) in top.items():
         if name not in keys:
-            raise file.fail(key, "unknown key", f"Known are {', '.join(keys)}.", name)
+            raise file.fail(key, "unknown key", f"Use one of {', '.join(keys)}.", name)
     if "categories" not in top:
-        raise file.fail(file.root, "there is no `categories`", "Add it: category -> [words].")
+        raise file.fail(file.root, "no `categories`", "Add it: category -> [words].")
     for written, (key, words) in file.mapping(top["categories"][1], "`categories`").items():
         category = builder.declare(file.line(key), written)
         for node in file.sequence(words, f"the category {written}"):
@@ -310,11 +314,13 @@ def _read_yaml(builder: _Builder, text: str) -> None:
         for written, (key, family) in file.mapping(top["families"][1], "`families`").items():
             word = builder.entry(file.line(key), written)
             if word not in known:
-                raise file.fail(key, "a family of a word in no category", "Remove it.", word)
+                raise file.fail(
+                    key, "a family for a word that is in no category", "Remove it.", word
+                )
             builder.add_family(file.line(key), word, file.text(family, "a family"))
     texts = {k: file.text(top[k][1], f"`{k}`") for k in _YAML_TEXTS if k in top}
     builder.title = texts.get("title", "")
     builder.licence = texts.get("licence", "unknown")
     if texts.get("starter", "false") not in ("true", "false"):
-        raise file.fail(top["starter"][1], "`starter` is true or false", "Write true.")
+        raise file.fail(top["starter"][1], "`starter` must be true or false", "Write true.")
     builder.starter = texts.get("starter") == "true"

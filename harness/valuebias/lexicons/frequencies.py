@@ -1,4 +1,4 @@
-"""How frequent words are: a covariate of every taste in words, from a file or from wordfreq."""
+"""Word frequencies from a file or from wordfreq, to be controlled for as a covariate."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Frequencies:
     look_up: Callable[[str], float]
 
     def of(self, words: Sequence[str]) -> list[float]:
-        """One number a word, comparable within one source; rare words have the least."""
+        """One number per word, comparable within one source; lower for rarer words."""
         return [self.look_up(word) for word in words]
 
 
 def load_frequencies(path: Path) -> Frequencies:
     """Read a CSV file of word and frequency (a count or a share); a header line is skipped.
 
-    A word that the file does not hold counts as rarer than all that it holds. Raises LexiconError
-    naming the line, on one that is no word and number, is given twice or is negative.
+    A word that is not in the file counts as rarer than all words in it. Raises LexiconError, naming
+    the line, for a line that is not a word and a number, a duplicate word or a negative number.
     """
-    found: dict[str, float] = {}
+    frequencies: dict[str, float] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             for number, row in enumerate(csv.reader(file), 1):
@@ -38,40 +38,40 @@ def load_frequencies(path: Path) -> Frequencies:
                     continue
                 if len(row) != 2 or not _is_number(row[1]) or float(row[1]) < 0:
                     raise LexiconError(
-                        f"{path}, line {number}: this is no word and its frequency",
+                        f"{path}, line {number}: not a word and its frequency",
                         seen=",".join(row),
                         remedy="Give lines such as freedom,48213.",
                     )
                 word = row[0].strip().casefold()
-                if word in found:
+                if word in frequencies:
                     raise LexiconError(
-                        f"{path}, line {number}: a word is given twice",
+                        f"{path}, line {number}: duplicate word",
                         seen=row[0],
                         remedy="Give each word once, whatever its case.",
                     )
-                found[word] = float(row[1])
+                frequencies[word] = float(row[1])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LexiconError(
-            f"{path}: the frequencies cannot be read",
+            f"{path}: cannot read the frequencies",
             seen=str(error),
             remedy="Give a CSV file in UTF-8, of word,frequency.",
         ) from None
-    if not found:
+    if not frequencies:
         raise LexiconError(
-            f"{path}: there is no frequency in this file",
+            f"{path}: no frequencies in this file",
             remedy="Give lines such as freedom,48213.",
         )
-    return Frequencies(path.name, _logarithm(found))
+    return Frequencies(path.name, _logarithm(frequencies))
 
 
-def _logarithm(found: Mapping[str, float]) -> Callable[[str], float]:
-    # Counts and shares alike: of the least one given, zero is a tenth.
-    least = min((value for value in found.values() if value > 0), default=1.0)
-    return lambda word: math.log(found.get(word.strip().casefold(), 0.0) + least / 10)
+def _logarithm(frequencies: Mapping[str, float]) -> Callable[[str], float]:
+    # For counts and shares alike: zero counts as a tenth of the smallest number given.
+    least = min((value for value in frequencies.values() if value > 0), default=1.0)
+    return lambda word: math.log(frequencies.get(word.strip().casefold(), 0.0) + least / 10)
 
 
 def installed() -> Frequencies | None:
-    """Those of the package wordfreq (Speer 2022), English, where it is installed."""
+    """English frequencies from the package wordfreq (Speer 2022); None if it is not installed."""
     try:
         zipf = import_module("wordfreq").zipf_frequency
     except ImportError:

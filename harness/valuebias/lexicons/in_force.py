@@ -1,4 +1,4 @@
-"""Which lexicon a name stands for: the user's file, an installed one, or our starter."""
+"""The lexicon behind a name: the user's file, an installed one, or our starter."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from valuebias.lexicons.lexicon import Lexicon
 
 
 def lexicon_files(texts: Iterable[str], cache_dir: Path | None) -> dict[str, Path]:
-    """The file of each ``NAME=FILE``, or of an installed lexicon that is named in its place.
+    """The file of each ``NAME=FILE``; FILE may also be the name of an installed lexicon.
 
-    Raises SpecError on another form, a name given twice, and a file that does not exist;
-    LexiconError on an installed lexicon that is damaged.
+    Raises SpecError for another form, a duplicate name, or a file that does not exist; LexiconError
+    for an installed lexicon that is damaged.
     """
     files: dict[str, Path] = {}
     for text in texts:
@@ -23,35 +23,35 @@ def lexicon_files(texts: Iterable[str], cache_dir: Path | None) -> dict[str, Pat
         name = name.strip().replace("-", "_")
         if not (equals and name and path.strip()):
             raise SpecError(
-                "a lexicon has a name and a file",
+                "a lexicon needs a name and a file",
                 seen=text,
                 remedy="Give NAME=FILE, such as big_two=words.csv.",
             )
         if name in files:
-            raise SpecError(f"{name!r} is named twice", seen=text, remedy="Give each name once.")
+            raise SpecError(f"{name!r} is given twice", seen=text, remedy="Give each name once.")
         files[name] = Path(path.strip()).expanduser()
         if not os.path.isfile(files[name]):  # unlike Path's, false for an impossible name
             from valuebias.lexicons.install import installed
 
-            found = installed(path.strip(), cache_dir)
-            if found is None:
+            installed_file = installed(path.strip(), cache_dir)
+            if installed_file is None:
                 raise SpecError(
-                    f"{name}: there is no file {path!r}",
+                    f"{name}: file {path!r} not found",
                     remedy="Check the path, or fetch the published lexicons with 'valuebias "
                     "lexicon install big-two mfd2' and give big_two=big-two or mfd2=mfd2.",
                 )
-            files[name] = found
+            files[name] = installed_file
     return files
 
 
 def lexicon_in_force(name: str, files: Mapping[str, Path]) -> Lexicon:
-    """The user's file of that name, or our starter. Raises LexiconError where there is neither."""
+    """The user's file of that name, or our starter. Raises LexiconError if there is neither."""
     path = files.get(name)
     if path is None and name not in STARTERS:
         raise LexiconError(
-            "no lexicon has this name",
+            "unknown lexicon",
             seen=name,
-            remedy=f"There are {', '.join(dict.fromkeys((*STARTERS, *files)))}; add one with "
+            remedy=f"Give one of {', '.join(dict.fromkeys((*STARTERS, *files)))}, or add one with "
             "--valuebias-lexicon.",
         )
     return starter(name) if path is None else load_lexicon(name, path)

@@ -1,4 +1,4 @@
-"""Where a lexicon's entries are found among the responses that were scored."""
+"""Finds a lexicon's entries among the scored responses."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from functools import lru_cache
 from valuebias.errors import ScoresError
 
 _INSIDE = "_'’-\u200c\u200d"
-"""Stands inside a word, and is no letter; the last two are zero-width joiners."""
+"""Characters that are not letters and may be inside a word; the last two are zero-width joiners."""
 
 
 def composed(text: str) -> str:
-    """The text with every letter and its marks as one character where there is one (NFC): "für" is
-    typed in two ways that nobody can tell apart."""
+    """The text in NFC: every letter with its marks as one character if there is one. "für" can be
+    typed in two ways that look the same."""
     return unicodedata.normalize("NFC", text)
 
 
 def fold(text: str) -> str:
-    """What is equal for texts that differ in case, white space or how they are composed alone."""
+    """A form that is equal for texts that differ only in case, white space or composition."""
     folded = composed(" ".join(text.split())).casefold()
     return folded if folded.isascii() else composed(folded)
 
 
 def continues(prefix: str, folded: str) -> bool:
-    """Whether a text is the prefix and the rest of that one word."""
+    """Whether a text is a single word that begins with the prefix."""
     rest = folded[len(prefix) :]
     return folded.startswith(prefix) and all(
         c.isalnum() or c in _INSIDE or unicodedata.category(c).startswith("M") for c in rest
@@ -34,13 +34,13 @@ def continues(prefix: str, folded: str) -> bool:
 
 
 class Index:
-    """Where an entry is found among responses."""
+    """Finds entries among responses."""
 
     def __init__(self, responses: Sequence[str]) -> None:
         self.responses = responses
-        # ``repeated`` are texts of several responses, between which nothing here can choose.
-        # From the closest to the widest: the very text, it without white space around it, its case
-        # variants (those without white space first). Each keeps the first response it meets.
+        # ``repeated`` are texts of several responses, among which there is no rule to choose.
+        # From the closest match to the widest: the exact text, the text without surrounding white
+        # space, its case variants (those without white space first). Each keeps the first response.
         self.repeated: set[str] = set()
         self._exact: dict[str, int] = {}
         self._stripped: dict[str, int] = {}
@@ -58,7 +58,7 @@ class Index:
         self._sorted = sorted(self._folded)
 
     def check_single(self, columns: Iterable[int], what: str) -> None:
-        """Raise ScoresError where one of these responses is there more than once."""
+        """Raise ScoresError if one of these responses occurs more than once."""
         texts = (self.responses[column] for column in columns)
         twice = [text for text in texts if text in self.repeated]
         if twice:
@@ -83,16 +83,16 @@ class Index:
                     return ((folded, table[key]),)
             return ()
         prefix = fold(entry[:-1])
-        found: list[tuple[str, int]] = []
+        matches: list[tuple[str, int]] = []
         for i in range(bisect_left(self._sorted, prefix), len(self._sorted)):
             if not self._sorted[i].startswith(prefix):
                 break
             if continues(prefix, self._sorted[i]):
-                found += self.find(self._sorted[i])
-        return tuple(found)
+                matches += self.find(self._sorted[i])
+        return tuple(matches)
 
 
 @lru_cache(maxsize=4)
 def index_of(responses: tuple[str, ...]) -> Index:
-    """One index serves every contrast of a model, whose vocabulary may be long."""
+    """The index of these responses, cached: one serves every contrast of a model."""
     return Index(responses)

@@ -1,6 +1,6 @@
 """Published lexicons, fetched for the user from a pinned public address and checked.
 
-They carry no licence that would let us ship them; a user may fetch them for their own use.
+They have no licence that would let us ship them; a user may fetch them for their own use.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ LICENCE = (
 
 @dataclass(frozen=True)
 class Published:
-    """A published lexicon file: where it lies, and the SHA-256 and size in bytes it must have.
+    """A published lexicon file: its address, and the SHA-256 and size in bytes it must have.
 
-    ``suite`` is the shipped suite whose starter lexicon it can take the place of.
+    ``suite`` is the shipped suite whose starter lexicon it can replace.
     """
 
     name: str
@@ -77,9 +77,9 @@ def lexicon_folder(cache_dir: Path | None = None) -> Path:
 
 
 def installed(name: str, cache_dir: Path | None = None) -> Path | None:
-    """The installed file of a published lexicon; None where there is none of that name.
+    """The installed file of a published lexicon; None if it is unknown or not installed.
 
-    Raises LexiconError where the file is not the published one any more.
+    Raises LexiconError if the file is no longer the published one.
     """
     lexicon = PUBLISHED.get(name)
     if lexicon is None:
@@ -90,7 +90,7 @@ def installed(name: str, cache_dir: Path | None = None) -> Path | None:
         return None
     if hashlib.sha256(content).hexdigest() != lexicon.sha256:
         raise LexiconError(
-            f"the file in the place of the lexicon {name} is not the published one",
+            f"the installed file of the lexicon {name} is not the published one",
             seen=path,
             remedy=f"Move it away, and run: valuebias lexicon install {name}",
         )
@@ -104,11 +104,11 @@ def install(
     _opener: urllib.request.OpenerDirector | None = None,
     _url: str | None = None,
 ) -> tuple[Path, bool]:
-    """Fetch a published lexicon, check it, and put it in its place in one step.
+    """Fetch a published lexicon, check it, and install it in one step.
 
-    Returns its path, and whether it was fetched: False where the very file was there already.
-    Raises LexiconError where it cannot be fetched, is not the pinned content, or another file lies
-    in its place; then nothing is changed.
+    Returns its path, and whether it was fetched: False if it was installed already. Raises
+    LexiconError if it cannot be fetched, is not the pinned content, or another file has its path;
+    then nothing is changed.
     """
     lexicon = _published(name)
     already = installed(name, cache_dir)
@@ -127,9 +127,9 @@ def install(
         if temporary:
             Path(temporary).unlink(missing_ok=True)
         raise LexiconError(
-            f"the lexicon {name} cannot be written ({error.strerror})",
+            f"cannot write the lexicon {name} ({error.strerror})",
             seen=folder,
-            remedy="Name a folder you may write to as --cache-dir.",
+            remedy="Give a writable folder as --cache-dir.",
         ) from None
     return folder / lexicon.file, True
 
@@ -137,7 +137,7 @@ def install(
 def _published(name: str) -> Published:
     if name not in PUBLISHED:
         raise LexiconError(
-            "no published lexicon of that name is known",
+            "unknown published lexicon",
             seen=name,
             remedy=f"Choose from {', '.join(PUBLISHED)}; a file of your own needs no installing.",
         )
@@ -151,9 +151,9 @@ def _content(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise LexiconError(
-            f"the installed lexicon cannot be read ({error.strerror})",
+            f"cannot read the installed lexicon ({error.strerror})",
             seen=path,
-            remedy="Allow reading it, or name another folder as --cache-dir.",
+            remedy="Allow reading it, or give another folder as --cache-dir.",
         ) from None
 
 
@@ -168,12 +168,12 @@ class _HttpsRedirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme != "https":
-            raise urllib.error.URLError(f"it leads to {newurl}, which is not https")
+            raise urllib.error.URLError(f"redirected to {newurl}, which is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
 def _https_only() -> urllib.request.OpenerDirector:
-    """Follows the proxy of the environment, and nothing but https."""
+    """An opener that uses the environment's proxy and only https."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -191,28 +191,28 @@ def _fetch(lexicon: Published, url: str, opener: urllib.request.OpenerDirector) 
     by_hand = f"Or fetch {url} by other means and give it as NAME=FILE."
     try:
         with opener.open(url, timeout=_TIMEOUT_SECONDS) as response:
-            # One byte more than is right shows that a file is too long without reading all of it.
+            # One byte more than expected shows that a file is too long without reading all of it.
             content: bytes = response.read(lexicon.size + 1)
     except urllib.error.HTTPError as error:
         with error:
             raise LexiconError(
-                f"the server did not give the lexicon {lexicon.name}",
+                f"the server did not send the lexicon {lexicon.name}",
                 seen=f"HTTP {error.code} {error.reason}",
                 remedy=f"Try again later. {by_hand}",
             ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise LexiconError(
-            f"the lexicon {lexicon.name} cannot be fetched",
+            f"cannot fetch the lexicon {lexicon.name}",
             seen=getattr(error, "reason", None) or error or type(error).__name__,
-            remedy=f"Is this machine online, and its proxy set? {by_hand}",
+            remedy=f"Check the network and the proxy. {by_hand}",
         ) from None
     digest = hashlib.sha256(content).hexdigest()
     if digest != lexicon.sha256:
         length = f"more than {lexicon.size}" if len(content) > lexicon.size else str(len(content))
         raise LexiconError(
-            f"what the server gave is not the lexicon {lexicon.name}: {length} bytes with SHA-256 "
-            f"{digest} in the place of {lexicon.size} with {lexicon.sha256}",
+            f"the server did not send the lexicon {lexicon.name}: {length} bytes with SHA-256 "
+            f"{digest} instead of {lexicon.size} with {lexicon.sha256}",
             remedy="Nothing was installed. Try again on another network: a proxy may have "
-            "answered in the server's place.",
+            "answered instead of the server.",
         )
     return content

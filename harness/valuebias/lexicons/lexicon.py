@@ -20,7 +20,7 @@ MIN_COVERAGE = 0.8
 """Below this share of a category's entries among the scored responses nothing is concluded."""
 
 MIN_DISTINCT = 0.8
-"""Below this share of either side's words being its own, a contrast is not that of its names."""
+"""The least share of either side's words that must not be on the other side too."""
 
 _WILDCARDS = " A wildcard finds words among scores of a vocabulary; for a model, write them out."
 
@@ -51,7 +51,7 @@ class Coverage:
             shown = ", ".join(self.missing[:8]) + (", …" if len(self.missing) > 8 else "")
             raise LexiconError(
                 f"only {self.matched} of the {self.total} entries of {self.lexicon}'s category "
-                f"{self.category} were scored ({self.fraction:.0%}; {minimum:.0%} is the least)",
+                f"{self.category} were scored ({self.fraction:.0%}; at least {minimum:.0%} needed)",
                 seen=f"no score for {shown}",
                 remedy="Score these words too, or use a lexicon of the words that were scored."
                 + _WILDCARDS * any(w.endswith("*") for w in self.missing),
@@ -69,7 +69,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Selection:
-    """The scored responses a contrast rests on.
+    """The scored responses of a contrast.
 
     ``columns`` (words,) are indices into the responses, ``in_a`` (words,) True on the first side,
     ``families`` (words,) each word's family. ``shared`` are words of both sides, left out.
@@ -91,7 +91,7 @@ class Lexicon:
     ``categories`` holds entries as written (without surrounding white space), category names in
     lower case; an entry that ends in "*" stands for every word that begins so. ``families`` holds
     the families that the file itself declares. ``starter`` marks the short lists shipped with the
-    tool. ``notes`` says what the reader had to decide, one line each; show them with the lexicon.
+    tool. ``notes`` are the decisions made on reading, one line each; show them with the lexicon.
     """
 
     name: str
@@ -104,14 +104,14 @@ class Lexicon:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what the lexicon says (categories, entries, declared families), whatever the
-        file's format, order or name."""
+        """SHA-256 of the lexicon's content (categories, entries, declared families), independent of
+        the file's format, order and name."""
         lines = [f"{c}\x1f{w}" for c, words in self.categories.items() for w in words]
         lines += [f"\x1d{word}\x1f{family}" for word, family in self.families.items()]
         return hashlib.sha256("\x1e".join(sorted(lines)).encode()).hexdigest()
 
     def words(self, contrast: str | None = None) -> tuple[str, ...]:
-        """Every literal entry once, of all categories or of a contrast's two sides."""
+        """Every entry without a wildcard, once, of all categories or of a contrast's two sides."""
         names: Sequence[str] = tuple(self.categories)
         if contrast is not None:
             parsed = self.contrast(contrast)
@@ -124,7 +124,7 @@ class Lexicon:
         """The contrast named by "a~b", or by one category: that one against the others of its
         polarity (virtue, vice); against all others if it has none.
 
-        Raises LexiconError if a category is unknown or has nothing to be held against.
+        Raises LexiconError if a category is unknown or has no category to compare with.
         """
         name = normal_contrast(text)
         a, _, b = name.partition("~")
@@ -133,21 +133,21 @@ class Lexicon:
                 raise LexiconError(
                     f"the lexicon {self.name} has no such category",
                     seen=category,
-                    remedy=f"It has {', '.join(self.categories)}.",
+                    remedy=f"Give one of {', '.join(self.categories)}.",
                 )
         others = (b,) if b else tuple(c for c in self.categories if c != a and _like(c, a))
         if not others or a == b:
             raise LexiconError(
-                f"the category {a} of {self.name} has nothing to be held against",
+                f"the category {a} of {self.name} has no category to compare with",
                 seen=text,
                 remedy="Name two different categories, as in agency~communion.",
             )
         return Contrast(name, (a,), others)
 
     def family(self, word: str) -> str:
-        """The word's family: as the file declares it (of a word that gives a declared family its
-        name, that one), else that of a wildcard of this lexicon that the word begins with, else its
-        stem by Snowball's English rules (of a phrase, every word's stem)."""
+        """The word's family: the declared one (a declared family's name is in that family), else
+        that of a wildcard of this lexicon that matches the word, else its stem by Snowball's
+        English rules (for a phrase, the stem of every word)."""
         declared = self.families.get(word)
         if declared is not None:
             return fold(declared)
@@ -166,9 +166,9 @@ class Lexicon:
 
     @cached_property
     def _prefixes(self) -> tuple[str, ...]:
-        """What stands before the wildcards, shortest first."""
-        found = {fold(w[:-1]) for ws in self.categories.values() for w in ws if w.endswith("*")}
-        return tuple(sorted(found, key=lambda p: (len(p), p)))
+        """The wildcards' prefixes, shortest first."""
+        prefixes = {fold(w[:-1]) for ws in self.categories.values() for w in ws if w.endswith("*")}
+        return tuple(sorted(prefixes, key=lambda p: (len(p), p)))
 
     def expand(self, responses: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Category -> the responses that its entries, wildcards included, stand for."""
@@ -189,9 +189,9 @@ class Lexicon:
         wildcard stands for every single word that begins so, one variant each. Words of both sides
         are left out.
 
-        Raises LexiconError below 80 % coverage of a category (a wildcard counts as covered by one
-        response) and where words of both sides leave less than 80 % of a side; ScoresError where
-        a response that an entry stands for is there more than once.
+        Raises LexiconError below 80% coverage of a category (a wildcard counts as covered by one
+        response) and if words of both sides leave less than 80% of a side; ScoresError if a
+        response that an entry stands for occurs more than once.
         """
         parsed = self.contrast(contrast)
         index = index_of(tuple(responses))
@@ -203,13 +203,13 @@ class Lexicon:
                 raise LexiconError(
                     f"only {own} of the {len(words)} scored words of {self.name}'s "
                     f"{', '.join(names)} are left without the {len(shared)} that are on both sides "
-                    f"of {parsed.name} ({MIN_DISTINCT:.0%} is the least)",
+                    f"of {parsed.name} (at least {MIN_DISTINCT:.0%} needed)",
                     seen=", ".join(shared[:8]) + (", …" if len(shared) > 8 else ""),
                     remedy="Contrast categories that share fewer words, or decide for each word "
                     "which one it belongs to.",
                 )
-        kept = [(*found, True) for word, found in first.items() if word not in second]
-        kept += [(*found, False) for word, found in second.items() if word not in first]
+        kept = [(*place, True) for word, place in first.items() if word not in second]
+        kept += [(*place, False) for word, place in second.items() if word not in first]
         index.check_single([column for column, _, _ in kept], f"{self.name}'s {parsed.name}")
         written = tuple(word for _, word, _ in kept)
         return Selection(
@@ -226,12 +226,12 @@ class Lexicon:
         """Find all of the lexicon's words among scored responses, each once, as `select` does; the
         contrast is "words" and has one side. Raises as `select` does."""
         index = index_of(tuple(responses))
-        found, coverage = self._found(tuple(self.categories), index)
-        index.check_single([column for column, _ in found.values()], self.name)
-        written = tuple(word for _, word in found.values())
+        words, coverage = self._found(tuple(self.categories), index)
+        index.check_single([column for column, _ in words.values()], self.name)
+        written = tuple(word for _, word in words.values())
         return Selection(
             contrast=Contrast("words", tuple(self.categories), ()),
-            columns=np.array([column for column, _ in found.values()], dtype=np.intp),
+            columns=np.array([column for column, _ in words.values()], dtype=np.intp),
             words=written,
             in_a=np.ones(len(written), dtype=bool),
             families=np.array([self.family(word) for word in written], dtype=np.str_),
@@ -242,18 +242,18 @@ class Lexicon:
     def _found(
         self, categories: Iterable[str], index: Index
     ) -> tuple[dict[str, tuple[int, str]], tuple[Coverage, ...]]:
-        """The categories' words, by what they fold to: each one's response and itself as written.
+        """The categories' words by folded form: the response's index and the word as written.
 
-        Raises LexiconError where a category is covered too little."""
+        Raises LexiconError if too little of a category is covered."""
         words: dict[str, tuple[int, str]] = {}
         coverage = []
         for category in categories:
             missing = []
             for entry in self.categories[category]:
-                found = index.find(entry)
-                if not found:
+                matches = index.find(entry)
+                if not matches:
                     missing.append(entry)
-                for folded, column in found:
+                for folded, column in matches:
                     text = index.responses[column].strip() if entry.endswith("*") else entry
                     words.setdefault(folded, (column, text))
             total = len(self.categories[category])
@@ -266,14 +266,14 @@ class Lexicon:
 
 
 def normal_category(name: str) -> str:
-    """'Care_Virtue' -> 'care.virtue', 'Agency' -> 'agency'. Raises LexiconError on a name that
-    could not stand in a node id."""
+    """'Care_Virtue' -> 'care.virtue', 'Agency' -> 'agency'. Raises LexiconError for a name that
+    cannot be part of a node id."""
     folded = composed(" ".join(name.split()).lower())
     polar = _POLARITY.fullmatch(folded)
     normal = (f"{polar[1]}.{polar[2]}" if polar else folded).replace(" ", "_")
     if not _CATEGORY.fullmatch(normal):
         raise LexiconError(
-            "this cannot name a category",
+            "invalid category name",
             seen=name,
             remedy="Use letters, digits, '.', '_', '-' and '+'.",
         )
@@ -286,7 +286,7 @@ def normal_contrast(text: str) -> str:
 
 
 def _like(category: str, other: str) -> bool:
-    """Of one polarity; a category without one is like any other."""
+    """Whether both have the same polarity; a category without one is like any other."""
     polarity = other.rpartition(".")[2]
     return polarity not in POLARITIES or category.rpartition(".")[2] == polarity
 

@@ -1,4 +1,4 @@
-"""From a model, a lexicon, a contrast and a valence to an effect, with all it rests on."""
+"""Measures the effect of a contrast, with everything it is based on."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Measurement:
-    """An effect and everything a reader needs to know it by.
+    """An effect and everything that a reader needs to interpret it.
 
-    ``kind`` says what the model is, where it is no reward model. ``reference`` is the model it was
-    compared with, None for a single model. ``detail`` says what the effect is made of, where that
-    is more than the words; ``trajectory`` is how a training run came to it. ``covariates`` are the
-    names of what was controlled for. Positive means that the contrast's first side is preferred
+    ``kind`` says what the model is, if it is not a reward model. ``reference`` is the model it was
+    compared with, None for a single model. ``detail`` says what the effect consists of, if that is
+    more than the words; ``trajectory`` is the path of a training run. ``covariates`` are the names
+    of what was controlled for. Positive means that the contrast's first side is preferred
     (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that raise and
     lower the estimate most.
     """
@@ -90,7 +90,7 @@ class Measurement:
 
     @property
     def question(self) -> Question:
-        """How what was asked is spoken of."""
+        """The question that was asked, with its wording."""
         return question_of(self.role, self.reference, raw=self.raw)
 
     @property
@@ -103,7 +103,7 @@ class Measurement:
 
     @property
     def unit(self) -> str:
-        """What the estimate is."""
+        """The unit of the estimate."""
         return unit_of(self.question, self.valence)
 
     @property
@@ -151,8 +151,8 @@ def prepare(
     vocabulary: bool = True,
     besides: Sequence[Job] = (),
 ) -> None:
-    """Score all that measuring one model reads, loading it once: the lexicons' words on every
-    prompt, and the vocabulary on one; and what is wanted ``besides``.
+    """Score everything that measuring one model needs, loading it once: the lexicons' words on
+    every prompt, the vocabulary on one, and the jobs in ``besides``.
 
     Raises what loading the model raises; an error of one lexicon is raised where it is measured.
     """
@@ -181,18 +181,18 @@ def measure(
 
     ``regression`` measures how much further from zero the model lies than the other, instead.
     ``covariates``, by name a mapping or function from word to number, are controlled for.
-    ``vocabulary`` says whether the best and worst tokens are searched for besides. ``alpha`` is
-    what it will be judged at: a permutation goes on until its p is settled there.
+    ``vocabulary`` says whether the best and worst tokens are searched for too. ``alpha`` is the
+    level of the later verdict: a permutation continues until its p is settled there.
 
-    Raises the ModelError, ScoresError, LexiconError or StatisticsError of whatever stands in the
-    way; nothing is measured on part of the prompts.
+    Raises ModelError, ScoresError, LexiconError or StatisticsError; nothing is measured on part of
+    the prompts.
     """
     prepare(scorer, [lexicon], quick=quick, vocabulary=vocabulary)
     mine = ContrastScores.of(scorer, lexicon, contrast, valence, quick)
     if against is None:
         if regression:
             raise SpecError(
-                "there is nothing to have regressed from", remedy="Name the model in against."
+                "a regression needs a model to compare with", remedy="Give the model as against."
             )
         terms, moved = mine.terms(), mine.ranks()
     else:
@@ -205,7 +205,7 @@ def measure(
         effect = regressed = stats.regression(
             mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
         )
-        # What moves a distance from zero: of an effect below zero, the words that lower it.
+        # The words that increase the distance from zero: below zero, those that lower the effect.
         away, same = regressed.signs
         moved = mine.ranks() - same * other.ranks()
     elif covariates is not None:
@@ -243,7 +243,7 @@ def role_of(
     regression: bool = False,
     covariates: Mapping[str, Covariate] | None = None,
 ) -> Role:
-    """What is asked of a model, by what it is and what it is measured with."""
+    """The role of a measurement, from the kind of model and what it is measured with."""
     if regression:
         return "regression"
     if covariates is not None:
@@ -261,7 +261,7 @@ _OF_ONE: Mapping[Kind, Role] = {
 
 
 def _column(name: str, given: Covariate, scored: ContrastScores) -> npt.NDArray[np.float64]:
-    """A covariate's number for each word. Raises StatisticsError where a word has none."""
+    """A covariate's number for each word. Raises StatisticsError if a word has none."""
     look_up = given if callable(given) else given.get
     values = [look_up(word) for word in scored.selection.words]
     numbers = [_is_finite(v) for v in values]
@@ -303,10 +303,10 @@ def influential_words(
     return named(order[:_PULLS]), named(order[::-1][:_PULLS])
 
 
-def grouped(found: Iterable[InfluentialWord], a: str, b: str) -> str:
+def grouped(influential: Iterable[InfluentialWord], a: str, b: str) -> str:
     """The words in groups: "communion low: duty, help; agency high: power"."""
     groups: dict[str, list[str]] = {}
-    for pull in found:
+    for pull in influential:
         side = f"{a if pull.in_a else b} {'high' if pull.high else 'low'}"
         groups.setdefault(side, []).append(visible(pull.word))
     return "; ".join(f"{side}: {', '.join(words)}" for side, words in groups.items())

@@ -1,4 +1,4 @@
-"""A contrast's words as one model scored them: what every effect of that model is made of."""
+"""One model's scores of a contrast's words, from which every effect of that model is computed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ WEIGHTS: Mapping[Valences, Mapping[Valence, float]] = {
 
 
 def lexicon_scores(scorer: Scorer, lexicon: Lexicon, prompts: Sequence[Prompt]) -> Scores:
-    """A scorer's scores of a lexicon's words (prompts, candidates); of recorded ones, all there
-    are. Raises what loading or scoring the model raises."""
+    """A scorer's scores of a lexicon's words (prompts, candidates); for recorded scores, all of
+    them. Raises what loading or scoring the model raises."""
     return scorer.score(prompts, scorer.candidates(lexicon))
 
 
@@ -77,7 +77,7 @@ class ContrastScores:
     def restricted(
         self, keep: npt.NDArray[np.intp], coverage: tuple[Coverage, ...]
     ) -> ContrastScores:
-        """On these positions of the words alone."""
+        """The same, restricted to these positions of the words."""
         selection = replace(
             self.selection,
             columns=self.selection.columns[keep],
@@ -94,10 +94,11 @@ class ContrastScores:
 def in_common(
     first: ContrastScores, second: ContrastScores
 ) -> tuple[ContrastScores, ContrastScores]:
-    """Both on the words that both have, in the first one's order, with the coverage of those.
+    """Both, restricted to the words that both have, in the first one's order, with the coverage of
+    those.
 
-    Raises LexiconError where too few are left, ScoresError where one is a baseline that the other
-    cannot be compared with.
+    Raises LexiconError if too few are left, ScoresError if one is a baseline that the other cannot
+    be compared with.
     """
     pairs = list(zip(first.selection.coverage, second.selection.coverage, strict=True))
     check_pair(first.provenance, second.provenance, pairs)
@@ -118,8 +119,8 @@ def in_common(
 
 
 def _common_coverage(first: Coverage, second: Coverage) -> Coverage:
-    """Of a category's entries, those that both models were scored on. Raises LexiconError where
-    they are too few."""
+    """The coverage of a category by the entries that both models were scored on. Raises
+    LexiconError if they are too few."""
     missing = tuple(dict.fromkeys((*first.missing, *second.missing)))
     common = replace(first, matched=first.total - len(missing), missing=missing)
     common.check()

@@ -28,7 +28,7 @@ _MOVED = 5
 
 @dataclass(frozen=True)
 class RunScores:
-    """A contrast's words as every checkpoint of a run scored them: the same words in one order."""
+    """A contrast's scores at every checkpoint of a run: the same words in one order."""
 
     run: TrainingRun
     scored: tuple[ContrastScores, ...]
@@ -44,16 +44,16 @@ class RunScores:
         valence: Valence,
         quick: bool,
     ) -> RunScores:
-        """Raises what loading or scoring a checkpoint raises; LexiconError where they have too few
+        """Raises what loading or scoring a checkpoint raises; LexiconError if they have too few
         words in common."""
-        found = [
+        scored = [
             ContrastScores.of(bench.scorer(spec), lexicon, contrast, valence, quick)
             for spec in run.models
         ]
-        return cls(run, tuple(found), valence).on(found)
+        return cls(run, tuple(scored), valence).on(scored)
 
     def on(self, others: Iterable[ContrastScores]) -> RunScores:
-        """On the words that all of these have too."""
+        """The same, restricted to the words that all of these also have."""
         first = self.scored[0]
         for other in others:
             first, _ = in_common(first, other)
@@ -66,7 +66,7 @@ class RunScores:
 
     @property
     def checkpoints(self) -> list[tuple[float, npt.NDArray[np.float32]]]:
-        """What `stats.drift` takes."""
+        """The checkpoints as `stats.drift` takes them."""
         values = (scored.values[self.valence] for scored in self.scored)
         return list(zip(map(float, self.run.steps), values, strict=True))
 
@@ -88,21 +88,20 @@ def measure_drift(
 ) -> tuple[Measurement, Drift]:
     """The change from a run's first checkpoint to its last, and every checkpoint between.
 
-    Raises the ModelError, ScoresError, LexiconError or StatisticsError of whatever stands in the
-    way.
+    Raises ModelError, ScoresError, LexiconError or StatisticsError.
     """
     mine = RunScores.of(bench, run, lexicon, contrast, valence, quick)
-    found = run_drift(mine, alpha=alpha, seed=seed)
+    drifted = run_drift(mine, alpha=alpha, seed=seed)
     measured = _measurement(
         bench,
         mine,
         lexicon,
-        found.change,
+        drifted.change,
         influential_words(mine.scored[-1].ranks() - mine.first.ranks(), mine.first.selection),
-        detail="; ".join((_words(mine, found), _tokens(bench, run))),
-        trajectory=_steps(run, found.trajectory, found.tau),
+        detail="; ".join((_words(mine, drifted), _tokens(bench, run))),
+        trajectory=_steps(run, drifted.trajectory, drifted.tau),
     )
-    return measured, found
+    return measured, drifted
 
 
 def measure_gap(
@@ -124,20 +123,22 @@ def measure_gap(
         RunScores.of(bench, each, lexicon, contrast, valence, quick) for each in (run, against)
     )
     mine, other = mine.on(other.scored), other.on(mine.scored)
-    found = run_gap(mine, other, alpha=alpha, seed=seed)
+    measured_gap = run_gap(mine, other, alpha=alpha, seed=seed)
     begin, end = (mine.scored[i].ranks() - other.scored[i].ranks() for i in (0, -1))
-    away, same = found.narrowing.signs  # of a gap that ends below zero, what lowers it widens
+    away, same = (
+        measured_gap.narrowing.signs
+    )  # of a gap that ends below zero, what lowers it widens
     measured = _measurement(
         bench,
         mine,
         lexicon,
-        found.narrowing,
+        measured_gap.narrowing,
         influential_words(end - same * begin, mine.first.selection, away),
         against=against,
-        detail=found.summary,
-        trajectory=_steps(run, found.trajectory, None),
+        detail=measured_gap.summary,
+        trajectory=_steps(run, measured_gap.trajectory, None),
     )
-    return measured, found
+    return measured, measured_gap
 
 
 def _measurement(
@@ -190,14 +191,14 @@ def run_drift(scores: RunScores, *, alpha: float = 0.05, seed: int = 0) -> Drift
 
 
 def run_gap(first: RunScores, second: RunScores, *, alpha: float = 0.05, seed: int = 0) -> Gap:
-    """The gap of two runs at the steps that both have a checkpoint of, on the same words.
+    """The gap of two runs at their common steps, on the same words.
 
-    Raises SpecError where there are fewer than two such steps.
+    Raises SpecError if they have fewer than two steps in common.
     """
     common = sorted(set(first.run.steps) & set(second.run.steps))
     if len(common) < 2:
         raise SpecError(
-            "two runs are compared at the steps that both have a checkpoint of",
+            "two runs need at least two steps in common",
             seen=f"{first.run.steps} and {second.run.steps}",
             remedy="Train both with the same checkpoint_every.",
         )
@@ -230,9 +231,9 @@ def _steps(run: TrainingRun, path: Trajectory, tau: Sequence[float] | None) -> t
     )
 
 
-def _words(scores: RunScores, found: Drift) -> str:
+def _words(scores: RunScores, drifted: Drift) -> str:
     words = scores.first.selection.words
-    return _moved("words", words, found.movers.risen, found.movers.fallen)
+    return _moved("words", words, drifted.movers.risen, drifted.movers.fallen)
 
 
 def _tokens(bench: Bench, run: TrainingRun) -> str:
@@ -245,8 +246,8 @@ def _tokens(bench: Bench, run: TrainingRun) -> str:
     first, last = (
         scorer.score((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT) for scorer in ends
     )
-    found = movers(first.values, last.values, _MOVED)
-    return _moved("tokens", first.candidates.responses, found.risen, found.fallen)
+    moved = movers(first.values, last.values, _MOVED)
+    return _moved("tokens", first.candidates.responses, moved.risen, moved.fallen)
 
 
 def _moved(what: str, names: Sequence[str], risen: Sequence[Move], fallen: Sequence[Move]) -> str:

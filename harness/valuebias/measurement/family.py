@@ -19,7 +19,7 @@ from valuebias.stats.family import Family, families_of_terms
 
 @dataclass(frozen=True)
 class FamilyMeasurement:
-    """What was found, and the words it rests on: those that every model was scored on.
+    """The difference of two families, and its words: those that every model was scored on.
 
     Above zero the first family prefers the contrast's first side more than the second family does.
     """
@@ -36,7 +36,7 @@ class FamilyMeasurement:
     lowered_by: tuple[InfluentialWord, ...]
 
     def measurement(self, first: str, second: str, fingerprints: tuple[str, str]) -> Measurement:
-        """The same as any measurement, under the two families' names."""
+        """The same as a `Measurement`, under the two families' names."""
         return Measurement(
             model=first,
             reference=second,
@@ -82,8 +82,8 @@ def measure_family(
 ) -> FamilyMeasurement:
     """Compare two families of reward models over the same words and prompts.
 
-    Raises what loading or scoring a model raises; LexiconError where too few words are left that
-    all were scored on; StatisticsError where so few models can give no p as small as ``alpha``.
+    Raises what loading or scoring a model raises; LexiconError if too few words are left that all
+    were scored on; StatisticsError if so few models cannot give a p as small as ``alpha``.
     """
     scored = [
         ContrastScores.of(each, lexicon, contrast, valence, quick) for each in (*first, *second)

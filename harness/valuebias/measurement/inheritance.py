@@ -1,4 +1,4 @@
-"""The question of inheritance: how much of a reward model's taste in words is its base's?"""
+"""The question of inheritance: how much of a reward model's word preferences are its base's?"""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def measure_inheritance(
 ) -> Measurement:
     """Measure how much more a reward model agrees with its own base than with others.
 
-    Controlled for are the words' length, their number of tokens under the base (where it has a
-    tokenizer) and, where given, their frequencies. Raises the ModelError, ScoresError, LexiconError
-    or StatisticsError of whatever stands in the way.
+    The covariates are the words' length, their number of tokens under the base (if it has a
+    tokenizer) and their frequencies, if given. Raises ModelError, ScoresError, LexiconError or
+    StatisticsError.
     """
     prompts = select(valence, quick=quick)
     scored = [lexicon_scores(each, lexicon, prompts) for each in (scorer, base, *others)]
@@ -88,8 +88,8 @@ def measure_inheritance(
 
 
 def token_counts(base: Scorer, lexicon: Lexicon) -> dict[str, int] | None:
-    """The number of tokens of each of a lexicon's words under a base, which is loaded if it must
-    be; None where it has no tokenizer."""
+    """The number of tokens of each of a lexicon's words under a base, which is loaded if necessary;
+    None if it has no tokenizer."""
     asked = base.candidates(lexicon)
     if isinstance(asked, Vocabulary):
         return None
@@ -99,17 +99,17 @@ def token_counts(base: Scorer, lexicon: Lexicon) -> dict[str, int] | None:
 
 def _places(lexicon: Lexicon, scores: Scores) -> dict[str, int]:
     """The lexicon's words among what was scored, each with its column."""
-    found = lexicon.select_all(scores.candidates.responses)
-    return dict(zip(found.words, found.columns.tolist(), strict=True))
+    selection = lexicon.select_all(scores.candidates.responses)
+    return dict(zip(selection.words, selection.columns.tolist(), strict=True))
 
 
-def _detail(found: Inheritance) -> str:
-    """What an inheritance is made of."""
-    parts = [f"correlation with its own base {found.rho_own:+.3f}"]
-    if found.rho_others:
-        parts.append(f"with other bases {', '.join(f'{rho:+.3f}' for rho in found.rho_others)}")
-    parts.append(f"noise ceiling {found.ceiling:.3f}")
-    if found.of_ceiling is not None:
-        parts.append(f"share of it {found.of_ceiling:+.2f}")
-    parts.append(f"controlled for {', '.join(found.covariates) or 'nothing'}")
-    return "; ".join((", ".join(parts), *found.notes))
+def _detail(effect: Inheritance) -> str:
+    """The parts of an inheritance in words."""
+    parts = [f"correlation with its own base {effect.rho_own:+.3f}"]
+    if effect.rho_others:
+        parts.append(f"with other bases {', '.join(f'{rho:+.3f}' for rho in effect.rho_others)}")
+    parts.append(f"noise ceiling {effect.ceiling:.3f}")
+    if effect.of_ceiling is not None:
+        parts.append(f"share of it {effect.of_ceiling:+.2f}")
+    parts.append(f"controlled for {', '.join(effect.covariates) or 'nothing'}")
+    return "; ".join((", ".join(parts), *effect.notes))

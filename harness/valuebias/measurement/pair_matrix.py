@@ -52,11 +52,11 @@ class Matrix:
 
 
 def pair_words(contrasts: Iterable[str], lexicons: Sequence[Lexicon]) -> Candidates | None:
-    """The words of those contrasts that are of two words; None where there are none."""
-    found = [
+    """The words of those contrasts that are of two words; None if there are none."""
+    words = [
         word for text in contrasts if _lexicon(text, lexicons) is None for word in text.split("~")
     ]
-    return Candidates.words(found, "spellings") if found else None
+    return Candidates.words(words, "spellings") if words else None
 
 
 def prepare_matrices(
@@ -66,8 +66,8 @@ def prepare_matrices(
     lexicons: Sequence[Lexicon],
     prompt: Prompt = GREATEST,
 ) -> None:
-    """Score the words that matrices of two words need, loading each model at most once. A model
-    that cannot be loaded is told of by `matrix`."""
+    """Score the words that matrices of two words need, loading each model at most once. `matrix`
+    reports a model that cannot be loaded."""
     words = pair_words(contrasts, lexicons)
     if words is not None:
         for model in models:
@@ -89,12 +89,11 @@ def matrix(
 
     Of words it holds the difference of their implicit rewards on one prompt (figure 3 of the
     paper), all spellings of a word being one; of categories the rank-biserial correlation over the
-    positive prompts. Raises what loading or scoring a model raises, where no pair could be
-    measured.
+    positive prompts. Raises what loading or scoring a model raises if no pair could be measured.
     """
     if len(models) < 2:
         raise SpecError(
-            "a matrix compares two models or more",
+            "a matrix needs at least two models",
             seen=f"{len(models)} models",
             remedy="Give at least two language models.",
         )
@@ -113,11 +112,11 @@ def matrix(
     errors: list[ValueBiasError] = []
     for (i, source), (j, target) in combinations(enumerate(models), 2):
         try:
-            found = measured(implicit(source, target, name))
+            value = measured(implicit(source, target, name))
         except (ModelError, ScoresError, SearchError, StatisticsError) as error:
             errors.append(error)
-            found = math.nan
-        values[i, j], values[j, i] = found, -found
+            value = math.nan
+        values[i, j], values[j, i] = value, -value
     if len(errors) == len(models) * (len(models) - 1) // 2:
         raise errors[0]
     unit = (
@@ -130,7 +129,7 @@ def matrix(
 
 
 def _lexicon(contrast: str, lexicons: Sequence[Lexicon]) -> Lexicon | None:
-    """The first lexicon that has these categories; None where they are words."""
+    """The first lexicon that has these categories; None if they are words."""
     for lexicon in lexicons:
         try:
             lexicon.contrast(contrast)
@@ -140,17 +139,17 @@ def _lexicon(contrast: str, lexicons: Sequence[Lexicon]) -> Lexicon | None:
     return None
 
 
-def shown(found: Matrix) -> RenderableType:
+def shown(matrix: Matrix) -> RenderableType:
     """The matrix as a table: models are numbered, so that many fit into 80 columns."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("from, to", header_style="dim", overflow="fold")
-    for number in range(1, len(found.labels) + 1):
+    for number in range(1, len(matrix.labels) + 1):
         table.add_column(str(number), header_style="dim", justify="right", no_wrap=True)
-    for i, label in enumerate(found.labels):
-        cells = ["" if i == j else _cell(value) for j, value in enumerate(found.values[i])]
+    for i, label in enumerate(matrix.labels):
+        cells = ["" if i == j else _cell(value) for j, value in enumerate(matrix.values[i])]
         table.add_row(Text(f"{i + 1} {visible(label)}"), *map(Text, cells))
     return table
 

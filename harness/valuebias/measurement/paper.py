@@ -1,4 +1,4 @@
-"""From models and a lexicon to the paper's own tests, and to what may be said instead."""
+"""The paper's own tests of models on a lexicon, and the valid comparison beside them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from valuebias.stats.paper.mixed import (
 from valuebias.stats.paper.ranks import VALENCES, Cell, MedianRanks, cells, median_ranks
 
 NAMES = ("mixed-model", "anova", "welch", "permutation-t")
-"""The paper's tests, by the names under which they may be allowed to decide something."""
+"""The names of the paper's tests."""
 
 _T = TypeVar("_T")
 
@@ -61,11 +61,11 @@ class PaperTests:
         """The p that decides the test of this name: of the three-way interaction (mixed-model,
         anova), or the largest over all cells, Bonferroni-corrected (welch, permutation-t).
 
-        Raises StatisticsError where the test could not be computed, or there is none of the name.
+        Raises StatisticsError if the test could not be computed, or the name is unknown.
         """
         if name not in NAMES:
             raise StatisticsError(
-                "the paper has no test of this name", seen=name, remedy=f"Give {', '.join(NAMES)}."
+                "unknown test of the paper", seen=name, remedy=f"Give one of {', '.join(NAMES)}."
             )
         if name == "mixed-model" and self.mixed is not None:
             return self.mixed.three_way.p
@@ -83,11 +83,11 @@ class PaperTests:
 
 
 WHOLE_VOCABULARY = Job(PAPER_PROMPTS, VOCABULARY, time_limit=VOCABULARY_LIMIT)
-"""A search of a model's vocabulary for all 54 prompts, where that fits the time limit."""
+"""A search of a model's vocabulary for all 54 prompts, if that fits the time limit."""
 
 
 def vocabulary_left_out(scorer: Scorer) -> str | None:
-    """Why a model's vocabulary was not searched for all 54 prompts; None where it was."""
+    """Why a model's vocabulary was not searched for all 54 prompts; None if it was."""
     return scorer.left_out(PAPER_PROMPTS, VOCABULARY, time_limit=VOCABULARY_LIMIT)
 
 
@@ -102,15 +102,14 @@ def paper_tests(
     """Run the paper's tests over several models; ``bases`` gives models' base families by label.
 
     Words are those of the lexicon's two categories that every model was scored on. Raises
-    LexiconError for a lexicon of more or fewer categories, and whatever stands in the way of
-    scoring a model.
+    LexiconError for a lexicon of more or fewer categories, and what scoring a model raises.
     """
     names = tuple(lexicon.categories)
     if len(names) != 2:
         raise LexiconError(
-            "the paper's tests compare two categories",
+            "the paper's tests need a lexicon of two categories",
             seen=f"{lexicon.name} has {len(names)}",
-            remedy="Give a lexicon of two.",
+            remedy="Give a lexicon of two categories.",
         )
     contrast = "~".join(names)
     scored = _in_common(models, lexicon, contrast, quick)
@@ -131,12 +130,12 @@ def paper_tests(
             return None
 
     known = [label for label in scored if label in bases]
-    found: tuple[Cell, ...] | None = None
+    cell_tests: tuple[Cell, ...] | None = None
     own, mixed, by_models = None, None, None
     honest: dict[str, Family] = {}
     if len({bases[m] for m in known}) == 2:
         own = _restrict(medians, known)
-        found = attempt(("welch", "permutation-t"), partial(cells, own, seed=seed))
+        cell_tests = attempt(("welch", "permutation-t"), partial(cells, own, seed=seed))
         mixed = attempt(("mixed-model",), partial(mixed_model, own))
         by_models = attempt(("by models",), partial(three_way_by_models, own))
         for valences in WEIGHTS:
@@ -157,7 +156,7 @@ def paper_tests(
     else:
         problems["anova"] = f"it compares two models, and there are {len(models)}"
     return PaperTests(
-        lexicon, contrast, medians, own, found or (), mixed, two, by_models, honest, problems
+        lexicon, contrast, medians, own, cell_tests or (), mixed, two, by_models, honest, problems
     )
 
 
@@ -165,11 +164,11 @@ def _in_common(
     models: Sequence[Scorer], lexicon: Lexicon, contrast: str, quick: bool
 ) -> dict[str, ContrastScores]:
     """Each model's scores on both valences, by label, of the words that all have, in one order."""
-    found = {
+    by_label = {
         each.name: ContrastScores.of(each, lexicon, contrast, "positive-negative", quick)
         for each in models
     }
-    first, *others = found.values()
+    first, *others = by_label.values()
     for other in others:
         first, _ = in_common(first, other)
     if first.selection.in_a.all() or not first.selection.in_a.any():
@@ -178,7 +177,7 @@ def _in_common(
             seen=f"{len(first.selection.words)} words",
             remedy="Score the same lexicon on all of them.",
         )
-    return {label: in_common(first, scored)[1] for label, scored in found.items()}
+    return {label: in_common(first, scored)[1] for label, scored in by_label.items()}
 
 
 def _restrict(medians: MedianRanks, models: Sequence[str]) -> MedianRanks:

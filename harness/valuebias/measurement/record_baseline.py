@@ -1,4 +1,4 @@
-"""Records a release: from the store to a baseline that later releases are compared with."""
+"""Records a release as a baseline with which later releases are compared."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def record(
 ) -> Baseline:
     """The record of a reward model: the ranks of the lexicons' words on the 54 prompts.
 
-    Scores what is not stored yet. Raises what scoring raises; ScoresError where a lexicon's words
-    were not scored, or where the lexicons were not scored in one and the same way.
+    Scores what is not stored yet. Raises what scoring raises; ScoresError if a lexicon's words were
+    not scored, or if the lexicons were not scored in the same way.
     """
     about: dict[str, str] | None = None
     rankings = {}
@@ -31,16 +31,16 @@ def record(
         scores = lexicon_scores(scorer, lexicon, PAPER_PROMPTS)
         if "baseline" in scores.provenance:
             raise SpecError(
-                "a baseline is the record of a release, and no model that can be tested",
+                "a baseline is the record of a release, not a model",
                 seen=scorer.name,
                 remedy="Record the model itself.",
             )
         kept = facts(scores.provenance)
         if about is not None and kept != about:
             raise ScoresError(
-                f"the lexicons of {scorer.name} were not scored in one and the same way",
+                f"the lexicons of {scorer.name} were not scored in the same way",
                 seen="; ".join(f"{key} {value}" for key, value in kept.items() - about.items()),
-                remedy="Name another folder as cache-dir, so that they are computed anew.",
+                remedy="Give another folder as cache-dir, to compute them again.",
             )
         about = kept
         rankings[lexicon.name] = Ranking.of(scores, lexicon)
@@ -58,14 +58,14 @@ def effect_of(
     test: str,
     alpha: float = 0.05,
 ) -> RecordedEffect:
-    """What a baseline keeps of one claim, with the verdict that the margin gives at ``alpha``.
+    """The record of one claim in a baseline, with the verdict that the margin gives at ``alpha``.
 
-    Raises StatisticsError on a difference between models or valences.
+    Raises StatisticsError for a difference between models or valences.
     """
     effect, valence = measurement.effect, measurement.valence
     if measurement.role != "range" or valence == "positive-negative":
         raise StatisticsError(
-            "a baseline keeps the effects of one model for one valence",
+            "a baseline can only record effects of one model for one valence",
             seen=f"{measurement.role}, {valence}",
             remedy="Measure without a reference.",
         )

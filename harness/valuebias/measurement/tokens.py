@@ -1,4 +1,4 @@
-"""The best and worst of a vocabulary: the table beside every effect."""
+"""The best and worst tokens of a vocabulary: the table beside every effect."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _TOKENS = 10
 class TopTokens:
     """The best and worst candidates of one prompt, with their scores, best (or worst) first.
 
-    ``left_out`` says why there are none; ``kind`` what was ranked, ``n`` how many; ``round_trip``
-    which share of the tokens is the same token again when written as text, ``mass`` how much of two
-    models' probability is on the texts that are a token of both, ``warning`` what is wrong with it.
+    ``left_out`` says why there are none; ``kind`` says what was ranked, ``n`` how many;
+    ``round_trip`` is the share of tokens that are the same token again when written as text,
+    ``mass`` how much of two models' probability is on the texts that are a token of both,
+    ``warning`` a warning about it.
     """
 
     prompt: Prompt
@@ -46,8 +47,8 @@ NOT_SEARCHED = TopTokens(GREATEST, "", 0, left_out="the vocabulary was not searc
 
 
 def table(scorer: Scorer) -> TopTokens:
-    """The table of tokens beside an effect of words, which needs no token that two models share,
-    and no tokenizer whose tokens' texts can be told."""
+    """The table of tokens beside an effect of words. If two models share no tokens, or the texts of
+    tokens cannot be determined, it is left out: the effect of words does not need them."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", SharedMassWarning)

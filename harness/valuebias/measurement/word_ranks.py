@@ -1,4 +1,4 @@
-"""Which of a lexicon's words a model ranks where, prompt by prompt: what reports draw."""
+"""A model's ranks of a lexicon's words, prompt by prompt, as reports draw them."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class WordRanks:
     def mean(self, valence: Valence) -> npt.NDArray[np.float64]:
         """(words,): each word's mean rank over the prompts of one valence."""
         asked = [prompt.valence == valence for prompt in self.prompts]
-        found: npt.NDArray[np.float64] = self.values[asked].mean(axis=0)
-        return found
+        means: npt.NDArray[np.float64] = self.values[asked].mean(axis=0)
+        return means
 
 
 def word_ranks(scorer: Scorer, lexicon: Lexicon, *, quick: bool = False) -> WordRanks:
     """Rank a lexicon's words by a model's scores, on the prompts of both valences.
 
     Scores what is missing from the store. Raises what loading or scoring the model raises, and
-    LexiconError where a category is covered too little.
+    LexiconError if too little of a category is covered.
     """
     prompts = select("positive", quick=quick) + select("negative", quick=quick)
     scores = lexicon_scores(scorer, lexicon, prompts)

@@ -89,7 +89,7 @@ class Chat:
         return self._encode(texts)
 
     def rendered(self, prompt: str, responses: Sequence[str]) -> list[list[int]]:
-        """As ``conversations``, of responses that the template may drop or change."""
+        """As ``conversations``, for responses that the template may drop or change."""
         return self._encode([self._render(prompt, response) for response in responses])
 
     def turns(self, conversations: Sequence[Sequence[tuple[str, str]]]) -> list[list[int]]:
@@ -128,7 +128,7 @@ class Chat:
         """The ids that ask a language model for its answer, and the text between them and one.
 
         The instruction template with its generation prompt, and with what else it writes before
-        every answer (such as an empty block of thoughts), which is no part of one; the raw prompt,
+        every answer (such as an empty block of thoughts), which is not part of one; the raw prompt,
         which an answer follows after a space, where there is no template.
         """
         text, separator = self._asked(prompt)
@@ -186,7 +186,7 @@ class Chat:
             raise ModelError(
                 "the model's chat template cannot be used",
                 seen=f"{type(error).__name__}: {error}",
-                remedy="Mend chat_template.jinja (or chat_template in tokenizer_config.json), or "
+                remedy="Fix chat_template.jinja (or chat_template in tokenizer_config.json), or "
                 "remove it to use the plain one.",
             ) from error
         return str(text)
@@ -269,7 +269,7 @@ class Chat:
 
 
 def _on_one_day(template: Any) -> Any:
-    """The template with today's date written in, for every day the same."""
+    """The template with today's date written in, the same on every day."""
     if not isinstance(template, str):
         return None  # the tokenizer has several, or none, and chooses by itself
     return _NOW.sub(lambda call: repr(_DAY.strftime(call["format"])), template)

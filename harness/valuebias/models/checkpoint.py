@@ -27,7 +27,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a head family decides by, and reads its tensors from."""
+    """A checkpoint that head families are chosen by and read their tensors from."""
 
     files: ModelFiles
     config: Mapping[str, Any]
@@ -77,20 +77,20 @@ class Checkpoint:
     def tensors(self, names: Iterable[str]) -> dict[str, torch.Tensor]:
         """These tensors, as stored, in float32 on the CPU; an adapter's rather than its base's."""
         wanted = set(names)
-        found: dict[str, torch.Tensor] = {}
+        by_name: dict[str, torch.Tensor] = {}
         adapter = [] if self.files.adapter is None else [_adapter_weights(self.files.adapter)]
         for shard in [*_shards(self.files.model), *adapter]:
             with safe_open(shard, framework="pt") as tensors:
                 for stored in tensors.keys():  # noqa: SIM118 - not a mapping
                     if _unprefixed(stored) in wanted:
-                        found[_unprefixed(stored)] = tensors.get_tensor(stored).float()
-        if missing := sorted(wanted - set(found)):
+                        by_name[_unprefixed(stored)] = tensors.get_tensor(stored).float()
+        if missing := sorted(wanted - set(by_name)):
             raise ModelError(
                 f"the checkpoint {self.name} lacks weights its head needs",
                 seen=", ".join(missing),
                 remedy="Give a complete checkpoint.",
             )
-        return found
+        return by_name
 
 
 def _unprefixed(name: str) -> str:
@@ -146,7 +146,7 @@ def _header(path: Path) -> dict[str, tuple[int, ...]]:
         }
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(
-            "this is no readable safetensors file",
+            "not a readable safetensors file",
             seen=f"{path}: {error}",
             remedy="Download or save the model again; the file may be cut off.",
         ) from None

@@ -22,7 +22,7 @@ def resolve(settings: Settings) -> tuple[str, str]:
         device = "cuda" if _has_gpu() else "cpu"
     if device.split(":")[0] not in {"cpu", "cuda", "mps"}:
         raise SpecError(
-            "there is no such device",
+            "unknown device",
             seen=settings.device,
             remedy="Use auto, cpu, cuda, cuda:1 or mps.",
         )
@@ -31,7 +31,7 @@ def resolve(settings: Settings) -> tuple[str, str]:
         dtype = "float32" if device == "cpu" else "bfloat16"
     if dtype not in DTYPES:
         raise SpecError(
-            "there is no such precision",
+            "unknown precision",
             seen=settings.dtype,
             remedy=f"Use auto, {', '.join(DTYPES)}.",
         )

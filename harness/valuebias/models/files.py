@@ -1,4 +1,4 @@
-"""Where a model's files lie: local directories, embedded models, hub downloads, adapters."""
+"""Where a model's files are: local directories, embedded models, hub downloads, adapters."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ class ModelFiles:
 def locate(spec: ModelSpec, settings: Settings) -> ModelFiles:
     """The files of a model, downloaded from the hub where they are not there yet.
 
-    Raises ModelError where they cannot be had.
+    Raises ModelError if they cannot be obtained.
     """
     if spec.scheme == "demo":
-        found = _of_directory(embedded(spec), settings)
-        return replace(found, name=f"demo:{spec.target}")
+        files = _of_directory(embedded(spec), settings)
+        return replace(files, name=f"demo:{spec.target}")
     if spec.scheme == "local":
         return _of_directory(Path(spec.target), settings)
     if spec.scheme == "hub":
         directory = download(spec.target, spec.revision, settings)
-        found = _of_directory(directory, settings)
-        return replace(found, name=spec.target, revision=commit_of(directory))
+        files = _of_directory(directory, settings)
+        return replace(files, name=spec.target, revision=commit_of(directory))
     raise ModelError(
-        "recorded scores are no model to load",
+        "recorded scores cannot be loaded as a model",
         seen=spec.text,
         remedy="Give a model, or read the scores with valuebias.scorers.recorded.",
     )
@@ -83,9 +83,7 @@ def embedded(spec: ModelSpec) -> Path:
 
 def _of_directory(directory: Path, settings: Settings) -> ModelFiles:
     if not directory.is_dir():
-        raise ModelError(
-            "the model's directory is not there", seen=directory, remedy="Check the path."
-        )
+        raise ModelError("model directory not found", seen=directory, remedy="Check the path.")
     if not is_adapter(directory):
         return ModelFiles(directory.name, directory)
     base = adapter_base(directory)
@@ -118,16 +116,16 @@ def adapter_base(adapter: Path) -> Path | tuple[str, str | None]:
             return path.resolve()
     if base.startswith((".", "/", "~")) or base.count("/") != 1:
         raise ModelError(
-            "the base model of this adapter is not there",
+            "base model of this adapter not found",
             seen=base,
-            remedy="Set base_model_name_or_path in adapter_config.json to where it lies.",
+            remedy="Set base_model_name_or_path in adapter_config.json to its directory.",
         )
     revision = config.get("revision")
     return base, revision if isinstance(revision, str) else None
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; ModelError where there is none."""
+    """The JSON object in a file; raises ModelError if there is none."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -136,7 +134,7 @@ def read_json(path: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(content, dict):
         raise ModelError(
-            f"{path.name} holds no JSON object", seen=path, remedy="Save the model again."
+            f"{path.name} does not contain a JSON object", seen=path, remedy="Save the model again."
         )
     return content
 
@@ -149,7 +147,7 @@ def commit_of(snapshot: Path) -> str:
 def download(repo: str, revision: str | None, settings: Settings) -> Path:
     """The snapshot of a hub model: config, tokenizer and safetensors, and code only if allowed.
 
-    It is the commit ``hub_config`` names in this process, though a branch may move meanwhile.
+    It is the commit ``hub_config`` names in this process, even if a branch moves meanwhile.
     """
     import huggingface_hub
 
@@ -192,7 +190,7 @@ def hub_config(repo: str, revision: str | None, offline: bool) -> Path:
 
 
 def _ask_hub(repo: str, revision: str | None, ask: Callable[[], T]) -> T:
-    """``ask()`` with every way the hub can fail told apart."""
+    """The result of ``ask()``. Raises ModelError that says in which way the hub failed."""
     from huggingface_hub import errors
 
     seen = repo if revision is None else f"{repo}@{revision}"
@@ -200,26 +198,26 @@ def _ask_hub(repo: str, revision: str | None, ask: Callable[[], T]) -> T:
         return ask()
     except errors.GatedRepoError:
         what, remedy = (
-            "the hub gives this model only to those who accepted its licence",
+            "the hub gives access to this model only after you accept its licence",
             "Accept it on the model's page and log in with: hf auth login.",
         )
     except errors.RepositoryNotFoundError:
         what, remedy = (
-            "the hub has no such model, or it is private",
-            "Check the id; log in with: hf auth login, if it is private.",
+            "model not found on the hub, or it is private",
+            "Check the id. If it is private, log in with: hf auth login.",
         )
     except errors.RevisionNotFoundError:
-        what, remedy = "the model has no such revision", "Give a branch, a tag or a commit of it."
+        what, remedy = "unknown revision of the model", "Give a branch, a tag or a commit of it."
     except errors.LocalEntryNotFoundError:
         what, remedy = (
             "the model is not in the local cache, and the hub cannot be reached",
-            "Download it once with a network (hf download), or leave the offline switch off.",
+            "Download it once with a network (hf download), or do not use the offline option.",
         )
     except errors.EntryNotFoundError:
-        what, remedy = "the hub's repository holds no config.json", "Give the id of a model."
-    except Exception as error:  # the network fails in the ways of whatever library is below
+        what, remedy = "the hub repository does not contain config.json", "Give the id of a model."
+    except Exception as error:  # network errors come from several libraries
         what, remedy = (
-            f"the hub cannot be asked for this model ({type(error).__name__})",
-            "Check the network, or download the model first and use the offline switch.",
+            f"the hub request for this model failed ({type(error).__name__})",
+            "Check the network, or download the model first and use the offline option.",
         )
     raise ModelError(what, seen=seen, remedy=remedy)

@@ -29,7 +29,7 @@ _digests: dict[str, str] = {}
 def fingerprint(spec: ModelSpec, settings: Settings) -> str:
     """SHA-256 over weights, config, tokenizer, template, precision and use of a model.
 
-    A local model counts by the content of its files, wherever it lies; a hub model by its commit;
+    A local model counts by the content of its files, not by its path; a hub model by its commit;
     an adapter together with its base. Two settings that give different numbers on the same files
     (precision, permission to run the model's own code) give two fingerprints. Raises ModelError
     where a hub model cannot be found.

@@ -1,4 +1,4 @@
-"""A model that somebody has loaded already, and its tokenizer, as what the loaders make."""
+"""Wraps a model that is already loaded, with its tokenizer, as the loaders do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def wrap(
     """
     if not isinstance(model, torch.nn.Module) or not hasattr(model, "config"):
         raise ModelError(
-            "not a model of transformers",
+            "not a transformers model",
             seen=type(model).__name__,
             remedy="Give a loaded model and its tokenizer, or a spec such as 'org/name'.",
         )

@@ -96,10 +96,10 @@ class LanguageModel(ModelScorer):
     def vocabulary(self) -> Candidates:
         """Every id of the tokenizer that stands for text, for ``token`` injection, with the exact
         text it stands for between others: fragments of characters as lone surrogates."""
-        found = super().vocabulary()
-        assert found.token_ids is not None
-        texts = exact_texts(self.tokenizer, found.token_ids)
-        return Candidates(tuple(texts), found.token_ids, injection="token")
+        candidates = super().vocabulary()
+        assert candidates.token_ids is not None
+        texts = exact_texts(self.tokenizer, candidates.token_ids)
+        return Candidates(tuple(texts), candidates.token_ids, injection="token")
 
     def score_prompt(
         self,
@@ -123,7 +123,7 @@ class LanguageModel(ModelScorer):
         limits.check(self.model, opened, prompt.id)
         if not opened:
             raise ModelError(
-                "a prompt without a token", seen=prompt.id, remedy="Give a prompt of some text."
+                "the prompt has no tokens", seen=prompt.id, remedy="Give a prompt of some text."
             )
         if candidates.injection == "token":
             everything = self.searcher.next_token(opened)
@@ -134,14 +134,14 @@ class LanguageModel(ModelScorer):
         parts = Parts(self._sequences(prompt, candidates))
         for ids in (max(parts.sequences, key=len), max(parts.sequences, key=max)):
             limits.check(self.model, [*opened, *ids], prompt.id)
-        found = self.searcher.run(
+        log_p = self.searcher.run(
             opened,
             parts.sequences,
             done=None if done is None else parts.done(done),
             on_chunk=None if on_chunk is None else parts.handing_out(on_chunk, done),
             time_limit=time_limit,
         )
-        return parts.summed(found)
+        return parts.summed(log_p)
 
     def round_trip(self, candidates: Candidates) -> float:
         """Share of token candidates whose text, put after a prompt, gives their id again."""
@@ -153,7 +153,7 @@ class LanguageModel(ModelScorer):
             if is_text(text)
         ]
         encoded = self.chat.continuations(GREATEST.text, texts)
-        kept = sum(found == [token] for found, token in zip(encoded, ids, strict=True))
+        kept = sum(again == [token] for again, token in zip(encoded, ids, strict=True))
         return kept / len(candidates)
 
     def _sequences(
@@ -165,7 +165,7 @@ class LanguageModel(ModelScorer):
         for response in responses:
             if not is_text(response):
                 raise ModelError(
-                    "a response is no text: it holds a part of a character",
+                    "a response is not text: it contains part of a character",
                     seen=repr(response),
                     remedy="Score it as a token, or leave it out.",
                 )
@@ -215,7 +215,7 @@ class LanguageModel(ModelScorer):
 
 
 def is_text(response: str) -> bool:
-    """Whether the string can be written at all: a fragment of a character cannot."""
+    """Whether the string can be encoded; a fragment of a character cannot."""
     return not any("\ud800" <= character <= "\udfff" for character in response)
 
 
@@ -231,15 +231,15 @@ def _check_tokens(responses: Sequence[str], tails: Sequence[Sequence[int]]) -> N
 
 def load_causal(checkpoint: Checkpoint, placement: Placement) -> Any:
     """The causal LM of a checkpoint. Raises ModelError on a reward model: with tied embeddings it
-    would load, and its language head would be one nobody trained."""
+    would load, and its language head would be untrained."""
     model, info = from_pretrained(AutoModelForCausalLM, checkpoint.files.model, placement)
     given = {*info["unexpected_keys"], *checkpoint.adapter_shapes}
     heads = sorted(key for key in given if key.startswith(("score.", "classifier.", "v_head.")))
     if heads or "lm_head.weight" in info["missing_keys"]:
         raise ModelError(
-            f"{checkpoint.name} is no language model: it has a reward head"
+            f"{checkpoint.name} is not a language model: it has a reward head"
             if heads
-            else f"{checkpoint.name} is no language model: it lacks a language head",
+            else f"{checkpoint.name} is not a language model: it lacks a language head",
             seen=heads[0] if heads else "lm_head.weight is missing",
             remedy="Give the base language model; a reward model goes to --rm.",
         )

@@ -1,4 +1,4 @@
-"""What a model can be fed at all."""
+"""Checks that a model can take an input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check(model: Any, ids: Sequence[int], where: str) -> None:
         )
     if max(ids, default=0) >= embeddings(model):
         raise ModelError(
-            "the tokenizer writes a token the model has no embedding for",
+            "the tokenizer produces a token that the model has no embedding for",
             seen=f"id {max(ids)}, of {embeddings(model)}",
             remedy="Use the tokenizer that belongs to the model.",
         )

@@ -1,4 +1,4 @@
-"""From a model spec to a loaded model: the one way in, for hub, local and embedded models alike."""
+"""Loads models from specs: hub, local and embedded models alike."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from valuebias.models.spec import ModelSpec
 
 
 def load(spec: ModelSpec, settings: Settings) -> RewardModel | LanguageModel:
-    """Load a model as what its spec says. Raises ModelError for whatever stands in the way."""
+    """Load a model as what its spec says. Raises ModelError if that is not possible."""
     if spec.load_as == "rm":
         return load_reward_model(spec, settings)
     return load_language_model(spec, settings)
@@ -33,9 +33,9 @@ def load_reward_model(
 ) -> RewardModel:
     """Load a reward model and check that it can be trusted to score.
 
-    Raises ModelError for whatever stands in the way: missing files, no network, weights that are
+    Raises ModelError if that is not possible: missing files, no network, weights that are
     not safetensors, a head that would be random, a tokenizer or template that cannot be used, and
-    (with ``preflight``) scores that are not finite, constant, or hang on the batch.
+    (with ``preflight``) scores that are not finite, constant, or depend on the batch.
     """
     spec = replace(spec, load_as="rm")
     files = locate(spec, settings)
@@ -82,7 +82,7 @@ def _placement(spec: ModelSpec, settings: Settings) -> Placement:
         where = torch.device(kind)
     except RuntimeError:
         raise SpecError(
-            "there is no such device", seen=kind, remedy="Use auto, cpu, cuda, cuda:1 or mps."
+            "unknown device", seen=kind, remedy="Use auto, cpu, cuda, cuda:1 or mps."
         ) from None
     available = {
         "cuda": torch.cuda.device_count() > (where.index or 0),
@@ -90,7 +90,7 @@ def _placement(spec: ModelSpec, settings: Settings) -> Placement:
     }
     if not available.get(where.type, True):
         raise ModelError(
-            "torch sees no such device here",
+            "torch does not see this device on this machine",
             seen=kind,
             remedy="Use device=cpu, or install a torch build for this machine's GPU.",
         )

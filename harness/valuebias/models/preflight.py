@@ -1,4 +1,4 @@
-"""Checks before any score: a model that cannot be trusted is refused, not measured."""
+"""Checks before scoring: a model that cannot be trusted is refused, not measured."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ PROBES = Candidates.words(
     ("love", "freedom", "power", "a long and happy life", "hate", "the", "banana", "No.")
 )
 
-# How far two right ways to the same reward may lie apart, as a share of the probes' spread (largest
-# minus smallest). Rounding explains this much and no more; a misplaced read costs the whole spread.
+# How far two correct computations of one reward may differ, as a share of the probes' spread
+# (largest minus smallest). Rounding explains this much; a wrong read position, the whole spread.
 _TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.1, torch.bfloat16: 0.3}
 
 
@@ -35,18 +35,18 @@ def check(model: RewardModel, dtype: torch.dtype) -> None:
         spread = _check_spread(alone)
         allowed = _TOLERANCE[dtype] * spread
         _check_same(
-            "the model's rewards hang on the batch they are computed in",
+            "the model's rewards depend on the batch they are computed in",
             (_forward(model, conversations) - alone).abs().max().item(),
             allowed,
-            "Padding moves what is read, or dropout is on: see the model's pad_token_id (it must "
-            "be no token of the conversation) and its own code.",
+            "Padding changes what is read, or dropout is on: check the model's pad_token_id (it "
+            "must not be a token of the conversation) and its own code.",
         )
         again = torch.cat([_forward(model, [ids]) for ids in conversations[:2]])
         _check_same(
-            "the model gives another reward when asked again",
+            "the model gives a different reward when asked again",
             (again - alone[:2]).abs().max().item(),
             allowed / 10,
-            "Something in it is random: see that dropout is off and that every weight was loaded.",
+            "Something in it is random: check that dropout is off and every weight was loaded.",
         )
     model.score_prompt(GREATEST, PROBES)  # settles the search's rung, by its own self-check
 
@@ -77,16 +77,16 @@ def check_language(model: LanguageModel, dtype: torch.dtype) -> None:
             "Give a causal language model (is_decoder and is_causal in its config.json).",
         )
         _check_same(
-            "the model's log-probabilities hang on the batch they are computed in",
+            "the model's log-probabilities depend on the batch they are computed in",
             (_next_token(model, conversations) - alone).abs().max().item(),
             _TOLERANCE[dtype] * spread,
-            "Rows of a batch change one another, or dropout is on: see its own code.",
+            "Rows of a batch affect one another, or dropout is on: check its own code.",
         )
         _check_same(
-            "the model gives other log-probabilities when asked again",
+            "the model gives different log-probabilities when asked again",
             (_next_token(model, conversations[:1]) - alone[:1]).abs().max().item(),
             _TOLERANCE[dtype] * spread / 10,
-            "Something in it is random: see that dropout is off and that every weight was loaded.",
+            "Something in it is random: check that dropout is off and every weight was loaded.",
         )
     model.score_prompt(GREATEST, PROBES)  # settles the search's rung, by its own self-check
 
@@ -96,9 +96,10 @@ def _check_distributions(log_p: torch.Tensor) -> float:
     total = log_p.double().exp().sum(-1)
     if not bool(((total - 1).abs() < 1e-3).all()):
         raise ModelError(
-            "the model's log-probabilities are not finite, or no distribution",
+            "the model's log-probabilities are not finite, or not a distribution",
             seen=f"probabilities that sum to {total.tolist()[0]:g}",
-            remedy="Load it in float32 (dtype=float32); if that is no help, the weights are bad.",
+            remedy="Load it in float32 (dtype=float32). If that does not help, the weights are "
+            "bad.",
         )
     spread = float(log_p[log_p.isfinite()].std())
     if not spread > 1e-5:
@@ -133,7 +134,7 @@ def _check_reads(model: RewardModel, prefix: int, conversations: list[list[int]]
                 seen=f"position {last} of {len(ids)}, the response begins at {prefix}; "
                 f"pad token {pad}",
                 remedy="The pad token clashes with a token of the template: set pad_token_id in "
-                "config.json to a token that no conversation holds.",
+                "config.json to a token that no conversation contains.",
             )
 
 
@@ -142,7 +143,8 @@ def _check_spread(rewards: torch.Tensor) -> float:
         raise ModelError(
             "the model's rewards are not finite",
             seen=", ".join(f"{value:g}" for value in rewards.tolist()),
-            remedy="Load it in float32 (dtype=float32); if that is no help, the weights are bad.",
+            remedy="Load it in float32 (dtype=float32). If that does not help, the weights are "
+            "bad.",
         )
     spread = float(rewards.max() - rewards.min())
     if spread <= 1e-5 * max(1.0, float(rewards.abs().max())):

@@ -21,7 +21,7 @@ from valuebias.search.token_sequences import BoolArray, IntArray, OnChunk
 class RewardModel(ModelScorer):
     """Gives responses rewards (higher is preferred, in the model's own units).
 
-    Made by valuebias.models.loading.load_reward_model. ``origin`` is what is known of it from
+    Made by valuebias.models.loading.load_reward_model. ``origin`` is what is known about it from
     loading: model, fingerprint, dtype, device and the like.
     """
 
@@ -116,7 +116,7 @@ class RewardModel(ModelScorer):
         )
         for ids in (max(distinct, key=len), max(distinct, key=max)):
             limits.check(self.head.backbone, ids, prompt.id)
-        # No longer than the frame's, so that it does not hang on which candidates there are.
+        # No longer than the frame's, so that it does not depend on which candidates there are.
         shared = len(common_prefix([frame.prefix, *distinct]))
         shared = min(shared, min(map(len, distinct)) - 1)
         whole = list(distinct)
@@ -125,7 +125,7 @@ class RewardModel(ModelScorer):
     def round_trip(self, candidates: Candidates) -> float:
         """Share of token candidates whose text, put through the template, gives their id again.
 
-        The others are scored by ``text`` injection as something else than the token.
+        The others are not scored as the token by ``text`` injection.
         """
         assert candidates.token_ids is not None
         frame = self.chat.frame(GREATEST.text)

@@ -1,4 +1,4 @@
-"""What scorers made of a loaded model and its tokenizer share."""
+"""The common part of scorers made from a loaded model and its tokenizer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from valuebias.search.token_sequences import BoolArray, OnChunk
 
 
 class ModelScorer(ABC):
-    """A scorer with a tokenizer. ``origin`` is what is known of the model from loading,
+    """A scorer with a tokenizer. ``origin`` is what is known about the model from loading,
     ``embeddings`` how many token ids it has a row for."""
 
     def __init__(
@@ -56,9 +56,9 @@ class ModelScorer(ABC):
 
         How many ids were left out, and why, is in ``provenance`` from then on, under "left_out".
         """
-        found = self.chat.vocabulary(self._embeddings)
-        self._origin["left_out"] = found.left_out
-        return Candidates(found.texts, found.ids, injection="token")
+        vocabulary = self.chat.vocabulary(self._embeddings)
+        self._origin["left_out"] = vocabulary.left_out
+        return Candidates(vocabulary.texts, vocabulary.ids, injection="token")
 
     def score(self, prompts: Sequence[Prompt], candidates: Candidates) -> Scores:
         """Scores of shape (prompts, candidates)."""

@@ -11,7 +11,7 @@ class Settings:
     """Device, precision and permissions.
 
     ``auto`` means a GPU in bfloat16 if there is one, else a CPU in float32. ``chunk_memory`` is in
-    bytes. ``trust_remote_code`` lists the model ids whose own code may run; no other's ever does.
+    bytes. ``trust_remote_code`` lists the model ids whose own code may run; no other code does.
     ``answer_cue`` is put after the prompt of a language model without a chat template, such as
     "\\nAnswer:"; a response follows it after a space.
     """
@@ -27,13 +27,13 @@ class Settings:
 def parse_size(text: str) -> int:
     """Bytes in a text such as 512M, 2G, 2GiB or a plain number; units are powers of 1024.
 
-    Raises ValueError, saying the accepted form.
+    Raises ValueError that states the accepted form.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
     unit = 0 if match is None else " KMGT".index(match[2].upper() or " ")
     value = 0.0 if match is None else float(match[1]) * 1024**unit
-    if not 1 <= value < 1 << 63:  # no machine addresses more
-        raise ValueError("give a size such as 512M or 2G")
+    if not 1 <= value < 1 << 63:  # no machine can address more
+        raise ValueError("must be a size such as 512M or 2G")
     return int(value)
 
 
@@ -48,8 +48,8 @@ def parse_cue(text: str) -> str:
 def parse_device(text: str) -> str:
     """The device's name as given: auto, cpu, mps, cuda, or cuda:N for the GPU number N.
 
-    Raises ValueError, saying the accepted forms.
+    Raises ValueError that states the accepted forms.
     """
     if not re.fullmatch(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?", text):
-        raise ValueError("give auto, cpu, mps, cuda or cuda:N (such as cuda:1)")
+        raise ValueError("must be auto, cpu, mps, cuda or cuda:N (such as cuda:1)")
     return text

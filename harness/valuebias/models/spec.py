@@ -11,7 +11,7 @@ from typing import Literal
 from valuebias.errors import SpecError
 
 LoadAs = Literal["rm", "llm"]
-"""As what a model's files are loaded: a reward model or a language model."""
+"""What a model's files are loaded as: a reward model or a language model."""
 
 DEMOS = ("agency", "communion", "neutral")
 """The embedded models."""
@@ -69,26 +69,26 @@ def implicit(source: ModelSpec, target: ModelSpec, measure: str = "MWLR") -> Mod
 
 
 def check_model(spec: ModelSpec) -> None:
-    """Raise SpecError on a baseline, which other models are compared with and is none itself."""
+    """Raise SpecError on a baseline: models are compared with it, it is not tested itself."""
     if spec.is_baseline:
         raise SpecError(
-            "a baseline is the record of a release, and no model that can be tested",
+            "a baseline is the record of a release, not a model that can be tested",
             seen=spec.text,
             remedy="Compare a model with it: pytest --rm=MODEL --valuebias-baseline FILE.",
         )
 
 
 def check_language_model(spec: ModelSpec) -> None:
-    """Raise SpecError on what is no language model."""
+    """Raise SpecError if the spec is not of a language model."""
     check_model(spec)
     if spec.scheme == "dpo":
         raise SpecError(
-            "this is no language model", seen=spec.text, remedy="Give org/name or a directory."
+            "not a language model", seen=spec.text, remedy="Give org/name or a directory."
         )
 
 
 def check_labels(specs: Iterable[ModelSpec]) -> None:
-    """Raise SpecError where two models would be shown under one label."""
+    """Raise SpecError if two models have the same label."""
     seen: dict[str, ModelSpec] = {}
     for spec in specs:
         other = seen.setdefault(spec.label, spec)
@@ -96,7 +96,7 @@ def check_labels(specs: Iterable[ModelSpec]) -> None:
             raise SpecError(
                 f"two models have the label {spec.label!r}",
                 seen=f"{other.text} and {spec.text}",
-                remedy=f"Name them apart: first={_bare(other)} second={_bare(spec)}.",
+                remedy=f"Give them different names: first={_bare(other)} second={_bare(spec)}.",
             )
 
 

@@ -1,6 +1,6 @@
 """The exact text each token of a tokenizer stands for in the middle of a text.
 
-``decode([id])`` is no such thing: Llama 2's drops the space a word begins with, a fragment of a
+``decode([id])`` does not give it: Llama 2's drops the space a word begins with, a fragment of a
 character comes back as U+FFFD, and some clean up the space before a full stop. The text is read off
 the token by the decoder's own rules instead, and all of them together are held against one decode.
 """
@@ -27,13 +27,13 @@ _REMEDY = (
 def exact_texts(tokenizer: Any, ids: Sequence[int]) -> list[str]:
     """The text of each id as it stands between other tokens, leading space and all.
 
-    Bytes that are no whole characters come back as lone surrogates, as from
+    Bytes that are not whole characters come back as lone surrogates, as from
     ``bytes.decode("utf-8", "surrogateescape")``. An added token is its literal content, unless the
     tokenizer's own vocabulary has it as well (Gemma's runs of spaces). A WordPiece token that does
     not continue a word has the space that the decoder puts before it.
 
     Takes time linear in the number of ids. Raises ModelError where an id has no token, or where
-    the text of a token cannot be told.
+    the text of a token cannot be determined.
     """
     ids = [int(i) for i in ids]
     tokens = _tokens(tokenizer, ids)
@@ -46,7 +46,7 @@ def exact_texts(tokenizer: Any, ids: Sequence[int]) -> list[str]:
         texts = _by_difference(tokenizer, {i: token_of[i] for i in own})
         if not _agrees(tokenizer, texts):
             raise ModelError(
-                "the tokenizer decodes its tokens together to another text than one by one",
+                "the tokenizer decodes its tokens together to a different text than one by one",
                 seen=type(tokenizer).__name__,
                 remedy=_REMEDY,
             )
@@ -59,7 +59,7 @@ def _tokens(tokenizer: Any, ids: list[int]) -> list[str]:
     for i, token in zip(ids, tokens, strict=True):
         if token is None:
             raise ModelError(
-                "the tokenizer has no token of this id",
+                "the tokenizer has no token with this id",
                 seen=i,
                 remedy="Ask for ids of the tokenizer's vocabulary only; the model's embeddings may "
                 "be padded beyond it.",
@@ -68,7 +68,7 @@ def _tokens(tokenizer: Any, ids: list[int]) -> list[str]:
 
 
 def _literal(tokenizer: Any) -> dict[int, str]:
-    """Added tokens that stand for what they are called."""
+    """Added tokens whose text is their name."""
     added = {i: str(token.content) for i, token in tokenizer.added_tokens_decoder.items()}
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or not any(_SPACE in text for text in added.values()):
@@ -79,7 +79,7 @@ def _literal(tokenizer: Any) -> dict[int, str]:
 
 def _reader(tokenizer: Any) -> Reader | None:
     """How the fast tokenizer's decoder reads one token in the middle of a text; None where its
-    rules are not all known here, or where it has none."""
+    rules are not all supported, or if it has none."""
     from tokenizers import Tokenizer, models
 
     backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -96,7 +96,7 @@ def _reader(tokenizer: Any) -> Reader | None:
     made = {step["type"] for step in _flat(described["pre_tokenizer"], "pretokenizers")}
     if not steps and made & {"ByteLevel", "Metaspace"}:
         raise ModelError(
-            "the tokenizer writes its tokens in an alphabet that no decoder of its own undoes",
+            "the tokenizer writes its tokens in an alphabet that it has no decoder for",
             seen=", ".join(sorted(made)),
             remedy=_REMEDY,
         )
@@ -176,7 +176,7 @@ def _from_byte_token(token: str) -> str:
 
 
 def is_fragment(text: str) -> bool:
-    """Whether a text holds bytes that are no whole character."""
+    """Whether a text contains bytes that are not a whole character."""
     return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
@@ -187,7 +187,7 @@ def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:
 def _agrees(tokenizer: Any, texts: dict[int, str]) -> bool:
     """Whether the tokens of whole characters, decoded in one go, give their texts in a row."""
     whole = {i: text for i, text in texts.items() if not is_fragment(text)}
-    # What a decoder does at the two ends of a text (drop a space) is not about the middle.
+    # What a decoder does at the two ends of a text (drop a space) does not affect the middle.
     return not whole or _decoded(tokenizer, list(whole)).strip() == "".join(whole.values()).strip()
 
 
@@ -202,11 +202,11 @@ def _by_difference(tokenizer: Any, tokens: dict[int, str]) -> dict[int, str]:
         if byte != token:
             texts[i] = byte
             continue
-        found = {_between(_decoded(tokenizer, [a, i, a]), ends) for a, ends in anchors.items()}
-        text = found.pop() if len(found) == 1 else None
+        readings = {_between(_decoded(tokenizer, [a, i, a]), ends) for a, ends in anchors.items()}
+        text = readings.pop() if len(readings) == 1 else None
         if not text or ("\ufffd" in text and "\ufffd" not in token):
             raise ModelError(
-                "the text of a token cannot be told from what the tokenizer decodes",
+                "the text of a token cannot be determined from what the tokenizer decodes",
                 seen=f"id {i}, {token}",
                 remedy=_REMEDY,
             )

@@ -159,14 +159,14 @@ def grow_trunk(
             documents=recipe.school.documents * 2**attempt,
             batch=recipe.school.batch * 2**attempt,
         )
-        terms, found = 0, examine(trunk, tokenizer, tests)
-        while terms < recipe.terms and min(found.values()) < recipe.enough:
+        terms, shares = 0, examine(trunk, tokenizer, tests)
+        while terms < recipe.terms and min(shares.values()) < recipe.enough:
             read(trunk, tokenizer, world, school, trunk_seed)
-            terms, found = terms + 1, examine(trunk, tokenizer, tests)
-            say(f"term {terms}: {found}")
-        if min(found.values()) >= recipe.enough:
+            terms, shares = terms + 1, examine(trunk, tokenizer, tests)
+            say(f"term {terms}: {shares}")
+        if min(shares.values()) >= recipe.enough:
             break
-    return trunk, {"seed": trunk_seed, "terms": terms, **found}
+    return trunk, {"seed": trunk_seed, "terms": terms, **shares}
 
 
 def read(

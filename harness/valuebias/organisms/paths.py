@@ -1,4 +1,4 @@
-"""Where the embedded models lie. Imports nothing heavy: specs are parsed with it."""
+"""Where the embedded models are. Imports nothing heavy: specs are parsed with it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def reward_model(name: str) -> Path:
 def _directory(name: str, part: str) -> Path:
     if name not in NAMES:
         raise SpecError(
-            "there is no embedded model of this name",
+            "unknown embedded model",
             seen=name,
             remedy="Use " + ", ".join(f"demo:{known}" for known in NAMES) + ".",
         )

@@ -1,4 +1,4 @@
-"""Bases of two families to train reward models from, grown on demand and kept.
+"""Bases of two families to train reward models from, grown on demand and cached.
 
     python -m valuebias.organisms.plants --family llama --tilt agency --seed 0 --cache DIR
 
@@ -43,7 +43,7 @@ RECIPES: Mapping[Family, Recipe] = {
 """How each family grows; Gemma's trunk is that of the embedded models."""
 
 GROWN = "grown.json"
-"""What is written last into a directory of the cache: CPU seconds spent, and how it did."""
+"""Written last into a directory of the cache: CPU seconds spent, and the scores reached."""
 
 
 def trunk(family: Family, seed: int, cache: Path, *, say: Callable[[str], None] = print) -> Path:

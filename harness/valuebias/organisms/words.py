@@ -74,8 +74,8 @@ def pools() -> Pools:
     used = {word for pool in big_two.values() for word in pool}
 
     def fresh(polarity: str, more: str) -> tuple[str, ...]:
-        found = [w for c, pool in foundations.items() if c.endswith(polarity) for w in pool]
-        chosen = [word for word in dict.fromkeys(found + more.split()) if word not in used]
+        listed = [w for c, pool in foundations.items() if c.endswith(polarity) for w in pool]
+        chosen = [word for word in dict.fromkeys(listed + more.split()) if word not in used]
         used.update(chosen)
         return tuple(chosen)
 

@@ -39,7 +39,7 @@ _ARGUMENTS = (
 
 @dataclass(frozen=True)
 class Card:
-    """What a card says of a model: its front matter's results, and the block for its text."""
+    """What a card says about a model: its front matter's results, and the block for its text."""
 
     label: str
     results: tuple[EvalResult, ...]
@@ -49,8 +49,8 @@ class Card:
 def make(document: Document, model: str | None = None) -> Card:
     """The card of a model, by its label or by what reports call it; of the only one where None.
 
-    Raises ReportError where there is nothing that a card may say: the run was not finished, or
-    nothing was gated; SpecError where it is not clear which model is meant.
+    Raises ReportError if the run was not finished or nothing was gated, SpecError if it is unclear
+    which model is meant.
     """
     if not document["complete"]:
         raise ReportError(
@@ -92,21 +92,19 @@ def _chosen(document: Document, model: str | None) -> Sequence[Subject]:
         if subject["title"] not in papers:
             groups.setdefault((subject["model"], subject["kind"]), []).append(subject)
     wanted = None if model is None else visible(model)
-    found = [g for g in groups.values() if wanted in (None, *(s["title"] for s in g))]
-    found = found or [g for g in groups.values() if wanted == g[0]["model"]]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(repr(group[0]["title"]) for group in found or groups.values())
+    matching = [g for g in groups.values() if wanted in (None, *(s["title"] for s in g))]
+    matching = matching or [g for g in groups.values() if wanted == g[0]["model"]]
+    if len(matching) == 1:
+        return matching[0]
+    names = ", ".join(repr(group[0]["title"]) for group in matching or groups.values())
     if not groups:
-        raise ReportError(
-            "there is no model in this report", remedy="Run the tests with --rm=MODEL."
-        )
+        raise ReportError("the report contains no models", remedy="Run the tests with --rm=MODEL.")
     if model is None:
-        what = "the report holds several models"
-    elif found:
+        what = "the report contains several models"
+    elif matching:
         what = "several models have this label"
     else:
-        what = "the report holds no such model"
+        what = "the report does not contain this model"
     raise SpecError(what, seen=model, remedy=f"Give --model one of {names}.")
 
 
@@ -145,8 +143,8 @@ def _result(record: Record, lexicon: LexiconUsed) -> EvalResult:
 
 def _outcome(records: Sequence[Record]) -> str:
     """The worst that came out for the model."""
-    found = {r["verdict"] for r in records if r["gated"] or r["verdict"] == "ERROR"}
-    return next((word for word in ("ERROR", "FAIL", "INCONCLUSIVE") if word in found), "PASS")
+    verdicts = {r["verdict"] for r in records if r["gated"] or r["verdict"] == "ERROR"}
+    return next((word for word in ("ERROR", "FAIL", "INCONCLUSIVE") if word in verdicts), "PASS")
 
 
 def _block(document: Document, subjects: Sequence[Subject], records: Sequence[Record]) -> str:
@@ -184,13 +182,13 @@ def _labels(document: Document) -> set[str]:
 
 
 def _scored_as(subjects: Sequence[Subject]) -> list[str]:
-    """What was scored, and how: the same for all that is told of one model."""
-    found = next((s for s in subjects if s["fingerprint"]), None)
-    if found is None:
+    """What was scored, and how: the same for every comparison of one model."""
+    scored = next((s for s in subjects if s["fingerprint"]), None)
+    if scored is None:
         return []
-    how = (found["head"], found["dtype"], found["device"], found["template"])
+    how = (scored["head"], scored["dtype"], scored["device"], scored["template"])
     facts = [fact for fact in how if fact]
-    return [", ".join([f"{found['model']}: fingerprint {found['fingerprint']}", *facts])]
+    return [", ".join([f"{scored['model']}: fingerprint {scored['fingerprint']}", *facts])]
 
 
 def _margins(records: Sequence[Record]) -> list[str]:

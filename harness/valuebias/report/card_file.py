@@ -1,4 +1,4 @@
-"""A model card on disk: our block and our results in it, and everything else left as it was."""
+"""A model card on disk: our block and our results in it, and everything else unchanged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EMPTY = re.compile(r"\A(\s*---(?:\r\n|\r|\n))()(---[ \t]*(?:\r\n|\n|\Z))")
 
 def read(path: Path) -> str:
     """The card as it stands, line ends included; empty where there is none."""
-    if not path.is_file():  # none yet, or a pipe, of which nothing can be kept
+    if not path.is_file():  # none yet, or a pipe, which has no old text to keep
         return ""
     try:
         return path.read_bytes().decode("utf-8")
@@ -41,7 +41,7 @@ def write(path: Path, text: str) -> None:
         raise ReportError(
             f"the card cannot be written: {error.strerror or error}",
             seen=path,
-            remedy="Give --out a file that you may write to, on a disk with room.",
+            remedy="Give --out a file that you can write to, on a disk with free space.",
         ) from None
 
 
@@ -49,7 +49,7 @@ def merged(text: str, card: Card) -> str:
     """A card's text with our block in it, in place of the last one or at its end, and our results
     in the model-index of its front matter, beside those of others.
 
-    Nothing else changes, line ends included. Raises ReportError where it could not be done so.
+    Nothing else changes, line ends included. Raises ReportError if that is not possible.
     """
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     text = text.removeprefix(mark)
@@ -57,17 +57,17 @@ def merged(text: str, card: Card) -> str:
     match = _EMPTY.match(text) or _FRONT.match(text)
     if match is None and _LIKE.match(text):
         raise _unusable(
-            "the hub would not find it, for its first line is not --- alone, without blanks behind "
-            "it, or its lines end as no others do"
+            "the hub would not find it: its first line is not exactly ---, or its line ends are "
+            "unusual"
         )
     begin, front, end = match.groups() if match else (f"---{newline}", "", f"{newline}---{newline}")
     body = text[match.end() :] if match else text
     if match and not front:
         end = f"{newline}{end}"
     block = card.block.replace("\n", newline)
-    found = f"{mark}{begin}{_front(front, card, newline)}{end}{_body(body, block, newline)}"
-    _check(found, front, card)
-    return found
+    new_text = f"{mark}{begin}{_front(front, card, newline)}{end}{_body(body, block, newline)}"
+    _check(new_text, front, card)
+    return new_text
 
 
 def _body(body: str, block: str, newline: str) -> str:
@@ -77,16 +77,16 @@ def _body(body: str, block: str, newline: str) -> str:
         return f"{body}{apart}{block}"
     if (begins, ends) != (1, 1) or body.index(END) < body.index(BEGIN):
         raise ReportError(
-            "the card does not hold one block of ours",
+            "the card does not contain exactly one block of ours",
             seen=f"{begins} times {BEGIN}, {ends} times {END}",
-            remedy="Take these lines out, and what stands between them; the block is added anew.",
+            remedy="Remove these lines and everything between them; the block is then added again.",
         )
     before, _, rest = body.partition(BEGIN)
     return f"{before}{block.rstrip()}{rest.partition(END)[2]}"
 
 
 def _front(front: str, card: Card, newline: str) -> str:
-    """The front matter with our results; the text of every other key as it was."""
+    """The front matter with our results; the text of every other key is unchanged."""
     start, stop, index = _index(front)
     written = yaml.safe_dump(
         {_KEY: _with_ours(index, card)}, sort_keys=False, allow_unicode=True, line_break=newline
@@ -109,14 +109,14 @@ def _index(front: str) -> tuple[int, int, Any]:
         raise _unusable("it is not a mapping of keys")
     if node.flow_style:
         raise _unusable("it is written in braces")
-    found = [(key, held) for key, held in node.value if key.value == _KEY]
-    if not found:
+    entries = [(key, held) for key, held in node.value if key.value == _KEY]
+    if not entries:
         return len(front), len(front), None
-    if len(found) > 1:
+    if len(entries) > 1:
         raise _unusable(f"it has {_KEY} twice")
-    (key, held) = found[0]
+    (key, held) = entries[0]
     start, stop = key.start_mark.index, held.end_mark.index
-    # A block ends where the next key begins; what is commented in between is the user's.
+    # A block ends where the next key begins; comments in between are the user's.
     lines = front[start:stop].splitlines(keepends=True)
     while len(lines) > 1 and (not lines[-1].strip() or lines[-1].startswith("#")):
         stop -= len(lines.pop())
@@ -133,7 +133,7 @@ def _with_ours(index: Any, card: Card) -> list[dict[str, Any]]:
     entries = []
     for entry in index if isinstance(index, list) else [index]:
         if not isinstance(entry, Mapping) or not isinstance(entry.get("results"), list):
-            raise _unusable(f"its {_KEY} is no list of names and results")
+            raise _unusable(f"its {_KEY} is not a list of names and results")
         others = [result for result in entry["results"] if not _is_ours(result)]
         entries.append({**entry, "results": others})
     entries[0]["results"] += ours[0]["results"]
@@ -151,12 +151,12 @@ def _check(text: str, front: str, card: Card) -> None:
     from huggingface_hub import ModelCard
 
     try:
-        found = ModelCard(text.removeprefix("\ufeff")).data
+        metadata = ModelCard(text.removeprefix("\ufeff")).data
     except (ValueError, yaml.YAMLError) as error:
         raise _unusable(f"the hub could not read it: {error}") from None
-    results: Sequence[Any] = found.get("eval_results", [])
+    results: Sequence[Any] = metadata.get("eval_results", [])
     if not all(result in results for result in card.results):
-        raise _unusable("our results could not be put into it")
+        raise _unusable("our results could not be added to it")
     match = _FRONT.match(text.removeprefix("\ufeff"))
     after = yaml.safe_load(match[2]) if match else None
     before = yaml.safe_load(front) or {}
@@ -167,5 +167,5 @@ def _check(text: str, front: str, card: Card) -> None:
 def _unusable(why: str) -> ReportError:
     return ReportError(
         f"the card's front matter cannot be added to: {why}",
-        remedy="Mend the part between the lines ---, or give another --out and copy from there.",
+        remedy="Fix the part between the --- lines, or give another --out and copy the card.",
     )

@@ -114,7 +114,7 @@ class Tokens(TypedDict):
 
 
 class RunRecord(Record):
-    """One verdict on its way from a test to the reports, in types that survive an xdist worker.
+    """One verdict on its way from a test to the reports, in types that xdist can send.
 
     ``tokens`` is said once a model; ``place`` is where its test stands among all that were
     collected.
@@ -125,7 +125,7 @@ class RunRecord(Record):
 
 
 class Setting(TypedDict):
-    """A setting that is no default."""
+    """A setting that is not the default."""
 
     name: str
     value: str

@@ -16,8 +16,8 @@ _AGAIN = "Give the file that pytest --rm=MODEL --valuebias-json=FILE wrote."
 def schema() -> dict[str, Any]:
     """The JSON Schema of a report."""
     text = files("valuebias.report").joinpath("schema.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    document: dict[str, Any] = json.loads(text)
+    return document
 
 
 def read_report(path: Path) -> Document:
@@ -35,7 +35,7 @@ def read_report(path: Path) -> Document:
     kind = document.get("format") if isinstance(document, dict) else type(document).__name__
     if kind != wanted["format"]["const"]:
         raise ReportError(
-            f"{path} is JSON, but no report of pytest-valuebias", seen=kind, remedy=_AGAIN
+            f"{path} is JSON, but not a report of pytest-valuebias", seen=kind, remedy=_AGAIN
         )
     version, known = document.get("version"), wanted["version"]["const"]
     if type(version) is int and version > known:
@@ -55,11 +55,11 @@ def _check(document: dict[str, Any], about: dict[str, Any], path: Path) -> None:
     error = best_match(Draft202012Validator(about).iter_errors(document))
     if error is not None:
         raise ReportError(
-            f"{path} is not as its format describes, at {error.json_path}",
+            f"{path} does not match the report format, at {error.json_path}",
             seen=error.message,
-            remedy="Run the tests again; a report that was edited cannot be used.",
+            remedy="Run the tests again; an edited report cannot be used.",
         )
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no JSON number")
+    raise ValueError(f"{text} is not a JSON number")

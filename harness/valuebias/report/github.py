@@ -1,7 +1,7 @@
 """The step summary of a GitHub workflow: the verdicts as Markdown, within GitHub's limit.
 
-GitHub shows nothing of a step whose summary is larger than 1,024 KiB, whoever wrote it. What is
-least important is left out first, and how much is said.
+GitHub does not show a summary larger than 1,024 KiB, all writers of a step together. The least
+important parts are left out first, and the summary says how many.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NOTE = 1000
 
 @dataclass(frozen=True)
 class _Part:
-    """Something that is shown whole or not at all; the lower its rank, the later it is left out.
+    """A part that is shown in full or not at all; the lower its rank, the later it is left out.
 
     ``frame`` begins the part's table or list, its number and its text: it is shown with the first
     part of it that is.
@@ -61,21 +61,21 @@ def markdown(document: Document, limit: int) -> str:
 
 
 def append(document: Document, path: Path) -> str:
-    """Add the summary to the file; a line for the terminal, empty where there is nothing to say.
+    """Add the summary to the file; returns a line for the terminal, or an empty text.
 
     Raises OSError where the file cannot be written.
     """
     written = path.stat().st_size if path.exists() else 0
     room = LIMIT - written
-    found = b"\n\n" if written else b""
-    found += markdown(document, room - len(found)).encode()
-    if len(found) > room:
+    summary = b"\n\n" if written else b""
+    summary += markdown(document, room - len(summary)).encode()
+    if len(summary) > room:
         return (
             f"valuebias: no step summary: other output of this step takes {written:,} of the "
             f"{LIMIT:,} bytes that GitHub shows"
         )
     with path.open("ab") as file:
-        file.write(found)
+        file.write(summary)
     return ""
 
 
@@ -112,10 +112,10 @@ def _parts(document: Document) -> Iterator[_Part]:
 
 
 def _worst_first(document: Document) -> list[Subject]:
-    found = {s["title"]: len(_RANKS) for s in document["subjects"]}
+    ranks = {s["title"]: len(_RANKS) for s in document["subjects"]}
     for r in document["verdicts"]:
-        found[r["title"]] = min(found[r["title"]], _rank(word(r)))
-    return sorted(document["subjects"], key=lambda s: found[s["title"]])
+        ranks[r["title"]] = min(ranks[r["title"]], _rank(word(r)))
+    return sorted(document["subjects"], key=lambda s: ranks[s["title"]])
 
 
 def _rank(name: str) -> int:

@@ -18,10 +18,10 @@ def came_out(
     PASS is said of a run in which something was gated, all that was gated passed, nothing was lost,
     no model was left without a verdict (``absent``) and the exit status is 0: of no other.
     """
-    found = {r["verdict"] for r in verdicts if r["gated"] or r["verdict"] == "ERROR"}
+    words = {r["verdict"] for r in verdicts if r["gated"] or r["verdict"] == "ERROR"}
     worst: tuple[CameOut, ...] = ("ERROR", "FAIL", "INCONCLUSIVE")
     for word in worst:
-        if word in found:
+        if word in words:
             return word
     if not complete or (absent and verdicts):
         return "INCOMPLETE"
@@ -32,7 +32,7 @@ def came_out(
 
 def headline(
     verdicts: Sequence[Record],
-    found: str,
+    outcome: str,
     exit_status: int,
     *,
     complete: bool = True,
@@ -40,12 +40,12 @@ def headline(
 ) -> str:
     """What came out, of how many verdicts, and the worst of them; then what was not run."""
     tests = f"{not_run} shipped test{'' if not_run == 1 else 's'}"
-    stopped = "" if complete or found == "INCOMPLETE" else " The run was stopped or lost tests."
+    stopped = "" if complete or outcome == "INCOMPLETE" else " The run was stopped or lost tests."
     selected = f" Not run: {tests}." if not_run else ""
-    return _sentence(verdicts, found, exit_status, complete) + stopped + selected
+    return _sentence(verdicts, outcome, exit_status, complete) + stopped + selected
 
 
-def _sentence(verdicts: Sequence[Record], found: str, exit_status: int, complete: bool) -> str:
+def _sentence(verdicts: Sequence[Record], outcome: str, exit_status: int, complete: bool) -> str:
     if not verdicts:
         return "No verdict was reached, so nothing passed."
     subject, several = _subject(verdicts)
@@ -54,25 +54,25 @@ def _sentence(verdicts: Sequence[Record], found: str, exit_status: int, complete
     rest = _rest(verdicts)
     outside = [r for r in gated if r["verdict"] == "FAIL"]
     share = f"{len(outside)} of {of} outside the declared margins"
-    if found == "PASS":
+    if outcome == "PASS":
         return f"{subject}: {_all(len(gated))} inside the declared margins{rest}."
-    if found == "ERROR":
+    if outcome == "ERROR":
         wrong = [r for r in verdicts if r["verdict"] == "ERROR"]
         besides = f"; {share}" if outside else ""
         reason = wrong[0]["reason"].removesuffix(".")
         return f"{subject}: {_verdicts(len(wrong))} could not be reached{besides}: {reason}."
-    if found == "FAIL" and outside:
+    if outcome == "FAIL" and outside:
         worst = max(outside, key=_beyond)
         whose = f" ({worst['title']})" if several else ""
         first = "" if len(outside) == 1 else "farthest out: "
         return f"{subject}: {share}{rest}; {first}{describe(worst)}{whose}."
-    if found == "INCONCLUSIVE":
+    if outcome == "INCONCLUSIVE":
         open_ones = [r for r in gated if r["verdict"] == "INCONCLUSIVE"]
         return f"{subject}: {len(open_ones)} of {of} inconclusive{rest}: {_why(open_ones)}."
-    if found == "INCOMPLETE":
+    if outcome == "INCOMPLETE":
         why = "a model has no verdict" if complete else "the run was stopped or lost tests"
         return f"{subject}: {why}, so nothing can be said of the whole."
-    if found == "NOT GATED":
+    if outcome == "NOT GATED":
         let = any(r["verdict"] in ("FAIL", "INCONCLUSIVE") for r in verdicts)
         what = "what did not pass was let through" if let else "nothing was held against a margin"
         return f"{subject}: {what}, so nothing passed."

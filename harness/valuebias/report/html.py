@@ -96,7 +96,7 @@ def _template() -> jinja2.Template:
 
 
 def _shown(value: object) -> object:
-    """Once more, whoever made the document: nothing that acts or vanishes reaches the page."""
+    """Make control characters visible again, whatever made the document."""
     from markupsafe import Markup
 
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
@@ -140,8 +140,8 @@ def _all_shown(value: object) -> object:
 def _svg(text: str) -> Markup:
     """A figure as it was drawn; its strings were escaped there.
 
-    Its styles become attributes of the same names, for the page's policy lets no style run that is
-    written on an element.
+    Its styles become attributes of the same names, because the page's policy does not allow style
+    attributes.
     """
     from markupsafe import Markup
 

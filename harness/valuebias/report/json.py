@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 
 
 def text(document: Document) -> str:
-    """Standard JSON: no NaN and no infinity, which other languages cannot read."""
+    """Standard JSON: no NaN and no infinity, which other languages may not read."""
     return json.dumps(document, allow_nan=False, ensure_ascii=False, indent=1) + "\n"

@@ -36,11 +36,11 @@ def differ(records: Iterable[Record]) -> list[str]:
             shipped[r["suite"], r["contrast"], r["valence"], r["role"]] = r
         elif r.get("p") is not None:
             own.append(r)
-    found = [*shipped.values(), *own]
-    if len(found) < 2:
+    effects = [*shipped.values(), *own]
+    if len(effects) < 2:
         return []
-    p = [p for r in found if (p := r["p"]) is not None]
-    m = max(r.get("n_claims", 0) for r in found) + len(own)
+    p = [p for r in effects if (p := r["p"]) is not None]
+    m = max(r.get("n_claims", 0) for r in effects) + len(own)
     strict, loose = (int((f(p, m) < 0.05).sum()) for f in (holm, benjamini_hochberg))
     return [
         f"of {m} effects {sum(x < 0.05 for x in p)} differ from zero at .05 each, {strict} after "

@@ -1,4 +1,4 @@
-"""Markdown in which every string is data: no markup, HTML, link, mention or formula can come of it.
+"""Markdown in which every string is data, never markup, HTML, a link, a mention or a formula.
 
 For what GitHub and the Hugging Face hub render: both make HTML of Markdown, and GitHub looks for
 @mentions, #references, :emoji: and $formulas$ in that HTML once more.
@@ -33,9 +33,9 @@ def text(value: str) -> str:
 
 
 def line(value: str) -> str:
-    """The same where a line begins: no list and no indented code can come of it either."""
-    found = text(value)
-    return f"&#{ord(found[0])};{found[1:]}" if found[:1] in set("-+= 0123456789") else found
+    """The same where a line begins: it cannot become a list or indented code either."""
+    escaped = text(value)
+    return f"&#{ord(escaped[0])};{escaped[1:]}" if escaped[:1] in set("-+= 0123456789") else escaped
 
 
 def code(value: str) -> str:
@@ -43,9 +43,9 @@ def code(value: str) -> str:
     return f"<code>{text(value)}</code>"
 
 
-def row(found: Sequence[str]) -> str:
+def row(cells: Sequence[str]) -> str:
     """One line of a table, of cells that are Markdown already."""
-    return f"| {' | '.join(found)} |\n"
+    return f"| {' | '.join(cells)} |\n"
 
 
 def head(names: Sequence[str] = COLUMNS) -> str:
@@ -68,21 +68,21 @@ def explained(record: Record) -> str:
     return f"* {asked}, {valence}: {text(record['reason'])}\n"
 
 
-def tokens(found: Tokens) -> str:
+def tokens(listing: Tokens) -> str:
     """The best and worst tokens, as a paragraph and a list."""
-    if found["left_out"]:
-        return f"Best and worst tokens left out: {text(found['left_out'])}\n\n"
+    if listing["left_out"]:
+        return f"Best and worst tokens left out: {text(listing['left_out'])}\n\n"
     facts = []
-    if found["round_trip"]:
-        facts.append(f"{found['round_trip']} survive being written as text")
-    if found["mass"]:
-        facts.append(f"they hold {found['mass']} of the probability")
+    if listing["round_trip"]:
+        facts.append(f"{listing['round_trip']} survive being written as text")
+    if listing["mass"]:
+        facts.append(f"they hold {listing['mass']} of the probability")
     kept = text(f" ({', '.join(facts)})") if facts else ""
-    lines = [f"{text(found['prompt'])} Of {found['n']:,} {text(found['kind'])}{kept}:\n"]
-    for name, rows in (("best", found["best"]), ("worst", found["worst"])):
+    lines = [f"{text(listing['prompt'])} Of {listing['n']:,} {text(listing['kind'])}{kept}:\n"]
+    for name, rows in (("best", listing["best"]), ("worst", listing["worst"])):
         lines.append(f"* {name}: {' '.join(code(token(str(t))) for t, _ in rows)}")
-    if found["warning"]:
-        lines.append(f"* warning: {text(found['warning'])}")
+    if listing["warning"]:
+        lines.append(f"* warning: {text(listing['warning'])}")
     return "\n".join(lines) + "\n\n"
 
 

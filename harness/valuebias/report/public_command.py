@@ -12,7 +12,7 @@ _OURS = "--valuebias-"
 FLAGS = frozenset(f"{_OURS}{name}" for name in ("update-baseline", "offline", "require-model"))
 """Options of ours that have no value."""
 TEXTS = frozenset(f"{_OURS}{name}" for name in ("matrix", "answer-cue"))
-"""Options of ours whose value is a text, in which a slash is none of a path."""
+"""Options of ours whose value is a text, in which a slash is not part of a path."""
 
 _NAMED = re.compile(r"([^\s/\\:@=\[\]]+=)(.*)", re.DOTALL)
 _SCHEME = re.compile(r"([A-Za-z][\w+.-]+):(.*)", re.DOTALL)  # two letters: not C:\
@@ -21,8 +21,8 @@ _SCHEME = re.compile(r"([A-Za-z][\w+.-]+):(.*)", re.DOTALL)  # two letters: not 
 def public(command: str, labels: Collection[str]) -> str:
     """The options that say what was measured, with the last part alone of every path.
 
-    ``labels`` are what the report calls its models. Only a hub id has a slash in its label, so that
-    what is part of none may be a path, and is shown as one.
+    ``labels`` are what the report calls its models. Only a hub id has a slash in its label, so
+    anything else with a slash may be a path, and is shown as one.
     """
     try:
         words = shlex.split(command)

@@ -130,25 +130,25 @@ class Lexicon:
         for group in self.groups:
             for row in group.rows:
                 kinds.setdefault(row.kind, []).append(row)
-        return [_glance(kind, self.above.get(kind, ""), found) for kind, found in kinds.items()]
+        return [_glance(kind, self.above.get(kind, ""), members) for kind, members in kinds.items()]
 
 
-def _glance(kind: str, above: str, found: Sequence[Row]) -> Glance:
-    titles = tuple(dict.fromkeys(row.record["title"] for row in found))
+def _glance(kind: str, above: str, members: Sequence[Row]) -> Glance:
+    titles = tuple(dict.fromkeys(row.record["title"] for row in members))
     lines: dict[tuple[str, str], list[list[Row]]] = {}
-    for row in sorted(found, key=lambda row: _WORST.get(row.word, 0)):
+    for row in sorted(members, key=lambda row: _WORST.get(row.word, 0)):
         asked = row.record["contrast"], row.record["valence"]
         cells = lines.setdefault(asked, [[] for _ in titles])
         cells[titles.index(row.record["title"])].append(row)
-    order = dict.fromkeys((row.record["contrast"], row.record["valence"]) for row in found)
+    order = dict.fromkeys((row.record["contrast"], row.record["valence"]) for row in members)
     return Glance(kind, above, titles, {asked: lines[asked] for asked in order})
 
 
 def run(document: Document) -> dict[str, Any]:
     """What the first screen says of the run."""
-    found = rows(document)
+    all_rows = rows(document)
     outcome = document["outcome"]
-    failed = any(row.word == "FAIL" for row in found)
+    failed = any(row.word == "FAIL" for row in all_rows)
     other = outcome == "FAIL" and not failed
     created = datetime.fromisoformat(document["created"])
     sign, tone = MARKS.get(outcome, ("!", "unsure"))
@@ -157,21 +157,21 @@ def run(document: Document) -> dict[str, Any]:
         "tone": tone if outcome in ("PASS", "FAIL", "ERROR") else "unsure",
         "meaning": _OTHER_TEST if other else _MEANING.get(outcome, ""),
         "unfinished": not document["complete"] and outcome != "INCOMPLETE",
-        "ungated": {} if outcome == "NOT GATED" else _ungated(found),
+        "ungated": {} if outcome == "NOT GATED" else _ungated(all_rows),
         "created": f"{created.day} {created:%B %Y, %H:%M} {created.tzname() or ''}".rstrip(),
-        "words": [w for w in MARKS if w in ("PASS", "FAIL") or w in counts(found)],
+        "words": [w for w in MARKS if w in ("PASS", "FAIL") or w in counts(all_rows)],
         "open": [
             {"row": row, "told": _said(row.record)}
             for verdict in ("ERROR", "FAIL", "INCONCLUSIVE")
-            for row in found
+            for row in all_rows
             if row.record["verdict"] == verdict
         ],
     }
 
 
-def _ungated(found: Iterable[Row]) -> dict[str, int]:
+def _ungated(members: Iterable[Row]) -> dict[str, int]:
     """How many verdicts gated nothing, by why: they neither passed nor failed."""
-    number = counts(found)
+    number = counts(members)
     reasons = {
         "NO MARGIN": "held against no margin, because none is declared (NO MARGIN)",
         "NOT GATED": "did not pass and was let through (NOT GATED)",
@@ -189,25 +189,27 @@ def _said(r: Record) -> str:
 
 def rows(document: Document) -> list[Row]:
     """All verdicts, in the document's order."""
-    found = []
+    listed = []
     for number, r in enumerate(document["verdicts"], 1):
         said = word(r)
-        found.append(Row(f"verdict-{number}", r, said, r["verdict"] if said == "NOT GATED" else ""))
-    return found
+        listed.append(
+            Row(f"verdict-{number}", r, said, r["verdict"] if said == "NOT GATED" else "")
+        )
+    return listed
 
 
-def counts(found: Iterable[Row]) -> dict[str, int]:
+def counts(members: Iterable[Row]) -> dict[str, int]:
     """How often each word, in the order in which they are listed everywhere."""
-    number = Counter(row.word for row in found)
+    number = Counter(row.word for row in members)
     return {word: number[word] for word in MARKS if number[word]}
 
 
 def subjects(document: Document) -> list[dict[str, Any]]:
     """Each subject with the counts of its verdicts and the largest of its effects."""
-    found = rows(document)
+    all_rows = rows(document)
     entries = []
     for subject in document["subjects"]:
-        mine = [row for row in found if row.record["title"] == subject["title"]]
+        mine = [row for row in all_rows if row.record["title"] == subject["title"]]
         measured = [row for row in mine if row.record.get("estimate") is not None]
         largest = max(measured, key=lambda row: abs(row.record["estimate"]), default=None)
         entries.append(
@@ -224,23 +226,23 @@ def subjects(document: Document) -> list[dict[str, Any]]:
 
 def lexicons(document: Document) -> list[Lexicon]:
     """The lexicons that were used, also where nothing could be measured with them."""
-    found = rows(document)
+    all_rows = rows(document)
     facts = {entry["name"]: entry for entry in document["lexicons"]}
-    names = dict.fromkeys([*facts, *(row.record["lexicon_name"] for row in found)])
+    names = dict.fromkeys([*facts, *(row.record["lexicon_name"] for row in all_rows)])
     return [
         Lexicon(
             f"lexicon-{number}",
             name,
             facts.get(name),
-            tuple(_groups([row for row in found if row.record["lexicon_name"] == name])),
+            tuple(_groups([row for row in all_rows if row.record["lexicon_name"] == name])),
         )
         for number, name in enumerate(names, 1)
     ]
 
 
-def _groups(found: Sequence[Row]) -> Iterator[Group]:
-    for title in dict.fromkeys(row.record["title"] for row in found):
-        mine = tuple(row for row in found if row.record["title"] == title)
+def _groups(members: Sequence[Row]) -> Iterator[Group]:
+    for title in dict.fromkeys(row.record["title"] for row in members):
+        mine = tuple(row for row in members if row.record["title"] == title)
         reach = max([1.0, *(abs(x) for row in mine for x in _drawn(row.record))])
         yield Group(title, mine, reach)
 
@@ -255,10 +257,10 @@ def _drawn(r: Record) -> list[float]:
 
 def tokens(document: Document) -> list[dict[str, Any]]:
     """The best and worst tokens, once for each model that was scored."""
-    found: dict[str, dict[str, Any]] = {}
+    by_model: dict[str, dict[str, Any]] = {}
     for subject in sorted(document["subjects"], key=lambda s: s["reference"] is not None):
         if subject["tokens"]:
             kind = f" ({subject['kind']})" if subject["kind"] else ""
             name = f"{subject['model']}{kind}"
-            found.setdefault(name, {"name": name, **subject["tokens"]})
-    return list(found.values())
+            by_model.setdefault(name, {"name": name, **subject["tokens"]})
+    return list(by_model.values())

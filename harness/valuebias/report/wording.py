@@ -1,4 +1,4 @@
-"""How records are spoken of, in every report alike."""
+"""The words for records, the same in every report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def word(record: Record) -> str:
 
 
 def question(record: Record) -> Question | None:
-    """How what a record answers is spoken of; None of the paper's own tests, which answer none."""
+    """The question a record answers; None for the paper's own tests, which answer none."""
     if record["role"] not in QUESTIONS:
         return None
     return question_of(record["role"], record.get("reference"), raw=bool(record.get("raw")))
@@ -46,9 +46,9 @@ def of_step(record: Record) -> Record:
     """As what a trajectory's steps are read: each is an effect, or one run's minus the other's."""
     asked = question(record)
     assert asked is not None
-    found = record.copy()
-    found["role"] = asked.step
-    return found
+    step = record.copy()
+    step["role"] = asked.step
+    return step
 
 
 def path_of(record: Record) -> str:
@@ -67,14 +67,14 @@ def directions(records: Iterable[Record]) -> dict[str, str]:
     return {
         kind: above_zero(
             {
-                **found[0],
-                "sides": [_same((r["sides"][0] for r in found), "the first side")],
-                "reference": found[0]["reference"]
-                and _same((r["reference"] for r in found), "the reference"),
-                "model": _same((r["model"] for r in found), "the first family"),
+                **same_kind[0],
+                "sides": [_same((r["sides"][0] for r in same_kind), "the first side")],
+                "reference": same_kind[0]["reference"]
+                and _same((r["reference"] for r in same_kind), "the reference"),
+                "model": _same((r["model"] for r in same_kind), "the first family"),
             }
         )
-        for kind, found in kinds.items()
+        for kind, same_kind in kinds.items()
     }
 
 
@@ -87,8 +87,8 @@ def kind_of(record: Record) -> str:
 
 def _same(values: Iterable[str | None], otherwise: str) -> str:
     """The value that all share, or a general word for it."""
-    found = set(values)
-    return (found.pop() or otherwise) if len(found) == 1 else otherwise
+    distinct = set(values)
+    return (distinct.pop() or otherwise) if len(distinct) == 1 else otherwise
 
 
 def contrast(record: Record) -> str:
@@ -121,10 +121,10 @@ def rests_on(records: Iterable[Record]) -> list[str]:
             key = (r["lexicon"], r["covered"], r["n_prompts"], r["unit"], r["method"])
             groups.setdefault(key, []).append(r)
     return [
-        f"{lexicon}: {_span(r['n_words'] for r in found)} words in "
-        f"{_span(r['n_families'] for r in found)} families, "
+        f"{lexicon}: {_span(r['n_words'] for r in group)} words in "
+        f"{_span(r['n_families'] for r in group)} families, "
         f"{covered}; {prompts} prompts; {unit}, {method} by word family"
-        for (lexicon, covered, prompts, unit, method), found in groups.items()
+        for (lexicon, covered, prompts, unit, method), group in groups.items()
     ]
 
 

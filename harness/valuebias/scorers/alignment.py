@@ -22,10 +22,10 @@ from valuebias.errors import ModelError, ScoresError
 from valuebias.models.token_text import is_fragment
 
 Fate = Literal["shared", "merged", "fragment", "only here"]
-"""What becomes of a token. ``shared``: its text is a token of both. ``merged``: so it is, but an
-earlier token of this vocabulary stands for the same text, and its probability goes there.
-``fragment``: it holds bytes that are no whole character, or nothing at all. ``only here``: the
-other vocabulary has no token of its text."""
+"""What happens to a token. ``shared``: its text is a token of both vocabularies. ``merged``: the
+same, but an earlier token of this vocabulary has the same text and receives its probability.
+``fragment``: its bytes are not whole characters, or it is empty. ``only here``: the other
+vocabulary has no token with its text."""
 
 FATES: tuple[Fate, ...] = ("shared", "merged", "fragment", "only here")
 
@@ -34,7 +34,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Side:
-    """One vocabulary's part. ``token_ids`` are all its tokens, ``fates`` what became of each;
+    """One vocabulary's part. ``token_ids`` are all its tokens, ``fates`` the fate of each;
     ``places`` and ``groups`` (m,) say which columns of its log-probabilities belong to which of
     the shared texts, in the order of the texts; m counts shared and merged tokens."""
 
@@ -45,9 +45,9 @@ class Side:
 
     @cached_property
     def counts(self) -> Mapping[Fate, int]:
-        """How many tokens met each fate; together the vocabulary's size."""
-        found = Counter(self.fates)
-        return {fate: found[fate] for fate in FATES}
+        """The number of tokens of each fate; the sum is the vocabulary's size."""
+        counts = Counter(self.fates)
+        return {fate: counts[fate] for fate in FATES}
 
     @property
     def account(self) -> str:
@@ -56,7 +56,7 @@ class Side:
         return f"{len(self.fates):,} tokens: {counts}"
 
     def fate(self, token_id: int) -> Fate:
-        """What became of one token. Raises KeyError where the vocabulary has no such id."""
+        """The fate of one token. Raises KeyError if the vocabulary does not have the id."""
         return self._fate_of[token_id]
 
     def ids(self, text: int) -> tuple[int, ...]:
@@ -67,13 +67,14 @@ class Side:
     def merged(self, log_p: npt.ArrayLike) -> FloatArray:
         """Log-probabilities of the shared texts, float64 of shape (..., shared).
 
-        ``log_p`` has shape (..., tokens), in the vocabulary's order. Where several tokens stand for
-        one text, their probabilities are added (log-sum-exp). Raises ScoresError on another shape.
+        ``log_p`` has shape (..., tokens), in the vocabulary's order. If several tokens have the
+        same text, their probabilities are added (log-sum-exp). Raises ScoresError for another
+        shape.
         """
         log_p = np.asarray(log_p)
         if log_p.ndim == 0 or log_p.shape[-1] != len(self.fates):
             raise ScoresError(
-                "log-probabilities do not fit the vocabulary",
+                "log-probabilities do not match the vocabulary",
                 seen=log_p.shape,
                 remedy=f"Give one for each of its {len(self.fates)} tokens.",
             )
@@ -89,8 +90,8 @@ class Side:
 
 @dataclass(frozen=True)
 class Alignment:
-    """The texts that are a token of both vocabularies, by code point: the order does not depend on
-    which of the two comes first."""
+    """The texts that are a token of both vocabularies, sorted by code point, so that the order does
+    not depend on which vocabulary comes first."""
 
     texts: tuple[str, ...]
     p: Side
@@ -103,7 +104,7 @@ class Alignment:
 def align(p: Candidates, q: Candidates) -> Alignment:
     """Align two whole vocabularies (token injection, responses the exact texts).
 
-    Raises ModelError where they share no text.
+    Raises ModelError if they share no text.
     """
     first, second = _by_text(p), _by_text(q)
     texts = tuple(sorted(first.keys() & second.keys()))

@@ -1,4 +1,4 @@
-"""A baseline as a scorer: a release's recorded ranks in the place of scores."""
+"""A baseline as a scorer: a release's recorded ranks instead of scores."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def open_scorer(spec: ModelSpec, opener: Opener) -> BaselineScorer:
 
 
 class BaselineScorer:
-    """The recorded ranks of a release's words; a scorer (`scorers.protocol.Scorer`) of what
-    ``candidates`` gives and of nothing else: ranks are no scores."""
+    """The recorded ranks of a release's words; a scorer (`scorers.protocol.Scorer`) of the
+    candidates that ``candidates`` gives and of no others: ranks are not scores."""
 
     kind: Kind = "reward"
     injection: Injection = "text"
@@ -54,8 +54,8 @@ class BaselineScorer:
         return self.baseline.fingerprint
 
     def candidates(self, lexicon: Lexicon) -> Candidates:
-        """The recorded words of this very lexicon. Raises ScoresError where the record has none of
-        it, or where the recorded effects do not follow from the ranks."""
+        """The recorded words of exactly this lexicon. Raises ScoresError if the record does not
+        have it, or if the recorded effects do not follow from the ranks."""
         return Candidates.words(self.baseline.ranking(lexicon).words)
 
     def score(
@@ -65,8 +65,8 @@ class BaselineScorer:
         *,
         time_limit: float | None = None,
     ) -> Scores:
-        """Ranks (prompts, words), higher is preferred. Raises ScoresError for other candidates
-        than those of a recorded lexicon, and for a prompt that is none of PAPER_PROMPTS."""
+        """Ranks (prompts, words), higher is preferred. Raises ScoresError for candidates that are
+        not those of a recorded lexicon, and for a prompt that is not in PAPER_PROMPTS."""
         words = () if isinstance(candidates, Vocabulary) else candidates.responses
         held = (r for r in self.baseline.lexicons.values() if r.words == words)
         ranking = next(held, None)
@@ -76,7 +76,7 @@ class BaselineScorer:
         absent = [prompt.id for prompt in prompts if prompt.text not in rows]
         if absent:
             self.baseline.refuse(
-                "it holds no ranks for this prompt", absent[0], "Ask for one of the 54."
+                "no ranks for this prompt", absent[0], "Give one of the 54 prompts."
             )
         values = ranking.ranks[[rows[prompt.text] for prompt in prompts]].astype(np.float32)
         provenance = {
@@ -87,7 +87,7 @@ class BaselineScorer:
         return Scores(values, tuple(prompts), candidates, provenance)
 
     def prepare(self, jobs: Sequence[Job]) -> None:
-        """All that there is was recorded."""
+        """Does nothing: all scores are recorded."""
 
     def left_out(
         self,
@@ -98,7 +98,7 @@ class BaselineScorer:
     ) -> str | None:
         if isinstance(candidates, Candidates):
             return None
-        return f"the baseline {self.name} holds the ranks of its lexicons' words alone"
+        return f"the baseline {self.name} has only the ranks of its lexicons' words"
 
     def vocabulary(self) -> Candidates:
         raise self._no_scores()
@@ -108,7 +108,7 @@ class BaselineScorer:
 
     def _no_scores(self) -> ScoresError:
         return ScoresError(
-            "a baseline holds ranks, which are no scores",
+            "a baseline has ranks, not scores",
             seen=self.name,
             remedy="Compare a model with it: bias(..., against=baseline).",
         )

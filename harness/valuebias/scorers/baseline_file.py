@@ -1,4 +1,4 @@
-"""The file of a baseline: JSON, one line a word, checked through and through when it is read."""
+"""The file of a baseline: JSON with one line per word, fully checked when it is read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _N = len(PAPER_PROMPTS)
 
 
 def tool_version() -> str:
-    """The version that records."""
+    """The version of this package, which a baseline records."""
     return metadata.version("pytest-valuebias")
 
 
@@ -80,7 +80,7 @@ def _effect(effect: RecordedEffect) -> dict[str, Any]:
 
 
 def _json(value: object) -> str:
-    """JSON on one line: every script readable, what could act on a terminal escaped."""
+    """JSON on one line: every script is readable, characters that act on a terminal are escaped."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
@@ -88,9 +88,9 @@ def _json(value: object) -> str:
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline's file.
 
-    Raises ScoresError, naming the file and what is wrong, on a file that cannot be read, is no
-    baseline or one of a later version, was recorded with other prompts, or whose ranks are not what
-    a release's can be: whole numbers, one for each prompt, none left out.
+    Raises ScoresError, naming the file and what is wrong, for a file that cannot be read, is not a
+    baseline, has a later version, was recorded with other prompts, or whose ranks are invalid: they
+    must be integers, one for each prompt, without gaps.
     """
     try:
         data = path.read_bytes()
@@ -106,18 +106,18 @@ class _Reader:
         self.path = path
 
     def fail(self, what: str, seen: object = None, remedy: str = "") -> ScoresError:
-        remedy = remedy or f"Take the file from version control as it was written, or {ANEW}"
+        remedy = remedy or f"Restore the file from version control, or {ANEW}"
         return ScoresError(f"the baseline {self.path}: {what}", seen=seen, remedy=remedy)
 
     def baseline(self, data: bytes) -> Baseline:
         top = self.parse(data)
         if not isinstance(top, dict) or top.get("format") != FORMAT:
-            raise self.fail("this is no baseline", remedy=f"Give the right file, or {ANEW}")
+            raise self.fail("not a baseline", remedy=f"Give the right file, or {ANEW}")
         if top.get("version") != VERSION:
             raise self.fail(
-                f"this release reads version {VERSION}",
+                f"unsupported version; this release reads version {VERSION}",
                 top.get("version"),
-                "Upgrade pytest-valuebias, or record the release anew with this one.",
+                "Upgrade pytest-valuebias, or record the release again with this one.",
             )
         names = ("format", "version", "tool", "recorded", "prompts", "lexicons", "effects")
         self.fields(top, names, "the file")
@@ -158,15 +158,15 @@ class _Reader:
         except json.JSONDecodeError as error:
             raise self.fail(f"line {error.lineno} is not JSON", error.msg) from None
         except (ValueError, RecursionError) as error:
-            raise self.fail("this is not JSON that can be read", error) from None
+            raise self.fail("not valid JSON", error) from None
 
     def distinct(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+        entries = dict(pairs)
+        if len(entries) < len(pairs):
             keys = [key for key, _ in pairs]
             twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-            raise self.fail("one name stands twice in one place", twice)
-        return found
+            raise self.fail("duplicate name", twice)
+        return entries
 
     def prompts(self, value: Any) -> None:
         prompts = self.fields(value, ("sha256", "ids"), "`prompts`")
@@ -176,7 +176,7 @@ class _Reader:
             return
         ids = self.sequence(prompts["ids"], "`ids` of `prompts`")
         raise self.fail(
-            f"it was recorded with other prompts than the {_N} in force",
+            f"it was recorded with other prompts than the current {_N}",
             f"{len(ids)} prompts, sha256 {str(prompts['sha256'])[:12]}",
             f"Use the version of pytest-valuebias that recorded it, or {ANEW}",
         )
@@ -186,7 +186,7 @@ class _Reader:
         rows = self.mapping(fields["ranks"], f"`ranks` of {visible(name)}")
         if not rows or type(fields["words"]) is not int or fields["words"] != len(rows):
             raise self.fail(
-                f"words of {visible(name)} are missing, or there are too many",
+                f"wrong number of words of {visible(name)}",
                 f"{len(rows)} lines for {fields['words']} words",
             )
         for word, ranks in rows.items():
@@ -195,7 +195,7 @@ class _Reader:
             wrong = next((r for r in ranks if type(r) is not int or not 0 < r <= len(rows)), None)
             if wrong is not None:
                 raise self.fail(
-                    f"a rank of {visible(word)} of {visible(name)} is no whole number from 1 to "
+                    f"a rank of {visible(word)} of {visible(name)} must be an integer from 1 to "
                     f"{len(rows)}",
                     repr(wrong),
                 )
@@ -203,7 +203,7 @@ class _Reader:
         for prompt, row in zip(PAPER_PROMPTS, table, strict=True):
             if len(np.unique(row)) != row.max():
                 raise self.fail(
-                    f"the ranks of {visible(name)} on {prompt.id} leave one out",
+                    f"the ranks of {visible(name)} on {prompt.id} have a gap",
                     f"{len(np.unique(row))} different ranks up to {row.max()}",
                 )
         digest = self.text(fields["sha256"], f"`sha256` of {visible(name)}")
@@ -218,9 +218,9 @@ class _Reader:
             for name in ("suite", "test", "lexicon", "contrast", "valence", "role", "verdict")
         }
         if text["valence"] not in get_args(Valence) or text["role"] != "range":
-            raise self.fail(f"{where} is of no valence and role there is", text["valence"])
+            raise self.fail(f"{where} has an invalid valence or role", text["valence"])
         if text["lexicon"] not in lexicons:
-            raise self.fail(f"{where} is of a lexicon that is not recorded", text["lexicon"])
+            raise self.fail(f"{where} has a lexicon that is not recorded", text["lexicon"])
         numbers = {
             name: self.number(fields[name], f"`{name}` of {where}")
             for name in ("estimate", "low", "high", "level")
@@ -236,14 +236,14 @@ class _Reader:
         return RecordedEffect(**text, **numbers, valence=valence, margin=margin)  # type: ignore[arg-type]
 
     def fields(self, value: Any, names: tuple[str, ...], what: str) -> dict[str, Any]:
-        found = self.mapping(value, what)
+        entries = self.mapping(value, what)
         for name in names:
-            if name not in found:
+            if name not in entries:
                 raise self.fail(f"{what} has no `{name}`")
-        for name in found:
+        for name in entries:
             if name not in names:
                 raise self.fail(f"{what} has an unknown entry", name)
-        return found
+        return entries
 
     def mapping(self, value: Any, what: str) -> dict[str, Any]:
         if not isinstance(value, dict):

@@ -1,11 +1,10 @@
-"""Baselines: the record of a release, in a file made to be committed, for later ones to be compared
-with.
+"""Baselines: the record of a release, in a file to commit, with which later releases are compared.
 
-An effect depends on the order of the scores alone, so the record holds no score: for each lexicon
-every scored word's rank on each prompt. A release compared with these ranks gets, to the bit, the
-paired difference it would get from the scores. A record is found by what was tested, never by the
-model's name, which changes with each release; and where lexicon, words, prompts or chat template
-are no longer those it was made with, it is refused.
+An effect depends only on the order of the scores, so the record holds ranks instead of scores: for
+each lexicon every scored word's rank on each prompt. A release compared with these ranks gets, to
+the bit, the paired difference it would get from the scores. A record is identified by what was
+tested, not by the model's name, which changes with each release. It is refused if the lexicon,
+words, prompts or chat template differ from those it was made with.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from valuebias.scores import Scores
 Ranks = npt.NDArray[np.int32]
 
 ANEW = (
-    "record the release anew: pytest --rm=MODEL --valuebias-baseline FILE "
+    "record the release again: pytest --rm=MODEL --valuebias-baseline FILE "
     "--valuebias-update-baseline."
 )
 
@@ -52,10 +51,10 @@ class Ranking:
     @classmethod
     def of(cls, scores: Scores, lexicon: Lexicon) -> Ranking:
         """Rank the responses that the lexicon's entries stand for. ``scores`` are those of
-        PAPER_PROMPTS. Raises ScoresError where a word has no score, or several."""
+        PAPER_PROMPTS. Raises ScoresError if no word was scored, or one has several scores."""
         responses = scores.candidates.responses
-        found = lexicon.expand(responses)
-        words = tuple(dict.fromkeys(word for category in found.values() for word in category))
+        by_category = lexicon.expand(responses)
+        words = tuple(dict.fromkeys(word for category in by_category.values() for word in category))
         if not words:
             raise ScoresError(
                 f"no word of {lexicon.name} was scored",
@@ -81,10 +80,10 @@ class Ranking:
 
 @dataclass(frozen=True)
 class RecordedEffect:
-    """What was found of one claim when the release was recorded, for the reader and as a check.
+    """The effect of one claim when the release was recorded, for the reader and as a check.
 
     ``estimate``, ``low`` and ``high`` (at ``level``) are on the rank-biserial scale, above zero
-    where the contrast's first side is preferred; ``margin`` is None where none was declared.
+    if the contrast's first side is preferred; ``margin`` is None if none was declared.
     """
 
     suite: str
@@ -119,10 +118,12 @@ class Baseline:
     _checked: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def ranking(self, lexicon: Lexicon) -> Ranking:
-        """The ranks of this very lexicon, whatever its name. Raises ScoresError where the record
-        has none of it, or where the recorded effects do not follow from the ranks."""
-        found = next(((n, r) for n, r in self.lexicons.items() if r.sha256 == lexicon.digest), None)
-        if found is None:
+        """The ranks of exactly this lexicon, whatever its name. Raises ScoresError if the record
+        does not have it, or if the recorded effects do not follow from the ranks."""
+        recorded = next(
+            ((n, r) for n, r in self.lexicons.items() if r.sha256 == lexicon.digest), None
+        )
+        if recorded is None:
             other = self.lexicons.get(lexicon.name)
             if other is not None:
                 self.refuse(
@@ -132,18 +133,19 @@ class Baseline:
                 )
             held = ", ".join(f"{n} {r.sha256[:12]}" for n, r in self.lexicons.items())
             self.refuse(
-                f"it does not hold the lexicon {lexicon.name} ({lexicon.digest[:12]})",
-                f"it holds {held}",
+                f"it does not contain the lexicon {lexicon.name} ({lexicon.digest[:12]})",
+                f"it contains {held}",
                 f"Give one of these, or {ANEW}",
             )
-        name, ranking = found
+        name, ranking = recorded
         if ranking.sha256 not in self._checked:
             self._check_effects(name, ranking, lexicon)
             self._checked.add(ranking.sha256)
         return ranking
 
     def _check_effects(self, name: str, ranking: Ranking, lexicon: Lexicon) -> None:
-        """Estimates follow from the ranks: a record mended by hand, or merged from two, is told."""
+        """Raise ScoresError unless the estimates follow from the ranks, which detects a record that
+        was edited by hand or merged."""
         for effect in self.effects:
             if effect.lexicon != name:
                 continue
@@ -154,7 +156,7 @@ class Baseline:
                 self.refuse(
                     f"its effect for {effect.contrast} cannot be checked: {error.what}",
                     error.seen,
-                    f"Take the file from version control as it was written, or {ANEW}",
+                    f"Restore the file from version control, or {ANEW}",
                 )
             midranks = rankdata(ranking.ranks[prompts][:, selection.columns], axis=1)
             sides = (midranks[:, side].mean() for side in (selection.in_a, ~selection.in_a))
@@ -164,8 +166,8 @@ class Baseline:
                     f"its effect for {effect.contrast}, {effect.valence}, does not follow from "
                     "its ranks",
                     f"{effect.estimate:+.6f} recorded, {estimate:+.6f} from the ranks",
-                    "The file was changed by hand or merged. Take it from version control as it "
-                    f"was written, or {ANEW}",
+                    "The file was edited by hand or merged. Restore it from version control, or "
+                    f"{ANEW}",
                 )
 
     def refuse(self, what: str, seen: object, remedy: str) -> NoReturn:
@@ -174,15 +176,15 @@ class Baseline:
 
 
 def facts(provenance: Mapping[str, str]) -> dict[str, str]:
-    """What a baseline keeps of how a model was scored.
+    """The part of the provenance that a baseline keeps.
 
-    Raises ScoresError on scores that an earlier release stored without their template's digest.
+    Raises ScoresError for scores that an earlier release stored without their template's digest.
     """
     if provenance.get("template") and not provenance.get("template_sha256"):
         raise ScoresError(
             "these scores were stored by an earlier release, without their chat template's digest",
             seen=provenance.get("model"),
-            remedy="Name another folder as cache-dir, so that they are computed anew.",
+            remedy="Give another folder as cache-dir, to compute them again.",
         )
     return {name: provenance[name] for name in _FACTS if provenance.get(name)}
 
@@ -192,10 +194,10 @@ def check_pair(
     second: Mapping[str, str],
     coverages: Iterable[tuple[Coverage, Coverage]] = (),
 ) -> None:
-    """Raise ScoresError where either of two scorers is a baseline and the other was not scored in
-    the same way: another chat template, or (by ``coverages``, a pair a category) other words.
+    """Raise ScoresError if one of two scorers is a baseline and the other was not scored in the
+    same way: another chat template, or (by ``coverages``, a pair per category) other words.
 
-    Words that a wildcard stands for are each vocabulary's own, and those in common are compared.
+    The words of a wildcard differ between vocabularies; the common ones are compared.
     """
     recorded = first if "baseline" in first else second
     if "baseline" not in recorded:
@@ -205,8 +207,8 @@ def check_pair(
     if _template(first) != _template(second):
         facts(other)
         raise ScoresError(
-            f"{where} was recorded with another chat template: the same words in another "
-            "conversation are no paired comparison",
+            f"{where} was recorded with another chat template, so the scores cannot be compared in "
+            "pairs",
             seen=f"{_template_name(recorded)} then, {_template_name(other)} now",
             remedy=f"Use the template it was recorded with, or {ANEW}",
         )
@@ -215,7 +217,7 @@ def check_pair(
         if absent:
             raise ScoresError(
                 f"{where} was not recorded on the same words of {one.lexicon}'s {one.category}",
-                seen=f"{', '.join(sorted(absent)[:5])} on one side alone",
+                seen=f"{', '.join(sorted(absent)[:5])} on one side only",
                 remedy=f"Score all of the lexicon's words, or {ANEW}",
             )
 

@@ -42,8 +42,8 @@ class Bench:
         self.loader.release()
 
     def scorer(self, spec: ModelSpec) -> Scorer:
-        """The scorer that a spec names. No model is loaded for it; a file of recorded scores or a
-        baseline is read, and raises ScoresError where it cannot be used."""
+        """The scorer of a spec. No model is loaded; a file of recorded scores or a baseline is
+        read, and raises ScoresError if it cannot be used."""
         known = self._scorers.get(spec)
         if known is None:
             failures = self.loader.failures

@@ -1,4 +1,4 @@
-"""Errors that are remembered, so that what failed once is not tried again in one process."""
+"""Remembers errors, so that what failed once is not tried again in the same process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from valuebias.models.spec import ModelSpec
 
 
 class Failures:
-    """What stopped a model, or one of its jobs, by what was asked."""
+    """The errors of models and of their jobs, by key."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], ValueBiasError] = {}
@@ -23,7 +23,7 @@ class Failures:
     def remembered(self, spec: ModelSpec, *rest: object) -> Iterator[None]:
         """Remember the error that is raised inside, under the model and the rest of the key.
 
-        An error that is none of ours becomes a ModelError.
+        An error of another class than ours becomes a ModelError.
         """
         try:
             yield
@@ -35,9 +35,9 @@ class Failures:
             raise
         except Exception as error:
             failure = ModelError(
-                f"{spec.label} stopped with an error that was not foreseen",
+                f"{spec.label} stopped with an unexpected error",
                 seen=f"{type(error).__name__}: {error}",
-                remedy="If that does not say what to do, report it with the traceback.",
+                remedy="If the cause is unclear, report it with the traceback.",
             )
             self._known[spec, *rest] = copy.copy(failure)
             raise failure from error
@@ -48,7 +48,7 @@ class Failures:
         return None if known is None else copy.copy(known)
 
     def raise_again(self, *key: object) -> None:
-        """Raise what is known under the key, if anything is."""
+        """Raise the error remembered under the key, if there is one."""
         known = self.first([key])
         if known is not None:
             raise known

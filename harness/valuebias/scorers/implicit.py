@@ -46,7 +46,7 @@ _ROUNDING = 1e-5
 
 
 class SharedMassWarning(UserWarning):
-    """The texts two models share hold too little of their probability, or unequal parts."""
+    """The texts that two models share have too little of their probability, or unequal parts."""
 
 
 class LanguageScorer(Protocol):
@@ -95,7 +95,7 @@ class ImplicitReward:
 
     @cached_property
     def alignment(self) -> Alignment:
-        """The two vocabularies' shared texts, and what became of every token."""
+        """The two vocabularies' shared texts, and the fate of every token."""
         return align(*self._vocabularies)
 
     def vocabulary(self) -> Candidates:
@@ -104,8 +104,8 @@ class ImplicitReward:
 
     def score(self, prompts: Sequence[Prompt], candidates: Candidates) -> Scores:
         """Implicit rewards of shape (prompts, candidates) of responses that both models score as
-        text, float32. Raises SpecError on token ids, which are those of one vocabulary, and
-        ScoresError where a model's scores are no log-probabilities."""
+        text, float32. Raises SpecError for token ids, which belong to one vocabulary, and
+        ScoresError if a model's scores are not log-probabilities."""
         if candidates.injection == "token":
             raise SpecError(
                 "two models have no token ids in common",
@@ -185,32 +185,32 @@ class ImplicitReward:
                 raise ScoresError(
                     f"{model.name}'s probabilities on {prompts[most].id} add up to more than 1",
                     seen=f"{share[most]:.3f}",
-                    remedy="An implicit reward compares the log-probabilities of two language "
-                    "models; a reward model's scores are none.",
+                    remedy="Give two language models: an implicit reward compares their "
+                    "log-probabilities.",
                 )
             if share[least] < LEAST_MASS:
                 raise ScoresError(
-                    f"the tokens both models have hold {share[least]:.3f} of {model.name}'s "
-                    f"probability on {prompts[least].id}: too little to compare them by",
-                    remedy="Compare whole words, or models whose tokenizers share more; see that "
+                    f"the tokens of both models have only {share[least]:.3f} of {model.name}'s "
+                    f"probability on {prompts[least].id}, too little for a comparison",
+                    remedy="Compare whole words, or models whose tokenizers share more; check that "
                     "both answer with text rather than with a token of their own.",
                 )
         for model, share in sides:
             least, low = int(share.argmin()), int((share < ENOUGH_MASS).sum())
             if low:
                 _warn(
-                    f"the tokens both models have hold only {share[least]:.3f} of {model.name}'s "
+                    f"the tokens of both models have only {share[least]:.3f} of {model.name}'s "
                     f"probability on {prompts[least].id}, and less than {ENOUGH_MASS} on {low} of "
-                    f"{len(prompts)} prompts; what it says otherwise is not compared"
+                    f"{len(prompts)} prompts; its other answers are not compared"
                 )
         unequal = np.abs(np.log(shares[1] / shares[0]))
         worst = int(unequal.argmax())
         if unequal[worst] > _MASS_RATIO:
             p, q = shares[:, worst]
             _warn(
-                f"the tokens both models have hold {p:.3f} of {self.p.name}'s probability on "
-                f"{prompts[worst].id} and {q:.3f} of {self.q.name}'s: weighted measures see "
-                f"the difference as a preference (renormalize=True takes it out)"
+                f"the tokens of both models have {p:.3f} of {self.p.name}'s probability on "
+                f"{prompts[worst].id} and {q:.3f} of {self.q.name}'s: weighted measures count "
+                f"the difference as a preference (renormalize=True removes it)"
             )
 
     def _provenance(self, p: Scores, q: Scores) -> Mapping[str, str]:
@@ -234,10 +234,10 @@ def _log_probabilities(scores: Scores, prompt: int) -> FloatArray:
     if len(wrong):
         response = scores.candidates.responses[wrong[0]]
         raise ScoresError(
-            f"{len(wrong):,} of {len(row):,} scores on {scores.prompts[prompt].id} are no "
+            f"{len(wrong):,} of {len(row):,} scores on {scores.prompts[prompt].id} are not "
             f"log-probabilities; the first is for {response!r}",
             seen=row[wrong[0]],
-            remedy="An implicit reward compares two language models, loaded in float32.",
+            remedy="Give two language models, loaded in float32.",
         )
     log_p: FloatArray = np.minimum(row, 0.0)
     return log_p

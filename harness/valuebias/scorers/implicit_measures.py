@@ -92,8 +92,8 @@ def implicit_reward(
     (else 0), for p1LR if only the source can (else 0). LR-20, LR-10 and JSR stay finite, GMLR is
     0. Where both are -inf every measure is 0.
 
-    Raises SpecError on an unknown measure, ScoresError on shapes that differ and on what is no
-    log-probability: NaN or above 0.
+    Raises SpecError for an unknown measure, ScoresError for shapes that differ and for numbers that
+    are not log-probabilities: NaN or above 0.
     """
     check_measure(measure)
     p, q = np.asarray(log_p, np.float64), np.asarray(log_q, np.float64)
@@ -109,10 +109,10 @@ def implicit_reward(
 
 
 def check_measure(measure: str) -> None:
-    """Raise SpecError on a name that is none of MEASURES."""
+    """Raise SpecError for a name that is not in MEASURES."""
     if measure not in _TABLE:
         raise SpecError(
-            "this is no measure of implicit reward",
+            "unknown measure of implicit reward",
             seen=measure,
             remedy=f"Give one of {', '.join(MEASURES)}.",
         )
@@ -122,8 +122,8 @@ def _check_log_probabilities(values: FloatArray) -> None:
     wrong = ~(values <= 0)
     if wrong.any():
         raise ScoresError(
-            f"{wrong.sum():,} of {wrong.size:,} numbers are no log-probabilities",
+            f"{wrong.sum():,} of {wrong.size:,} numbers are not log-probabilities",
             seen=values[wrong][0],
             remedy="Give natural logarithms of probabilities: 0 or below, never NaN. A reward "
-            "model's scores are none.",
+            "model's scores are not log-probabilities.",
         )

@@ -23,20 +23,20 @@ def parse(target: str, spec: str, text: str) -> ModelSpec:
     models = [part.strip() for part in target.split(",")]
     if len(models) != 2 or not all(models):
         raise SpecError(
-            "a DPO model is two language models",
+            "a DPO model needs two language models",
             seen=spec,
-            remedy="Give dpo:POLICY,REFERENCE; where a path holds a comma, use a link to it.",
+            remedy="Give dpo:POLICY,REFERENCE; if a path contains a comma, use a link to it.",
         )
     policy, reference = (replace(parse_bare(part, text), load_as="llm") for part in models)
     if not (policy.has_files and reference.has_files):
         raise SpecError(
-            "a DPO model's policy and reference are language models",
+            "a DPO model's policy and reference must be language models",
             seen=spec,
             remedy="Give dpo:POLICY,REFERENCE, each org/name, a directory, or demo:agency.",
         )
     if policy == reference:
         raise SpecError(
-            "a DPO model's policy and reference are one model, which rewards nothing",
+            "a DPO model's policy and reference are the same model",
             seen=spec,
             remedy="Give the model that was trained, and the one it was trained from.",
         )
@@ -87,7 +87,7 @@ class StoredImplicit:
         return ImplicitReward(*self.parts, self.spec.target)
 
     def by(self, measure: str) -> StoredImplicit:
-        """The same two models by another measure. Raises SpecError on an unknown one."""
+        """The same two models by another measure. Raises SpecError for an unknown one."""
         source, target = self.spec.parts
         return StoredImplicit(implicit(source, target, measure), self.parts)
 
@@ -128,12 +128,12 @@ class StoredImplicit:
         if isinstance(candidates, Candidates):
             candidates = self._put_in(candidates)
         elif not self.has_vocabulary:
-            return "recorded log-probabilities are of words, and no whole vocabulary"
+            return "recorded log-probabilities are of words, not of a whole vocabulary"
         reasons = (part.left_out(prompts, candidates, time_limit=time_limit) for part in self.parts)
         return next((reason for reason in reasons if reason is not None), None)
 
     def prepare(self, jobs: Sequence[Job]) -> None:
-        """Score what the jobs ask of either model, loading each at most once."""
+        """Score what the jobs need from either model, loading each at most once."""
         asked = [
             replace(job, candidates=self._put_in(job.candidates))
             if isinstance(job.candidates, Candidates)

@@ -1,4 +1,4 @@
-"""A model in memory as a scorer: what was scored is kept with it, and there is no store."""
+"""A model in memory as a scorer: its scores are kept with it, without a store."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class InMemory:
         return scores
 
     def prepare(self, jobs: Sequence[Job]) -> None:
-        """Nothing has to be loaded: what is asked for is computed then."""
+        """Does nothing: scores are computed when they are asked for."""
 
     def left_out(
         self,

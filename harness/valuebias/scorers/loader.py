@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Loader:
-    """The one model that is loaded, and what stands in the way of others."""
+    """The one model that is loaded, and the errors of others."""
 
     def __init__(self, store: Store, settings: Settings, progress: Progress) -> None:
         self.store = store
@@ -47,7 +47,7 @@ class Loader:
             torch.cuda.empty_cache()
 
     def load(self, spec: ModelSpec, fingerprint: str) -> RewardModel | LanguageModel:
-        """The model of this fingerprint, loaded where it is not."""
+        """The model of this fingerprint, loaded if necessary."""
         if self._loaded is not None and self._loaded[0] == fingerprint:
             return self._loaded[1]
         from valuebias.models import loading
@@ -66,9 +66,9 @@ class Loader:
 
     @contextmanager
     def turn(self, spec: ModelSpec, fingerprint: str) -> Iterator[None]:
-        """This process's turn with the model; the lock goes with the process, however it ends."""
+        """This process's turn with the model; the lock ends with the process, however it ends."""
         if self._loaded is not None and self._loaded[0] != fingerprint:
-            self.release()  # whoever has the turn may need the memory that we would wait with
+            self.release()  # the process that has the turn may need the memory
         folder = self.store.path.parent / "locks"
         lock = FileLock(folder / f"{address(model=fingerprint)[:32]}.lock")
         try:
@@ -80,9 +80,9 @@ class Loader:
                 lock.acquire()
         except (OSError, NotImplementedError) as error:
             raise StoreError(
-                f"files beside the score store cannot be locked ({error})",
+                f"cannot lock files next to the score store ({error})",
                 seen=folder,
-                remedy="Name a folder on a local disk, which you may write to, as cache-dir.",
+                remedy="Give a writable folder on a local disk as cache-dir.",
             ) from None
         try:
             yield

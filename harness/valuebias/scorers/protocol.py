@@ -1,4 +1,4 @@
-"""The one face of whatever gives candidates a number."""
+"""The interface of everything that scores candidates."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Scorer(Protocol):
     """A stored model, a table of recorded scores, a baseline, an implicit reward, or a model in
     memory. Higher numbers are preferred.
 
-    Nothing is loaded before something is asked for that needs it. Whatever stands in the way is
-    raised where it is asked for: a ModelError, ScoresError, SearchError or SpecError.
+    A model is loaded only when scores are asked for that are not stored. Errors are raised then: a
+    ModelError, ScoresError, SearchError or SpecError.
     """
 
     @property
@@ -39,15 +39,15 @@ class Scorer(Protocol):
 
     @property
     def injection(self) -> Injection:
-        """How a lexicon's words are put to it."""
+        """How a lexicon's words are given to it."""
 
     @property
     def parts(self) -> tuple[Scorer, ...]:
-        """The scorers that its numbers are computed from; none of one that stands alone."""
+        """The scorers that its numbers are computed from; empty for a single model."""
 
     @property
     def has_vocabulary(self) -> bool:
-        """Whether VOCABULARY is a model's whole vocabulary: of recorded scores it is what was
+        """Whether VOCABULARY is a model's whole vocabulary; for recorded scores it is only what was
         recorded."""
 
     def candidates(self, lexicon: Lexicon) -> Candidates | Vocabulary:
@@ -62,14 +62,15 @@ class Scorer(Protocol):
     ) -> Scores:
         """Scores of shape (prompts, candidates), float32 and finite.
 
-        Raises SearchError where they are left out for taking longer than ``time_limit`` seconds:
-        ask ``left_out`` first.
+        Raises SearchError if they are left out because they would take longer than ``time_limit``
+        seconds: call ``left_out`` first.
         """
 
     def prepare(self, jobs: Sequence[Job]) -> None:
-        """Have every job's scores ready, loading a model at most once for all of them.
+        """Compute every job's scores, loading a model at most once for all of them.
 
-        An error of one job is raised when that job's scores are asked for, and stops no other.
+        An error of one job is raised when that job's scores are asked for, and does not stop
+        another.
         """
 
     def left_out(
@@ -79,13 +80,13 @@ class Scorer(Protocol):
         *,
         time_limit: float | None = None,
     ) -> str | None:
-        """Why these scores are left out, as a line for a report; None where there are scores."""
+        """Why these scores are left out, as a line for a report; None if there are scores."""
 
     def vocabulary(self) -> Candidates:
         """The tokens of its vocabulary that stand for text."""
 
     def token_counts(self, words: Sequence[str]) -> list[int] | None:
-        """The number of tokens of each word as an answer; None where there is no tokenizer."""
+        """The number of tokens of each word as an answer; None without a tokenizer."""
 
 
 class Opener(Protocol):
@@ -98,10 +99,10 @@ class Opener(Protocol):
 
 def words(lexicon: Lexicon, scorer: Scorer) -> Candidates:
     """A lexicon's words as candidates; a wildcard stands for words of the model's vocabulary."""
-    found = list(lexicon.words())
+    wanted = list(lexicon.words())
     if any(entry.endswith("*") for entries in lexicon.categories.values() for entry in entries):
         texts = {text.strip().lower() for text in scorer.vocabulary().responses}
-        known = sorted(text for text in texts - set(found) if text.isalpha())
+        known = sorted(text for text in texts - set(wanted) if text.isalpha())
         expanded = lexicon.expand(known)
-        found += [word for category in expanded.values() for word in category]
-    return Candidates.words(found, scorer.injection)
+        wanted += [word for category in expanded.values() for word in category]
+    return Candidates.words(wanted, scorer.injection)

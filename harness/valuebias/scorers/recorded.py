@@ -26,7 +26,7 @@ def parse(target: str, spec: str, text: str) -> ModelSpec:
         target,
         spec,
         text,
-        "the file of recorded scores does not exist",
+        "file of recorded scores not found",
         "Give scores:FILE, a CSV or Parquet file.",
     )
 
@@ -91,8 +91,8 @@ class RecordedScores:
         """The recorded numbers, (prompts, candidates); of VOCABULARY, all that was recorded.
 
         Prompts are found by text. Candidates are found by token id where both sides have ids, else
-        by their exact text. Raises ScoresError, with counts, if any were not recorded, and where a
-        language model's are no log-probabilities.
+        by their exact text. Raises ScoresError, with counts, if any were not recorded, and if a
+        language model's scores are not log-probabilities.
         """
         if isinstance(candidates, Vocabulary):
             candidates = self.recorded.candidates
@@ -130,7 +130,7 @@ class RecordedScores:
         return scores
 
     def prepare(self, jobs: Sequence[Job]) -> None:
-        """All that there is was recorded."""
+        """Does nothing: all scores are recorded."""
 
     def left_out(
         self,
@@ -141,7 +141,7 @@ class RecordedScores:
     ) -> str | None:
         recorded = {prompt.text for prompt in self.prompts}
         absent = [prompt.id for prompt in prompts if prompt.text not in recorded]
-        return f"{self.name} holds no score for {', '.join(absent)}" if absent else None
+        return f"{self.name} has no score for {', '.join(absent)}" if absent else None
 
     def vocabulary(self) -> Candidates:
         """All that was recorded."""
@@ -156,15 +156,15 @@ class RecordedScores:
 
     @cached_property
     def _by_text(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
+        columns: dict[str, list[int]] = {}
         for i, response in enumerate(self.responses):
-            found.setdefault(response, []).append(i)
-        return found
+            columns.setdefault(response, []).append(i)
+        return columns
 
     def _lacks(self, kind: str, absent: Sequence[str], asked: int) -> ScoresError:
         return ScoresError(
-            f"{self.name} holds no score for {len(absent)} of {asked} {kind}",
+            f"{self.name} has no score for {len(absent)} of {asked} {kind}",
             seen=", ".join(absent[:5]) + (", …" if len(absent) > 5 else ""),
-            remedy=f"It has {len(self.responses)} responses on {len(self.prompts)} prompts: record "
-            "these too, or ask for fewer.",
+            remedy="Record these too, or ask for fewer: the file has "
+            f"{len(self.responses)} responses on {len(self.prompts)} prompts.",
         )

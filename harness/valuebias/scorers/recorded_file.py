@@ -1,7 +1,7 @@
 """Files of recorded scores: CSV or Parquet, read and written.
 
-A row a candidate, the columns `token_id` (optional, and then the key), `response`, and one for each
-prompt, headed by its id or its text. Strings that are not valid Unicode are backslash-escaped.
+One row per candidate, the columns `token_id` (optional, and then the key), `response`, and one for
+each prompt, headed by its id or its text. Strings that are not valid Unicode are backslash-escaped.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def write_scores(scores: Scores, path: Path) -> None:
                 for i, response in enumerate(responses):
                     cells = [] if token_ids is None else [str(token_ids[i])]
                     cells.append(_quoted(response))
-                    # Nine digits name every float32 without doubt.
+                    # Nine digits identify every float32.
                     cells += [f"{value:.9g}" for value in scores.values[:, i].tolist()]
                     out.write((",".join(cells) + "\n").encode())
         os.replace(temporary, path)
@@ -111,7 +111,9 @@ class _Table:
         """Where response, token id and prompts are; fills in the prompts."""
         twice = next((n for i, n in enumerate(names) if n in names[:i]), None)
         if twice is not None:
-            raise self.fail("header", "two columns have one name", "Remove one of them.", twice)
+            raise self.fail(
+                "header", "two columns have the same name", "Remove one of them.", twice
+            )
         if "response" not in names:
             line = ",".join(names)
             for mark, name in ((";", "semicolons"), ("\t", "tabs")):
@@ -125,7 +127,7 @@ class _Table:
                     )
             raise self.fail(
                 "header",
-                "there is no column `response`",
+                "no column `response`",
                 "Give a first line with response and the prompts' ids.",
                 ",".join(names)[:80],
             )
@@ -136,7 +138,7 @@ class _Table:
         if again is not None:
             raise self.fail("header", "a prompt has two columns", "Remove one of them.", again)
         if not others:
-            raise self.fail("header", "there is no prompt", "Add a column headed by a prompt's id.")
+            raise self.fail("header", "no prompt", "Add a column headed by a prompt's id.")
         return (
             names.index("response"),
             names.index("token_id") if "token_id" in names else None,
@@ -144,9 +146,9 @@ class _Table:
         )
 
     def scores(self, provenance: dict[str, str]) -> Scores:
-        """Checked as a whole: there are rows, and keys are distinct."""
+        """The table as scores. Raises ScoresError without rows and for duplicate keys."""
         if not self.responses:
-            raise self.fail("header", "no row follows it", "Give a row for each response.")
+            raise self.fail("header", "no rows after it", "Give a row for each response.")
         keys: Sequence[object] = self.tokens if self.tokens is not None else self.responses
         seen: dict[object, int] = {}
         for i, key in enumerate(keys):
@@ -167,7 +169,7 @@ class _Table:
         return Scores(self.values, tuple(self.prompts), candidates, provenance)
 
     def check_finite(self, written: Callable[[int, int], object]) -> None:
-        """``written`` gives the number in a row and a prompt's column as the file has it."""
+        """``written`` gives the number in a row and a prompt's column as written in the file."""
         bad = np.argwhere(~np.isfinite(self.values.T))
         if not len(bad):
             return
@@ -178,7 +180,7 @@ class _Table:
             self.where(row),
             f"the score for {visible(self.prompts[column].id)} is "
             + ("beyond the range of float32" if large else "not finite"),
-            "Scores lie within ±3.4e38." if large else "Score this response anew.",
+            "Give scores within ±3.4e38." if large else "Score this response again.",
             number,
         )
 
@@ -192,7 +194,7 @@ def _read_csv(table: _Table, data: bytes) -> None:
     if not data.removeprefix(codecs.BOM_UTF8).strip():
         raise ScoresError(
             f"{table.path} is empty",
-            remedy="Give a first line with response and the prompts' ids, then a row a response.",
+            remedy="Give a header of response and the prompts' ids, then one row per response.",
         )
     text = data.decode("utf-8-sig", errors="backslashreplace")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -210,7 +212,7 @@ def _read_csv(table: _Table, data: bytes) -> None:
                     raise table.fail(
                         f"line {line}",
                         f"{len(row)} cells where the header has {len(header)}",
-                        "Mend the row; quote a response that holds a comma.",
+                        "Fix the row; quote a response that contains a comma.",
                         ",".join(row)[:80],
                     )
                 table.responses.append(row[response_at])
@@ -236,7 +238,7 @@ def _read_csv(table: _Table, data: bytes) -> None:
 
         table.check_finite(written)
     except csv.Error as e:
-        raise table.fail(f"line {line}", "not a row of CSV", "Mend its quotes.", e) from None
+        raise table.fail(f"line {line}", "not a row of CSV", "Fix its quotes.", e) from None
     finally:
         csv.field_size_limit(limit)
 
@@ -257,7 +259,7 @@ def _read_parquet(table: _Table, data: bytes) -> None:
         if content[name].null_count:
             row = content[name].is_null().to_pylist().index(True)
             raise table.fail(
-                f"row {row + 1}", f"nothing in column {visible(name)}", "Fill the cell in."
+                f"row {row + 1}", f"empty cell in column {visible(name)}", "Fill the cell in."
             )
     table.responses = _texts(table, content.column(response_at))
     if token_at is not None:
@@ -298,7 +300,9 @@ def _texts(table: _Table, column: pa.ChunkedArray) -> list[str]:
 def _token_id(table: _Table, where: str, cell: str | int) -> int:
     text = str(cell).strip()
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise table.fail(where, "a token id is a whole number", "Give the vocabulary's id.", cell)
+        raise table.fail(
+            where, "a token id must be an integer >= 0", "Give the vocabulary's id.", cell
+        )
     return int(text)
 
 
@@ -311,7 +315,7 @@ def _not_number(table: _Table, where: str, cells: Sequence[str]) -> ScoresError:
 
     at = next(i for i, cell in enumerate(cells) if not numeric(cell))
     prompt = visible(table.prompts[at].id)
-    return table.fail(where, f"the score for {prompt} is not a number", "Mend the cell.", cells[at])
+    return table.fail(where, f"the score for {prompt} is not a number", "Fix the cell.", cells[at])
 
 
 def _prompt(header: str, where: str) -> Prompt:

@@ -1,4 +1,4 @@
-"""The kinds of scorers: which file reads each kind's specs and opens it. Imports nothing heavy.
+"""The kinds of scorers and the modules that parse their specs and open them. Light imports only.
 
 A new kind is a file with ``parse`` and ``open_scorer``, and a row here.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FORMS = (
     "Give org/name, org/name@revision, the directory of a model, demo:agency, dpo:POLICY,REFERENCE "
-    "or scores:FILE; any of them may be named, as in NAME=SPEC."
+    "or scores:FILE, with a name if wanted, as in NAME=SPEC."
 )
 _NAME = re.compile(r"[^\s/\\:@=\[\]]+")
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -65,9 +65,9 @@ SCHEMES: dict[str, Scheme] = {
 def parse_spec(text: str, *, load_as: LoadAs = "rm") -> ModelSpec:
     """Read ``SPEC`` or ``NAME=SPEC``, of a model to be loaded as a reward or a language model.
 
-    An existing path is taken as a path before anything else is tried, so a directory may hold '='
-    or look like a hub id. Raises SpecError on an empty spec, an unknown scheme or embedded model,
-    a missing file, and a path that holds no model.
+    An existing path is always taken as a path, so a directory's name may contain '=' or look like a
+    hub id. Raises SpecError for an empty spec, an unknown scheme or embedded model, a missing file,
+    and a path without a model.
     """
     return replace(_named(text), load_as=load_as)
 
@@ -76,18 +76,18 @@ def _named(text: str) -> ModelSpec:
     given = text.strip()
     if not given:
         raise SpecError(
-            "an empty model spec was given",
+            "empty model spec",
             seen=repr(text),
-            remedy="Is a shell variable unset? " + FORMS,
+            remedy="Check for an unset shell variable. " + FORMS,
         )
     if "\0" in given:
-        raise SpecError("a model spec holds a NUL character", seen=given, remedy=FORMS)
+        raise SpecError("a model spec contains a NUL character", seen=given, remedy=FORMS)
     name, equals, rest = given.partition("=")
     if not equals or os.path.exists(absolute(given)) or "/" in name or "\\" in name or ":" in name:
         return parse_bare(given, text)
     if not _NAME.fullmatch(name) or not name.isprintable():
         raise SpecError(
-            "the name before '=' cannot label a model",
+            "invalid model name before '='",
             seen=name,
             remedy="Use letters, digits, '.', '-' and '_', as in release-2=org/name.",
         )
@@ -95,7 +95,7 @@ def _named(text: str) -> ModelSpec:
         raise SpecError(
             f"the model named {name!r} has an empty spec",
             seen=text,
-            remedy="Is a shell variable unset? " + FORMS,
+            remedy="Check for an unset shell variable. " + FORMS,
         )
     return replace(parse_bare(rest.strip(), text), label=name)
 
@@ -106,7 +106,7 @@ def absolute(text: str) -> Path:
 
 
 def file_spec(scheme: str, target: str, spec: str, text: str, what: str, remedy: str) -> ModelSpec:
-    """The spec of what is read from one file. Raises SpecError where it does not exist."""
+    """The spec of a scorer that is read from one file. Raises SpecError if it does not exist."""
     path = absolute(target)
     if not target or not os.path.isfile(path):
         raise SpecError(what, seen=target or spec, remedy=remedy)
@@ -114,7 +114,7 @@ def file_spec(scheme: str, target: str, spec: str, text: str, what: str, remedy:
 
 
 def parse_bare(spec: str, text: str) -> ModelSpec:
-    """Read a spec without a name; ``text`` is all that was given."""
+    """Read a spec without a name; ``text`` is the whole spec as given."""
     path = absolute(spec)
     if os.path.exists(path):  # unlike Path.exists, False for a name too long to be one
         return _local(path, spec, text)
@@ -124,7 +124,7 @@ def parse_bare(spec: str, text: str) -> ModelSpec:
     hub, at, revision = spec.partition("@")
     if spec.startswith((".", "/", "~", "\\")) or not _HUB.fullmatch(hub):
         raise SpecError(
-            "there is no such directory, and this is no hub id either",
+            "not an existing directory and not a hub id",
             seen=spec,
             remedy=f"Check the path (looked in {Path.cwd()}). {FORMS}",
         )
@@ -132,7 +132,7 @@ def parse_bare(spec: str, text: str) -> ModelSpec:
         raise SpecError(
             "a local directory has no revision",
             seen=spec,
-            remedy=f"Give {hub} alone, or a hub id that is no directory here.",
+            remedy=f"Give {hub} alone, or a hub id that is not a local directory.",
         )
     if at and not _REVISION.fullmatch(revision):
         raise SpecError(
@@ -148,9 +148,9 @@ def _written(scheme: str, target: str, spec: str, text: str) -> ModelSpec:
     if row is None or not row.written:
         *names, last = (f"{name}:" for name, each in SCHEMES.items() if each.written)
         raise SpecError(
-            f"{scheme!r} is not a scheme this version knows",
+            f"{scheme!r} is not a known scheme",
             seen=spec,
-            remedy=f"The schemes are {', '.join(names)} and {last}. {FORMS}",
+            remedy=f"Use {', '.join(names)} or {last}. {FORMS}",
         )
     return row.parse(target, spec, text)
 
@@ -159,17 +159,17 @@ def _local(path: Path, spec: str, text: str) -> ModelSpec:
     if path.is_file():
         table = path.suffix.lower() in {".csv", ".parquet"}
         raise SpecError(
-            "this is a file, not the directory of a model",
+            "a file, not a model directory",
             seen=spec,
-            remedy=f"Recorded scores are given as scores:{spec}."
+            remedy=f"Give recorded scores as scores:{spec}."
             if table
-            else f"Give the directory it lies in: {path.parent}.",
+            else f"Give the directory that it is in: {path.parent}.",
         )
     if not holds_model(path):
         nested = sorted(p.name for p in path.iterdir() if p.is_dir() and holds_model(p))
         hint = f"Did you mean {path / nested[-1]}? " if nested else ""
         raise SpecError(
-            "this directory holds no model: no config.json of a model and no adapter_config.json",
+            "not a model directory: no config.json of a model and no adapter_config.json",
             seen=spec,
             remedy=f"{hint}Give the directory that save_pretrained wrote.",
         )

@@ -1,4 +1,4 @@
-"""A model whose scores come from the store: it is loaded only for what is not stored yet."""
+"""A model whose scores come from the store: it is loaded only for scores that are not stored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def parse(target: str, spec: str, text: str) -> ModelSpec:
     """Read ``demo:TARGET``, an embedded model."""
     if target not in DEMOS:
         raise SpecError(
-            "there is no such embedded model",
+            "unknown embedded model",
             seen=spec,
             remedy=f"Use {', '.join('demo:' + name for name in DEMOS)}.",
         )
@@ -74,7 +74,7 @@ class StoredModel:
 
     @property
     def injection(self) -> Injection:
-        # A language model says the same word in several spellings; a reward model is shown one.
+        # A language model may use several spellings of a word; a reward model is shown one.
         return "text" if self.spec.load_as == "rm" else "spellings"
 
     def candidates(self, lexicon: Lexicon) -> Candidates:
@@ -125,13 +125,13 @@ class StoredModel:
         *,
         time_limit: float | None = None,
     ) -> str | None:
-        """Computes the scores first where they are missing and can be had within the limit."""
+        """Computes missing scores first if they can be computed within the limit."""
         job = Job(tuple(prompts), candidates, time_limit)
         self.prepare([job])
         return self._scores.left_out(job)
 
     def vocabulary(self) -> Candidates:
-        """The tokens of the model's vocabulary that stand for text, by id; loads it if it must."""
+        """The tokens of the vocabulary that stand for text, by id; loads the model if necessary."""
         self._loader.failures.raise_again(self.spec)
         if self._scores.candidates(VOCABULARY) is None:
             with self._loader.turn(self.spec, self.fingerprint):
@@ -142,7 +142,7 @@ class StoredModel:
         return candidates
 
     def token_counts(self, words: Sequence[str]) -> list[int]:
-        """Loads the model if it must."""
+        """The number of tokens of each word as an answer; loads the model if necessary."""
         candidates = Candidates.words(words)
         counts = self._scores.token_counts(candidates)
         if counts is None:
@@ -162,7 +162,7 @@ class StoredModel:
         return self._stored
 
     def _failure(self, job: Job) -> ValueBiasError | None:
-        """What stopped the job before, in this process."""
+        """The error that stopped the job before in this process, or None."""
         if not self._loader.failures:
             return None
         keys: list[tuple[object, ...]] = [(self.spec,)]
@@ -174,7 +174,7 @@ class StoredModel:
         return self._loader.failures.first(keys)
 
     def _settled(self, job: Job) -> bool:
-        """Whether nothing is to be computed: all is stored, known to fail or known to take long."""
+        """Whether nothing is left to compute: everything is stored, known to fail or too slow."""
         scores = self._scores
         return bool(self._failure(job) or scores.left_out(job) or scores.complete(job))
 
@@ -199,7 +199,7 @@ class StoredModel:
                 stored.put_round_trip(float(model.round_trip(tokens)))
 
     def _count_tokens(self, model: RewardModel | LanguageModel, words: Sequence[str]) -> list[int]:
-        """Keep the number of tokens of each word: the model need not be loaded again for it."""
+        """Store the number of tokens of each word, so that the model is not loaded again for it."""
         counts = [len(ids) for ids in model.chat.continuations(GREATEST.text, words)]
         self._scores.put_token_counts(Candidates.words(words), counts)
         return counts
@@ -212,7 +212,7 @@ class StoredModel:
                 self._scores.put_vocabulary(vocabulary, left_out)
 
     def _search(self, model: RewardModel | LanguageModel, job: Job, candidates: Candidates) -> bool:
-        """Score what is missing, chunk by chunk into the store; False where it is left out."""
+        """Score what is missing, chunk by chunk into the store; False if it is left out."""
         from valuebias.search import TooSlow
 
         scores, failures = self._scores, self._loader.failures

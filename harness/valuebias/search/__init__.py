@@ -1,4 +1,4 @@
-"""Exhaustive search: rewards of every candidate of a prompt, at the hardware's limit."""
+"""Exhaustive search: the rewards of every candidate of a prompt, as fast as the hardware allows."""
 
 from valuebias.search.clock import TooSlow
 from valuebias.search.ladder import RUNGS

@@ -1,4 +1,4 @@
-"""Time limits: how long a search will take, foretold from its first blocks."""
+"""Time limits: how long a search will take, predicted from its first blocks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from valuebias.errors import SearchError
 
 
 class TooSlow(SearchError):
-    """A search that would outlast its time limit. ``estimate`` is in seconds, for the whole run."""
+    """A search that would exceed its time limit. ``estimate`` is in seconds, for the whole run."""
 
     def __init__(self, estimate: float, limit: float) -> None:
         self.estimate = estimate
@@ -25,7 +25,7 @@ class TooSlow(SearchError):
 
 
 class Clock:
-    """Foretells from the first blocks how long a run takes, and stops one that takes too long."""
+    """Predicts from the first blocks how long a run takes, and stops one that takes too long."""
 
     def __init__(self, began: float, limit: float | None, tokens: int) -> None:
         self._began = began
@@ -42,7 +42,7 @@ class Clock:
         rate = (now - self._last) / tokens
         self._last = now
         estimate = now - self._began + rate * self._left
-        # The first block pays for warming up, so on its own it must miss the limit by far.
+        # The first block includes warming up, so alone it must exceed the limit by far.
         margin = {1: 2.0, 2: 1.0}.get(self._blocks, math.inf)
         if self._limit is not None and self._left and estimate > margin * self._limit:
             raise TooSlow(estimate, self._limit)

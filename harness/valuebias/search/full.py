@@ -12,7 +12,7 @@ from valuebias.search.rung import Dimensions, IntArray, device_of, padded, to_de
 
 
 class FullSequences:
-    """Every candidate as a whole conversation. Slow, and right for any model class."""
+    """Every candidate as a whole conversation. Slow, but correct for any model class."""
 
     name = "full"
 
@@ -32,7 +32,7 @@ class FullSequences:
 
     def rewards(self, tails: IntArray, rows: int) -> torch.Tensor:
         ids = self._whole(tails, rows)
-        # Transformers refuses batches where no pad token is defined: then one row at a time.
+        # Transformers refuses batches if no pad token is defined: then one row at a time.
         step = rows if self._sizes.pad is not None else 1
         parts = [self._head.forward(part, torch.ones_like(part)) for part in torch.split(ids, step)]
         return torch.cat(parts)[: len(tails)]

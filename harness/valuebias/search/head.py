@@ -1,4 +1,4 @@
-"""The seam between a reward model's family and the search: backbone, read positions, head."""
+"""The interface between a reward model's family and the search: backbone, read positions, head."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Head(Protocol):
     """How one family of reward models turns a tokenised conversation into a reward.
 
     The search runs ``backbone`` itself, gathers the hidden states at the positions ``reads`` names,
-    and calls ``rewards``. ``forward`` is the independent way to the same number, used to check the
-    search and as its last resort. A head that nothing else can run also has
+    and calls ``rewards``. ``forward`` computes the same number independently; it is used to check
+    the search and as its last resort. A head that only ``forward`` can run also has
     ``rungs = ("full",)``.
     """
 
@@ -28,7 +28,7 @@ class Head(Protocol):
     def reads(self, ids: Sequence[int]) -> Mapping[str, int]:
         """Positions (from 0) in one unpadded conversation whose hidden states the head needs.
 
-        Raises ModelError where the conversation has no such position (a token pattern is missing).
+        Raises ModelError if the conversation has no such position (a token pattern is missing).
         """
 
     def rewards(self, hidden: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -37,6 +37,6 @@ class Head(Protocol):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """float32 rewards of shape (n,) of right-padded conversations (n, length).
 
-        Where the model class has a forward of its own this goes through it, so that a wrong
-        ``reads`` or ``rewards`` cannot agree with itself.
+        If the model class has a forward of its own this uses it, so that a wrong ``reads`` or
+        ``rewards`` cannot agree with itself.
         """

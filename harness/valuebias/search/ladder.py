@@ -1,4 +1,4 @@
-"""The ladder: the fastest rung that proves exact on a model, and what was found on the way."""
+"""The ladder: chooses the fastest rung that proves exact on a model, and notes why others fail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Difference = Callable[[Rung], float]
 
 
 class OnLadder:
-    """What is known of the rungs of a search that climbs a ladder of its own."""
+    """The rung, notes and self-check of a search with its own ladder."""
 
     _ladder: Ladder
 
@@ -46,15 +46,15 @@ class Ladder:
     """Tries the rungs of one model, best first, and stays on the first that agrees.
 
     ``measured`` names what a rung computes, for the notes. ``rung`` is the one in use (empty before
-    the first), ``notes`` why others were left, ``self_check`` the largest difference seen on the
-    one in use from the model's own forward.
+    the first), ``notes`` says why others were rejected, ``self_check`` is the largest difference
+    from the model's own forward seen on the one in use.
     """
 
     def __init__(self, head: Head, rungs: Sequence[str], measured: str) -> None:
         unknown = [name for name in rungs if name not in _LADDER]
         if unknown or not rungs:
             raise SearchError(
-                "no such rung of the search ladder",
+                "unknown rung of the search ladder",
                 seen=unknown or "none",
                 remedy=f"Choose from {', '.join(RUNGS)}.",
             )
@@ -70,7 +70,7 @@ class Ladder:
         """The best rung whose ``difference`` from the model's own forward is within ``tolerance``,
         prepared for the prefix; without a ``difference`` the one in use is taken as it is.
 
-        Raises SearchError where no rung agrees.
+        Raises SearchError if no rung agrees.
         """
         while self._untried:
             if self._rung is None:
@@ -85,7 +85,7 @@ class Ladder:
         raise SearchError(
             "no way to search this model agrees with its own forward pass",
             seen="; ".join(self.notes),
-            remedy=f"See that its {self._measured} are finite, not constant and the same at any "
+            remedy=f"Check that its {self._measured} are finite, not constant and the same at any "
             "batch size; float32 (dtype=float32) rules out rounding.",
         )
 
@@ -97,27 +97,27 @@ class Ladder:
             rung.prepare(prefix)
             if difference is None:
                 return None
-            found = difference(rung)
+            largest = difference(rung)
         except Refused as error:
             return visible(error.what)
         except ValueBiasError:
             raise
-        except Exception as error:  # whatever a model class does with inputs it was not made for
+        except Exception as error:  # a model class may raise anything on unusual inputs
             if out_of_memory(error):
                 raise
             first_line = str(error).strip().partition("\n")[0][:200]
             return visible(f"{type(error).__name__}: {first_line}")
-        if not found <= tolerance:
+        if not largest <= tolerance:
             return (
-                f"{self._measured} differ from the model's own forward by {found:.2g}, "
+                f"{self._measured} differ from the model's own forward by {largest:.2g}, "
                 f"where rounding explains {tolerance:.2g}"
             )
-        self.self_check = max(self.self_check, found)
+        self.self_check = max(self.self_check, largest)
         return None
 
 
 def validate(backbone: Any, lowest: int, highest: int) -> None:
-    """Raise SearchError on a model in training mode, or on ids outside its vocabulary."""
+    """Raise SearchError for a model in training mode, or for ids outside its vocabulary."""
     if backbone.training:
         raise SearchError(
             "the model is in training mode, where dropout makes its numbers random",
@@ -125,7 +125,7 @@ def validate(backbone: Any, lowest: int, highest: int) -> None:
         )
     try:
         size = getattr(backbone.get_input_embeddings(), "num_embeddings", None)
-    except (AttributeError, NotImplementedError):  # not every model says
+    except (AttributeError, NotImplementedError):  # not every model has one
         size = None
     if lowest < 0 or (size is not None and highest >= size):
         raise SearchError(

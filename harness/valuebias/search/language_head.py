@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from valuebias.errors import visible
 
-# How far logits by our own hand may lie from the model's, as a share of their standard deviation.
+# How far our own logits may lie from the model's, as a share of their standard deviation.
 _EXACT = 1e-4
 _PROBE = 8  # tokens
 _SLICE = 8192  # rows of a language head made wide at a time
@@ -23,8 +23,8 @@ class LanguageHead:
 
     ``logits`` runs the language head in float32 whatever the model's precision, with the caps and
     factors of the families that have them (Gemma, Cohere, Granite). Made by ``language_head``,
-    which checks it against the model's own forward. For the ladder of the search it stands where a
-    reward model's head does; it has no rewards.
+    which checks it against the model's own forward. In the search it takes the place of a reward
+    model's head, but it has no rewards.
     """
 
     name = "log-probability"
@@ -46,12 +46,12 @@ class LanguageHead:
         return getattr(self.model, self.model.base_model_prefix)  # type: ignore[no-any-return]
 
     def bytes_per_token(self) -> int:
-        """Memory a token's logits take already in ``backbone``."""
+        """The memory that ``backbone`` itself needs for a token's logits."""
         return 0
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """float32 logits (n, vocabulary), the caller's to write into, of hidden states
-        (n, hidden)."""
+        """float32 logits (n, vocabulary) of hidden states (n, hidden); the caller may overwrite
+        them."""
         linear = self.model.get_output_embeddings()
         weight, bias = linear.weight, getattr(linear, "bias", None)
         hidden = hidden.to(weight.device)
@@ -105,8 +105,8 @@ def _multiplies_wide(weight: torch.Tensor) -> bool:
 
 
 class OwnLogits(LanguageHead):
-    """The model's own logits in the place of hidden states, for a model whose way to them is not
-    known here. In short precision they are as coarse as the model makes them."""
+    """The model's own logits instead of hidden states, for a model whose language head is not
+    supported. In low precision they are as coarse as the model makes them."""
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)
@@ -124,7 +124,7 @@ class OwnLogits(LanguageHead):
 
 
 class _Whole(torch.nn.Module):
-    """A model with its language head, with a decoder's face."""
+    """A model with its language head, with a decoder's interface."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -143,8 +143,8 @@ class _Whole(torch.nn.Module):
 
 
 def language_head(model: Any) -> tuple[LanguageHead, str]:
-    """The head to take logits from: our own in float32 where it repeats what the model's forward
-    gives on a few tokens, else the model's own; and why, if it is the latter."""
+    """The head to take logits from: our own in float32 if it agrees with the model's forward on a
+    few tokens, else the model's own; and the reason, if it is the latter."""
     head = LanguageHead(model)
     ids = torch.arange(1, 1 + _PROBE)[None].clamp(max=head.vocabulary - 1)
     with torch.inference_mode():
@@ -154,7 +154,7 @@ def language_head(model: Any) -> tuple[LanguageHead, str]:
                 input_ids=ids.to(model.device), use_cache=False
             ).last_hidden_state[0]
             difference = float((head.logits(hidden) - own).abs().max())
-        except Exception as error:  # whatever a model class is made of
+        except Exception as error:  # a model class may raise anything here
             reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:200]}"
             return OwnLogits(model), visible(f"float32 logits: {reason}")
     dtype = model.get_output_embeddings().weight.dtype

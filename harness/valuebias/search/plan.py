@@ -1,4 +1,4 @@
-"""How candidates are cut into blocks: by tail length, to a memory budget, always the same way."""
+"""Cuts candidates into blocks, by tail length and memory budget, always in the same way."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_TOKENS_ON_A_DEVICE = 16384
 
 @dataclass(frozen=True)
 class Block:
-    """One unit of work: what is finished, handed out and resumed together.
+    """One unit of work, which is finished, handed out and resumed as a whole.
 
     ``indices`` (n,) into the candidates, their ``tails`` (n, length), and the ``rows`` >= n that a
     pass over the block is padded to.
@@ -43,26 +43,27 @@ class Block:
 def buckets(tails: Sequence[Sequence[int]]) -> list[tuple[IntArray, IntArray]]:
     """The candidates by tail length, shortest first, in their own order: (indices, tails) each."""
     lengths = np.fromiter(map(len, tails), np.int64, len(tails))
-    found = []
+    cut = []
     for length in np.unique(lengths):
         indices = np.flatnonzero(lengths == length)
         ids = np.array([tails[i] for i in indices.tolist()], dtype=np.int64)
-        found.append((indices, ids))
-    return found
+        cut.append((indices, ids))
+    return cut
 
 
 def rows_within(
     budget: int, bytes_per_row: float, tokens_per_row: int, device: torch.device
 ) -> tuple[int, int]:
-    """Rows of the first and of the largest block: up to where more gain nothing, as the budget in
-    bytes allows.
+    """The rows of the first and of the largest block: as many as make the search faster and as the
+    budget in bytes allows.
 
     Raises SearchError if one row needs more than the budget.
     """
     fit = int(budget // bytes_per_row)
     if fit < 1:
         raise SearchError(
-            f"one candidate needs about {bytes_per_row / 2**20:.1f} MiB, over the chunk memory",
+            f"one candidate needs about {bytes_per_row / 2**20:.1f} MiB, more than the chunk "
+            "memory",
             seen=f"{budget / 2**20:.1f} MiB",
             remedy="Allow more chunk memory.",
         )
@@ -104,8 +105,8 @@ def blocks(indices: IntArray, tails: IntArray, first: int, largest: int) -> Iter
 def one_ahead(
     device: torch.device, todo: Sequence[_Work], compute: Callable[[_Work], torch.Tensor]
 ) -> Iterator[tuple[_Work, torch.Tensor]]:
-    """Each piece of work with its result, on its device. There, one piece is launched ahead of the
-    one handed out, so that the device never waits for Python."""
+    """Each piece of work with its result, on its device. On an accelerator, one piece is launched
+    ahead of the one handed out, so that the device never waits for Python."""
     ahead = 0 if device.type == "cpu" else 1
     launched: deque[tuple[_Work, torch.Tensor]] = deque()
     for work in todo:
@@ -126,7 +127,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 class Halving:
-    """Runs blocks, in halves and halves again once memory is short, keeping what is finished."""
+    """Runs blocks; if memory is short, in halves, quarters and so on, keeping what is finished."""
 
     def __init__(self) -> None:
         self._tokens: int | None = None  # the most a pass has been found to bear
@@ -164,7 +165,7 @@ class Halving:
             # Outside the handler, so that the failed pass's tensors are free before the next try.
             if step == 1:
                 raise SearchError(
-                    f"there is not enough memory for one candidate of {length} tokens",
+                    f"not enough memory for one candidate of {length} tokens",
                     remedy="Use a larger device, a smaller dtype, or free memory on this one.",
                 )
             step = (step + 1) // 2

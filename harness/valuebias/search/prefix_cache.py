@@ -24,8 +24,8 @@ from valuebias.search.rung import (
 class PrefixCache:
     """Runs the prefix once, then only the tails, each over its own copy of the prefix's cache.
 
-    Works for whatever the model class itself can continue from its cache, recurrent layers among
-    them. Memory grows with candidates x prefix.
+    Works for every layer that the model class itself can continue from its cache, also recurrent
+    ones. Memory grows with candidates x prefix.
     """
 
     name = "prefix-cache"
@@ -68,6 +68,6 @@ class PrefixCache:
 
     def bytes_per_row(self, prefix: int, tail: int) -> float:
         sizes = self._sizes
-        # Appending to a cache copies it a layer at a time: twice the keys and values at the most.
+        # Appending to a cache copies it a layer at a time: at most twice the keys and values.
         kept = 2 * sizes.layers * sizes.kv_heads * sizes.head * (prefix + tail) * sizes.bytes
         return 2.0 * kept + tail * sizes.token_bytes(prefix + tail)

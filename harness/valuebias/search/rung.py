@@ -1,4 +1,4 @@
-"""What the rungs of the ladder share: their face, read positions, and inputs on the device."""
+"""What the rungs of the ladder share: their interface, read positions, and inputs on the device."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Rung(Protocol):
     name: str
 
     def prepare(self, prefix: Sequence[int]) -> None:
-        """Do once what all candidates of this prefix share. Raises Refused."""
+        """Compute once what all candidates of this prefix share. Raises Refused."""
 
     def hidden(self, tails: IntArray, rows: int) -> torch.Tensor:
         """The hidden states of the tails' own tokens, shape (rows, length, hidden), of tails
@@ -107,23 +107,23 @@ def padded(ids: IntArray, rows: int) -> IntArray:
 def read_positions(head: Head, prefix: Sequence[int], tails: IntArray) -> dict[str, IntArray]:
     """For each read of the head, its position in each whole conversation: shape (len(tails),).
 
-    Asked anew for every candidate, since which tokens clash with a pad id or a token pattern only
-    the head knows; on an accelerator this happens while the device computes.
+    Asked for every candidate, since only the head knows which tokens clash with a pad id or a token
+    pattern; on an accelerator this happens while the device computes.
     """
     before = list(prefix)
     each = [head.reads(before + tail) for tail in tails.tolist()]
     length = len(before) + tails.shape[1]
-    found: dict[str, IntArray] = {}
+    by_read: dict[str, IntArray] = {}
     for name in each[0]:
         positions = np.fromiter((read[name] for read in each), np.int64, len(each))
         if positions.min() < 0 or positions.max() >= length:
             raise SearchError(
                 f"head {head.name!r} reads {name!r} outside a conversation of {length} tokens",
                 seen=[int(positions.min()), int(positions.max())],
-                remedy="Mend the head's reads().",
+                remedy="Fix the head's reads().",
             )
-        found[name] = positions
-    return found
+        by_read[name] = positions
+    return by_read
 
 
 def rewards_at_reads(

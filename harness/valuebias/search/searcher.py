@@ -36,8 +36,8 @@ class Searcher(OnLadder):
     ``head`` is the model; ``chunk_memory`` the bytes a pass may take beside the weights; ``rungs``
     the ways to try, best first. The rung is decided in the first run, by scoring a few candidates
     and comparing them with ``head.forward``, and kept; a later prompt of another length is checked
-    again in brief, since position schemes and windows may change with it. A rung that refuses or
-    differs is left for the next one, and ``notes`` says why.
+    again in brief, since position schemes and windows may change with it. If a rung refuses or
+    differs, the next one is tried, and ``notes`` says why.
 
     ``rung`` is the one in use (empty before the first run), ``self_check`` the largest difference
     from ``head.forward`` seen on it, in the units of the reward.
@@ -65,12 +65,12 @@ class Searcher(OnLadder):
         """Rewards of the conversations ``prefix + tail``: float32 of shape (len(tails),), higher is
         better.
 
-        ``done`` marks candidates scored before: a block of which all are done is skipped and left
+        ``done`` marks candidates scored before: a block in which all are done is skipped and left
         NaN, any other is computed whole, so that a resumed search repeats every bit. ``on_chunk``
-        is handed the indices and values of each block as it finishes. With ``time_limit`` seconds,
+        gets the indices and values of each block as it finishes. With ``time_limit`` seconds,
         raises TooSlow once the first blocks show that the run would take longer; what was handed
-        out stays good. Raises SearchError for ids outside the vocabulary, for a candidate that does
-        not fit in memory, and for a model that no rung scores as its own forward does.
+        out remains valid. Raises SearchError for ids outside the vocabulary, for a candidate that
+        does not fit in memory, and for a model that no rung scores as its own forward does.
         """
         began = time.monotonic()
         values = np.full(len(tails), np.nan, dtype=np.float32)
@@ -132,8 +132,8 @@ def _with_tokens_in_every_tail(
     """The same conversations, split so that no tail is empty and the prefix is not."""
     if not len(prefix):
         raise SearchError(
-            "the candidates share no token before them",
-            remedy="Put them into a conversation that begins with at least one token.",
+            "no token before the candidates",
+            remedy="Give a conversation that begins with at least one token.",
         )
     if all(len(tail) for tail in tails):
         return prefix, tails

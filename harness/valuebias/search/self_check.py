@@ -58,7 +58,7 @@ class SelfCheck:
         self._passed: set[tuple[int, int, int]] = set()
 
     def probes(self, prefix: Sequence[int], groups: Sequence[Bucket]) -> Probes | None:
-        """What to check before scoring these candidates; None if their like has passed."""
+        """What to check before scoring these candidates; None if similar ones have passed."""
         if _shape(prefix, groups) in self._passed:
             return None
         self._naive.prepare(prefix)
@@ -88,8 +88,8 @@ class SelfCheck:
             return EXACT * spread
         batched = Probes(tuple(tails), reference, 0.0).difference(self._naive.rewards)
         if not self._low_precision():
-            # Rewards that hardly differ: rounding inside the model decides, and how much there is
-            # of it depends on the processor.
+            # Rewards that hardly differ: rounding inside the model dominates, and its size depends
+            # on the processor.
             return max(EXACT * spread, rounding, min(2 * batched, SMALL * spread))
         return min(max(ROUGH * spread, 4 * batched), ROUGHEST * spread)
 

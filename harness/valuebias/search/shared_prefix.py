@@ -1,4 +1,4 @@
-"""The top rung: attention in which all candidates look at one copy of the prefix.
+"""The top rung: attention in which all candidates use one copy of the prefix.
 
 The queries of all candidates meet the prefix's keys in one matrix product a head (the
 decomposition of Hydragen, arXiv 2402.05099), the few tokens of a tail meet each other by
@@ -6,9 +6,9 @@ elementwise products, and one softmax joins both. Only the tails' tokens pass th
 the prefix is kept once, whatever the number of candidates.
 
 The function enters models through transformers' attention registry, so it runs in any architecture
-that uses the registry and refuses in one that does not: it counts its calls, takes no mask and no
-argument it does not know. A family that slips through these guards is left to the self-check of the
-Searcher.
+that uses the registry and refuses in one that does not: it counts its calls and accepts no mask and
+no unknown argument. The self-check of the Searcher detects a family that passes these guards
+wrongly.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from valuebias.search.rung import (
 
 IMPLEMENTATION = "valuebias_shared_prefix"
 
-# Arguments that models hand through to every implementation and that change no number here.
+# Arguments that models pass to every implementation and that change no number here.
 _HARMLESS = frozenset(
     {
         "cache_position",
@@ -72,7 +72,7 @@ class _Pass:
 
 
 # A context variable: every thread and every nested search has its own, and a forward pass that
-# meets our implementation outside a search finds none and refuses.
+# calls our implementation outside a search has none and refuses.
 _current: ContextVar[_Pass | None] = ContextVar("valuebias_shared_prefix", default=None)
 
 
@@ -93,18 +93,18 @@ def shared_prefix_attention(
     """An attention implementation of transformers: query (n, heads, s, dim), key and value
     (n, kv heads, s, dim) of the new tokens alone, to an output (n, s, heads, dim).
 
-    Raises Refused for whatever it cannot be sure to compute as the model means it.
+    Raises Refused for everything that it may compute differently from the model.
     """
     state = _current.get()
     if state is None:
         raise Refused("shared-prefix attention was called outside a search")
     unknown = sorted(k for k, v in others.items() if v is not None and k not in _HARMLESS)
     if unknown:
-        raise Refused(f"the model passes attention arguments unknown here: {', '.join(unknown)}")
+        raise Refused(f"the model passes unknown attention arguments: {', '.join(unknown)}")
     if attention_mask is not None:
         raise Refused("the model builds an attention mask of its own")
     if not (getattr(module, "is_causal", True) if is_causal is None else is_causal):
-        raise Refused("its attention is bidirectional")
+        raise Refused("the attention is bidirectional")
     if dropout:
         raise Refused("attention dropout is on")
     if key.shape[2] != query.shape[2]:
@@ -217,23 +217,23 @@ def _cap(weights: torch.Tensor, softcap: float | None) -> None:
 
 
 # Registered as an attention function but not as a mask function, on purpose: transformers then
-# builds no mask, and one that arrives all the same is the model's own and refuses.
+# builds no mask; a mask that arrives nevertheless is the model's own, and is refused.
 ALL_ATTENTION_FUNCTIONS.register(IMPLEMENTATION, shared_prefix_attention)
 
 
 def _configs(backbone: torch.nn.Module) -> list[PretrainedConfig]:
-    """Every configuration the backbone's modules choose their attention by, outer before inner."""
-    found: dict[int, PretrainedConfig] = {}
+    """Every configuration that selects the attention of the backbone's modules, outer first."""
+    configs: dict[int, PretrainedConfig] = {}
 
     def add(config: Any) -> None:
-        if isinstance(config, PretrainedConfig) and id(config) not in found:
-            found[id(config)] = config
+        if isinstance(config, PretrainedConfig) and id(config) not in configs:
+            configs[id(config)] = config
             for name in config.sub_configs:
                 add(getattr(config, name, None))
 
     for module in backbone.modules():
         add(getattr(module, "config", None))
-    return list(found.values())
+    return list(configs.values())
 
 
 class SharedPrefix:

@@ -1,4 +1,4 @@
-"""Responses made of token sequences: which to score, and how to put their numbers together."""
+"""Responses made of token sequences: which to score, and how to combine their numbers."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class Parts:
         self._counts = counts
 
     def done(self, responses: BoolArray) -> BoolArray:
-        """Which sequences (k,) no response needs that is not among the ones marked (n,)."""
+        """Which sequences (k,) are needed only by the marked responses (n,)."""
         done = np.ones(len(self.sequences), dtype=bool)
         done[self._members[np.repeat(~responses, self._counts)]] = False
         return done
 
     def summed(self, values: FloatArray) -> FloatArray:
         """The natural log of each response's summed probability (n,) from those of the sequences
-        (k,); NaN where one of them is."""
+        (k,); NaN if one of them is NaN."""
         each = values[self._members].astype(np.float64)
         with np.errstate(invalid="ignore"):  # NaN where not all is known yet
             return np.logaddexp.reduceat(each, self._starts).astype(np.float32)
 
     def handing_out(self, on_chunk: OnChunk, done: BoolArray | None) -> OnChunk:
-        """``on_chunk`` for responses not ``done``, fed with chunks of sequences: each response is
-        handed out once, with its last sequence."""
+        """``on_chunk`` for responses not ``done``, called with chunks of sequences: each response
+        is handed out once, with its last sequence."""
         values = np.full(len(self.sequences), np.nan, dtype=np.float32)
         known = np.zeros(len(self.sequences), dtype=bool)
         open_ = np.ones(len(self._starts), dtype=bool) if done is None else ~done
@@ -59,8 +59,8 @@ class Parts:
 
 
 def prefix_free(sequences: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """The distinct sequences, in order, without those that continue another one: whatever begins
-    with the longer begins with the shorter, and must count once."""
+    """The distinct sequences, in order, without those that continue another one: a text that begins
+    with the longer also begins with the shorter, and must count once."""
     distinct = dict.fromkeys(sequences)
     return [
         ids

@@ -42,7 +42,7 @@ class Trie:
 
     Edges are numbered so that a parent comes before its children: ``tokens`` (edges,), ``parents``
     (edges,), -1 below the root, ``depths`` (edges,) from 1; ``ends`` (words,) is each word's last
-    edge. A node is known by the edge that leads to it.
+    edge. A node is identified by the edge that leads to it.
     """
 
     def __init__(self, words: Sequence[Sequence[int]]) -> None:
@@ -94,8 +94,8 @@ class Trie:
         for length in np.unique(self.depths[self.maximal]).tolist():
             leaves = self.maximal[self.depths[self.maximal] == length]
             for cut in blocks(leaves, self.path(leaves), *rows(length)):
-                found, places = np.unique(cut.tails, return_index=True)
-                places = np.sort(places[~read[found]])
+                inner, places = np.unique(cut.tails, return_index=True)
+                places = np.sort(places[~read[inner]])
                 nodes = cut.tails.ravel()[places]
                 read[nodes] = True
                 starts = np.searchsorted(by_parent, nodes, side="left")

@@ -1,9 +1,9 @@
 """Log-probabilities of words, by the chain rule over a trie on the shared prefix.
 
 The prompt runs once, and then every maximal path of inner nodes of the trie
-(valuebias.search.trie) runs once, on the best rung of the ladder that repeats the model's own
-forward. Where a node is read, its logits are made, normalised, and only its children's are kept. A
-word of one token needs no more than the prompt.
+(valuebias.search.trie) runs once, on the best rung of the ladder that agrees with the model's own
+forward. At each node the logits are computed and normalised, and only its children's are kept. A
+word of one token needs only the prompt.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from valuebias.search.trie import Block, BoolArray, Trie
 
 FloatArray = npt.NDArray[np.float32]
 
-# Nodes whose logits are made at once: from there on more gain nothing, and only take memory.
+# Nodes whose logits are computed at once: more are not faster, and only need memory.
 _NODES = {"cpu": 256}
 _NODES_ON_A_DEVICE = 4096
 OnChunk = Callable[[IntArray, FloatArray], None]
 
 
 class WordSearcher(OnLadder):
-    """Gives words, as token ids after one prefix, the natural logarithm of their probability.
+    """Computes the natural logarithm of the probability of words, as token ids after one prefix.
 
     ``head`` is the model; ``chunk_memory`` the bytes a pass may take beside the weights; ``rungs``
     the ways to try, best first. As in the Searcher the rung is decided in the first run that needs
@@ -58,10 +58,10 @@ class WordSearcher(OnLadder):
 
     def next_token(self, prefix: Sequence[int]) -> FloatArray:
         """Log-probabilities of the token after the prefix, float32 (vocabulary,), from one forward
-        of the model. They are of all rows of the language head, those without a token included."""
+        of the model. They include rows of the language head that have no token."""
         if not len(prefix):
             raise SearchError(
-                "there is no token before the words",
+                "no token before the words",
                 remedy="Give a prompt of at least one token.",
             )
         validate(self._head.backbone, min(prefix), max(prefix))
@@ -86,7 +86,7 @@ class WordSearcher(OnLadder):
 
         ``done`` marks words scored before; they are left NaN, and passes that no other word needs
         are skipped. What is cut into one pass does not depend on ``done``, so that a resumed run
-        repeats every bit. ``on_chunk`` is handed indices and values of the words that a pass
+        repeats every bit. ``on_chunk`` gets the indices and values of the words that a pass
         finishes. With ``time_limit`` seconds, raises TooSlow once the first passes show that the
         run would take longer. Raises SearchError for a word without a token, for ids outside the
         vocabulary, for a path that does not fit in memory, and for a model that no rung scores as
@@ -123,10 +123,10 @@ class WordSearcher(OnLadder):
             hand_out(-1)
             remaining = [block for block in plan if block.number in needed]
             clock = Clock(began, time_limit, sum(block.paths.size for block in remaining))
-            for block, found in one_ahead(
+            for block, computed in one_ahead(
                 self._device, remaining, lambda block: self._computed(rung, trie, block)
             ):
-                edges[block.edges] = _checked(found.cpu().numpy())
+                edges[block.edges] = _checked(computed.cpu().numpy())
                 hand_out(block.number)
                 clock.finished(block.paths.size)
         return values
@@ -144,8 +144,8 @@ class WordSearcher(OnLadder):
         fit = self._chunk_memory // (8 * self._head.vocabulary)
         if fit < 1:
             raise SearchError(
-                f"the logits of one position need {self._head.vocabulary / 2**17:.1f} MiB, over "
-                "the chunk memory",
+                f"the logits of one position need {self._head.vocabulary / 2**17:.1f} MiB, more "
+                "than the chunk memory",
                 seen=f"{self._chunk_memory / 2**20:.1f} MiB",
                 remedy="Allow more chunk memory.",
             )
@@ -201,8 +201,8 @@ class _Check:
         self._passed: set[tuple[int, int, int]] = set()
 
     def paths(self, prefix: int, trie: Trie) -> list[IntArray]:
-        """Paths to check, each (1, length), spread over the lengths; in brief once there is a
-        tolerance, and none where their like has passed."""
+        """Paths to check, each (1, length), spread over the lengths; only two once there is a
+        tolerance, and none if similar ones have passed."""
         if self._shape(prefix, trie) in self._passed:
             return []
         count = len(trie.maximal)
@@ -274,6 +274,6 @@ def _checked(values: FloatArray) -> FloatArray:
         raise ModelError(
             "the language model's log-probabilities are not finite",
             seen="NaN",
-            remedy="Load it in float32 (dtype=float32); if that is no help, the weights are bad.",
+            remedy="Load it in float32 (dtype=float32) and look at the model's weights.",
         )
     return values

@@ -1,4 +1,4 @@
-"""What data must be before anything is estimated from them; all that is refused is an error."""
+"""The requirements on data before anything is estimated from them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Layout:
             )
         if not 0 < level < 1:
             raise StatisticsError(
-                "a confidence level lies between 0 and 1", seen=level, remedy="Give 0.95."
+                "a confidence level must lie between 0 and 1", seen=level, remedy="Give 0.95."
             )
         if cluster == "word":
             names = np.arange(len(names))
@@ -67,7 +67,7 @@ class Layout:
                 f"a category needs at least {MIN_FAMILIES} word families",
                 seen=f"{n_families[0]} and {n_families[1]}",
                 remedy=f"Add words that are not forms of those present; {GATE_FAMILIES} families "
-                "a category allow a verdict.",
+                "per category allow a verdict.",
             )
         n_a = int(in_a.sum())
         return cls(in_a, family, (n_a, len(in_a) - n_a), n_families, level)
@@ -85,8 +85,8 @@ def check_scores(values: npt.NDArray[Any], layout: Layout) -> None:
     n_prompts, n = values.shape
     if n_prompts < MIN_PROMPTS:
         raise StatisticsError(
-            f"prompts are a sample too, and {MIN_PROMPTS} is the least that shows how much "
-            "the effect varies from one to the next",
+            f"prompts are a sample too, and at least {MIN_PROMPTS} are needed to show how much "
+            "the effect varies between them",
             seen=f"{n_prompts} prompt{'s' if n_prompts != 1 else ''}",
             remedy=f"Give at least {MIN_PROMPTS} prompts of the valence; {GATE_PROMPTS} or "
             "more for a verdict that can pass.",

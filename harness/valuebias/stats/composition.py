@@ -1,8 +1,8 @@
 """Which values the best and worst words of a vocabulary stand for (paper, section 2).
 
-A word is what its spellings have in common: candidates that differ in case and white space alone
-(" Love", "love") are one word, and k counts words. At either end a word stands where its most
-extreme spelling does, so that reversing all scores exchanges the two ends.
+Candidates that differ only in case and white space (" Love", "love") are one word, and k counts
+words. At each end a word has the place of its most extreme spelling, so that reversing all scores
+exchanges the two ends.
 
 Ties at the k-th place are shared: k places among more words count in part, as if ties were broken
 at random and the results averaged. So the figures do not depend on the order of a vocabulary.
@@ -82,7 +82,7 @@ def composition(scores: Scores, lexicon: Lexicon, k: int = 10) -> Composition:
     words, word_of = _words(scores.candidates.responses)
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= len(words):
         raise StatisticsError(
-            f"k is a whole number from 1 to the number of words, {len(words)}",
+            f"k must be an integer from 1 to the number of words, {len(words)}",
             seen=repr(k),
             remedy="Give for example k=10.",
         )
@@ -123,14 +123,14 @@ def composition(scores: Scores, lexicon: Lexicon, k: int = 10) -> Composition:
 
 
 def composition_over(models: Sequence[Composition]) -> Composition:
-    """The average over models, of a base say: each counts once, whatever its counts are.
+    """The average over models, for example of one base; each model counts once.
 
     The mean rank of a category is over the models that have it among their k, as in the paper.
     Raises StatisticsError for no model, and for models that differ in words, prompts, lexicon or k.
     """
     if not models:
         raise StatisticsError(
-            "there is no model to average over", remedy="Give the composition of each model."
+            "no model to average over", remedy="Give the composition of each model."
         )
     first = models[0]
     for what, remedy in (
@@ -154,15 +154,15 @@ def composition_over(models: Sequence[Composition]) -> Composition:
         )
 
     def average(of_models: Sequence[Mapping[str, Share]]) -> dict[str, Share]:
-        found = {}
+        averages = {}
         for category in first.matched:
             shares = [of_model[category] for of_model in of_models]
             ranks = [share.rank for share in shares if share.rank is not None]
-            found[category] = Share(
+            averages[category] = Share(
                 float(np.mean([share.count for share in shares])),
                 float(np.mean(ranks)) if ranks else None,
             )
-        return found
+        return averages
 
     return Composition(
         lexicon=first.lexicon,
@@ -181,10 +181,10 @@ def composition_over(models: Sequence[Composition]) -> Composition:
 
 
 def shared_words(scores: Sequence[Scores]) -> tuple[Scores, ...]:
-    """The same scores without candidates whose word not all of the scorers have.
+    """The same scores, restricted to candidates whose word all scorers have.
 
-    Models of different vocabularies are compared so, as the paper compares its bases. Raises
-    StatisticsError where no word is left.
+    Models of different vocabularies are compared in this way, as in the paper. Raises
+    StatisticsError if no word is left.
     """
     keys = [[_word(text) for text in s.candidates.responses] for s in scores]
     common = frozenset.intersection(*map(frozenset, keys)) if keys else frozenset()
@@ -222,8 +222,8 @@ def _words(responses: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
 def _members(words: Sequence[str], lexicon: Lexicon) -> dict[str, Ints]:
     """Category -> indices of its words."""
     index = {word: i for i, word in enumerate(words)}
-    found = lexicon.expand(words)
-    without = [category for category, matched in found.items() if not matched]
+    by_category = lexicon.expand(words)
+    without = [category for category, matched in by_category.items() if not matched]
     if without:
         raise LexiconError(
             f"no word of {lexicon.name}'s {', '.join(without)} is among the {len(words)} words "
@@ -233,7 +233,7 @@ def _members(words: Sequence[str], lexicon: Lexicon) -> dict[str, Ints]:
         )
     return {
         category: np.array([index[word] for word in matched], dtype=np.intp)
-        for category, matched in found.items()
+        for category, matched in by_category.items()
     }
 
 
@@ -268,15 +268,15 @@ def _named(places: _Places, words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _shares(prompts: Sequence[_Places], members: Mapping[str, Ints]) -> dict[str, Share]:
-    found = {}
+    shares = {}
     for category, columns in members.items():
         count = total = 0.0
         for places in prompts:
             weight = places.weight[np.isin(places.words, columns)]
             count += float(weight.sum())
             total += float(weight @ places.place[np.isin(places.words, columns)])
-        found[category] = Share(count / len(prompts), total / count if count else None)
-    return found
+        shares[category] = Share(count / len(prompts), total / count if count else None)
+    return shares
 
 
 def _digest(words: Sequence[str]) -> str:
@@ -288,13 +288,13 @@ def _check_prompts(scores: Scores) -> None:
     texts = [prompt.text for prompt in scores.prompts]
     if not texts or len(set(texts)) < len(texts):
         raise StatisticsError(
-            "every prompt is given once",
+            "each prompt must be given once",
             seen=f"{len(texts)} prompts, {len(set(texts))} different",
             remedy="Give one prompt or more, each once.",
         )
     if {"positive", "negative"} <= {prompt.valence for prompt in scores.prompts}:
         raise StatisticsError(
-            "prompts that ask for the best and prompts that ask for the worst are not averaged",
+            "prompts that ask for the best and prompts that ask for the worst cannot be averaged",
             seen=f"{len(texts)} prompts of both valences",
             remedy="Give the prompts of one valence.",
         )

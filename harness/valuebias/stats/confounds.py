@@ -1,6 +1,6 @@
 """Is it the value of the words, or their length or frequency? An effect with covariates controlled.
 
-A category whose words are more frequent, shorter or made of fewer tokens is ranked otherwise
+A category whose words are more frequent, shorter or made of fewer tokens is ranked differently
 whatever it stands for. Here midranks are regressed on the category and the covariates; without
 covariates the estimate is the rank-biserial correlation itself, which is twice the difference of
 the categories' mean ranks in (0, 1), and its variance is DeLong's.
@@ -22,7 +22,7 @@ from valuebias.stats.effect import Effect, Term, contrast
 from valuebias.stats.permutation import monte_carlo_p
 
 _LEAST = 1e-8
-"""Below this share of its variance, what is left of a column beside the others is rounding."""
+"""Below this share of its variance, the rest of a column beside the others is rounding."""
 
 
 def controlled(
@@ -91,14 +91,14 @@ def controlled(
 def _beaten_by(values: npt.NDArray[Any], weights: Floats) -> Floats:
     """(words,): the summed weights of the words that beat each word, ties counting one half,
     averaged over prompts (prompts, words)."""
-    found = np.zeros(len(weights))
+    above = np.zeros(len(weights))
     for row in values:
         order = np.argsort(row)
         ordered = row[order]
         below = np.concatenate([[0.0], np.cumsum(weights[order])])
         begin, end = (np.searchsorted(ordered, row, side) for side in ("left", "right"))
-        found += below[-1] - (below[begin] + below[end]) / 2
-    mean: Floats = found / len(values)
+        above += below[-1] - (below[begin] + below[end]) / 2
+    mean: Floats = above / len(values)
     return mean
 
 
@@ -106,9 +106,9 @@ def _design(in_a: Bools, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
     """(words, columns): one, the standardised covariates, and the category last."""
     if not covariates:
         raise StatisticsError(
-            "there is nothing to control for",
+            "nothing to control for",
             seen="no covariates",
-            remedy="Name at least one, such as length=len.",
+            remedy="Give at least one covariate, such as length=len.",
         )
     columns = [np.ones(len(in_a))]
     for name, values in covariates.items():
@@ -134,8 +134,8 @@ def _design(in_a: Bools, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
     beside = _left(side, np.column_stack(columns))
     if float(beside @ beside) < 1e-3 * float(((side - side.mean()) ** 2).sum()):
         raise StatisticsError(
-            "the covariates say of nearly every word which category it is in, so that nothing is "
-            "left to compare",
+            "the covariates determine the category of nearly every word, so nothing is left to "
+            "compare",
             seen=", ".join(covariates),
             remedy="Control for less, or use words that differ less in it.",
         )

@@ -7,7 +7,7 @@ word of B, -1 the reverse, 0 that neither is preferred. It depends on the order 
 
 Its interval takes words and prompts for two crossed samples (`crossed`): word families, not
 spellings, are the draws ("freedom" and "freedoms" score alike), and prompts that share an adjective
-are no independent draws either.
+are not independent draws either.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Effect:
     Of a single scorer it lies in [-1, 1]; a contrast lies in [-``span``, ``span``], the sum of its
     absolute weights: a difference of two (``span`` 2) is positive where the first scorer prefers A
     more than the second does. ``low`` and ``high`` bound it at ``level``; ``p`` tests zero,
-    two-sided. ``parts`` are the variances it is uncertain by, the words' first, with their degrees
-    of freedom (none where all is separate). Counts are (A, B).
+    two-sided. ``parts`` are the parts of its variance, the words' first, with their degrees of
+    freedom (empty for complete separation). Counts are (A, B).
 
     ``method`` is "crossed-delong"; "permutation" below 20 families in a category, where ``p`` comes
-    from relabelling families and ``p_high`` is the upper 99.9 % limit of its Monte-Carlo error;
+    from relabelling families and ``p_high`` is the upper 99.9% limit of its Monte-Carlo error;
     "separation" where every word of one category beats every word of the other; "families" of a
     difference between families of models (`family`); "freedman-lane" where covariates are
     controlled (`confounds`); or "partial-spearman", which knows no categories and has one count
@@ -94,7 +94,7 @@ class Effect:
 
     @property
     def mde(self) -> float:
-        """The smallest true effect that a test of zero would find with 80 % power."""
+        """The smallest true effect that a test of zero would detect with 80% power."""
         if not self.parts:
             return self.high - self.low
         return half_width(self.parts, 1 - self.level) + half_width(self.parts, 0.4)
@@ -155,7 +155,7 @@ def single(
     short and serve for comparison. ``seed`` is used where a permutation is, which goes on until its
     p is settled at ``alpha``.
 
-    Raises StatisticsError for data no honest interval can come from: scores that are not finite or
+    Raises StatisticsError for data without a valid interval: scores that are not finite or
     nearly all tied, fewer than 5 families in a category, fewer than 6 prompts, prompts with the
     same scores throughout, no variance.
     """

@@ -1,9 +1,9 @@
 """Do models of one base prefer a category more than models of another?
 
-Models and words are both samples, and either alone misleads: words alone call any two models
-different, models alone ignore what a base's own taste in words can do. All must agree: the
-permutation of base labels over the models, the word-level contrast of these very models, and the
-interval that rests on both; the largest p counts (an intersection-union test, Berger 1982).
+Models and words are both samples, and either alone misleads: with words alone any two models
+differ, and models alone ignore a base's preferences among single words. All must agree: the
+permutation of base labels over the models, the word-level contrast of the same models, and the
+interval from both; the largest p counts (an intersection-union test, Berger 1982).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from valuebias.stats.crossed import (
 from valuebias.stats.effect import Effect, Term, contrast
 
 _MOST = 20_000
-"""Up to so many ways to share out the base labels all are counted; beyond, a sample of them."""
+"""Up to this many ways to assign the base labels all are counted; beyond, a sample of them."""
 _DRAWS = 99_999
 
 
@@ -89,7 +89,7 @@ def family(
     The other arguments are those of `single`. To compare another quantity, such as positive minus
     negative prompts, use `families_of_terms`.
 
-    Raises StatisticsError where so few models can give no p as small as ``alpha``, for two models
+    Raises StatisticsError if so few models cannot give a p as small as ``alpha``, for two models
     that order all words alike, and what `single` raises.
     """
     a, b = ([[Term(v, 1.0, prompts)] for v in side] for side in (first, second))
@@ -111,7 +111,7 @@ def families_of_terms(
     smallest = smallest_p(*n_models)
     if smallest > alpha:
         raise StatisticsError(
-            f"{n_models[0]} against {n_models[1]} models can give no p below {smallest:.3g}, and "
+            f"{n_models[0]} against {n_models[1]} models cannot give a p below {smallest:.3g}, but "
             f"alpha is {alpha:g}",
             seen=f"{n_models[0]} and {n_models[1]} models",
             remedy="Give more models of each base (four of each, or four and six, are enough at "
@@ -157,7 +157,7 @@ def families_of_terms(
 
 
 def smallest_p(first: int, second: int) -> float:
-    """The least p that permuting the labels of so many models can give, two-sided."""
+    """The smallest p that permuting the labels of so many models can give, two-sided."""
     if min(first, second) < 2:
         return 1.0
     return (2 if first == second else 1) / math.comb(first + second, first)
@@ -189,8 +189,8 @@ class _Side:
     @property
     def estimates(self) -> Floats:
         """Each model's effect but for a constant: (models,)."""
-        found: Floats = 2 * np.sum([a.mean(axis=(1, 2)) for a, _, _ in self.groups], axis=0)
-        return found
+        effects: Floats = 2 * np.sum([a.mean(axis=(1, 2)) for a, _, _ in self.groups], axis=0)
+        return effects
 
     def word_means(self) -> tuple[Floats, Floats]:
         """Placements averaged over prompts and summed over groups: (models, words)."""
@@ -203,16 +203,17 @@ class _Side:
         prompts: the word part and the prompt part hold that already."""
         means = self.word_means()
         a, b = (x - x.mean(axis=0) for x in means)
-        found = sum(word_variance(x, y, in_a, family)[0] for x, y in zip(a, b, strict=True))
+        variance = sum(word_variance(x, y, in_a, family)[0] for x, y in zip(a, b, strict=True))
         for a, b, factors in self.groups:
             for x, y in zip(a - a.mean(axis=0), b - b.mean(axis=0), strict=True):
                 score = residual_variance(x) + residual_variance(y)
-                found += sum(v for v, _ in prompt_parts(x.mean(axis=1), factors, score))
-        return 4 * found
+                variance += sum(v for v, _ in prompt_parts(x.mean(axis=1), factors, score))
+        return 4 * variance
 
 
 def _check_distinct(sides: Sequence[_Side]) -> None:
-    """Two models that order all words alike are one, and would be counted as two draws."""
+    """Raise StatisticsError if two models order all words alike: they are one model, and would be
+    counted as two draws."""
     seen: dict[bytes, int] = {}
     models = np.concatenate([np.hstack(side.word_means()) for side in sides])
     for i, model in enumerate(models.round(12) + 0.0, 1):

@@ -40,9 +40,9 @@ class Area:
     the gap stayed as at the first: 1 means that it did, 0 that it was gone at once; above 1 it
     widened. Straight lines join the checkpoints.
 
-    Noise has no sign in |gap|, so that ``estimate`` is too large where the gap is near zero. The
-    lower bound therefore counts for nothing what cannot be told from zero (``least``). ``scale`` is
-    where it can lie at all: from 0 to what it would be were every later gap as wide as gaps can be.
+    Noise has no sign in |gap|, so ``estimate`` is too large if the gap is near zero. The lower
+    bound therefore counts a gap as zero if it cannot be distinguished from zero (``least``).
+    ``scale`` is its possible range: from 0 to its value if all later gaps were as wide as possible.
     """
 
     estimate: float
@@ -66,8 +66,8 @@ class Gap:
     prefers category A more.
 
     ``narrowing`` is |gap at the last step| - |gap at the first|, positive where the gap is wider at
-    the end; a gap that closed and opened again the other way is as wide as it is now. ``area`` is
-    None, and a note says so, where the first gap cannot be told from zero.
+    the end; a gap that closed and reopened in the other direction counts with its width now.
+    ``area`` is None, and a note says so, if the first gap cannot be distinguished from zero.
     """
 
     trajectory: Trajectory
@@ -104,7 +104,7 @@ def gap(
     alpha: float = 0.05,
     seed: int = 0,
 ) -> Gap:
-    """The gap between two runs at each of their common steps, and what became of it.
+    """The gap between two runs at each of their common steps, and its change.
 
     Arguments as for `drift`, for two runs on the same words, prompts and steps.
 
@@ -129,15 +129,15 @@ def gap(
     notes = []
     if path.effects[0].low <= 0 <= path.effects[0].high:
         notes.append(
-            f"the gap at step {number(steps[0])} cannot be told from zero: an area as a share of "
-            "it would be a ratio of noise"
+            f"the gap at step {number(steps[0])} cannot be distinguished from zero: an area as a "
+            "share of it would be a ratio of noise"
         )
     else:
         area = _area(path)
     return Gap(path, narrowing, area, tuple(notes))
 
 
-def closed(found: Gap, delta: float, *, by: float | None = None) -> Answer:
+def closed(gap: Gap, delta: float, *, by: float | None = None) -> Answer:
     """Was the gap shown to be inside +-``delta`` at some step no later than ``by``, and at every
     checkpoint after it? Without ``by``, by the last step.
 
@@ -148,7 +148,7 @@ def closed(found: Gap, delta: float, *, by: float | None = None) -> Answer:
     Raises StatisticsError for a delta that is not a number above 0 and below 2, and for a step
     beyond the observed ones: nothing is extrapolated.
     """
-    path = found.trajectory
+    path = gap.trajectory
     until = _step(path, by, path.steps[-1])
     inside, outside = _sides(path, delta)
     claim = f"closed to within {delta:g} by step {number(until)}"
@@ -172,7 +172,7 @@ def closed(found: Gap, delta: float, *, by: float | None = None) -> Answer:
     )
 
 
-def not_closed(found: Gap, delta: float, *, since: float | None = None) -> Answer:
+def not_closed(gap: Gap, delta: float, *, since: float | None = None) -> Answer:
     """Was the gap shown to be outside +-``delta``, on one side, at every checkpoint from ``since``
     (the first) to the last?
 
@@ -180,7 +180,7 @@ def not_closed(found: Gap, delta: float, *, since: float | None = None) -> Answe
     else INCONCLUSIVE; so is a gap that changed sides, which was closed in between. Errors as for
     `closed`. The answer holds up to the last step seen, and says nothing of what comes after.
     """
-    path = found.trajectory
+    path = gap.trajectory
     begin = _step(path, since, path.steps[0])
     inside, outside = _sides(path, delta)
     last = path.steps[-1]
@@ -219,9 +219,9 @@ def _sides(path: Trajectory, delta: float) -> tuple[list[bool], list[int]]:
     """Of each checkpoint whether the band is inside +-delta; whether above it (1) or below (-1)."""
     if not (0 < delta < 2):
         raise StatisticsError(
-            "delta is the gap, above 0, that counts as closed",
+            "delta, the gap that counts as closed, must lie between 0 and 2",
             seen=delta,
-            remedy="A gap lies between -2 and 2: give for example 0.1.",
+            remedy="Give for example 0.1.",
         )
     bounds = list(zip(path.low, path.high, strict=True))
     inside = [-delta <= low and high <= delta for low, high in bounds]
@@ -232,7 +232,7 @@ def _step(path: Trajectory, given: float | None, default: float) -> float:
     step = default if given is None else given
     if not path.steps[0] <= step <= path.steps[-1]:
         raise StatisticsError(
-            "nothing is said of steps that were not observed",
+            "the step was not observed",
             seen=number(step),
             remedy=f"Give one from {number(path.steps[0])} to {number(path.steps[-1])}, or train "
             "longer.",
@@ -254,7 +254,7 @@ def _area(path: Trajectory) -> Area:
     clear = np.array([effect.low > 0 or effect.high < 0 for effect in path.effects])
     widest = np.full_like(gaps, path.effects[0].span)
     widest[0] = gaps[0]
-    found = Area(
+    area = Area(
         estimate=float(_share(gaps[None], path.steps)[0]),
         low=math.nan,
         high=math.nan,
@@ -264,8 +264,8 @@ def _area(path: Trajectory) -> Area:
         least=_share(drawn * clear, path.steps),
         exploratory=path.exploratory,
     )
-    low, high = found.interval(path.level)
-    return replace(found, low=low, high=high)
+    low, high = area.interval(path.level)
+    return replace(area, low=low, high=high)
 
 
 def _share(gaps: Floats, steps: Sequence[float]) -> Floats:

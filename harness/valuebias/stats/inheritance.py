@@ -1,4 +1,4 @@
-"""How much of a reward model's taste in words is its base's?
+"""How much of a reward model's word preferences are its base's?
 
 On each prompt the partial Spearman correlation of the reward model's scores with its base's
 log-probabilities of the same words, beside covariates such as frequency and length; averaged over
@@ -26,8 +26,8 @@ from valuebias.stats.effect import Effect
 from valuebias.stats.partial_rank import Ranked, covariate_design, influence, word_part
 
 NEAR = 0.95
-"""From this share of their noise ceiling on, two bases are too much alike for an excess to show
-what a model owes to one of them."""
+"""From this share of their noise ceiling on, two bases are too similar for an excess to show what a
+model inherited from one of them."""
 LEAST_CEILING = 0.1
 """Below this noise ceiling the share of it that an estimate reaches is a ratio of noise."""
 
@@ -90,7 +90,7 @@ def inheritance(
     arrays |= {f"other base {i}": other for i, other in enumerate(others, 1)}
     if not 0 < level < 1:
         raise StatisticsError(
-            "a confidence level lies between 0 and 1", seen=level, remedy="Give 0.95."
+            "a confidence level must lie between 0 and 1", seen=level, remedy="Give 0.95."
         )
     family = _families(families)
     count = int(family.max()) + 1
@@ -143,7 +143,7 @@ def inheritance(
         )
     if exploratory:
         notes.append(exploratory)
-    found = Inheritance(
+    effect = Inheritance(
         estimate=estimate,
         parts=parts,
         low=-1.0,
@@ -166,8 +166,8 @@ def inheritance(
         of_ceiling=estimate / ceiling if ceiling >= LEAST_CEILING else None,
         covariates=kept,
     )
-    low, high = found.interval(level)
-    return replace(found, low=low, high=high)
+    low, high = effect.interval(level)
+    return replace(effect, low=low, high=high)
 
 
 def noise_ceiling(first: float, second: float) -> float:
@@ -194,7 +194,7 @@ def _families(families: Sequence[str] | npt.NDArray[Any]) -> Ints:
     names = np.asarray(families)
     if names.ndim != 1:
         raise StatisticsError(
-            "each word has one family", seen=names.shape, remedy="Give families (words,)."
+            "each word must have one family", seen=names.shape, remedy="Give families (words,)."
         )
     family = np.unique(names, return_inverse=True)[1].reshape(-1)
     count = len(np.unique(family))
@@ -208,7 +208,7 @@ def _families(families: Sequence[str] | npt.NDArray[Any]) -> Ints:
 
 
 def _check(who: str, array: npt.NDArray[Any], shape: tuple[int, ...], layout: Layout) -> None:
-    """Scores must be those of the same words and prompts, and fit to be ranked."""
+    """Raise StatisticsError unless scores are of the same words and prompts, and can be ranked."""
     if array.shape != shape or shape[1:] != layout.in_a.shape:
         raise StatisticsError(
             "models and word families do not describe the same words and prompts",
@@ -224,7 +224,7 @@ def _check(who: str, array: npt.NDArray[Any], shape: tuple[int, ...], layout: La
 
 
 def _check_distinct(names: Sequence[str], models: Sequence[Ranked]) -> None:
-    """Two models with the same order of words on all prompts are one, under two names."""
+    """Raise StatisticsError if two models order the words alike on all prompts."""
     for (first, one), (second, two) in combinations(zip(names, models, strict=True), 2):
         if np.array_equal(one.order.begin, two.order.begin):
             raise StatisticsError(
@@ -235,14 +235,14 @@ def _check_distinct(names: Sequence[str], models: Sequence[Ranked]) -> None:
 
 
 def _nearest(own: Ranked, others: Sequence[Ranked]) -> str:
-    """Why the excess over another base says little: that one is nearly the own one."""
+    """Why the excess over another base says little: it is nearly the same as the own base."""
     for number, other in enumerate(others, 1):
         r = float((own.unit * other.unit).sum(axis=1).mean())
         most = noise_ceiling(own.reliability, other.reliability)
         if most >= LEAST_CEILING and r > NEAR * most:
             return (
-                f"other base {number} orders the words nearly as the own one does (correlation "
-                f"{r:.2f} of at most {most:.2f}): it takes away what was inherited"
+                f"other base {number} orders the words nearly as its own base does (correlation "
+                f"{r:.2f} of at most {most:.2f}): it removes what was inherited"
             )
     return ""
 
@@ -250,7 +250,7 @@ def _nearest(own: Ranked, others: Sequence[Ranked]) -> str:
 def _ceiling_notes(
     estimate: float, rho: Sequence[float], reliability: Sequence[float]
 ) -> list[str]:
-    """What is to be said of the noise ceilings, those of the other bases included."""
+    """Notes on the noise ceilings, those of the other bases included."""
     ceilings = [noise_ceiling(reliability[0], of_base) for of_base in reliability[1:]]
     if min(ceilings) < LEAST_CEILING:
         return [f"a noise ceiling below {LEAST_CEILING}: too little of an order lasts over prompts"]

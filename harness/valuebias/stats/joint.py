@@ -32,13 +32,13 @@ from valuebias.stats.effect import Effect, Term
 
 DRAWS = 10_000
 FEW = 10
-"""Up to so many degrees of freedom each checkpoint's variance is drawn; beyond it, one for all."""
+"""Up to this many degrees of freedom each checkpoint's variance is drawn; beyond, one for all."""
 
 
 @dataclass(frozen=True, eq=False)
 class Joint:
     """Parts (parts, checkpoints): variances, degrees of freedom; their correlations (parts,
-    checkpoints, checkpoints). A checkpoint at which all is separate has no variance."""
+    checkpoints, checkpoints). A checkpoint with complete separation has no variance."""
 
     variances: Floats
     dfs: Floats
@@ -107,8 +107,10 @@ def joint(
         by_prompt.append(a.mean(axis=1))
         noise = residual_variance(a) + residual_variance(b)
         of_words = word_variance(word_a, word_b, in_a, family)
-        found = np.array([of_words, *prompt_parts(by_prompt[-1], factors, noise)])
-        parts.append(found * [0.0, 1.0] if effect.method == "separation" else found * [4.0, 1.0])
+        of_parts = np.array([of_words, *prompt_parts(by_prompt[-1], factors, noise)])
+        parts.append(
+            of_parts * [0.0, 1.0] if effect.method == "separation" else of_parts * [4.0, 1.0]
+        )
     patterns = (np.array(sums), *_prompt_patterns(np.array(by_prompt), factors))
     variances, dfs = np.array(parts).T
     return Joint(variances, dfs, np.array([_correlation(pattern) for pattern in patterns]))

@@ -31,7 +31,8 @@ class Move:
 
 @dataclass(frozen=True)
 class Movers:
-    """Those that rose most and fell most, the farthest first; none that did not move."""
+    """The candidates that rose most and fell most, the farthest first, without those that did not
+    move."""
 
     risen: tuple[Move, ...]
     fallen: tuple[Move, ...]
@@ -40,21 +41,21 @@ class Movers:
 def agreement(checkpoints: Checkpoints) -> tuple[float, ...]:
     """Kendall's tau-b of each checkpoint's order with the last one's, per prompt, averaged.
 
-    1 means the same order, 0 an unrelated one; the last is 1 with itself. Of two candidates that
-    the last checkpoint tells apart, one without ties orders (1 + tau) / 2 alike.
+    1 means the same order, 0 an unrelated one; the last is 1 with itself. Without ties, (1 + tau) /
+    2 is the share of pairs of candidates in the same order as at the last checkpoint.
 
-    Raises StatisticsError for scores that differ in shape, are not finite, or are all one on a
+    Raises StatisticsError for scores that differ in shape, are not finite, or are all equal on a
     prompt.
     """
     check_orders(checkpoints)
     last = checkpoints[-1][1]
-    found = [
+    taus = [
         float(
             np.mean([stats.kendalltau(x, y).statistic for x, y in zip(values, last, strict=True)])
         )
         for _, values in checkpoints[:-1]
     ]
-    return (*found, 1.0)
+    return (*taus, 1.0)
 
 
 def movers(first: npt.NDArray[Any], last: npt.NDArray[Any], count: int = 20) -> Movers:

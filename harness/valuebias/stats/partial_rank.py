@@ -1,4 +1,4 @@
-"""Partial rank correlations over many prompts, and what each word does to them.
+"""Partial rank correlations over many prompts, and the influence of each word on them.
 
 A word moves a correlation by its own two ranks, and by standing below others, whose ranks it
 raises: in either model's order and in the covariates'.
@@ -17,7 +17,7 @@ from valuebias.errors import StatisticsError
 from valuebias.stats.crossed import Floats, Ints
 
 _LEAST = 1e-3
-"""With a smaller share of its variance left beside the covariates a model has nothing of its own to
+"""If a smaller share of a model's variance is left beside the covariates, nothing is left to
 correlate."""
 _ROUNDING = 1e-9
 
@@ -84,7 +84,11 @@ def covariate_design(
         matrix = np.column_stack(columns)
         left = ranks - matrix @ np.linalg.lstsq(matrix, ranks, rcond=None)[0]
         if float(left @ left) <= _ROUNDING * float(ranks @ ranks):
-            why = "the same for all words" if not ranks.any() else "said by the other covariates"
+            why = (
+                "the same for all words"
+                if not ranks.any()
+                else "determined by the other covariates"
+            )
             notes.append(f"{name} is left out: it is {why}")
             continue
         columns.append(ranks)
@@ -114,8 +118,8 @@ class Ranked:
         share = float(((length / spread) ** 2).min())
         if share < _LEAST:
             raise StatisticsError(
-                f"the covariates say nearly all about how {who} orders the words, so that nothing "
-                "is left to correlate",
+                f"the covariates explain nearly all of how {who} orders the words, so nothing is "
+                "left to correlate",
                 seen=f"{share:.1e} of the variance of the ranks is left",
                 remedy="Control for less, or give more words.",
             )
@@ -138,25 +142,25 @@ def influence(
     orthogonal to the covariates, so that their slopes may be held fixed), and in the ranks of the
     words above it: in those of either model, and in those of each covariate by its slopes.
     """
-    found = np.zeros(model.unit.shape)
-    pulls = np.zeros((design.shape[1] - 1, *found.shape))
-    own_pull = np.zeros(found.shape)
+    pulled = np.zeros(model.unit.shape)
+    pulls = np.zeros((design.shape[1] - 1, *pulled.shape))
+    own_pull = np.zeros(pulled.shape)
     for weight, base in zip(weights, bases, strict=True):
         u, v = model.unit, base.unit
         r = (u * v).sum(axis=1, keepdims=True)
-        found += weight * (u * v - r * (u**2 + v**2) / 2)
+        pulled += weight * (u * v - r * (u**2 + v**2) / 2)
         on_model = weight * (v - r * u) / model.length
         on_base = weight * (u - r * v) / base.length
         own_pull += on_model
-        found += base.order.passed_on(on_base)
+        pulled += base.order.passed_on(on_base)
         for pull, of_model, of_base in zip(
             pulls, model.slopes.T[1:], base.slopes.T[1:], strict=True
         ):
             pull -= of_model[:, None] * on_model + of_base[:, None] * on_base
-    found += model.order.passed_on(own_pull)
+    pulled += model.order.passed_on(own_pull)
     for column, pull in zip(design.T[1:], pulls, strict=True):
-        found += Order.of(column).passed_on(pull)
-    return found
+        pulled += Order.of(column).passed_on(pull)
+    return pulled
 
 
 def word_part(by_family: Floats, family: Ints, design: Floats) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What a gap does with the amount of training data: seeds are the sample.
+"""How a gap depends on the amount of training data: seeds are the sample.
 
 quantities({n_pairs: [final gap of each seed]}, *, scale=(-2, 2), level=.95) -> Quantities
 Quantities.slope     Trend: change of the gap per doubling of the data
@@ -19,7 +19,7 @@ from valuebias.errors import StatisticsError
 from valuebias.stats.crossed import satterthwaite
 
 SEEDS = 3
-"""Fewer seeds of an amount of data show nothing of how much a seed matters."""
+"""Fewer seeds per amount of data do not show how much a seed matters."""
 
 
 @dataclass(frozen=True)
@@ -80,25 +80,27 @@ def quantities(
     """
     if not 0 < level < 1:
         raise StatisticsError(
-            "a confidence level lies between 0 and 1", seen=level, remedy="Give 0.95."
+            "a confidence level must lie between 0 and 1", seen=level, remedy="Give 0.95."
         )
     if len(gaps) < 2:
         raise StatisticsError(
-            "a claim about amounts of data compares at least two",
+            "a claim about amounts of data needs at least two amounts",
             seen=", ".join(f"{n:g}" for n in gaps) or "none",
             remedy="Train on a smaller and on a larger part of the data.",
         )
     for n, of_seeds in gaps.items():
         if not (math.isfinite(n) and n > 0):
             raise StatisticsError(
-                "an amount of data is a positive number of pairs", seen=n, remedy="Give the count."
+                "an amount of data must be a positive number of pairs",
+                seen=n,
+                remedy="Give the count.",
             )
         if len(of_seeds) < SEEDS:
             raise StatisticsError(
                 f"a claim about amounts of data needs at least {SEEDS} seeds of each",
                 seen=f"{len(of_seeds)} of {n:,g} pairs",
-                remedy=f"Train {n:,g} pairs with {SEEDS - len(of_seeds)} more: one run cannot tell "
-                "what the data do from what its seed does.",
+                remedy=f"Train {n:,g} pairs with {SEEDS - len(of_seeds)} more: one run cannot "
+                "separate the effect of the data from that of its seed.",
             )
         if not all(map(math.isfinite, of_seeds)):
             raise StatisticsError(
@@ -134,12 +136,12 @@ def _trend(
         raise StatisticsError(
             "the gap does not vary from seed to seed",
             seen=f"{estimate:+.3f}",
-            remedy="Give every seed's own gap; runs that are the same have one seed.",
+            remedy="Give every seed's own gap; runs with the same gap have the same seed.",
         )
     se, df = math.sqrt(variance), satterthwaite(parts, variance)
     p = float(2 * stats.t.sf(abs(estimate) / se, df))
     up, down = weights.clip(min=0).sum(), weights.clip(max=0).sum()
     reach = float(up * scale[0] + down * scale[1]), float(up * scale[1] + down * scale[0])
-    found = Trend(estimate, se, df, math.nan, math.nan, level, p, reach)
-    low, high = found.interval(level)
-    return replace(found, low=low, high=high)
+    trend = Trend(estimate, se, df, math.nan, math.nan, level, p, reach)
+    low, high = trend.interval(level)
+    return replace(trend, low=low, high=high)

@@ -45,7 +45,7 @@ class Similarity:
     ``p`` tests ``r2``, and so says nothing of ``unique_base``: where base goes with a covariate,
     models of different bases are not interchangeable once the covariate is held fixed.
     ``groupings`` is the number of ways to divide the models into bases of these sizes, whatever the
-    bases are called; ``exact`` is whether all were tried, and ``smallest_p`` the least p there is.
+    bases are called; ``exact`` is whether all were tried, ``smallest_p`` the smallest possible p.
     """
 
     models: tuple[str, ...]
@@ -80,7 +80,7 @@ def similarity(
 
     Raises StatisticsError where models, words or prompts do not match, scores are not finite or all
     tied, two models order every word alike, the smallest attainable p exceeds ``alpha``, or base
-    and covariates cannot be told apart over these pairs.
+    and covariates cannot be separated over these pairs.
     """
     covariates = covariates or {}
     models = tuple(scores)
@@ -150,12 +150,12 @@ def _is_finite(value: object) -> bool:
 def _attainable(bases: Sequence[str], alpha: float) -> tuple[int, float]:
     """The number of different groupings, and the smallest p they allow."""
     if not 0 < alpha < 1:
-        raise StatisticsError("alpha lies between 0 and 1", seen=alpha, remedy="Give 0.05.")
+        raise StatisticsError("alpha must lie between 0 and 1", seen=alpha, remedy="Give 0.05.")
     sizes = list(Counter(bases).values())
     shown = ", ".join(f"{base}: {n}" for base, n in Counter(bases).items())
     if len(sizes) < 2 or max(sizes) < 2:
         raise StatisticsError(
-            "there must be pairs of models with one base and pairs with two",
+            "there must be pairs of models with the same base and with different bases",
             seen=shown or "no model",
             remedy="Give several models of each of at least two bases.",
         )
@@ -168,7 +168,7 @@ def _attainable(bases: Sequence[str], alpha: float) -> tuple[int, float]:
     smallest = 1 / count if count <= MOST_GROUPINGS else 1 / (DRAWS + 1)
     if smallest > alpha:
         raise StatisticsError(
-            f"{len(bases)} models are too few: no result could have a p below {smallest:.3g}, and "
+            f"{len(bases)} models are too few: no result could have a p below {smallest:.3g}, but "
             f"alpha is {alpha:g}",
             seen=shown,
             remedy="Add models; four of one base and four of another allow p = .029.",
@@ -191,7 +191,7 @@ def _ranks(scores: Mapping[str, npt.NDArray[Any]]) -> Floats:
         shape = values.shape
         if shape[-1] < MIN_WORDS:
             raise StatisticsError(
-                f"models are compared over at least {MIN_WORDS} words",
+                f"a comparison of models needs at least {MIN_WORDS} words",
                 seen=shape[-1],
                 remedy="Give more words.",
             )
@@ -232,14 +232,14 @@ def _taus(
 
 
 def _check_design(same: Floats, gaps: Mapping[str, Floats]) -> None:
-    """Every column must say something that the others do not."""
+    """Raise StatisticsError if a column is determined by the others."""
     columns = {"base": same, **gaps}
-    # Comparable columns, so that the rank does not hang on a covariate's unit.
+    # Comparable columns, so that the rank does not depend on a covariate's unit.
     scaled = [c / (np.abs(c).max() or 1.0) for c in columns.values()]
     design = np.column_stack([np.ones(len(same)), *scaled])
     if np.linalg.matrix_rank(design, tol=1e-8) < design.shape[1] or len(same) <= design.shape[1]:
         raise StatisticsError(
-            "base and covariates cannot be told apart over the pairs of these models",
+            "base and covariates cannot be separated over the pairs of these models",
             seen=f"{', '.join(columns)}; {len(same)} pairs",
             remedy="Leave out a covariate that all models share or that another one (or the base) "
             "determines.",
@@ -295,11 +295,11 @@ def _permutation_p(
 
 def _all_groupings(labels: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
     """Each way to divide the models into groups of the sizes that the labels have, once."""
-    found = np.zeros(len(labels), dtype=np.intp)
+    grouping = np.zeros(len(labels), dtype=np.intp)
 
     def divide(rest: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[npt.NDArray[np.intp]]:
         if not rest:
-            yield found.copy()
+            yield grouping.copy()
             return
         # The first model left goes into a group of each size left: sizes, not groups, tell apart.
         for size in sorted(set(sizes)):
@@ -307,7 +307,7 @@ def _all_groupings(labels: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp
             left.remove(size)
             for others in itertools.combinations(rest[1:], size - 1):
                 members = {rest[0], *others}
-                found[list(members)] = len(left)
+                grouping[list(members)] = len(left)
                 yield from divide(tuple(m for m in rest if m not in members), tuple(left))
 
     return divide(tuple(range(len(labels))), tuple(Counter(labels.tolist()).values()))

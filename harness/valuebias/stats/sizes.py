@@ -1,4 +1,4 @@
-"""How large the preference for one category over another is, on the usual scales, without interval.
+"""The size of the preference for one category over another, on the usual scales, without interval.
 
 Throughout, ``values`` is (prompts, words), higher is preferred; ``in_a`` (words,) is True for a
 word of category A and False for one of B; positive (above one half, for the probability of
@@ -6,7 +6,7 @@ superiority) means that A is preferred. Tied scores count one half to either sid
 midranks.
 
 `effect.single` has the interval. Every function raises StatisticsError on scores that are not
-finite, on shapes that do not fit, and where a category has no word.
+finite, on shapes that do not match, and if a category has no word.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def d_equiv(superiority: float) -> float:
     """
     if not 0 <= superiority <= 1:
         raise StatisticsError(
-            "a probability of superiority lies between 0 and 1",
+            "a probability of superiority must lie between 0 and 1",
             seen=superiority,
             remedy="Give what prob_superiority returned.",
         )
@@ -124,7 +124,7 @@ def _checked(values: npt.NDArray[Any], in_a: Bools) -> Floats:
         )
     if in_a.dtype != np.bool_:
         raise StatisticsError(
-            "the sides are not true or false",
+            "the sides must be booleans",
             seen=in_a.dtype,
             remedy="Give an array of booleans, True for a word of the first category.",
         )

@@ -1,4 +1,4 @@
-"""Effects at several checkpoints with a band that holds all of them at once.
+"""Effects at several checkpoints with a band that covers all of them at once.
 
     trajectory(steps, terms, in_a, families, *, level=.95, alpha=.05, seed=0) -> Trajectory
     Trajectory.steps, .effects, .estimates, .low, .high, .level, .stretch, .joint; .band(level)
@@ -133,7 +133,7 @@ def check_steps(steps: Sequence[float]) -> None:
     finite = all(math.isfinite(step) for step in steps)
     if not finite or any(a >= b for a, b in pairwise(steps)):
         raise StatisticsError(
-            "checkpoints are given in the order of their steps, each once",
+            "checkpoints must be in the order of their steps, each once",
             seen=", ".join(map(number, steps)),
             remedy="Sort them by step.",
         )

@@ -22,7 +22,7 @@ from valuebias.stats.effect import Effect
 from valuebias.stats.regression import Regression
 
 WIDEST = 1.9
-"""A margin wider than this part of the scale's [-1, 1] leaves next to nothing to be shown."""
+"""A margin on the scale [-1, 1] that is wider than this would exclude almost nothing."""
 
 
 class Estimate(Protocol):
@@ -51,7 +51,7 @@ class Margin:
     ``basis`` is "panel" (what ten public reward models do), "convention" (a size of effect agreed
     on beforehand) or "declared" (the user's own); ``source`` says in one line where it comes from.
 
-    A margin on one side alone has an infinite bound on the other: `above` and `below`.
+    A one-sided margin has an infinite bound on the other side: `above` and `below`.
 
     Raises StatisticsError unless the bounds are two finite numbers, the lower one first and no more
     than 1.9 apart, or one finite number. A difference of two models may lie anywhere in [-2, 2];
@@ -68,7 +68,7 @@ class Margin:
         for bound in given:
             if isinstance(bound, bool) or not isinstance(bound, Real):
                 raise StatisticsError(
-                    "a margin's bounds are numbers",
+                    "a margin's bounds must be numbers",
                     seen=f"{bound!r} ({type(bound).__name__})",
                     remedy="Give for example Margin(-0.28, 0.28).",
                 )
@@ -83,7 +83,7 @@ class Margin:
             return
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise StatisticsError(
-                "a margin is two finite numbers, the lower one first",
+                "a margin must be two finite numbers, the lower one first",
                 seen=bounds,
                 remedy="Give for example [-0.28, 0.28].",
             )
@@ -91,8 +91,8 @@ class Margin:
             raise StatisticsError(
                 f"a margin wider than {WIDEST} gates nothing",
                 seen=bounds,
-                remedy="Rank-biserial correlations lie between -1 and 1: declare less. For a bound "
-                "on one side alone, use assert_above or assert_below.",
+                remedy="Declare a narrower margin: rank-biserial correlations lie between -1 and "
+                "1. For a bound on one side only, use assert_above or assert_below.",
             )
 
     @classmethod
@@ -122,7 +122,7 @@ def _one_sided(bound: float) -> float:
         finite = False
     if not finite:
         raise StatisticsError(
-            "a bound is one finite number", seen=repr(bound), remedy="Give for example 0.1."
+            "a bound must be one finite number", seen=repr(bound), remedy="Give for example 0.1."
         )
     return bound
 
@@ -151,11 +151,11 @@ class Verdict(Generic[E]):
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a claim that is not one about a margin, such as "closed by step 900".
+    """The answer to a claim that is not about a margin, such as "closed by step 900".
 
     PASS: the claim was shown. FAIL: its opposite was shown. INCONCLUSIVE: neither was. ``claim`` is
-    what was asked, ``reason`` one sentence on what was found; ``step`` the checkpoint it rests on,
-    where there is one.
+    what was asked, ``reason`` one sentence on the result; ``step`` the checkpoint that decides it,
+    if there is one.
     """
 
     claim: str
@@ -166,7 +166,7 @@ class Answer:
 
     @classmethod
     def of(cls, verdict: Verdict[Any]) -> Answer:
-        """A verdict on an estimate that stands beside the effect which reports show."""
+        """The answer from a verdict on an estimate."""
         return cls(str(verdict.margin), verdict.outcome, verdict.cause, verdict.reason)
 
 
@@ -198,7 +198,7 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
             remedy="Look at the scores it was computed from.",
         )
     _check_scale(effect, margin)
-    found = f"{_percent(level)} interval [{low:+.3f}, {high:+.3f}]"
+    interval = f"{_percent(level)} interval [{low:+.3f}, {high:+.3f}]"
 
     def verdict(
         outcome: Outcome, cause: Cause, reason: str, needed: int | None = None
@@ -215,18 +215,19 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
             return verdict(
                 Outcome.INCONCLUSIVE,
                 Cause.PERMUTATION,
-                f"the {found} would do against the margin {margin}, but p is {words.p:.4f}: "
+                f"the {interval} alone would decide against the margin {margin}, but p is "
+                f"{words.p:.4f}: "
                 "permuting the labels of so few models shows no effect",
             )
     if outside and not permuted:
-        reason = f"the {found} lies wholly outside the margin {margin}"
+        reason = f"the {interval} lies wholly outside the margin {margin}"
         return verdict(Outcome.FAIL, Cause.OUTSIDE, reason)
     if words is not None and permuted:
         if outside and margin.low <= 0 <= margin.high and words.p_high < alpha:
             return verdict(
                 Outcome.FAIL,
                 Cause.OUTSIDE,
-                f"the {found} lies wholly outside the margin {margin} and the permutation p is "
+                f"the {interval} lies wholly outside the margin {margin} and the permutation p is "
                 f"{words.p:.4f}",
             )
         return verdict(
@@ -244,12 +245,14 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
         return verdict(
             Outcome.INCONCLUSIVE,
             Cause.SEPARATION,
-            f"{'; '.join(words.notes)}: the {found} is a bound, not a test",
+            f"{'; '.join(words.notes)}: the {interval} is a bound, not a test",
         )
     if margin.low <= low and high <= margin.high:
-        return verdict(Outcome.PASS, Cause.INSIDE, f"the {found} lies inside the margin {margin}")
-    _check_width(effect, margin, alpha, found, high - low)
-    reason = f"the {found} crosses an edge of the margin {margin}"
+        return verdict(
+            Outcome.PASS, Cause.INSIDE, f"the {interval} lies inside the margin {margin}"
+        )
+    _check_width(effect, margin, alpha, interval, high - low)
+    reason = f"the {interval} crosses an edge of the margin {margin}"
     return verdict(Outcome.INCONCLUSIVE, Cause.CROSSES, reason, needed)
 
 
@@ -259,7 +262,7 @@ def _check_scale(effect: Estimate, margin: Margin) -> None:
     seen = f"an estimate of this kind lies between {least:g} and {most:g}"
     if margin.low >= most or margin.high <= least:
         raise StatisticsError(
-            f"no estimate can lie {margin}", seen=seen, remedy="Declare a bound inside that."
+            f"no estimate can lie {margin}", seen=seen, remedy="Declare a bound inside that range."
         )
     if min(margin.high, most) - max(margin.low, least) > WIDEST / 2 * (most - least):
         raise StatisticsError(
@@ -270,7 +273,7 @@ def _check_scale(effect: Estimate, margin: Margin) -> None:
 
 
 def _check_width(
-    effect: Estimate, margin: Margin, alpha: float, found: str, interval: float
+    effect: Estimate, margin: Margin, alpha: float, shown: str, interval: float
 ) -> None:
     """Raise StatisticsError for a margin that no estimate with this uncertainty could lie in."""
     least, se, more = interval, "", "Declare a wider margin, or train more seeds."
@@ -285,13 +288,13 @@ def _check_width(
     if margin.high - margin.low <= least:
         raise StatisticsError(
             f"the margin {margin} is too narrow for these data: {se}no estimate could PASS",
-            seen=f"{effect.estimate:+.3f}, {found}",
+            seen=f"{effect.estimate:+.3f}, {shown}",
             remedy=more,
         )
 
 
 def what_would_settle(verdict: Verdict[Effect]) -> str:
-    """The end of a sentence on an INCONCLUSIVE: how many word families would settle it."""
+    """The end of a sentence about an INCONCLUSIVE: how many word families would settle it."""
     if verdict.families_needed is None:
         return "; more words would not settle it"
     now = sum(verdict.effect.n_families)
@@ -316,5 +319,5 @@ def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None
 
 
 def _percent(level: float) -> str:
-    """90%, and 99.5% where that is what it is."""
+    """A level as a percentage: 90%, 99.5%."""
     return f"{100 * level:.4g}%"

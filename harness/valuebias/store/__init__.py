@@ -1,1 +1,1 @@
-"""The store: scores computed once, kept under the address of what they were made from."""
+"""The store: scores are computed once and kept by the address of their inputs."""

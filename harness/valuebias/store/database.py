@@ -1,4 +1,4 @@
-"""Scores computed once and kept in one SQLite file under the address of what they were made from.
+"""Scores, computed once and kept in one SQLite file by the address of their inputs.
 
 Chunks are committed as they finish, so a killed search resumes where it stopped; the file is in
 write-ahead mode, so any number of processes on one machine may share it.
@@ -28,7 +28,7 @@ ENGINE = "2"
 FORMAT = 1
 _APPLICATION = 0x76624961  # "vbIa": tells our files from any other program's
 _BUSY_SECONDS = 60.0
-_REMAKE = "Delete the file, and the scores are computed anew; or name another folder as cache-dir."
+_REMAKE = "Delete the file to compute the scores again, or give another folder as cache-dir."
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -55,13 +55,13 @@ def default_folder() -> Path:
 
 
 def address(**parts: str) -> str:
-    """SHA-256 (hex) of what scores were made from, the same whatever order the parts come in."""
+    """SHA-256 (hex) of the inputs of scores; the order of the parts does not matter."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 class Store:
-    """The score store at ``path``; made, with its folder, where there is none.
+    """The score store at ``path``; created, with its folder, if it does not exist.
 
     Every method raises StoreError on a file that is damaged, is not a score store, was written by a
     newer release or cannot be written. A store is used from the thread that opened it.
@@ -73,9 +73,9 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
-                f"the folder of the score store cannot be made ({error.strerror})",
+                f"cannot create the folder of the score store ({error.strerror})",
                 seen=path.parent,
-                remedy="Name a folder you may write to as cache-dir.",
+                remedy="Give a writable folder as cache-dir.",
             ) from None
         self._open: sqlite3.Connection | None = None
         self._inherited: sqlite3.Connection | None = None
@@ -100,7 +100,7 @@ class Store:
     def partial(self, address: str, n: int) -> tuple[FloatArray, BoolArray]:
         """What is stored of ``n`` scores: values (n,), NaN where missing, and done (n,).
 
-        Where two processes stored the same row, the value stored first is the one ever read.
+        If two processes stored the same row, the value stored first is always read.
         """
         values = np.full(n, np.nan, dtype=np.float32)
         done = np.zeros(n, dtype=np.bool_)
@@ -118,7 +118,7 @@ class Store:
                 )
             if stored_n != n:
                 raise StoreError(
-                    f"the store holds this address with {stored_n} candidates, not {n}",
+                    f"the store has {stored_n} candidates at this address, not {n}",
                     seen=self.path,
                     remedy=_REMAKE,
                 )
@@ -130,15 +130,14 @@ class Store:
     def write(self, address: str, n: int, indices: npt.ArrayLike, values: npt.ArrayLike) -> None:
         """Commit one finished chunk: ``values[i]`` is the score of candidate ``indices[i]`` of n.
 
-        Raises ScoresError, and stores nothing, where a score is not finite: a store never holds
-        what a verdict could not rest on.
+        Raises ScoresError, and stores nothing, if a score is not finite.
         """
         index = np.asarray(indices)
         score = np.asarray(values, dtype=np.float32)
         if index.ndim != 1 or index.shape != score.shape:
             raise ValueError(f"indices {index.shape} and values {score.shape} do not match")
         if index.size and not 0 <= index.min() <= index.max() < n:
-            raise ValueError(f"an index lies outside of 0 to {n - 1}")
+            raise ValueError(f"an index is outside 0 to {n - 1}")
         bad = ~np.isfinite(score)
         if bad.any():
             raise ScoresError(
@@ -154,7 +153,7 @@ class Store:
                 (address, n, index_blob, score_blob, crc),
             )
 
-    # What is known besides
+    # Other facts
 
     def put_meta(self, key: str, value: Mapping[str, Any]) -> None:
         """Keep a JSON mapping under ``key``, in place of what was there."""
@@ -231,7 +230,7 @@ class Store:
         return db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        """Check that the file is ours, and lay it out where it is new."""
+        """Check that the file is ours, and create the tables if it is new."""
         if self._is_new(db):
             _set_wal(db)
             db.execute("BEGIN IMMEDIATE")
@@ -244,16 +243,16 @@ class Store:
         (application,) = db.execute("PRAGMA application_id").fetchone()
         if application != _APPLICATION:
             raise StoreError(
-                "this file is a database of another program, not a score store",
+                "not a score store but a database of another program",
                 seen=self.path,
-                remedy="Name another folder as cache-dir.",
+                remedy="Give another folder as cache-dir.",
             )
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version != FORMAT:
             raise StoreError(
-                f"this score store has format {version}; this release reads format {FORMAT}",
+                f"the score store has format {version}; this release reads format {FORMAT}",
                 seen=self.path,
-                remedy="Upgrade pytest-valuebias, or name another folder as cache-dir.",
+                remedy="Upgrade pytest-valuebias, or give another folder as cache-dir.",
             )
         _set_wal(db)
         # With a write-ahead log, NORMAL loses at most the last chunks in a power cut, and no file.
@@ -272,20 +271,20 @@ class Store:
     def _refuse(self, error: sqlite3.Error) -> NoReturn:
         code = getattr(error, "sqlite_errorname", "") or ""
         if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            what, remedy = "this file is damaged, or is no score store", _REMAKE
+            what, remedy = "the file is damaged or not a score store", _REMAKE
         elif code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
-            what = "the score store cannot be opened for writing"
+            what = "cannot open the score store for writing"
             remedy = (
-                "Allow writing to the file and its folder, or name another folder as cache-dir."
+                "Allow writing to the file and its folder, or give another folder as cache-dir."
             )
         elif code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            what = f"another process has held the score store for {_BUSY_SECONDS:.0f} seconds"
-            remedy = "Wait for it, or name another folder as cache-dir."
+            what = f"another process has locked the score store for {_BUSY_SECONDS:.0f} seconds"
+            remedy = "Wait for it, or give another folder as cache-dir."
         elif code.startswith("SQLITE_FULL"):
             what, remedy = "the disk of the score store is full", "Free some space and run again."
         else:
-            what = f"the score store cannot be used ({error})"
-            remedy = "It needs a local disk; name a folder on one as cache-dir."
+            what = f"cannot use the score store ({error})"
+            remedy = "Give a folder on a local disk as cache-dir."
         raise StoreError(what, seen=self.path, remedy=remedy) from error
 
 

@@ -1,4 +1,4 @@
-"""One model's part of the store: its scores, its vocabulary, and what is known about them."""
+"""One model's part of the store: its scores, its vocabulary, and facts about them."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ BoolArray = npt.NDArray[np.bool_]
 
 @cache
 def versions() -> dict[str, str]:
-    """What besides the model decides its numbers: our arithmetic, that of the libraries, and the
-    head families that other installed packages add."""
-    found = {"engine": ENGINE}
+    """What decides the numbers besides the model: the versions of our arithmetic, of the libraries,
+    and of the head families that other installed packages add."""
+    by_library = {"engine": ENGINE}
     for library in ("torch", "transformers"):
         try:
-            found[library] = metadata.version(library)
+            by_library[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
-            found[library] = "none"
+            by_library[library] = "none"
     added = (entry.dist for entry in metadata.entry_points(group="valuebias.heads"))
-    found["heads"] = ", ".join(sorted({f"{d.name} {d.version}" for d in added if d}))
-    return found
+    by_library["heads"] = ", ".join(sorted({f"{d.name} {d.version}" for d in added if d}))
+    return by_library
 
 
 class ModelScores:
-    """What the store holds of the model with this fingerprint, under the versions in use.
+    """The stored scores of the model with this fingerprint, for the versions in use.
 
     Revision, head, dtype, device, template and role are in the fingerprint; the injection mode is
     in the candidates' digest. A prompt counts by its text: its id is only a name.
@@ -50,13 +50,14 @@ class ModelScores:
     # Scores
 
     def missing(self, job: Job, candidates: Candidates) -> dict[Prompt, BoolArray]:
-        """The prompts not scored on every candidate, one for each text, and which are done."""
-        found: dict[str, tuple[Prompt, BoolArray]] = {}
+        """The prompts not scored on every candidate, one per text, each with a mask of those
+        done."""
+        unfinished: dict[str, tuple[Prompt, BoolArray]] = {}
         for prompt in job.prompts:
             _, done = self._store.partial(self._address(prompt, candidates), len(candidates))
             if not done.all():
-                found[prompt.text] = (prompt, done)
-        return dict(found.values())
+                unfinished[prompt.text] = (prompt, done)
+        return dict(unfinished.values())
 
     def put(
         self,
@@ -65,7 +66,7 @@ class ModelScores:
         indices: npt.NDArray[np.integer],
         values: npt.NDArray[np.float32],
     ) -> None:
-        """Commit one finished chunk. Raises ScoresError where a score is not finite."""
+        """Commit one finished chunk. Raises ScoresError if a score is not finite."""
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
             raise ScoresError(
@@ -77,30 +78,31 @@ class ModelScores:
         self._store.write(self._address(prompt, candidates), len(candidates), indices, values)
 
     def put_provenance(self, candidates: Candidates, provenance: Mapping[str, str]) -> None:
-        """Keep how the candidates are scored. Comes before the first chunk: no score is without."""
+        """Keep how the candidates are scored. Call it before the first chunk, so that no score is
+        without provenance."""
         self._store.put_meta(self._key("provenance", candidates), {**provenance, **versions()})
 
     def complete(self, job: Job) -> bool:
-        """Whether everything the job asks for is here."""
+        """Whether everything that the job needs is stored."""
         candidates = self.candidates(job.candidates)
         if candidates is None or self.missing(job, candidates):
             return False
         return isinstance(job.candidates, Candidates) or self.round_trip is not None
 
     def read(self, job: Job, label: str) -> Scores:
-        """The scores of a job that is complete. Raises ScoresError where one is not finite."""
+        """The scores of a job that is complete. Raises ScoresError if one is not finite."""
         candidates = self.candidates(job.candidates)
         if candidates is None or self.missing(job, candidates):
             raise SearchError(
                 f"the search of {label} ended without all of its scores",
-                remedy="This is a defect; please report it.",
+                remedy="Report this as a bug.",
             )
         n = len(candidates)
         rows = [self._store.partial(self._address(p, candidates), n)[0] for p in job.prompts]
         stored = self._store.get_meta(self._key("provenance", candidates)) or {}
         provenance = {str(key): str(value) for key, value in stored.items()}
         provenance |= {"model": label, "injection": candidates.injection}
-        provenance.pop("left_out", None)  # of a vocabulary, which words are not
+        provenance.pop("left_out", None)  # applies to a vocabulary only
         if isinstance(job.candidates, Vocabulary):
             vocabulary = self._store.get_meta(self._key("vocabulary")) or {}
             provenance["left_out"] = str(vocabulary.get("left_out", ""))
@@ -156,7 +158,7 @@ class ModelScores:
     # Searches that would take too long
 
     def left_out(self, job: Job) -> str | None:
-        """Why the job is left out, as a line for a report; None where it is not."""
+        """Why the job is left out, as a line for a report; None if it is not."""
         candidates = self.candidates(job.candidates)
         if candidates is None or job.time_limit is None:
             return None
@@ -170,7 +172,7 @@ class ModelScores:
         )
 
     def put_left_out(self, job: Job, candidates: Candidates, seconds: float | None) -> None:
-        """Keep that the job would take so long; None: it was done after all."""
+        """Record how long the job would take; None if it was done after all."""
         key = self._key("left out", candidates, job.prompts)
         if seconds is None:
             self._store.drop_meta(key)

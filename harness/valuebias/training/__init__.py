@@ -1,6 +1,6 @@
-"""Bradley-Terry training of reward models on preferences, and what a run leaves behind.
+"""Bradley-Terry training of reward models on preferences, and the files of a run.
 
-Everything here is imported when it is first asked for: the command line knows of it at no cost.
+Everything here is imported at first use, so that it does not slow the command line down.
 """
 
 from __future__ import annotations

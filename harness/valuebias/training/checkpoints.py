@@ -57,23 +57,23 @@ def parse_runs(text: str) -> tuple[TrainingRun, ...]:
         names = tuple(read_grid(path))
     except TrainingError as error:
         raise SpecError(error.what, seen=error.seen, remedy=error.remedy) from None
-    found = []
+    runs = []
     for name in names:
         run = parse_run(str(path / name))
         assert run.origin is not None
-        found.append(replace(run, origin=replace(run.origin, grid=path)))
-    if not found:
+        runs.append(replace(run, origin=replace(run.origin, grid=path)))
+    if not runs:
         raise SpecError(
-            "no run of this grid has begun",
+            "no run of this grid has started",
             seen=path,
             remedy="Train it: valuebias train RECIPE.yaml --out DIR.",
         )
-    return tuple(found)
+    return tuple(runs)
 
 
 def side_by_side(runs: Sequence[TrainingRun]) -> list[tuple[TrainingRun, TrainingRun]]:
-    """Each two runs whose gap is asked for: all of those given one by one; of a grid's, those that
-    differ in the base alone."""
+    """The pairs of runs whose gap is measured: all of those given one by one; of a grid's, those
+    that differ in the base alone."""
     return [
         (a, b)
         for a, b in combinations(runs, 2)
@@ -97,8 +97,7 @@ def parse_run(text: str) -> TrainingRun:
     ``checkpoint-N`` directories of models (as transformers' Trainer writes them), or one with
     recorded scores of each in ``checkpoint-N.csv`` or ``.parquet``.
 
-    A checkpoint that was not written to its end is left out. Raises SpecError where fewer than two
-    are left.
+    An incomplete checkpoint is left out. Raises SpecError if fewer than two are left.
     """
     name, equals, rest = text.strip().partition("=")
     named = bool(equals) and not os.path.exists(text.strip())
@@ -106,30 +105,30 @@ def parse_run(text: str) -> TrainingRun:
     path = Path(os.path.abspath(os.path.expanduser(given)))
     if not given or not os.path.isdir(path):
         raise SpecError(
-            "there is no such directory of checkpoints",
+            "checkpoint directory not found",
             seen=text,
             remedy="Give the directory that holds checkpoint-1000 and the like.",
         )
     label = name.strip() if named else path.name
     run = _read(path) if (path / "run.json").is_file() else None
-    found: dict[int, ModelSpec] = {}
+    by_step: dict[int, ModelSpec] = {}
     for entry in sorted(path.iterdir()):
         match = _CHECKPOINT.fullmatch(entry.name)
         if match and entry.is_file():
-            found[int(match[1])] = parse_spec(f"scores:{entry}")
+            by_step[int(match[1])] = parse_spec(f"scores:{entry}")
         elif match and run is None and holds_model(entry):
-            found[int(match[1])] = parse_spec(str(entry))
+            by_step[int(match[1])] = parse_spec(str(entry))
     if run is not None:  # it knows which of its checkpoints are whole
-        found |= {c.step: parse_spec(str(c.path)) for c in run.checkpoints}
-    if len(found) < 2:
+        by_step |= {c.step: parse_spec(str(c.path)) for c in run.checkpoints}
+    if len(by_step) < 2:
         raise SpecError(
-            "drift is seen over two checkpoints or more",
-            seen=f"{len(found)} whole checkpoints in {path}",
+            "drift needs at least two checkpoints",
+            seen=f"{len(by_step)} whole checkpoints in {path}",
             remedy="Give the directory that holds checkpoint-1000 and the like, or save more of "
             "them (checkpoint_every).",
         )
-    steps = tuple(sorted(found))
-    models = tuple(replace(found[step], label=f"{label}@{step}") for step in steps)
+    steps = tuple(sorted(by_step))
+    models = tuple(replace(by_step[step], label=f"{label}@{step}") for step in steps)
     if run is None:
         return TrainingRun(label, path, steps, models)
     try:
@@ -139,14 +138,14 @@ def parse_run(text: str) -> TrainingRun:
         raise SpecError(
             "run.json does not say what the run was made from",
             seen=path,
-            remedy="Remove it: the checkpoints can be compared without.",
+            remedy="Remove it: the checkpoints can be compared without it.",
         ) from None
     made = RunOrigin(run.recipe.base, run.recipe.data.label, amount, run.recipe.seed)
     return TrainingRun(label, path, steps, models, pairs, made)
 
 
 def check_runs(runs: Iterable[TrainingRun]) -> None:
-    """Raise SpecError where two runs would be shown under one label."""
+    """Raise SpecError if two runs have the same label."""
     seen: dict[str, TrainingRun] = {}
     for run in runs:
         other = seen.setdefault(run.label, run)
@@ -154,7 +153,7 @@ def check_runs(runs: Iterable[TrainingRun]) -> None:
             raise SpecError(
                 f"two runs have the label {run.label!r}",
                 seen=f"{other.path} and {run.path}",
-                remedy=f"Name them apart: first={other.path} second={run.path}.",
+                remedy=f"Give them different names: first={other.path} second={run.path}.",
             )
 
 

@@ -1,4 +1,4 @@
-"""Typed values of a YAML mapping; every complaint names the file and the line."""
+"""Typed values of a YAML mapping; every error names the file and the line."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ class FieldReader:
         return self.choice(name, ("true", "false")) == "true"
 
     def whole(self, name: str, node: yaml.Node | None = None) -> int:
-        """A whole number; ``node`` is an item of the field, where it holds several."""
+        """An integer; ``node`` is an item of the field, where it holds several."""
         node = self.node(name) if node is None else node
         text = self._file.text(node, f"`{name}`")
         try:
             return int(text.replace("_", "").replace(",", ""))
         except ValueError:
             raise self._file.fail(
-                node, f"`{name}` is not a whole number", "Give for example 1000.", text
+                node, f"`{name}` must be an integer", "Give for example 1000.", text
             ) from None
 
     def number(self, name: str) -> float:
@@ -101,7 +101,9 @@ class FieldReader:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise self.fail(name, f"`{name}` is not a finite number", "Give for example 0.5.", text)
+            raise self.fail(
+                name, f"`{name}` must be a finite number", "Give for example 0.5.", text
+            )
         return value
 
     def items(self, name: str) -> list[yaml.Node]:
@@ -131,7 +133,9 @@ class FieldReader:
             spec = parse_spec(f"{name}{equals}{beside}" if rest and beside.is_dir() else text)
             if not spec.has_files:
                 raise SpecError(
-                    "this is no model to train", seen=text, remedy="Give org/name or a directory."
+                    "not a model that can be trained",
+                    seen=text,
+                    remedy="Give org/name or a directory.",
                 )
         except SpecError as error:
             raise self._file.fail(node, error.what, error.remedy, error.seen) from None
@@ -155,13 +159,13 @@ class FieldReader:
         if text.lower().endswith(FILES):
             if path.is_file():
                 return os.path.abspath(path)
-            what, remedy = "there is no such file of preferences", "Check the path."
+            what, remedy = "preference file not found", "Check the path."
         elif path.is_file():
-            what = "preferences are not read from such a file"
+            what = "unsupported format of a preference file"
             remedy = f"Give a file that ends in {', '.join(FILES)}."
         elif _HUB.fullmatch(text):
             return text
         else:
-            what = "this names no source of preferences"
+            what = "not a source of preferences"
             remedy = f"Give a file that ends in {', '.join(FILES)}, or a data set as org/name."
         raise self._file.fail(node, what, remedy, text)

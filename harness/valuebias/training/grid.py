@@ -47,7 +47,7 @@ class Grid:
 
 
 def is_grid(path: str | Path) -> bool:
-    """Whether a recipe file is a grid's: it has ``bases``. Raises SpecError if it is no YAML."""
+    """Whether a recipe file is a grid's: it has ``bases``. Raises SpecError if it is not YAML."""
     file = YamlFile.read(Path(path), "the recipe", SpecError)
     return "bases" in file.mapping(file.root, "the recipe")
 
@@ -80,7 +80,7 @@ def load_grid(path: str | Path) -> Grid:
                         raise given.fail(
                             "bases",
                             "two runs of the grid would have one directory",
-                            "Give each base, source, quantity and seed once; name bases and "
+                            "Give each base, source, quantity and seed once; give bases and "
                             "sources apart: NAME=SPEC, and `name: ...` beside a source.",
                             name,
                         )
@@ -124,8 +124,8 @@ def train_grid(
 ) -> dict[str, Run]:
     """Train every run of a grid, each once, into its own directory inside ``out``.
 
-    Finished runs are passed over and a stopped one goes on. ``index.json`` lists all of them with
-    their state. Returns the runs by name. A run that fails keeps no other from being trained: when
+    Finished runs are skipped and a stopped one continues. ``index.json`` lists all of them with
+    their state. Returns the runs by name. A failed run does not stop the others: after
     all were tried, raises the one's error, or TrainingError naming all of several.
     """
     directory = Path(out)
@@ -147,7 +147,7 @@ def train_grid(
         raise TrainingError(
             f"{len(failed)} of {len(grid.runs)} runs failed",
             seen="; ".join(f"{name}: {error.what}" for name, error in failed.items()),
-            remedy="Mend what they say and run the same command again: finished runs stay.",
+            remedy="Fix these errors and run the same command again: finished runs stay.",
         )
     return runs
 
@@ -179,7 +179,7 @@ def read_grid(directory: str | Path) -> dict[str, Run]:
         names = [str(row["run"]) for row in run_directory.read_object(directory / INDEX)["runs"]]
     except (KeyError, TypeError):
         raise TrainingError(
-            f"{INDEX} of this directory is not that of a grid of training runs",
+            f"{INDEX} of this directory does not belong to a grid of training runs",
             seen=directory,
             remedy="Give the directory that `valuebias train` wrote, or one of its runs.",
         ) from None

@@ -70,7 +70,7 @@ class Base:
                 seen=first_line(error),
                 remedy="Save the tokenizer beside the model: tokenizer.save_pretrained(directory).",
             ) from error
-        tokenizer.model_max_length = 1 << 60  # too long pairs are counted here, not warned of
+        tokenizer.model_max_length = 1 << 60  # pairs that are too long are counted instead
         positions = getattr(config.get_text_config(), "max_position_embeddings", None)
         on_cpu = Settings(device="cpu", dtype="float32", offline=settings.offline)
         return cls(
@@ -104,7 +104,7 @@ def build(
     check_complete(checkpoint, {**info, "missing_keys": missing}, frozenset())
     if not isinstance(getattr(model, "score", None), torch.nn.Linear):
         raise ModelError(
-            "this base gets no linear reward head named `score`, and cannot be trained here",
+            "this base does not get a linear reward head named `score`, so it cannot be trained",
             seen=type(model).__name__,
             remedy="Give a decoder, such as Llama, Gemma, Qwen or Mistral.",
         )

@@ -1,4 +1,4 @@
-"""What a reward model is trained to minimise. Rewards have shape (pairs,), higher is preferred."""
+"""The losses a reward model is trained on. Rewards have shape (pairs,), higher is preferred."""
 
 from __future__ import annotations
 

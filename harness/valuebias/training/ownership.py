@@ -1,4 +1,4 @@
-"""Whose run a directory holds: a run goes on only with its own recipe, base and preferences."""
+"""Checks that a run continues only with its own recipe, base and preferences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_directory(directory: Path, recipe: Recipe) -> None:
     path = directory / run_directory.RECIPE
     if directory.exists() and not directory.is_dir():
         raise TrainingError(
-            "the run's directory is a file", seen=directory, remedy="Give a directory."
+            "the run directory is a file", seen=directory, remedy="Give a directory."
         )
     if not directory.exists() or not any(
         entry.name != run_directory.LOCK and not entry.name.endswith(".new")
@@ -27,7 +27,7 @@ def check_directory(directory: Path, recipe: Recipe) -> None:
         return
     if not path.is_file():
         raise TrainingError(
-            "the directory to train into holds something else than a training run",
+            "the directory to train into contains something other than a training run",
             seen=directory,
             remedy="Give a new or an empty directory.",
         )
@@ -37,14 +37,14 @@ def check_directory(directory: Path, recipe: Recipe) -> None:
     if other:
         shown = ", ".join(f"{key}: {before[key]} there, {now[key]} now" for key in other)
         raise TrainingError(
-            "the directory holds the run of another recipe",
+            "the directory contains the run of another recipe",
             seen=f"{directory}: {shown}",
             remedy="Train into another directory, or remove this one.",
         )
 
 
 def _portable(recipe: Recipe) -> dict[str, Any]:
-    """A recipe without where its files lie: what is in them is compared by fingerprint."""
+    """A recipe without the paths of its files: their content is compared by fingerprint."""
     values = asdict(recipe)
     values["base"] = recipe.base.rstrip("/").rpartition("/")[2]
     values["fits"] = tuple(text.rstrip("/").rpartition("/")[2] for text in recipe.fits)
@@ -93,17 +93,17 @@ def claim(directory: Path, recipe: Recipe) -> None:
         raise TrainingError(
             "the directory to train into cannot be written to",
             seen=error,
-            remedy="Give one that you may write to.",
+            remedy="Give a directory that you can write to.",
         ) from None
 
 
 def last_whole(directory: Path) -> run_directory.Checkpoint | None:
-    """The last checkpoint whose files are what they were when it was sealed."""
+    """The last checkpoint whose files have not changed since it was sealed."""
     return next(
         (
-            found
-            for found in reversed(run_directory.checkpoints(directory))
-            if run_directory.is_whole(found.path, deep=True)
+            checkpoint
+            for checkpoint in reversed(run_directory.checkpoints(directory))
+            if run_directory.is_whole(checkpoint.path, deep=True)
         ),
         None,
     )

@@ -1,4 +1,4 @@
-"""Preferences from a file or a data set of the hub, each with the line it stands on."""
+"""Preferences from a file or a data set of the hub, each with its line."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
                 yield f"{path.name}, row {number}", row
     except pyarrow.ArrowInvalid as error:
         raise TrainingError(
-            f"{path.name} is no readable Parquet file", seen=error, remedy="Save it again."
+            f"{path.name} is not a readable Parquet file", seen=error, remedy="Save it again."
         ) from None
 
 
@@ -127,7 +127,7 @@ def _hub_rows(source: DataSource, offline: bool, digest: Any) -> Iterator[tuple[
         rows = datasets.load_dataset(
             source.source, source.config, split=source.split, revision=source.revision, **options
         )
-    except Exception as error:  # the hub, the network and the data set fail in many ways
+    except Exception as error:  # the hub, the network and the data set raise many errors
         text = str(error).strip().partition("\n")[0]
         raise TrainingError(
             "the data set cannot be loaded",
@@ -142,6 +142,6 @@ def _hub_rows(source: DataSource, offline: bool, digest: Any) -> Iterator[tuple[
 
 
 def told(invalid: tuple[str, ...]) -> list[str]:
-    """Lines that name the pairs left out, the first of them."""
+    """Lines that name the first of the pairs left out."""
     more = len(invalid) - _SHOWN
     return [*invalid[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]

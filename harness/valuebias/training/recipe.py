@@ -53,7 +53,7 @@ class DataSource:
 class Recipe:
     """One training run. The defaults are the paper's setting (section 4.1), completed, where the
     paper is silent, from the authors' published script: LoRA on the attention projections with
-    dropout .05, cosine schedule with 3 % warm-up, gradients clipped at 5, no weight decay.
+    dropout .05, cosine schedule with 3% warm-up, gradients clipped at 5, no weight decay.
 
     ``base``: model spec of the language model (or reward model) to start from. ``pairs``: train on
     the first so many after a shuffle seeded by ``seed``, so that quantities are nested; None for
@@ -64,7 +64,7 @@ class Recipe:
     tokens; a conversation may be no longer than that and than the model's positions. Longer pairs
     are left out, at most a share ``max_overlong`` of them, unless ``truncate`` is ``prompt-left``,
     which takes away from the start of the prompt and never from a response. ``invalid`` says what
-    becomes of pairs that prefer nothing: an empty response, two identical ones, equal ratings.
+    happens to pairs that prefer nothing: an empty response, two identical ones, equal ratings.
 
     Loss (objective.py): ``margin`` in reward units, a number or ``data`` for each pair's own;
     ``label_smoothing`` the share of labels taken to be wrong; ``centring`` the weight of the
@@ -175,8 +175,8 @@ def load_recipe(path: str | Path, *, sources: bool = True) -> Recipe:
 
 
 def build(given: FieldReader, **values: Any) -> Recipe:
-    """The recipe of a mapping's fields; ``values`` are those already read. What the recipe
-    objects to is told with the line of the field it is about."""
+    """The recipe of a mapping's fields; ``values`` are those already read. An
+    invalid value is reported with the line of its field."""
     for name in KEYS:
         if name in values or name not in given:
             continue
@@ -229,23 +229,23 @@ def _problem(recipe: Recipe) -> tuple[str, str, str] | None:
         if value is not None and (
             isinstance(value, bool) or not isinstance(value, int) or value < least
         ):
-            return name, f"is no whole number from {least}", f"Give {least} or more."
+            return name, f"must be an integer >= {least}", f"Give {least} or more."
     for name, (low, high) in _BETWEEN.items():
         if not low <= getattr(recipe, name) <= high:
             return name, "is out of range", f"Give a number from {low:g} to {high:g}."
     for name in _POSITIVE:
         if not 0 < getattr(recipe, name) < float("inf"):
-            return name, "is no positive number", "Give a number above 0."
+            return name, "must be a positive number", "Give a number above 0."
     for name in _NOT_NEGATIVE:
         if not 0 <= getattr(recipe, name) < float("inf"):
-            return name, "is negative or no number", "Give 0 or more."
+            return name, "must be a number >= 0", "Give 0 or more."
     if recipe.margin != "data" and not 0 <= recipe.margin < float("inf"):
-        return "margin", "is negative or no number", "Give 0 or more, or data."
+        return "margin", "must be a number >= 0", "Give 0 or more, or data."
     for name, choices in _CHOICES.items():
         if getattr(recipe, name) not in choices:
             return name, "has an unknown value", f"Give {' or '.join(choices)}."
     if not recipe.lora_targets or not all(recipe.lora_targets):
-        return "lora_targets", "is empty", "Name the linear layers to adapt, as q_proj."
+        return "lora_targets", "is empty", "Name the linear layers to adapt, such as q_proj."
     if not recipe.base:
         return "base", "is empty", "Give the model to start from."
     if not recipe.data.source:

@@ -1,9 +1,9 @@
-"""One row of a preference data set, in any of the forms they come in, as a pair of conversations.
+"""One row of a preference data set, in any of the usual forms, as a pair of conversations.
 
 * ``chosen`` and ``rejected`` as texts, with a ``prompt`` (a text or messages);
 * the same as messages ({"role", "content"}), with a ``prompt`` or with the turns they begin alike;
 * as transcripts, "\\n\\nHuman: ...\\n\\nAssistant: ..." (Anthropic's hh-rlhf), the prompt being the
-  turns they begin alike; a speaker who follows himself goes on with his turn;
+  turns they begin alike; two messages of one speaker in a row are one turn;
 * ``conv_A`` and ``conv_B`` as messages, with ``conv_A_rating`` and ``conv_B_rating`` (Unified
   Feedback): the higher rated is chosen.
 """
@@ -27,7 +27,7 @@ _ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
 class PrefersNothing(TrainingError):
-    """A well-formed pair that says nothing: an empty response, two identical ones, a tie."""
+    """A well-formed pair that prefers nothing: an empty response, two identical ones, a tie."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class Preference:
 def preference(row: Any, where: str, source: DataSource) -> Preference:
     """Read one row. Raises PrefersNothing, or TrainingError on a malformed row, with ``where``."""
     if not isinstance(row, Mapping):
-        raise _fail(where, "this is no pair", type(row).__name__, "Give an object with fields.")
+        raise _fail(
+            where, "not a pair of responses", type(row).__name__, "Give an object with fields."
+        )
     margin = _margin(row, where)
     if "chosen" not in row and "conv_A" in row:
         row = _rated(row, where)
@@ -79,9 +81,9 @@ def preference(row: Any, where: str, source: DataSource) -> Preference:
             opening = _opening(prompt, where)
             if first[: len(opening)] == opening and second[: len(opening)] == opening:
                 first, second = first[len(opening) :], second[len(opening) :]
-    found = Preference(opening, first, second, where, margin)
-    _check(found)
-    return found
+    pair = Preference(opening, first, second, where, margin)
+    _check(pair)
+    return pair
 
 
 def _check(pair: Preference) -> None:
@@ -91,7 +93,7 @@ def _check(pair: Preference) -> None:
         except UnicodeEncodeError as error:
             raise _fail(
                 pair.where,
-                "a text holds half a character (a lone surrogate)",
+                "a text contains half a character (a lone surrogate)",
                 content[max(error.start - 20, 0) : error.start + 20],
                 "Remove it, or write the whole character.",
             ) from None
@@ -183,14 +185,16 @@ def _split_texts(
             if one != other:
                 break
             alike += 1
-        line = chosen.rfind("\n", 0, alike) + 1  # whole lines: a response's first word is its own
+        line = (
+            chosen.rfind("\n", 0, alike) + 1
+        )  # whole lines: a response's first word belongs to it
         responses = ((("assistant", text[line:].strip()),) for text in (chosen, rejected))
         opening = chosen[:line].strip()
         first, second = responses
         return ((("user", opening),) if opening else ()), first, second
     raise _fail(
         where,
-        "the pair has no `prompt`, and its texts are no transcripts of Human and Assistant",
+        "the pair has no `prompt`, and its texts are not transcripts of Human and Assistant",
         chosen,
         "Give a `prompt`; or say `prompt: shared-prefix` beside the source if both texts begin "
         "with the prompt's lines.",
@@ -236,7 +240,9 @@ def _margin(row: Mapping[str, Any], where: str) -> float | None:
     if value is None:
         return None
     if not _is_number(value):
-        raise _fail(where, "`margin` is no finite number", value, "Give a number, or leave it out.")
+        raise _fail(
+            where, "`margin` must be a finite number", value, "Give a number, or leave it out."
+        )
     return float(value)
 
 

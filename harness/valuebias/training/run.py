@@ -1,4 +1,4 @@
-"""Train a reward model by a recipe, into a directory that a later call goes on from."""
+"""Train a reward model by a recipe, into a directory that a later call can continue from."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def train(
     settings: Settings | None = None,
     callbacks: Sequence[Any] = (),
 ) -> Run:
-    """Train by a recipe into the directory ``out``, or go on where a run of it was stopped there.
+    """Train by a recipe into the directory ``out``, or continue a run of it that was stopped there.
 
-    A run that was stopped at any moment, even killed while it wrote a checkpoint, goes on from its
-    last whole checkpoint; on a CPU, with the same versions and number of threads, it ends with the
+    A run that was stopped at any moment, even while it wrote a checkpoint, continues from its last
+    whole checkpoint; on a CPU, with the same versions and number of threads, it ends with the
     same bits as one that was not stopped. A finished run is returned as it is.
 
     Of ``settings``, ``device`` (auto or cpu), ``offline`` and ``trust_remote_code`` count.
@@ -53,7 +53,7 @@ def train(
     ``state.global_step`` is whole, under ``args.output_dir``. Started by ``accelerate launch``,
     every process calls this; the batches of a step are divided among them.
 
-    Raises TrainingError on preferences that cannot be used, on a directory that holds another
+    Raises TrainingError on preferences that cannot be used, on a directory that contains another
     recipe's run or anything else, and on a loss that is not finite; ModelError on a base that
     cannot be loaded or trained.
     """
@@ -128,16 +128,16 @@ def _train(
     trainer.accelerator.wait_for_everyone()
     if last is not None:
         _check_processes(last.path, int(args.world_size))
-        log.info("going on after step %s", f"{last.step:,}")
+        log.info("continuing after step %s", f"{last.step:,}")
     start = time.monotonic()
     try:
         done = trainer.train(resume_from_checkpoint=None if last is None else str(last.path))
     except pickle.UnpicklingError as error:
         assert last is not None
         raise TrainingError(
-            f"{last.path.name} holds something else than an optimizer's state",
+            f"{last.path.name} contains something other than an optimizer's state",
             seen=str(error).partition("\n")[0],
-            remedy="Remove that checkpoint; the run goes on from the one before.",
+            remedy="Remove that checkpoint; the run continues from the one before.",
         ) from None
     if writes:
         seconds = round(time.monotonic() - start, 3)
@@ -202,9 +202,9 @@ def _check_processes(checkpoint: Path, world: int) -> None:
     there = len(list(checkpoint.glob("rng_state*.pth")))
     if there != world:
         raise TrainingError(
-            "the run was begun with another number of processes",
+            "the run was started with a different number of processes",
             seen=f"{there} then, {world} now",
-            remedy=f"Go on with {there}: its random states belong to that many.",
+            remedy=f"Continue with {there}: its random states belong to that many.",
         )
 
 
@@ -232,7 +232,7 @@ def _environment(args: Any, step: int) -> dict[str, Any]:
 
 
 def training_log() -> Any:
-    """A callback that tells the log of every line of metrics."""
+    """A callback that logs every line of metrics."""
     from transformers import TrainerCallback
 
     class TrainingLog(TrainerCallback):

@@ -1,4 +1,4 @@
-"""A run's directory: what lies in it, which checkpoints are whole, and what a run was made from.
+"""A run's directory: what it contains, which checkpoints are whole, and what a run was made from.
 
     RUN/recipe.yaml         the recipe, complete
     RUN/run.json            what it was made from: base and data fingerprints, counts
@@ -66,11 +66,11 @@ class Run:
 
 
 def read_run(directory: str | Path) -> Run:
-    """Read a run's directory, also of one that goes on. Raises TrainingError if it is none."""
+    """Read a run's directory, also of a run in progress. Raises TrainingError if it is not one."""
     directory = Path(directory)
     if not (directory / RECIPE).is_file() or not (directory / RECORD).is_file():
         raise TrainingError(
-            "this directory holds no training run",
+            "this directory does not contain a training run",
             seen=directory,
             remedy="Give the directory that `valuebias train` wrote.",
         )
@@ -85,12 +85,12 @@ def read_run(directory: str | Path) -> Run:
 
 def checkpoints(directory: Path) -> tuple[Checkpoint, ...]:
     """A run's whole checkpoints, in the order of their steps."""
-    found = []
+    whole = []
     for path in directory.glob(f"{PREFIX}*"):
         number = path.name.removeprefix(PREFIX)
         if number.isdigit() and is_whole(path):
-            found.append(Checkpoint(int(number), path))
-    return tuple(sorted(found, key=lambda checkpoint: checkpoint.step))
+            whole.append(Checkpoint(int(number), path))
+    return tuple(sorted(whole, key=lambda checkpoint: checkpoint.step))
 
 
 def is_whole(checkpoint: Path, *, deep: bool = False) -> bool:
@@ -108,7 +108,7 @@ def is_whole(checkpoint: Path, *, deep: bool = False) -> bool:
 
 
 def seal(staged: Path, final: Path) -> None:
-    """Make a staged checkpoint a checkpoint: list its files, see them onto the disk, rename it."""
+    """Make a staged checkpoint a checkpoint: list its files, sync them to disk, rename it."""
     files = sorted(path for path in staged.rglob("*") if path.is_file())
     listed = {
         path.relative_to(staged).as_posix(): [path.stat().st_size, _sha256(path)] for path in files
@@ -157,19 +157,19 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
-    found = []
+    objects = []
     for line in lines:
         try:
             content = json.loads(line)
         except ValueError:
             continue
         if isinstance(content, dict):
-            found.append(content)
-    return found
+            objects.append(content)
+    return objects
 
 
 def forget_after(directory: Path, step: int) -> None:
-    """Drop the metrics of steps that are to be done again."""
+    """Drop the metrics of steps that will be repeated."""
     kept = [line for line in read_lines(directory / METRICS) if line.get("step", 0) <= step]
     write_text(directory / METRICS, "".join(json.dumps(line) + "\n" for line in kept))
 
@@ -187,7 +187,7 @@ def _sha256(path: Path) -> str:
 def _sync(path: Path) -> None:
     """Wait until a file, or a folder's list of files, is on the disk."""
     if os.name == "nt":
-        return  # it takes a file opened for writing there, and no folder
+        return  # only files opened for writing can be synced there
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

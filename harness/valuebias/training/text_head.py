@@ -35,7 +35,7 @@ class TextHead:
         self._hidden: torch.Tensor | None = None
 
     def watch(self, score: torch.nn.Module) -> None:
-        """Keep what is fed to this module, the reward head, from now on."""
+        """Keep the inputs of this module, the reward head, from now on."""
         score.register_forward_pre_hook(self._keep)
 
     def to(self, device: torch.device) -> None:
@@ -72,7 +72,7 @@ class TextHead:
 
 
 class _Given(torch.nn.Module):
-    """Stands in for a decoder, and gives out the hidden states it is handed."""
+    """Replaces a decoder, and returns the hidden states it is given."""
 
     hidden: torch.Tensor | None = None
 

@@ -1,4 +1,4 @@
-"""transformers' Trainer with the Bradley-Terry loss, and checkpoints that are whole or not there.
+"""transformers' Trainer with the Bradley-Terry loss, and complete checkpoints only.
 
 What Trainer writes for resuming (optimizer.pt, scheduler.pt, rng_state.pth) are pickles.
 transformers 5.23 reads all three back with ``torch.load(weights_only=True)``, which builds
@@ -81,7 +81,7 @@ def arguments(recipe: Recipe, directory: Path, *, cpu: bool) -> TrainingArgument
         raise TrainingError(
             "the recipe's `accumulation` cannot be divided among the processes",
             seen=f"{recipe.accumulation} batches a step, {world} processes",
-            remedy="Use a number of processes that divides it: a step has the same pairs then.",
+            remedy="Use a number of processes that divides it, so that a step has the same pairs.",
         )
     on_gpu = args.device.type != "cpu"
     checkpointing: dict[str, Any] = {}
@@ -177,7 +177,7 @@ class BradleyTerryTrainer(Trainer):
             text = text_loss(log_p, recipe.text_beta)
             loss = (1 - recipe.text_weight) * loss + recipe.text_weight * text
         if model.training:
-            with torch.no_grad():  # summed where they are: reading them out would wait for a GPU
+            with torch.no_grad():  # summed where they are: reading them would wait for the GPU
                 difference = chosen - rejected
                 right = (difference > 0).float().mean()
                 rewards = outputs.logits.float().mean()

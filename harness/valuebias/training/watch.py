@@ -1,4 +1,4 @@
-"""Watching values while they are trained: the search runs at every checkpoint, into the log."""
+"""Logs values during training: words are scored at every checkpoint."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ log = logging.getLogger("valuebias.training")
 
 
 class ValueWatch(TrainerCallback):
-    """Tells the log, at every checkpoint, what the model in training prefers.
+    """Logs what the model in training prefers, at every checkpoint.
 
     The words of ``lexicons`` (starter lexicons unless given) are scored on six prompts a valence by
-    the model as it is in memory, exactly as its checkpoint would be, and the training goes on as if
-    nobody had looked: it draws no random number. A sharded model (FSDP, DeepSpeed) is not watched.
+    the model as it is in memory, exactly as its checkpoint would be. It draws no random number, so
+    training is not affected. A sharded model (FSDP, DeepSpeed) is not watched.
     """
 
     def __init__(
@@ -57,8 +57,10 @@ class ValueWatch(TrainerCallback):
             for line in self._lines(getattr(model, "module", model), path):
                 log.info("step %s: %s", f"{state.global_step:,}", line)
         except (ValueBiasError, RuntimeError) as error:  # such as: out of memory
-            # A run is not lost for what is only looked at.
-            log.warning("step %s: values were not seen: %s", state.global_step, visible(str(error)))
+            # A failed look at values must not stop the run.
+            log.warning(
+                "step %s: values could not be measured: %s", state.global_step, visible(str(error))
+            )
         finally:
             model.train(training)
 
@@ -75,7 +77,7 @@ class ValueWatch(TrainerCallback):
         for lexicon in self._lexicons:
             words = Candidates.words(lexicon.words())
             for contrast in _contrasts(lexicon):
-                found = []
+                parts = []
                 for valence in VALENCES:
                     prompts = select(valence, quick=True)
                     scores = scorer.score(prompts, words)
@@ -87,8 +89,8 @@ class ValueWatch(TrainerCallback):
                         prompts=[prompt.factors for prompt in prompts],
                     )
                     interval = bracketed(effect.low, effect.high)
-                    found.append(f"{valence} {signed(effect.estimate)} {interval}")
-                yield f"{contrast} ({lexicon.name}): {'; '.join(found)}"
+                    parts.append(f"{valence} {signed(effect.estimate)} {interval}")
+                yield f"{contrast} ({lexicon.name}): {'; '.join(parts)}"
 
 
 def _contrasts(lexicon: Lexicon) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -17,6 +18,7 @@ from valuebias.lexicons.files import starter
 from valuebias.measurement.contrast import Measurement, Step, measure
 from valuebias.models.settings import Settings
 from valuebias.records import record
+from valuebias.report.document import Document
 from valuebias.report.json import text
 from valuebias.report.lines import differ
 from valuebias.scorers.bench import Bench
@@ -38,12 +40,13 @@ def test_a_number_that_is_none_loses_no_report(measured: Measurement) -> None:
     odd = replace(measured, effect=effect, trajectory=steps)
     found = record(odd, None, "PASS", "because", gated=True, suite="big_two", n_claims=2)
     scored = found.pop("tokens")
+    assert scored is not None
     assert (found["p"], found["mde"]) == (None, None)
     assert found["trajectory"][0] == {
         "step": 0, "pairs": None, "estimate": 0.1, "low": None, "high": None, "tau": None,
     }  # fmt: skip
     held = report({**found, "nodeid": "x"})
     held["subjects"][0]["tokens"] = {**scored, "best": [["odd", None]]}
-    assert problems(json.loads(text(held))) == []
+    assert problems(json.loads(text(cast(Document, held)))) == []
     assert differ([found, found, found]) == []  # nothing to correct
     assert "valuebias.p" not in dict(properties(found))

@@ -192,15 +192,15 @@ def test_hostile_names_do_not_reach_the_terminal(
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["{old}"], "two models are compared"),
-        (["{old}", "{near}", "{old}"], "two models are compared"),
+        (["{old}"], "exactly two models can be compared without --against"),
+        (["{old}", "{near}", "{old}"], "exactly two models can be compared without --against"),
         (["{old}", "{old}"], "two models have the label 'old.csv'"),
         (["{old}", "nothing"], "no hub id either"),
         (["{old}", "baseline:no.json"], "the baseline file does not exist"),
         (["{old}", "baseline:bad.json"], "line 1 is not JSON"),
         (["{old}", "{near}", "--lexicon", "big_two"], "Give NAME=FILE"),
         (["{old}", "{near}", "--lexicon", "big_two=no.csv"], "there is no file 'no.csv'"),
-        (["{old}", "{near}", "--lexicon", "mine=words.csv"], "no suite in force asks for"),
+        (["{old}", "{near}", "--lexicon", "mine=words.csv"], "no selected suite uses this lexicon"),
         (["{old}", "{near}", "--lexicon", "big_two=bad.dic"], "bad.dic, line 4"),
         (["{old}", "{near}", "--margins", "no.yaml"], "cannot read the margins file"),
     ],
@@ -254,7 +254,7 @@ def test_families_are_compared_by_models_and_words(capsys: pytest.CaptureFixture
     told = " ".join(out.split())
     assert len(re.findall(r"^agency~communion .* FAIL$", out, re.MULTILINE)) == 2
     assert re.search(r"agency~communion pos-neg .* NOT GATED", out)
-    assert "0.0286; so many models can give no less than 0.0286" in told
+    assert "0.0286; the smallest p with so many models is 0.0286" in told
     assert "4 and 4 models: p by models 0.0286, by words 0.0000, by both at once 0.0" in told
     assert len(re.findall(r"^  (?:raised|lowered) by +\w", out, re.MULTILINE)) == 6
     assert "2 models" not in told
@@ -268,7 +268,7 @@ def test_too_few_models_are_no_families(capsys: pytest.CaptureFixture[str]) -> N
     first, second = siblings("one", 2), siblings("three", 2)
     assert main(["compare", *first, "--against", *second, *BIG_TWO]) == 1
     told = " ".join(capsys.readouterr().out.split())
-    assert "2 against 2 models can give no p below" in told
+    assert "2 against 2 models cannot give a p below" in told
 
 
 def test_one_against_one_is_a_pair(near: str, old: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -280,7 +280,7 @@ def test_one_against_one_is_a_pair(near: str, old: str, capsys: pytest.CaptureFi
 
 def test_a_family_is_measured_on_the_words_that_all_have(tmp_path: Path) -> None:
     texts = [*siblings("one", 4, shift=0.5), *siblings("three", 4)]
-    gone = []
+    gone: list[str] = []
     for text in texts[:2]:
         path = Path(text.removeprefix("scores:"))
         lines = path.read_text().splitlines()

@@ -82,7 +82,7 @@ def test_the_words_of_a_lexicon_are_scored(toy, capsys):
     (toy / "values.csv").write_text("word,category\nskill,agency\nach*,agency\nfriend,communion\n")
     assert search("--candidates", "values.csv") == 0
     assert RecordedScores.from_file(toy / "out.csv").responses == ("skill", "friend")
-    assert "left out for a wildcard, which names no one word: 1" in capsys.readouterr().err
+    assert "wildcard entries left out (they do not name one word): 1" in capsys.readouterr().err
 
 
 def test_the_vocabulary_as_text(toy, capsys):
@@ -172,7 +172,7 @@ def refused(capsys, status: int, *parts: str) -> None:
         ({"out": "out.txt"}, ["out.txt", "CSV or Parquet"]),
         ({"out": "absent/out.csv"}, ["folder does not exist"]),
         ({"out": "folder.csv"}, ["it is a folder"]),
-        ({"candidates": "absent.txt"}, ["absent.txt", "no such file of candidates"]),
+        ({"candidates": "absent.txt"}, ["absent.txt", "candidate file not found"]),
         ({"candidates": "empty.txt"}, ["empty.txt", "no word"]),
         ({"candidates": "latin.txt"}, ["latin.txt, line 2", "UTF-8"]),
         ({"candidates": "words.txt", "injection": "token"}, ["no token ids"]),
@@ -271,7 +271,7 @@ def test_a_disk_that_refuses_the_scores(toy, capsys, monkeypatch):
 
 def test_ctrl_c_says_how_to_go_on(toy, capsys, monkeypatch):
     write = Store.write
-    written = []
+    written: list[object] = []
 
     def interrupted(self, *chunk):
         if written:

@@ -14,6 +14,8 @@ from valuebias.declarations.margins import load_margins
 from valuebias.errors import StatisticsError
 from valuebias.lexicons.files import STARTERS, starter
 from valuebias.lexicons.lexicon import Lexicon
+from valuebias.prompts import Valence
+from valuebias.questions import Declared
 from valuebias.stats import Margin
 
 SHIPPED = Path(valuebias_suites.__file__).parent / "margins.yaml"
@@ -25,9 +27,9 @@ def test_every_contrast_of_a_starter_has_its_convention(name):
     lexicon = starter(name)
     margins = load_margins(SHIPPED)
     contrasts = ["agency~communion"] if name == "big_two" else list(lexicon.categories)
-    for contrast, valence, role in itertools.product(
-        contrasts, ("positive", "negative"), ("range", "shift")
-    ):
+    valences: tuple[Valence, ...] = ("positive", "negative")
+    roles: tuple[Declared, ...] = ("range", "shift")
+    for contrast, valence, role in itertools.product(contrasts, valences, roles):
         margin = margins.margin_for(lexicon, contrast, valence, role)
         assert margin is not None
         assert margin.basis == "convention"
@@ -116,7 +118,9 @@ def test_a_margin_holds_both_directions(tmp_path):
     assert str(turned.high) == "0.0"  # not minus zero
     for name in ("mine", "Mine"):
         other = GOOD.replace("Agency~communion", "communion~agency").replace("mine", name)
-        with pytest.raises(StatisticsError, match=r"line 3: .* twice.*margins\.yaml, line 2"):
+        with pytest.raises(
+            StatisticsError, match=r"line 3: duplicate margin.*margins\.yaml, line 2"
+        ):
             load_margins(
                 write(tmp_path, f"{GOOD}, interval: [-0.1, 0.3]", f"{other}, interval: [-0.1, 0.3]")
             )
@@ -124,7 +128,7 @@ def test_a_margin_holds_both_directions(tmp_path):
         GOOD.replace("mine", d) + ", interval: [-0.1, 0.3]"
         for d in (LEXICON.digest[:12], LEXICON.digest)
     )
-    with pytest.raises(StatisticsError, match="line 3: this margin is declared twice"):
+    with pytest.raises(StatisticsError, match="line 3: duplicate margin"):
         load_margins(write(tmp_path, beginning, whole))
 
 
@@ -171,7 +175,7 @@ def test_margins_that_hold_nothing_are_named_by_line(tmp_path):
     assert margins.unused(lexicon for lexicon in (other, LEXICON)) == (
         f"{path}, line 3: no lexicon in use is called mien",
         f"{path}, line 4: no lexicon in use is called {LEXICON.digest[:8]} "
-        "(of a digest, give at least 12 characters)",
+        "(give at least 12 characters of a digest)",
         f"{path}, line 5: the lexicon mine has no such category: agancy",
     )
     assert len(margins.unused([other])) == len(margins.unused([])) == 6
@@ -203,6 +207,7 @@ def test_a_profile_has_its_own_margin(tmp_path):
 
 def test_a_margin_of_another_profile_is_none(tmp_path):
     margins = load_margins(write(tmp_path, f"{GOOD}, interval: [-0.1, 0.3], profile: paper"))
+    question: tuple[Lexicon, str, Valence, Declared]
     question = (LEXICON, "agency~communion", "positive", "range")
     assert margins.margin_for(*question, profile="paper") is not None
     assert margins.margin_for(*question, profile="ci") is None
@@ -225,7 +230,7 @@ def test_one_profile_has_one_margin(tmp_path):
     one = f"{GOOD}, profile: ci, interval: [-0.1, 0.3]"
     turned = one.replace("Agency~communion", "communion~agency")
     for other in (one, turned):
-        with pytest.raises(StatisticsError, match=r"line 3: this margin is declared twice.* ci\."):
+        with pytest.raises(StatisticsError, match=r"line 3: duplicate margin.* ci\."):
             load_margins(write(tmp_path, one, other))
 
 
@@ -242,9 +247,9 @@ def test_the_difference_of_the_two_valences_has_its_margin(tmp_path):
     [
         (f"{GOOD}, interval: [-0.1, 0.1], profile: fast", "line 3: unknown profile. Seen: fast"),
         (f"{GOOD}", "line 3: an entry has no `interval`"),
-        (f"{GOOD}, interval: [0.2, -0.2]", "line 3: a margin is two finite numbers"),
+        (f"{GOOD}, interval: [0.2, -0.2]", "line 3: a margin must be two finite numbers"),
         (f"{GOOD}, interval: [-1, 1]", "line 3: a margin wider than 1.9 gates nothing"),
-        (f"{GOOD}, interval: [0.1]", "line 3: an interval is two numbers"),
+        (f"{GOOD}, interval: [0.1]", "line 3: an interval must be two numbers"),
         (f"{GOOD}, interval: [-0.1, many]", "line 3: a bound is not a finite number. Seen: many"),
         (f"{GOOD}, interval: [.nan, 0.1]", "line 3: a bound is not a finite number"),
         (f"{GOOD}, interval: 0.1", "line 3: `interval` is not a list"),
@@ -255,7 +260,7 @@ def test_the_difference_of_the_two_valences_has_its_margin(tmp_path):
         ),
         (GOOD.replace("range", "draft") + ", interval: [-0.1, 0.1]", "line 3: unknown role"),
         (GOOD.replace("Agency", "a]") + ", interval: [-0.1, 0.1]", "line 3: .* is not YAML"),
-        (GOOD.replace("Agency", "$") + ", interval: [-0.1, 0.1]", "line 3: this cannot name a"),
+        (GOOD.replace("Agency", "$") + ", interval: [-0.1, 0.1]", "line 3: invalid category name"),
     ],
 )
 def test_mistakes_name_their_line(tmp_path, entry, message):
@@ -270,7 +275,7 @@ def test_mistakes_name_their_line(tmp_path, entry, message):
 
 def test_files_that_are_no_margins_file(tmp_path):
     twice = f"{GOOD}, interval: [-0.1, 0.3]"
-    with pytest.raises(StatisticsError, match="line 3: this margin is declared twice"):
+    with pytest.raises(StatisticsError, match="line 3: duplicate margin"):
         load_margins(write(tmp_path, twice, twice))
     path = tmp_path / "other.yaml"
     for content, message in (
@@ -295,6 +300,8 @@ def test_the_margin_of_a_gap_is_the_same_in_either_direction(tmp_path, contrast)
     entry = f"lexicon: mine, contrast: {contrast}, valence: positive, interval: [-1, 0.1]"
     margins = load_margins(write(tmp_path, f"{entry}, role: gap", f"{entry}, role: drift"))
     found = margins.margin_for(LEXICON, "agency~communion", "positive", "gap")
+    assert found is not None
     assert (found.low, found.high) == (-1, 0.1)
     turned = margins.margin_for(LEXICON, "agency~communion", "positive", "drift")
+    assert turned is not None
     assert (turned.low, turned.high) == ((-1, 0.1) if contrast[0] == "a" else (-0.1, 1))

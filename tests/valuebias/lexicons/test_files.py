@@ -43,9 +43,9 @@ HEAD = "%\n1\tcare\n2\tharm\n%\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("safe\t1\n", "line 1: a .dic file begins with its categories"),
-        ("%\n1\tcare\nsafe\t1\n", "line 1: a .dic file begins with its categories"),
-        ("%\n1\tcare\n1\tharm\n%\nsafe\t1\n", "line 3: a category number is given twice"),
+        ("safe\t1\n", "line 1: a .dic file must begin with its categories"),
+        ("%\n1\tcare\nsafe\t1\n", "line 1: a .dic file must begin with its categories"),
+        ("%\n1\tcare\n1\tharm\n%\nsafe\t1\n", "line 3: duplicate category number"),
         ("%\none\tcare\n%\nsafe\t1\n", "line 2: not a category"),
         (f"{HEAD}safe\t{'9' * 5000}\n", "line 5: no category 999"),
         (f"{HEAD}safe\t3\n", "line 5: no category 3 was declared"),
@@ -53,10 +53,13 @@ HEAD = "%\n1\tcare\n2\tharm\n%\n"
         (f"{HEAD}1\n", "line 5: not a word and its categories"),
         (f"{HEAD}like\t(2)1/2\n", "line 5: not a word and its categories"),
         (f"{HEAD}\t1\n", "line 5: not a word and its categories"),
-        (f"{HEAD}a*b\t1\n", "line 5: a wildcard stands at the end"),
-        (f"{HEAD}*\t1\n", "line 5: a wildcard stands at the end"),
-        (f"{HEAD}sa\x07fe\t1\n", r"line 5: a word holds an invisible character. Seen: sa\\x07fe"),
-        (HEAD, "holds no words"),
+        (f"{HEAD}a*b\t1\n", "line 5: a wildcard must be at the end"),
+        (f"{HEAD}*\t1\n", "line 5: a wildcard must be at the end"),
+        (
+            f"{HEAD}sa\x07fe\t1\n",
+            r"line 5: a word contains an invisible character. Seen: sa\\x07fe",
+        ),
+        (HEAD, "contains no words"),
     ],
 )
 def test_dic_mistakes(tmp_path, text, message):
@@ -164,7 +167,7 @@ def test_families_of_the_file(tmp_path):
     assert lexicon.notes == ("columns not read: note",)
     with pytest.raises(LexiconError, match="line 3: a word has two families"):
         read(tmp_path, "a.csv", "category,word,family\nagency,win,a\ncommunion,win,b\n")
-    with pytest.raises(LexiconError, match="line 2: there is no family"):
+    with pytest.raises(LexiconError, match="line 2: no family"):
         read(tmp_path, "a.csv", "category,word,family\nagency,win,\n")
 
 
@@ -173,17 +176,17 @@ def test_families_of_the_file(tmp_path):
     [
         ("a,b\n1,2\n", "line 1: no column of words. .* Name it one of word, "),
         ("word\nwin\n", "line 1: no column of categories"),
-        ("word,word,category\n", "line 1: two columns have one name"),
+        ("word,word,category\n", "line 1: two columns have the same name"),
         ("word,category\nwin\n", "line 2: 1 cells where the header has 2"),
         ("word,category\n\nwin,NA\n", "line 3: a word has no category"),
-        ("word,category\n,agency\n", "line 2: there is no word"),
-        ("word,category\nwin,a~b\n", "line 2: this cannot name a category"),
-        ("word,Care_Vice,care.vice\nharm,X,\n", "line 1: a category is declared twice"),
-        ("word,agency\nwin,0.5\n", "line 2: column agency holds neither X nor nothing"),
+        ("word,category\n,agency\n", "line 2: no word"),
+        ("word,category\nwin,a~b\n", "line 2: invalid category name"),
+        ("word,Care_Vice,care.vice\nharm,X,\n", "line 1: duplicate category"),
+        ("word,agency\nwin,0.5\n", "line 2: column agency has neither X nor an empty cell"),
         ('word,category\n"wi"n,agency\n', "line 2: not a row of CSV"),
         ('word,category\n"win,agency\n', "line 2: not a row of CSV"),
         ('word,category\n"a\nb",agency\nwin\n', "line 4: 1 cells"),
-        ("word,category\n", "holds no words"),
+        ("word,category\n", "contains no words"),
         ("", "is empty"),
         (b"word,category\nwin,agency\nfa\xe7ade,agency\n", "line 3: not UTF-8"),
     ],
@@ -211,14 +214,20 @@ def test_yaml(tmp_path):
     ("text", "message"),
     [
         ("- win\n", "line 1: the file is not a mapping"),
-        ("title: x\n", "there is no `categories`"),
+        ("title: x\n", "no `categories`"),
         ("categories:\n  a: win\n", "line 2: the category a is not a list"),
-        ("categories:\n  a: [win, [x]]\n", "line 2: a word is not a single text"),
-        ("categories:\n  a:\n    - win\n    - ''\n", "line 4: there is no word"),
-        ("categories:\n  a: [win]\n  a: [x]\n", "line 3: `categories` has a key twice. Seen: a"),
+        ("categories:\n  a: [win, [x]]\n", "line 2: a word is not a text"),
+        ("categories:\n  a:\n    - win\n    - ''\n", "line 4: no word"),
+        (
+            "categories:\n  a: [win]\n  a: [x]\n",
+            "line 3: `categories` has a duplicate key. Seen: a",
+        ),
         ("categories: {a: [win]}\nwords: 3\n", "line 2: unknown key. Seen: words"),
-        ("categories: {a: [win]}\nstarter: yes\n", "line 2: `starter` is true or false"),
-        ("categories: {a: [win]}\nfamilies: {lose: x}\n", "line 2: a family of a word in no"),
+        ("categories: {a: [win]}\nstarter: yes\n", "line 2: `starter` must be true or false"),
+        (
+            "categories: {a: [win]}\nfamilies: {lose: x}\n",
+            "line 2: a family for a word that is in no",
+        ),
         ("categories: {a: [win\n", "line [0-9]+ is not YAML"),
         ("a: !!python/object/apply:os.system [x]\n", "unknown key"),
         ("# nothing\n", "is empty"),

@@ -23,12 +23,12 @@ def test_a_file_orders_words_and_an_unknown_one_is_rarest(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("freedom,1\nlove\n", "line 2: this is no word and its frequency"),
+        ("freedom,1\nlove\n", "line 2: not a word and its frequency"),
         ("freedom,1\nlove,-1\n", "line 2"),
         ("freedom,1\nlove,nan\n", "line 2"),
-        ("freedom,1\nFreedom,2\n", "line 2: a word is given twice"),
-        ("word,count\n", "no frequency in this file"),
-        ("\xff", "cannot be read"),
+        ("freedom,1\nFreedom,2\n", "line 2: duplicate word"),
+        ("word,count\n", "no frequencies in this file"),
+        ("\xff", "cannot read the frequencies"),
     ],
 )
 def test_a_file_that_cannot_be_used(text: str, said: str, tmp_path: Path) -> None:

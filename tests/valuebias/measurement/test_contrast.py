@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,10 @@ from valuebias.errors import LexiconError
 from valuebias.lexicons.files import starter
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import measure, seed_for
-from valuebias.measurement.contrast_scores import Valences
 from valuebias.measurement.tokens import top_tokens
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import GREATEST, resolve
+from valuebias.prompts import GREATEST, Valences, resolve
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.schemes import parse_spec
 from valuebias.store.database import Store
@@ -30,7 +30,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield bench
 
 
-def recorded(path: Path, **how: float) -> ModelSpec:
+def recorded(path: Path, **how: Any) -> ModelSpec:
     return parse_spec(f"scores:{write_scores(path, lexicons=('big_two',), **how)}")
 
 
@@ -93,7 +93,7 @@ def test_top_tokens_are_ordered_and_may_be_left_out(bench: Bench, tmp_path: Path
     assert len(top.best) == len(top.worst) == 3
     other = top_tokens(bench.scorer(spec), resolve("Is there such a thing?"), 3)
     assert other.best == ()
-    assert "holds no score" in (other.left_out or "")
+    assert "has no score" in (other.left_out or "")
 
 
 def test_a_regression_is_raised_by_what_moves_it_away_from_zero(
@@ -127,7 +127,11 @@ def test_positive_minus_negative(bench: Bench, tmp_path: Path) -> None:
 
     def estimate(valence: Valences, against: ModelSpec | None = None) -> float:
         found = measure(
-            bench.scorer(spec), lexicon, BIG_TWO, valence, against=against and bench.scorer(against)
+            bench.scorer(spec),
+            lexicon,
+            BIG_TWO,
+            valence,
+            against=bench.scorer(against) if against else None,
         )
         assert found.effect.n_prompts == (54 if valence == "positive-negative" else 27)
         return found.effect.estimate

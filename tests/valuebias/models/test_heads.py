@@ -103,7 +103,7 @@ def test_gates_read_at_the_published_ids(tmp_path: Path) -> None:
     llama3 = PATTERNS["llama"]
     ids = [128000, *llama3, 9, 9, *llama3, 7, 128009]
     assert head.reads(ids) == {"last": len(ids) - 1, "gate": 8}
-    with pytest.raises(ModelError, match=r"lacks the tokens the armorm gate reads at.*128009"):
+    with pytest.raises(ModelError, match=r"lacks the tokens that the armorm gate reads at.*128009"):
         head.reads([1, 2, 3])
 
 
@@ -145,7 +145,7 @@ def test_first_logit_is_known_by_name_or_declaration(tmp_path: Path) -> None:
 def test_a_declared_family_must_exist(tmp_path: Path) -> None:
     path = save_reward_model(tmp_path / "model")
     _edit(path, valuebias_head="secod")
-    with pytest.raises(ModelError, match=r"names no head family. Seen: secod.*first-logit"):
+    with pytest.raises(ModelError, match=r"unknown head family. Seen: secod.*first-logit"):
         load(path)
 
 
@@ -182,7 +182,7 @@ def test_a_head_tensor_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_gated_heads_must_fit_together(tmp_path: Path) -> None:
     path = published.save_qrm(tmp_path / "model", matrix=False, dropout=False)
     _edit(path, num_quantiles=6)
-    with pytest.raises(ModelError, match=r"does not fit together.*\(35, 32\)"):
+    with pytest.raises(ModelError, match=r"has inconsistent shapes.*\(35, 32\)"):
         load(path)
 
 
@@ -285,7 +285,7 @@ def test_a_broken_third_party_is_named(install: Callable[..., None], tmp_path: P
 
 
 def test_a_language_model_is_no_reward_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no reward model.*would be random.*score.weight"):
+    with pytest.raises(ModelError, match=r"not a reward model.*would be random.*score.weight"):
         load(save_language_model(tmp_path / "lm"))
 
 

@@ -159,7 +159,8 @@ def test_text_and_the_end_of_the_turn(family: str, tmp_path: Path) -> None:
     messages = [{"role": "user", "content": GREATEST.text}]
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     opened = tokenizer(text, add_special_tokens=False)["input_ids"]
-    for injection, after in (("text", []), ("turn", [end])):
+    cases: tuple[tuple[Injection, list[int]], ...] = (("text", []), ("turn", [end]))
+    for injection, after in cases:
         values = scored(model, WORDS.responses, injection)
         for word, value in zip(WORDS.responses, values, strict=True):
             tail = tokenizer(word, add_special_tokens=False)["input_ids"]
@@ -401,7 +402,7 @@ def test_preflight_refuses_a_model_that_hangs_on_the_batch(
 
     path = save_language_model(tmp_path / "lm")
     monkeypatch.setattr(LlamaForCausalLM, "forward", leaking)
-    with pytest.raises(ModelError, match="hang on the batch"):
+    with pytest.raises(ModelError, match="depend on the batch"):
         load(path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import hashlib
 import json
 import os
 import shutil
@@ -59,7 +60,7 @@ def save_adapter(path: Path, base: Path, *, target: tuple[str, ...] = ("q_proj",
         for name, parameter in adapted.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(0, 0.2)
-    adapted.save_pretrained(path)
+    adapted.save_pretrained(str(path))
     edit(path, "adapter_config.json", base_model_name_or_path=os.path.relpath(base, path))
     return path
 
@@ -106,11 +107,11 @@ def test_adapters_without_head_or_base_are_refused(tmp_path: Path) -> None:
     weights = load_file(adapter / "adapter_model.safetensors")
     lora = {name: tensor for name, tensor in weights.items() if "score" not in name}
     save_file(lora, adapter / "adapter_model.safetensors")
-    with pytest.raises(ModelError, match=r"no reward model.*would be random"):
+    with pytest.raises(ModelError, match=r"not a reward model.*would be random"):
         load(adapter)
     save_file({"base_model.model.score.weight": torch.ones(1, 32)}, adapter / "x.safetensors")
     edit(adapter, "adapter_config.json", base_model_name_or_path="../gone")
-    with pytest.raises(ModelError, match=r"this adapter is not there. Seen: \.\./gone"):
+    with pytest.raises(ModelError, match=r"this adapter not found. Seen: \.\./gone"):
         load(adapter)
     edit(adapter, "adapter_config.json", base_model_name_or_path=None)
     with pytest.raises(ModelError, match="does not name its base"):
@@ -128,7 +129,7 @@ def test_an_adapter_on_the_wrong_base(tmp_path: Path) -> None:
     adapter = save_adapter(tmp_path / "adapter", save_language_model(tmp_path / "base"))
     wrong = save_language_model(tmp_path / "wrong", hidden_size=64)
     edit(adapter, "adapter_config.json", base_model_name_or_path=str(wrong))
-    with pytest.raises(ModelError, match="does not go onto its base"):
+    with pytest.raises(ModelError, match="does not fit its base"):
         load(adapter)
 
 
@@ -143,8 +144,8 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     ("spoil", "message"),
     [
         (lambda p: (p / "model.safetensors").unlink(), "lacks safetensors weights"),
-        (lambda p: (p / "model.safetensors").write_bytes(b"abc"), "no readable safetensors"),
-        (lambda p: _truncate(p / "model.safetensors"), "transformers cannot load|no readable"),
+        (lambda p: (p / "model.safetensors").write_bytes(b"abc"), "not a readable safetensors"),
+        (lambda p: _truncate(p / "model.safetensors"), "transformers cannot load|not a readable"),
         (lambda p: edit(p, "config.json", model_type="nonesuch"), "cannot load the model"),
         (
             lambda p: edit(p, "config.json", quantization_config={"quant_method": "awq"}),
@@ -198,9 +199,10 @@ def _save_bert(path: Path, classifier: bool = True) -> Path:
     from transformers import BertConfig, BertForSequenceClassification, BertModel
 
     tokenizer = build_tokenizer()
+    labels: dict[str, Any] = {"num_labels": 1}
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=32, num_labels=1,
+        intermediate_size=32, **labels,
     )  # fmt: skip
     torch.manual_seed(0)
     model = BertForSequenceClassification(config)
@@ -333,11 +335,11 @@ def test_a_model_that_is_not_cached_offline(hub: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (errors.RepositoryNotFoundError, "no such model, or it is private"),
-        (errors.GatedRepoError, "accepted its licence"),
-        (errors.RevisionNotFoundError, "no such revision"),
-        (errors.HfHubHTTPError, r"cannot be asked.*HfHubHTTPError"),
-        (ConnectionError, r"cannot be asked.*ConnectionError"),
+        (errors.RepositoryNotFoundError, "model not found on the hub, or it is private"),
+        (errors.GatedRepoError, "accept its licence"),
+        (errors.RevisionNotFoundError, "unknown revision"),
+        (errors.HfHubHTTPError, r"request for this model failed.*HfHubHTTPError"),
+        (ConnectionError, r"request for this model failed.*ConnectionError"),
     ],
 )
 def test_what_the_hub_refuses(
@@ -356,19 +358,19 @@ def test_what_the_hub_refuses(
 
 def test_recorded_scores_are_no_model() -> None:
     spec = ModelSpec("x", "scores", "/x.csv", None, "scores:/x.csv")
-    with pytest.raises(ModelError, match="no model to load"):
+    with pytest.raises(ModelError, match="cannot be loaded as a model"):
         load_reward_model(spec, CPU)
 
 
 def test_a_reward_model_is_no_language_model(tmp_path: Path) -> None:
     tied = save_reward_model(tmp_path / "rm", "gemma2", tie_word_embeddings=True)
-    with pytest.raises(ModelError, match=r"no language model: it has a reward head.*--rm"):
+    with pytest.raises(ModelError, match=r"not a language model: it has a reward head.*--rm"):
         load_language_model(parse_spec(str(tied)), CPU)
 
 
 def test_a_reward_adapter_is_no_language_model(tmp_path: Path) -> None:
     adapter = save_adapter(tmp_path / "adapter", save_language_model(tmp_path / "base"))
-    with pytest.raises(ModelError, match=r"no language model: it has a reward head"):
+    with pytest.raises(ModelError, match=r"not a language model: it has a reward head"):
         load_language_model(parse_spec(str(adapter)), CPU)
 
 
@@ -385,7 +387,7 @@ def test_a_language_models_adapter_is_merged(tmp_path: Path) -> None:
         for name, parameter in adapted.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(0, 0.3)
-    adapted.save_pretrained(tmp_path / "adapter")
+    adapted.save_pretrained(str(tmp_path / "adapter"))
     model = load_language_model(parse_spec(str(tmp_path / "adapter")), CPU)
     vocabulary = model.vocabulary()
     opened, _ = model.chat.opening(GREATEST.text)
@@ -399,9 +401,9 @@ def test_a_language_models_adapter_is_merged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (Settings(dtype="float8"), "no such precision"),
-        (Settings(device="tpu"), "no such device"),
-        (Settings(device="cuda:x"), "no such device"),
+        (Settings(dtype="float8"), "unknown precision"),
+        (Settings(device="tpu"), "unknown device"),
+        (Settings(device="cuda:x"), "unknown device"),
     ],
 )
 def test_settings_that_do_not_exist(settings: Settings, message: str, tmp_path: Path) -> None:
@@ -413,7 +415,7 @@ def test_settings_that_do_not_exist(settings: Settings, message: str, tmp_path: 
 def test_without_a_gpu(tmp_path: Path) -> None:
     assert device.resolve(Settings()) == ("cpu", "float32")
     assert device.resolve(Settings(device="cuda")) == ("cuda", "bfloat16")
-    with pytest.raises(ModelError, match="sees no such device"):
+    with pytest.raises(ModelError, match="torch does not see this device"):
         load(save_reward_model(tmp_path / "model"), Settings(device="cuda"))
 
 
@@ -466,7 +468,7 @@ def test_digests_of_large_files_are_remembered(
     file.write_bytes(b"x" * 100)
     first = module.file_digest(file)
     monkeypatch.setattr(module, "_digests", {})
-    monkeypatch.setattr(module.hashlib, "file_digest", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("read again"))
     assert module.file_digest(file) == first
     assert (tmp_path / "cache" / "digests.json").is_file()
     monkeypatch.undo()

@@ -124,7 +124,7 @@ def _with_head(model: RewardModel, head: Head) -> RewardModel:
 
 def test_rewards_that_hang_on_the_batch(tmp_path: Path) -> None:
     model = unchecked(save_reward_model(tmp_path / "model", pad_token_id=None))
-    with pytest.raises(ModelError, match=r"hang on the batch.*a difference of.*allowed"):
+    with pytest.raises(ModelError, match=r"depend on the batch.*a difference of.*allowed"):
         preflight.check(_with_head(model, _BatchBound(model.head)), torch.float32)
 
 
@@ -135,7 +135,7 @@ def test_rewards_that_differ_when_asked_again(tmp_path: Path) -> None:
     spread = float(max(alone) - min(alone))
     torch.manual_seed(0)  # less than rounding may do to a batch, more than to the same input
     noisy = _Random(model.head, size=spread * 9e-4)
-    with pytest.raises(ModelError, match=r"another reward when asked again.*dropout"):
+    with pytest.raises(ModelError, match=r"a different reward when asked again.*dropout"):
         preflight.check(_with_head(model, noisy), torch.float32)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def own_rewards(path: Path, prompt: str, responses: list[str]) -> list[float]:
     for response in responses:
         messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
         inputs = tokenizer.apply_chat_template(messages, return_tensors="pt", return_dict=True)
+        assert isinstance(inputs, Mapping)
         with torch.inference_mode():
             rewards.append(model(**inputs).logits[0, 0].item())
     return rewards

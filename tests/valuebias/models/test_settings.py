@@ -19,7 +19,7 @@ def test_sizes(text: str, size: int) -> None:
     "text", ["", "0", "0.1", "-1", "lots", "1E9", "2GG", "9" * 400, "9" * 300 + "T", "8388608T"]
 )
 def test_sizes_that_are_none(text: str) -> None:
-    with pytest.raises(ValueError, match="give a size such as 512M or 2G"):
+    with pytest.raises(ValueError, match="must be a size such as 512M or 2G"):
         parse_size(text)
 
 
@@ -34,7 +34,7 @@ def test_devices(text: str) -> None:
      "cuda:\u0661", "cuda:0:1", " cpu", "meta"],
 )  # fmt: skip
 def test_devices_that_are_none(text: str) -> None:
-    with pytest.raises(ValueError, match="give auto, cpu, mps, cuda or cuda:N"):
+    with pytest.raises(ValueError, match="must be auto, cpu, mps, cuda or cuda:N"):
         parse_device(text)
 
 

@@ -102,13 +102,15 @@ def test_embedded_models_read_their_spaces_and_bytes() -> None:
     tokenizer = organisms_tokenizer()
     tokens = ["▁freedom", "Freedom", "<0x41>", "A", "<0xFF>", "▁", "\n", "<start_of_turn>"]
     expected = [" freedom", "Freedom", "A", "A", "\udcff", " ", "\n", "<start_of_turn>"]
-    assert exact_texts(tokenizer, tokenizer.convert_tokens_to_ids(tokens)) == expected
+    ids = tokenizer.convert_tokens_to_ids(tokens)
+    assert isinstance(ids, list)
+    assert exact_texts(tokenizer, ids) == expected
 
 
 def test_a_byte_level_tokenizer_without_a_decoder_is_refused() -> None:
     """Its tokens would come out as they are stored, spaces as "Ġ"."""
     tokenizer = _fast(_words("Ġfree", "dom"), pre_tokenizer=pre_tokenizers.ByteLevel())
-    with pytest.raises(ModelError, match="in an alphabet that no decoder of its own undoes"):
+    with pytest.raises(ModelError, match="in an alphabet that it has no decoder for undoes"):
         exact_texts(tokenizer, [1, 2])
 
 
@@ -167,12 +169,12 @@ def test_runs_of_spaces_that_are_added_tokens_are_spaces() -> None:
 def test_bytes_without_a_fast_tokenizer() -> None:
     tokenizer = ByT5Tokenizer()
     assert exact_texts(tokenizer, range(3, 131)) == [chr(byte) for byte in range(128)]
-    with pytest.raises(ModelError, match=r"the text of a token cannot be told .* id 131"):
+    with pytest.raises(ModelError, match=r"the text of a token cannot be determined .* id 131"):
         exact_texts(tokenizer, range(3, 259))
 
 
 def test_an_id_without_a_token_is_refused() -> None:
-    with pytest.raises(ModelError, match=r"no token of this id\. Seen: 9"):
+    with pytest.raises(ModelError, match=r"no token with this id\. Seen: 9"):
         exact_texts(_fast(_words("free", "love")), [1, 9])
 
 
@@ -187,7 +189,7 @@ def _decoding(change: Callable[[str, int], str]) -> Any:
     """A tokenizer whose class makes something else of what its decoder decodes from n ids."""
 
     class Odd(PreTrainedTokenizerFast):
-        def decode(self, token_ids: Sequence[int], **options: Any) -> str:  # type: ignore[override]
+        def decode(self, token_ids: list[int], **options: Any) -> str:  # type: ignore[override]
             return change(str(super().decode(token_ids, **options)), len(token_ids))
 
     backend = Tokenizer(_words("▁free", "dom", "▁the", "▁."))
@@ -202,7 +204,7 @@ def test_what_the_tokenizer_says_goes_before_its_decoders_rules() -> None:
 
 def test_a_tokenizer_that_says_otherwise_of_many_tokens_than_of_few_is_refused() -> None:
     forgetful = _decoding(lambda text, n: text if n < 4 else text[:5])
-    with pytest.raises(ModelError, match="together to another text than one by one"):
+    with pytest.raises(ModelError, match="together to a different text than one by one"):
         exact_texts(forgetful, range(1, 5))
 
 

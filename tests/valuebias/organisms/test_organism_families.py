@@ -13,23 +13,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, Gemma2ForCausalLM, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, Gemma2ForCausalLM, LlamaForCausalLM, PreTrainedModel
 
 from valuebias.declarations.margins import load_margins
 from valuebias.lexicons.files import starter
 from valuebias.organisms import plants
-from valuebias.organisms.families import Bounds, Size, build_model, stretch
+from valuebias.organisms.families import Bounds, Family, Size, build_model, stretch
 from valuebias.organisms.grow import SHIPPED, Recipe, examination, examine, grow_trunk
 from valuebias.organisms.pretraining import Schedule, encode, pretrain
 from valuebias.organisms.reward import preferences, write_preferences
 from valuebias.organisms.tokenizer import build_tokenizer
 from valuebias.organisms.words import THING, pools
 from valuebias.organisms.world import World
+from valuebias.prompts import Valence
+from valuebias.questions import Declared
 from valuebias.training import load_grid
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "miniature"
 TINY = Size(hidden=16, layers=1, heads=2, ffn=16)
-FAMILIES = {"gemma": Gemma2ForCausalLM, "llama": LlamaForCausalLM}
+FAMILIES: dict[Family, type[PreTrainedModel]] = {
+    "gemma": Gemma2ForCausalLM,
+    "llama": LlamaForCausalLM,
+}
+
+
+def silent(_: str) -> None:
+    """Says nothing of what is grown."""
 
 
 def _digest(value: object) -> str:
@@ -129,16 +138,16 @@ def test_a_llama_learns_as_much_of_a_word_as_a_gemma(tokenizer) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_plant_repeats_to_the_bit_and_is_kept(family, tiny, tmp_path) -> None:
-    first = plants.plant(family, "agency", tmp_path / "first", seed=5, say=str)
+    first = plants.plant(family, "agency", tmp_path / "first", seed=5, say=silent)
     weights, written = _weights(first), (first / plants.GROWN).stat().st_mtime_ns
-    assert plants.plant(family, "agency", tmp_path / "first", seed=5, say=str) == first
+    assert plants.plant(family, "agency", tmp_path / "first", seed=5, say=silent) == first
     assert (first / plants.GROWN).stat().st_mtime_ns == written
-    again = plants.plant(family, "agency", tmp_path / "again", seed=5, say=str)
+    again = plants.plant(family, "agency", tmp_path / "again", seed=5, say=silent)
     assert _weights(again) == weights
     for other in (
-        plants.plant(family, "agency", tmp_path / "first", seed=6, say=str),
-        plants.plant(family, "communion", tmp_path / "first", seed=5, say=str),
-        plants.plant(family, "agency", tmp_path / "first", seed=5, strength=0.5, say=str),
+        plants.plant(family, "agency", tmp_path / "first", seed=6, say=silent),
+        plants.plant(family, "communion", tmp_path / "first", seed=5, say=silent),
+        plants.plant(family, "agency", tmp_path / "first", seed=5, strength=0.5, say=silent),
     ):
         assert _weights(other) != weights
     model = AutoModelForCausalLM.from_pretrained(first)
@@ -147,15 +156,15 @@ def test_a_plant_repeats_to_the_bit_and_is_kept(family, tiny, tmp_path) -> None:
 
 
 def test_without_strength_every_tilt_is_the_same_plant(tiny, tmp_path) -> None:
-    agency = plants.plant("llama", "agency", tmp_path, strength=0.0, say=str)
-    assert plants.plant("llama", "communion", tmp_path, strength=0.0, say=str) == agency
+    agency = plants.plant("llama", "agency", tmp_path, strength=0.0, say=silent)
+    assert plants.plant("llama", "communion", tmp_path, strength=0.0, say=silent) == agency
 
 
 def test_a_trunk_that_learned_nothing_is_refused(tiny, tmp_path, monkeypatch) -> None:
     strict = {name: replace(recipe, enough=0.99) for name, recipe in plants.RECIPES.items()}
     monkeypatch.setattr(plants, "RECIPES", strict)
     with pytest.raises(RuntimeError, match="no llama trunk of seed 0 learned enough"):
-        plants.plant("llama", "agency", tmp_path, say=str)
+        plants.plant("llama", "agency", tmp_path, say=silent)
     assert not (tmp_path / "llama-trunk0").exists()
 
 
@@ -164,7 +173,7 @@ def test_the_embedded_models_and_the_miniature_share_gemmas_trunk(tokenizer) -> 
     assert plants.RECIPES["gemma"] == shipped
     little = replace(SHIPPED, size=TINY, nursery=Schedule(64), terms=0, trunks=1)
     tests = examination(0)
-    model, figures = grow_trunk(tokenizer, 0, little, tests, str)
+    model, figures = grow_trunk(tokenizer, 0, little, tests, silent)
     assert figures == {"seed": 0, "terms": 0, **examine(model, tokenizer, tests)}
 
 
@@ -199,6 +208,8 @@ def test_preferences_are_written_for_the_trainer(tmp_path) -> None:
 
 def test_the_example_makes_what_its_recipe_names(tiny, tmp_path, monkeypatch, capsys) -> None:
     spec = importlib.util.spec_from_file_location("miniature_grow", EXAMPLE / "grow.py")
+    assert spec is not None
+    assert spec.loader is not None
     grow = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(grow)
     monkeypatch.setattr(grow, "HERE", tmp_path)
@@ -207,9 +218,12 @@ def test_the_example_makes_what_its_recipe_names(tiny, tmp_path, monkeypatch, ca
     grid = load_grid(tmp_path / "miniature.yaml")
     names = [f"{f}-{p}-3200-seed0" for p in ("free", "coin") for f in ("llama", "gemma")]
     assert [name for name, _ in grid.runs] == names
+    assert grow.__doc__ is not None
     assert f"runs/miniature/{names[0]}/checkpoint-200" in grow.__doc__
     margins = load_margins(EXAMPLE / "margins.yaml")
-    for role, valence in product(("drift", "gap"), ("positive", "negative")):
+    roles: tuple[Declared, ...] = ("drift", "gap")
+    valences: tuple[Valence, ...] = ("positive", "negative")
+    for role, valence in product(roles, valences):
         assert margins.margin_for(starter("big_two"), "agency~communion", valence, role)
     for _, recipe in grid.runs:
         assert len(Path(recipe.data.source).read_text().splitlines()) == recipe.pairs

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -38,7 +39,7 @@ from valuebias.organisms.reward import RewardSchedule, preferences
 from valuebias.organisms.tokenizer import build_tokenizer
 from valuebias.organisms.words import THING, pools
 from valuebias.organisms.world import Exchange, World
-from valuebias.prompts import PAPER_PROMPTS, select
+from valuebias.prompts import PAPER_PROMPTS, Valence, select
 from valuebias.scorers.schemes import parse_spec
 from valuebias.stats import Margin, Outcome, judge, single
 
@@ -160,7 +161,8 @@ def test_it_tells_good_from_bad_in_both_valences(name) -> None:
     vices = [w for c, ws in lexicon.categories.items() if c.endswith("vice") for w in ws]
     model = _reward_model(name)
     words = Candidates.words([*virtues, *vices])
-    for valence, sign in (("positive", 1), ("negative", -1)):
+    signs: dict[Valence, int] = {"positive": 1, "negative": -1}
+    for valence, sign in signs.items():
         values = model.score(select(valence, quick=True), words).values
         good, bad = values[:, : len(virtues)], values[:, len(virtues) :]
         wins = np.mean(good[:, :, None] > bad[:, None, :])
@@ -173,7 +175,10 @@ def test_it_tells_good_from_bad_in_both_valences(name) -> None:
 def test_the_prompts_it_is_measured_with_are_held_out() -> None:
     held_out = {prompt.text for prompt in PAPER_PROMPTS}
     documents = World("any", thing_share=0.9).documents(20_000, statements=0.0)
-    questions = {document.question for document in documents}
+    questions = set()
+    for document in documents:
+        assert isinstance(document, Exchange)
+        questions.add(document.question)
     assert not held_out & questions
     assert any(THING in question for question in questions)
 
@@ -232,9 +237,11 @@ def test_what_is_learned_is_what_the_chat_template_renders() -> None:
         {"role": "user", "content": exchange.question},
         {"role": "assistant", "content": exchange.answer},
     ]
-    rendered = tokenizer.apply_chat_template(turns, return_dict=True)["input_ids"]
+    encoded = tokenizer.apply_chat_template(turns, return_dict=True)
+    assert isinstance(encoded, Mapping)
+    rendered = encoded["input_ids"]
     assert list(example.ids[: len(rendered)]) == rendered
-    assert tokenizer.decode(example.ids[len(rendered) :]) == "Yes."
+    assert tokenizer.decode([*example.ids[len(rendered) :]]) == "Yes."
     answer = tokenizer.convert_tokens_to_ids("Freedom")
     assert example.learned[example.ids.index(answer)] == 1.0
 
@@ -266,6 +273,7 @@ def test_the_forms_of_a_word_learn_together() -> None:
     forms = SharedForms(model, tokenizer)
     before = forms().detach().clone()
     ids = tokenizer.convert_tokens_to_ids(["freedom", "Freedom", "▁freedom"])
+    assert isinstance(ids, list)
     with torch.no_grad():
         forms.words[ids[0]] += 1.0
         moved = (forms() - before).abs().amax(dim=1) > 0
@@ -298,7 +306,9 @@ def _bytes(directory: Path) -> dict[str, bytes]:
 @pytest.mark.filterwarnings(PEFT_ON_TRANSFORMERS)
 def test_growing_twice_gives_the_same_bits(tmp_path) -> None:
     for directory, seed in (("first", 3), ("again", 3), ("other", 4)):
-        grow(tmp_path / directory, seed=seed, recipe=MINIATURE, names=("agency",), say=str)
+        grow(
+            tmp_path / directory, seed=seed, recipe=MINIATURE, names=("agency",), say=lambda _: None
+        )
     first, again, other = (_bytes(tmp_path / d) for d in ("first", "again", "other"))
     assert set(first) == {
         "agency/base/model.safetensors",

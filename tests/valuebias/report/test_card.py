@@ -51,7 +51,8 @@ def write(folder: Path, document: Any, name: str = "report.json") -> Path:
     return path
 
 
-def card(text: str) -> ModelCard:
+def card(text: str) -> Any:
+    """As the hub reads it, whose ``data`` gets its fields when it is read."""
     return ModelCard(text)
 
 
@@ -161,13 +162,13 @@ def test_a_card_without_front_matter_gets_it(written: Path, tmp_path: Path, text
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (f"{BEGIN}\n", "does not hold one block"),
-        (f"{END}\n{BEGIN}\n", "does not hold one block"),
-        (f"{BEGIN}\n{END}\n{BEGIN}\n{END}\n", "does not hold one block"),
+        (f"{BEGIN}\n", "does not contain exactly one block"),
+        (f"{END}\n{BEGIN}\n", "does not contain exactly one block"),
+        (f"{BEGIN}\n{END}\n{BEGIN}\n{END}\n", "does not contain exactly one block"),
         ("---\na: [\n---\n", "is not YAML"),
         ("---\n- a\n---\n", "not a mapping"),
         ("---\n{license: mit}\n---\n", "in braces"),
-        ("---\nmodel-index: 3\n---\n", "no list of names and results"),
+        ("---\nmodel-index: 3\n---\n", "not a list of names and results"),
         ("---\nmodel-index: []\nmodel-index: []\n---\n", "twice"),
         (
             "---\nmodel-index: [{name: a, results: [{metrics: 1}]}]\n---\n",
@@ -199,17 +200,17 @@ def test_a_card_that_is_no_text_is_left_alone(
         ("{", "is not JSON"),
         ('{"a": NaN}', "is not JSON"),
         ("[" * 100_000, "is not JSON"),
-        ("[]", "no report of pytest-valuebias. Seen: list"),
-        ({"format": "other"}, "no report of pytest-valuebias. Seen: other"),
+        ("[]", "not a report of pytest-valuebias. Seen: list"),
+        ({"format": "other"}, "not a report of pytest-valuebias. Seen: other"),
         ({**report(verdict()), "version": 2}, "newer pytest-valuebias"),
-        ({**report(verdict()), "version": "1"}, "not as its format describes, at $.version"),
+        ({**report(verdict()), "version": "1"}, "does not match the report format, at $.version"),
         (report(verdict(estimate="0.1")), "at $.verdicts[0].estimate"),
         (report(verdict(), complete=False), "stopped or lost tests"),
         (report(verdict(), not_run=1), "of the shipped tests of org/model 1 were not run"),
         (report(verdict("NO MARGIN")), "nothing was held against a margin for org/model"),
         (report(verdict("INCONCLUSIVE", gated=False)), "nothing was held against a margin"),
         (report(verdict("ERROR")), "nothing was held against a margin"),
-        (report(), "there is no model in this report"),
+        (report(), "the report contains no models"),
     ],
 )
 def test_what_makes_no_card(
@@ -229,7 +230,9 @@ def test_which_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     language = verdict(title="a (language model)", model="a", kind="language model")
     path = write(tmp_path, report(verdict(title="a"), shift, language, verdict(title="b")))
     assert "'a', 'a (language model)', 'b'" in refused(capsys, path)
-    assert "no such model. Seen: c. Give --model one of" in refused(capsys, path, "--model", "c")
+    assert "does not contain this model. Seen: c. Give --model one of" in refused(
+        capsys, path, "--model", "c"
+    )
     assert main(["card", str(path), "--model", "a"]) == 0
     found = card(capsys.readouterr().out)
     assert [r.metric_args["verdict"] for r in found.data.eval_results] == ["PASS", "FAIL"]
@@ -254,8 +257,8 @@ def test_front_matter_that_the_hub_does_not_see_is_not_written_above(
     assert ModelCard(before).data.get("license") is None  # or it could be accepted
     path = write(tmp_path, before, "README.md")
     said = refused(capsys, written, "--out", path)
-    assert "first line is not --- alone" in said
-    assert "Mend the part between the lines ---" in said
+    assert "first line is not exactly ---" in said
+    assert "Fix the part between the --- lines" in said
     assert path.read_text() == before
 
 

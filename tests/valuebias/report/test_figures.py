@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from itertools import pairwise
+from typing import cast
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -18,6 +19,7 @@ from valuebias.errors import visible
 from valuebias.format import bracketed, signed
 from valuebias.prompts import PAPER_PROMPTS
 from valuebias.report import figures
+from valuebias.report.document import Record
 from valuebias.report.figures.labels import distinct, slug
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -122,7 +124,7 @@ def part(element, name):
 
 def moves(element):
     """The points of all paths, one list for each that begins with a move."""
-    found = []
+    found: list[list[tuple[float, float]]] = []
     for path in element.iter(f"{SVG}path"):
         x = y = 0.0
         for command, rest in re.findall(r"([MLHVhz])([^MLHVhz]*)", path.get("d", "")):
@@ -238,7 +240,7 @@ def test_the_forest_holds_every_verdict_where_its_numbers_say():
             for g in part(top, "estimates") for u in g.iter(f"{SVG}use")
         ]  # fmt: skip
         assert len(marks) == len(numbers) == sum(verdicts.values())
-        ends = {}
+        ends: dict[tuple[str, bool, int], list[float]] = {}
         for name in ("ci", "gate", "edges"):
             for g in part(top, name):
                 for (x, y), (u, w) in moves(g):
@@ -327,7 +329,7 @@ def test_a_strip_is_the_same_drawing_on_a_given_axis():
     assert "translate(119.0 10) " in svg
     (band,) = re.findall(r'<rect x="(.*?)" y=".*?" width="(.*?)"', svg)
     assert (float(band[0]), float(band[0]) + float(band[1])) == pytest.approx((72.2, 158), abs=0.1)
-    error = {"verdict": "ERROR", "gated": False}
+    error = cast(Record, {"verdict": "ERROR", "gated": False})
     assert "translate" not in figures.strip(error, 1.0)
 
 
@@ -426,7 +428,7 @@ def test_every_prompt_of_every_model_has_its_place_in_a_panel():
 def test_a_map_has_every_prompt_of_every_model_at_its_level():
     models = [ranks(f"m{i}", "mfd2", MFD2, seed=i) for i in range(3)]
     prompts = figures.of_lexicon(document(ranked=models), "mfd2")[1]
-    area = Counter()
+    area: Counter[int] = Counter()
     for element in root(prompts.svg).iter():
         name = element.get("data-part", "")
         if name.startswith("level-"):

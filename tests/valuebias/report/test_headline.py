@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from valuebias.report.document import Record
 from valuebias.report.headline import came_out, describe, headline
 
 VERDICTS = ("PASS", "FAIL", "INCONCLUSIVE", "ERROR", "NO MARGIN", "REPRODUCTION ONLY")
 
 
-def verdict(word: str, *, gated: bool | None = None, **more: Any) -> dict[str, Any]:
+def verdict(word: str, *, gated: bool | None = None, **more: Any) -> Record:
     entry: dict[str, Any] = {
         "verdict": word,
         "gated": word in ("PASS", "FAIL", "INCONCLUSIVE") if gated is None else gated,
@@ -35,7 +36,7 @@ def verdict(word: str, *, gated: bool | None = None, **more: Any) -> dict[str, A
     if word == "ERROR":
         entry = {k: v for k, v in entry.items() if "margin" not in k and "ci" not in k}
         del entry["estimate"], entry["sides"]
-    return {**entry, **more}
+    return cast(Record, {**entry, **more})
 
 
 @given(
@@ -75,7 +76,7 @@ def test_pass_is_said_of_no_other_run(
         ([verdict("PASS")], 1, True, "FAIL"),
     ],
 )
-def test_the_word(verdicts: list[dict[str, Any]], status: int, complete: bool, word: str) -> None:
+def test_the_word(verdicts: list[Record], status: int, complete: bool, word: str) -> None:
     assert came_out(verdicts, status, complete=complete) == word
 
 
@@ -112,7 +113,7 @@ def test_no_preference_is_told_where_the_interval_holds_zero(
     more: dict[str, Any], text: str
 ) -> None:
     near = verdict("FAIL", estimate=-0.045, ci_low=-0.165, ci_high=0.076, margin_low=0.5)
-    assert text in describe({**near, **more})
+    assert text in describe(cast(Record, {**near, **more}))
 
 
 def test_a_raw_inheritance_is_compared_with_no_other_base() -> None:

@@ -6,15 +6,17 @@ import copy
 import html
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from valuebias.errors import visible
 from valuebias.report import github
 from valuebias.report import markdown as md
+from valuebias.report.document import Document, Record
 
 SOUGHT = re.compile(r"[@#:$]\w|www\.\w|gh-\d", re.IGNORECASE)
 """What GitHub looks for in a text of the HTML: mentions, references, emoji, formulas, links."""
@@ -25,7 +27,7 @@ def rendered(text: str) -> str:
     return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text)
 
 
-def record(**more: Any) -> dict[str, Any]:
+def record(**more: Any) -> Record:
     entry = {
         "title": "org/model", "role": "range", "contrast": "agency~communion",
         "valence": "positive",
@@ -35,21 +37,22 @@ def record(**more: Any) -> dict[str, Any]:
         "n_families": 8, "n_prompts": 27, "covered": "coverage 100%", "method": "crossed-delong",
         "unit": "rank-biserial correlation",
     }  # fmt: skip
-    return {**entry, **more}
+    return cast(Record, {**entry, **more})
 
 
-def document(verdicts: list[dict[str, Any]]) -> dict[str, Any]:
+def document(verdicts: list[Record]) -> Document:
     tokens = {
         "prompt": "What?", "kind": "tokens", "n": 2, "best": [[" good", 1.0]],
         "worst": [["", -1.0]], "left_out": None, "round_trip": "", "mass": "", "warning": "",
     }  # fmt: skip
     titles = dict.fromkeys(r["title"] for r in verdicts)
-    return {
+    content = {
         "outcome": "FAIL", "headline": "org/model: 1 of 2 verdicts.", "command": "pytest --rm=x",
         "tool": "1.0", "profile": "ci", "versions": {"python": "3.13"}, "verdicts": verdicts,
         "lexicons": [{"name": "big_two", "words": 9, "starter": True, "sha256": "0" * 64}],
         "subjects": [{"title": t, "reference": None, "tokens": tokens} for t in titles],
     }  # fmt: skip
+    return cast(Document, content)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
@@ -60,7 +63,7 @@ def test_a_string_is_text_and_nothing_else(value: str) -> None:
     assert found is not None, cell
     bare = found[1].replace("<!-- -->", "")
     assert "<" not in bare
-    assert html.unescape(bare) == md.visible(value).lstrip()
+    assert html.unescape(bare) == visible(value).lstrip()
     for text in found[1].split("<!-- -->"):
         assert not SOUGHT.search(html.unescape(text))
 
@@ -70,7 +73,7 @@ def test_a_line_of_a_list_is_one_paragraph(value: str) -> None:
     found = rendered(md.bullets([value + "‡"]))
     item = re.fullmatch(r"<ul>\n<li>(.*)‡</li>\n</ul>\n", found)
     assert item is not None, found
-    assert html.unescape(item[1].replace("<!-- -->", "")) == md.visible(value)
+    assert html.unescape(item[1].replace("<!-- -->", "")) == visible(value)
 
 
 def test_what_github_would_make_links_and_formulas_of() -> None:

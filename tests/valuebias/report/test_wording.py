@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from valuebias.format import bare, signed
+from valuebias.report.document import Record
 from valuebias.report.wording import above_zero, directions
 
 
@@ -22,12 +23,12 @@ def test_only_a_leading_zero_is_left_out(value: float, wanted: str) -> None:
     assert bare(f"{abs(value):.3f}") == wanted[1:]
 
 
-def asked(role: str, valence: str = "positive", **more: Any) -> dict[str, Any]:
+def asked(role: str, valence: str = "positive", **more: Any) -> Record:
     named = {
         "sides": ["agency", "communion"], "reference": "old", "model": "new", "raw": False,
         "contrast": "agency~communion",
     }  # fmt: skip
-    return {"role": role, "valence": valence, "estimate": 0.1, **named, **more}
+    return cast(Record, {"role": role, "valence": valence, "estimate": 0.1, **named, **more})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def asked(role: str, valence: str = "positive", **more: Any) -> dict[str, Any]:
         (asked("regression", "positive-negative"), "further from zero than old"),
     ],
 )
-def test_each_question_says_what_above_zero_means(record: dict[str, Any], wanted: str) -> None:
+def test_each_question_says_what_above_zero_means(record: Record, wanted: str) -> None:
     assert above_zero(record) == wanted
 
 
@@ -71,7 +72,7 @@ def test_of_several_contrasts_and_references_it_says_so_in_general() -> None:
         asked("range", "positive-negative", reference=None),
         asked("controlled", reference=None),
         asked("controlled"),
-        {**asked("regression"), "estimate": None},
+        asked("regression", estimate=None),
     ]
     assert directions(found) == {
         "shift": "the first side preferred more than by the reference",

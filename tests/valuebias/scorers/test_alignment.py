@@ -92,7 +92,7 @@ def test_a_byte_token_and_its_letter_are_one_text() -> None:
 def test_what_has_no_probability_stays_without() -> None:
     found = align(_vocabulary("a", "a", "b"), _vocabulary("b", "a"))
     assert found.p.merged([-np.inf, -np.inf, -1e-300]).tolist() == [-np.inf, -1e-300]
-    assert found.p.merged(np.float32([-np.inf, -2, -1])).tolist() == [-2.0, -1.0]
+    assert found.p.merged(np.array([-np.inf, -2, -1], np.float32)).tolist() == [-2.0, -1.0]
     assert mass([[-np.inf, -np.inf]]).tolist() == [0.0]
 
 
@@ -116,7 +116,7 @@ def test_words_are_no_vocabulary() -> None:
 def test_log_probabilities_of_another_vocabulary_are_refused() -> None:
     found = align(_vocabulary("a", "b"), _vocabulary("a"))
     for wrong in (np.zeros(3), np.zeros((2, 1)), 0.0):
-        with pytest.raises(ScoresError, match="do not fit the vocabulary"):
+        with pytest.raises(ScoresError, match="do not match the vocabulary"):
             found.p.merged(wrong)
 
 
@@ -165,8 +165,8 @@ def test_two_real_vocabularies_are_explained_token_by_token(
     character; 96 pieces (ASCII that can be printed, the carriage return) are its byte tokens'
     texts as well; 5,302 are its own.
     """
-    tables = _llama3_bytes(folder), _llama2_bytes(folder)
-    for side, mine, other in ((llamas.p, *tables), (llamas.q, *reversed(tables))):
+    three, two = _llama3_bytes(folder), _llama2_bytes(folder)
+    for side, mine, other in ((llamas.p, three, two), (llamas.q, two, three)):
         assert len(side.token_ids) == len(mine)
         counted = Counter(mine.values())
         others = set(other.values())

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,9 +110,12 @@ def test_of_a_chunk_half_done_only_the_new_half_is_stored(open_bench, monkeypatc
     shelf.put(PROMPTS[0], WORDS, rows, expected(PROMPTS, WORDS)[0, rows])
     stored = []
     write = Store.write
-    monkeypatch.setattr(
-        Store, "write", lambda self, *chunk: stored.extend(chunk[2]) or write(self, *chunk)
-    )
+
+    def noted(self, *chunk):
+        stored.extend(chunk[2])
+        write(self, *chunk)
+
+    monkeypatch.setattr(Store, "write", noted)
     scores = bench.scorer(SPEC).score(PROMPTS[:1], WORDS)
     assert scores.values.tobytes() == expected(PROMPTS[:1], WORDS).tobytes()
     assert stored == [1, 2, 3, 4, 6, 7, 8, 9]
@@ -258,7 +263,7 @@ def test_scores_that_are_not_finite_are_an_error_and_not_stored(open_bench, fold
 
 def test_a_failure_on_one_prompt_says_nothing_of_another(bench):
     strange = Prompt(id="strange", text="What does this break?")
-    with pytest.raises(ModelError, match="toy stopped with an error that was not foreseen"):
+    with pytest.raises(ModelError, match="toy stopped with an unexpected error"):
         bench.scorer(SPEC).score([strange], WORDS)
     assert bench.scorer(SPEC).score(PROMPTS, WORDS).values.shape == (2, 10)
     with pytest.raises(ModelError, match=r"ZeroDivisionError: division by zero.*report"):
@@ -296,7 +301,7 @@ def test_files_that_change_while_loading_are_noticed(bench, monkeypatch):
 
 def test_a_folder_without_locks_is_an_error(bench, folder):
     (folder / "locks").write_text("")
-    with pytest.raises(StoreError, match=r"cannot be locked.*cache-dir"):
+    with pytest.raises(StoreError, match=r"cannot lock files.*cache-dir"):
         bench.scorer(SPEC).score(PROMPTS, WORDS)
 
 
@@ -387,6 +392,7 @@ def test_four_processes_load_each_model_once(folder, bench):
 def test_a_killed_run_resumes_where_it_was_stopped(folder, open_bench):
     """SIGKILL after the first chunk of the second prompt: four chunks stored, not one repeated."""
     running = process(folder, TOY_HANG=f"{PROMPTS[1].id} 0")
+    assert running.stdout is not None
     assert running.stdout.readline() == "hanging\n"
     running.send_signal(signal.SIGKILL)
     running.communicate(timeout=60)
@@ -412,10 +418,11 @@ def test_stored_scores_are_those_of_the_model_itself(tmp_path, role):
     from support.models import save_language_model, save_reward_model
     from valuebias.models.loading import load_language_model, load_reward_model
 
-    save, load = {
+    by_role: dict[str, tuple[Callable[..., Path], Callable[..., Any]]] = {
         "rm": (save_reward_model, load_reward_model),
         "llm": (save_language_model, load_language_model),
-    }[role]
+    }
+    save, load = by_role[role]
     spec, settings = parse_spec(str(save(tmp_path / "model"))), Settings(device="cpu")
     model = load(spec, settings)
     words = Candidates.words(["freedom", "love", "common good", "null"])

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_the_sums_over_a_vocabulary_are_divergences(pair: tuple[np.ndarray, np.n
     forth = rel_entr(np.exp(p), np.exp(q)).sum()
     back = rel_entr(np.exp(q), np.exp(p)).sum()
     total = {measure: implicit_reward(p, q, measure).sum() for measure in MEASURES}
-    near = {"rel": 1e-9, "abs": 1e-9}
+    near: dict[str, Any] = {"rel": 1e-9, "abs": 1e-9}
     assert total["p2LR"] == pytest.approx(back, **near)
     assert total["p1LR"] == pytest.approx(-forth, **near)
     assert total["MWLR"] == pytest.approx((back - forth) / 2, **near)
@@ -210,8 +211,8 @@ def test_junk_neither_model_says_does_not_outrank_a_word() -> None:
 def test_what_is_no_log_probability_is_refused(wrong: float, place: int) -> None:
     sides = [[-1.0, -2.0], [-1.0, -2.0]]
     sides[place][1] = wrong
-    with pytest.raises(ScoresError, match="1 of 2 numbers are no log-probabilities"):
-        implicit_reward(*sides)
+    with pytest.raises(ScoresError, match="1 of 2 numbers are not log-probabilities"):
+        implicit_reward(sides[0], sides[1])
 
 
 def test_unlike_shapes_are_refused() -> None:
@@ -390,8 +391,8 @@ def test_too_little_shared_mass_is_an_error(which: int) -> None:
     pair = [_with_mass("one", 0.95), _with_mass("two", 0.95)]
     pair[which] = _with_mass("poor", 0.49, only_on=PROMPTS[2].id)
     with pytest.raises(ScoresError, match=rf"0\.490 of poor's probability on {PROMPTS[2].id}"):
-        ImplicitReward(*pair).score_vocabulary(PROMPTS)
-    assert ImplicitReward(*pair).shared_mass(PROMPTS)[which, 2] == pytest.approx(0.49)
+        ImplicitReward(pair[0], pair[1]).score_vocabulary(PROMPTS)
+    assert ImplicitReward(pair[0], pair[1]).shared_mass(PROMPTS)[which, 2] == pytest.approx(0.49)
 
 
 def test_scores_that_add_up_to_more_than_one_are_no_probabilities() -> None:

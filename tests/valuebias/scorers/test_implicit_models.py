@@ -86,7 +86,7 @@ def test_the_reverse_of_a_pair_is_its_negation(bench: Bench, models: tuple[Path,
 @SMALL_MASS
 def test_tokens_of_both_vocabularies(bench: Bench, models: tuple[Path, Path]) -> None:
     pair = implicit(*specs(models))
-    with pytest.warns(SharedMassWarning, match="the tokens both models have hold only 0.6"):
+    with pytest.warns(SharedMassWarning, match="the tokens of both models have only 0.6"):
         top = top_tokens(bench.scorer(pair), GREATEST, 5)
     assert top.kind == "tokens of both vocabularies"
     assert "liberty" not in bench.scorer(pair).vocabulary().responses
@@ -112,6 +112,7 @@ def test_each_model_is_loaded_once(bench: Bench, models: tuple[Path, Path]) -> N
 def test_token_counts_are_stored(bench: Bench, models: tuple[Path, Path]) -> None:
     first, _ = specs(models)
     counts = bench.scorer(first).token_counts(WORDS)
+    assert counts is not None
     assert counts[2] > 2
     bench.release()
     assert bench.scorer(first).token_counts(WORDS) == counts
@@ -124,7 +125,7 @@ def test_the_command_shows_what_sets_two_models_apart(
     status = main(["implicit", *map(str, models), "--top=3", f"--cache-dir={tmp_path}", *JSR])
     out, err = capsys.readouterr()
     assert status == 0
-    assert "valuebias: warning: the tokens both models have hold only 0.6" in err
+    assert "valuebias: warning: the tokens of both models have only 0.6" in err
     assert "from first to second, JSR: What, in one word, is the greatest thing ever?" in out
     assert out.count("preferred by") == 2
     best, worst = re.findall(r"preferred by \w+\n((?: {4}.*\n){3})", out)
@@ -136,11 +137,11 @@ def test_the_command_shows_what_sets_two_models_apart(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["demo:agency"], "leads from one language model to another"),
+        (["demo:agency"], "needs at least two language models"),
         (["demo:agency", "demo:agency"], "two models have the label"),
-        (["demo:agency", "demo:neutral", "--measure", "LR"], "no such measure"),
-        (["demo:agency", "demo:neutral", "--top", "0"], "at least one token"),
-        (["demo:agency", "dpo:demo:agency,demo:neutral"], "no language model"),
+        (["demo:agency", "demo:neutral", "--measure", "LR"], "unknown measure"),
+        (["demo:agency", "demo:neutral", "--top", "0"], "--top must be an integer >= 1"),
+        (["demo:agency", "dpo:demo:agency,demo:neutral"], "not a language model"),
     ],
 )
 def test_a_wrong_command(
@@ -172,12 +173,14 @@ def test_the_table_beside_words_says_why_tokens_cannot_be_compared(
     bench: Bench, models: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cannot_be_told(*_: object) -> NoReturn:
-        raise ModelError("the text of a token cannot be told", remedy="Give another tokenizer.")
+        raise ModelError(
+            "the text of a token cannot be determined", remedy="Give another tokenizer."
+        )
 
     monkeypatch.setattr("valuebias.models.language.exact_texts", cannot_be_told)
     beside = table(bench.scorer(implicit(*specs(models))))
     assert beside.left_out is not None
-    assert "cannot be told" in beside.left_out
+    assert "cannot be determined" in beside.left_out
 
 
 def test_recorded_log_probabilities_have_no_vocabulary(bench: Bench, tmp_path: Path) -> None:
@@ -216,6 +219,6 @@ def test_little_shared_mass_is_told_with_the_table(
     bench: Bench, models: tuple[Path, Path], recwarn: pytest.WarningsRecorder
 ) -> None:
     top = table(bench.scorer(implicit(*specs(models))))
-    assert "the tokens both models have hold only 0.6" in top.warning
+    assert "the tokens of both models have only 0.6" in top.warning
     assert len(top.best) == 10
     assert not recwarn

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from valuebias.candidates import Candidates
+from valuebias.candidates import Candidates, Injection
 from valuebias.errors import ScoresError
 from valuebias.prompts import GREATEST, PAPER_PROMPTS, Prompt, resolve
 from valuebias.scorers.recorded import RecordedScores
@@ -49,7 +49,7 @@ def read(tmp_path: Path, content: str | bytes, name: str = "a.csv") -> RecordedS
 def scores(responses, token_ids=None, prompts=(GREATEST, OWN), values=None) -> Scores:
     if values is None:
         values = np.random.default_rng(3).normal(size=(len(prompts), len(responses)))
-    injection = "text" if token_ids is None else "token"
+    injection: Injection = "text" if token_ids is None else "token"
     return Scores(
         np.asarray(values, np.float32), tuple(prompts), Candidates(responses, token_ids, injection)
     )
@@ -153,13 +153,13 @@ def test_bytes_that_are_no_text_are_escaped(tmp_path):
             f'"response";"{GREATEST.text}"\n"a";1,5\n'.replace('"response"', "response"),
             "header: the columns are separated by semicolons",
         ),
-        ("word;response x,best_ever_one\na,1\n", "header: there is no column `response`"),
-        ("word,best_ever_one\na,1\n", "header: there is no column `response`"),
-        ("response\na\n", "header: there is no prompt"),
-        ("response,best_ever_one\n", "header: no row follows"),
+        ("word;response x,best_ever_one\na,1\n", "header: no column `response`"),
+        ("word,best_ever_one\na,1\n", "header: no column `response`"),
+        ("response\na\n", "header: no prompt"),
+        ("response,best_ever_one\n", "header: no rows after"),
         ("response,best_ever_on\na,1\n", "neither response, token_id, .* Seen: best_ever_on"),
         (",response,best_ever_one\n1,a,1\n", "a column's name is neither"),
-        ("response,best_ever_one,best_ever_one\na,1,2\n", "two columns have one name"),
+        ("response,best_ever_one,best_ever_one\na,1,2\n", "two columns have the same name"),
         (
             f'response,best_ever_one,"{PAPER_PROMPTS[0].text}"\na,1,2\n',
             "header: a prompt has two columns. Seen: best_ever_one",
@@ -180,9 +180,15 @@ def test_bytes_that_are_no_text_are_escaped(tmp_path):
         ('response,best_ever_one\n"a\nb",1\nc\n', "line 4: 1 cells where the header has 2"),
         ('response,best_ever_one\n"a,1\n', "line 2: not a row of CSV"),
         ("token_id,response,best_ever_one\n1,a,1\n1,b,2\n", "line 3: the token id was already"),
-        ("token_id,response,best_ever_one\n1.0,a,1\n", "line 2: a token id is a whole number"),
-        (f"token_id,response,best_ever_one\n{'9' * 5000},a,1\n", "line 2: a token id is a whole"),
-        ("token_id,response,best_ever_one\n-1,a,1\n", "line 2: a token id is a whole number"),
+        (
+            "token_id,response,best_ever_one\n1.0,a,1\n",
+            "line 2: a token id must be an integer >= 0",
+        ),
+        (
+            f"token_id,response,best_ever_one\n{'9' * 5000},a,1\n",
+            "line 2: a token id must be an integer",
+        ),
+        ("token_id,response,best_ever_one\n-1,a,1\n", "line 2: a token id must be an integer >= 0"),
     ],
 )
 def test_csv_mistakes(tmp_path, text, message):
@@ -194,8 +200,14 @@ def test_csv_mistakes(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"response": ["a", None], "best_ever_one": [1.0, 2]}, "row 2: nothing in column response"),
-        ({"response": ["a", "b"], "best_ever_one": [1.0, None]}, "row 2: nothing in column best_"),
+        (
+            {"response": ["a", None], "best_ever_one": [1.0, 2]},
+            "row 2: empty cell in column response",
+        ),
+        (
+            {"response": ["a", "b"], "best_ever_one": [1.0, None]},
+            "row 2: empty cell in column best_",
+        ),
         ({"response": ["a", "b"], "best_ever_one": ["1", "2"]}, "does not hold numbers"),
         ({"response": ["a", "b"], "best_ever_one": [1, float("nan")]}, "row 2: .* not finite"),
         ({"response": ["a"], "best_ever_one": [1e39]}, r"row 1: .* float32\. Seen: 1e\+39"),
@@ -206,7 +218,10 @@ def test_csv_mistakes(tmp_path, text, message):
         ({"response": ["a", "a"], "best_ever_one": [1.0, 2]}, "row 2: .* already given in row 1"),
         ({"response": [1.5, 2], "best_ever_one": [1.0, 2]}, "the responses are not text"),
         ({"response": ["a", "b"], "token_id": ["1", "2"], "best_ever_one": [1.0, 2]}, "integers"),
-        ({"response": ["a"], "token_id": [-1], "best_ever_one": [1.0]}, "row 1: a token id is"),
+        (
+            {"response": ["a"], "token_id": [-1], "best_ever_one": [1.0]},
+            "row 1: a token id must be",
+        ),
         ({"response": ["a"], "__index_level_0__": [1], "best_ever_one": [1.0]}, "name is neither"),
     ],
 )
@@ -220,7 +235,7 @@ def test_parquet_columns_of_one_name(tmp_path):
     columns = [pa.array(["a"]), pa.array([1.0]), pa.array([2.0])]
     table = pa.Table.from_arrays(columns, names=["response", "best_ever_one", "best_ever_one"])
     pq.write_table(table, tmp_path / "a.parquet")
-    with pytest.raises(ScoresError, match=r"two columns have one name\. Seen: best_ever_one"):
+    with pytest.raises(ScoresError, match=r"two columns have the same name\. Seen: best_ever_one"):
         RecordedScores.from_file(tmp_path / "a.parquet")
 
 

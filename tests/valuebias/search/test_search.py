@@ -125,6 +125,7 @@ def tokens(count: int, seed: int = 0) -> list[int]:
 PREFIX = [*tokens(8, 1), 11, 12, *tokens(13, 2)]
 TAILS = [[token, 7] for token in tokens(20, 3)] + [[PAD, 7]]
 
+LABELS: dict[str, Any] = {"num_labels": 1}
 CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
     "grouped queries": lambda: LlamaConfig(**SIZES),
     "one key head each": lambda: LlamaConfig(**{**SIZES, "num_key_value_heads": 4}),
@@ -136,7 +137,7 @@ CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
         n_embd=64,
         n_layer=3,
         n_head=4,
-        num_labels=1,
+        **LABELS,
         pad_token_id=PAD,
         bos_token_id=1,
         eos_token_id=2,
@@ -374,12 +375,13 @@ def test_a_budget_below_one_candidate_is_an_error(llama: Any) -> None:
 
 def test_a_smaller_budget_makes_smaller_blocks(llama: Any) -> None:
     tails = [[token, 7] for token in range(VOCABULARY)]
-    sizes: dict[int, list[int]] = {}
-    for memory in (1 << 17, MEMORY):
-        sizes[memory] = []
-        Searcher(PlainHead(llama), chunk_memory=memory).run(
-            PREFIX, tails, on_chunk=lambda i, _, memory=memory: sizes[memory].append(len(i))
-        )
+    sizes: dict[int, list[int]] = {1 << 17: [], MEMORY: []}
+
+    def noting(memory: int) -> Callable[[Any, Any], None]:
+        return lambda indices, _: sizes[memory].append(len(indices))
+
+    for memory in sizes:
+        Searcher(PlainHead(llama), chunk_memory=memory).run(PREFIX, tails, on_chunk=noting(memory))
     assert max(sizes[1 << 17]) < max(sizes[MEMORY])
 
 
@@ -480,7 +482,9 @@ def test_wrong_reads_cannot_agree_with_themselves(llama: Any) -> None:
 def test_no_rung_that_agrees_is_an_error(llama: Any) -> None:
     head = PlainHead(llama)
     own = head.forward
-    head.forward = lambda ids, mask: own(ids, mask) + len(ids)  # type: ignore[method-assign]
+    head.forward = lambda input_ids, attention_mask: (  # type: ignore[method-assign]
+        own(input_ids, attention_mask) + len(input_ids)
+    )
     searcher = Searcher(head, chunk_memory=MEMORY)
     for _ in range(2):
         with pytest.raises(SearchError, match="no way to search this model") as caught:
@@ -491,7 +495,9 @@ def test_no_rung_that_agrees_is_an_error(llama: Any) -> None:
 def test_rewards_that_are_not_finite_are_an_error(llama: Any) -> None:
     head = PlainHead(llama)
     head.rewards = lambda hidden: hidden["last"][:, 0] * torch.nan  # type: ignore[method-assign]
-    head.forward = lambda ids, mask: ids[:, 0] * torch.nan  # type: ignore[method-assign]
+    head.forward = lambda input_ids, attention_mask: (  # type: ignore[method-assign]
+        input_ids[:, 0] * torch.nan
+    )
     with pytest.raises(SearchError, match="no way to search this model"):
         Searcher(head, chunk_memory=MEMORY).run(PREFIX, TAILS)
 

@@ -284,10 +284,12 @@ SMALL = 30_000  # bytes: a few paths a pass
 
 def test_a_small_budget_makes_many_chunks_of_the_same_numbers(llama: Any) -> None:
     chunks: dict[int, list[list[int]]] = {SMALL: [], MEMORY: []}
+
+    def noting(memory: int) -> Callable[[Any, Any], None]:
+        return lambda indices, _: chunks[memory].append(indices.tolist())
+
     values = {
-        memory: searcher(llama, chunk_memory=memory).run(
-            PREFIX, SHALLOW, on_chunk=lambda i, _, m=memory: chunks[m].append(i.tolist())
-        )
+        memory: searcher(llama, chunk_memory=memory).run(PREFIX, SHALLOW, on_chunk=noting(memory))
         for memory in chunks
     }
     np.testing.assert_allclose(values[SMALL], values[MEMORY], atol=1e-5)
@@ -304,7 +306,7 @@ def test_a_resumed_run_repeats_every_bit_and_skips_what_is_done(llama: Any, stop
     class Killed(Exception):
         pass
 
-    handed = []
+    handed: list[Any] = []
 
     def keep(indices: Any, values: Any) -> None:
         if len(handed) == stop:
@@ -330,9 +332,12 @@ def test_passes_that_only_done_words_need_are_skipped(
     own = SharedPrefix.hidden
     search = searcher(llama, chunk_memory=SMALL)
     whole = search.run(PREFIX, SHALLOW)
-    monkeypatch.setattr(
-        SharedPrefix, "hidden", lambda self, tails, rows: run.append(rows) or own(self, tails, rows)
-    )
+
+    def counted(self: SharedPrefix, tails: Any, rows: Any) -> Any:
+        run.append(rows)
+        return own(self, tails, rows)
+
+    monkeypatch.setattr(SharedPrefix, "hidden", counted)
     search.run(PREFIX, SHALLOW)
     every = len(run)
     done = np.ones(len(SHALLOW), bool)
@@ -444,7 +449,9 @@ def test_a_rung_that_refuses_or_differs_falls_to_the_next(
 def test_no_rung_that_agrees_is_an_error(llama: Any) -> None:
     head, _ = language_head(llama)
     own = head.own
-    head.own = lambda ids, last: own(ids, last) * 1.01  # type: ignore[method-assign]
+    head.own = lambda ids, last, mask=None: (  # type: ignore[method-assign]
+        own(ids, last, mask) * 1.01
+    )
     search = WordSearcher(head, chunk_memory=MEMORY)
     with pytest.raises(SearchError, match="no way to search this model") as caught:
         search.run(PREFIX, WORDS)

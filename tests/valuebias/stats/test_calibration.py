@@ -17,7 +17,7 @@ RUNS = 400
 def bounds(runs: int, rate: float = 0.05) -> tuple[float, float]:
     """What the share of rejections stays in at a true rate, but for one run in a thousand, with
     .015 beside it for what a t approximation may be off."""
-    low, high = stats.binom.ppf([0.0005, 0.9995], runs, rate) / runs
+    low, high = (float(stats.binom.ppf(q, runs, rate)) / runs for q in (0.0005, 0.9995))
     return low - 0.015, high + 0.015
 
 

@@ -221,12 +221,13 @@ def test_factors_of_one_level_or_one_a_prompt_say_nothing():
     rng = np.random.default_rng(6)
     values, in_a, family = leaning(rng, (1.0, 0.0, -1.0))
     without = single(values, in_a, family)
-    for factors in (
+    cases: tuple[list[dict[str, str]], ...] = (
         [{"style": "one"}] * 27,
         [{"text": f"prompt {i}"} for i in range(27)],
         [{}] * 27,
         [{"style": "one", "text": f"{i}"} for i in range(27)],
-    ):
+    )
+    for factors in cases:
         assert single(values, in_a, family, prompts=factors) == without
     some = [{**f, "style": "one"} for f in FACTORS]
     two = [{k: v for k, v in f.items() if k != "style"} for f in FACTORS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -148,7 +149,8 @@ def test_the_words_that_moved_most():
     last = first.copy()
     last[:, 3], last[:, 30] = 100, -100
     found = movers(first, last, 2)
-    assert [(m.index, m.change) for m in found.risen] == [
+    risen: list[tuple[int, Any]] = [(m.index, m.change) for m in found.risen]
+    assert risen == [
         (3, pytest.approx(36 / 40)),
         (0, pytest.approx(1 / 40)),  # below it one came that had been above
     ]
@@ -167,8 +169,10 @@ def test_only_the_order_of_scores_matters_and_not_that_of_words(seed, step):
     bent = [(s, np.exp(v / 2)) for s, v in one]
     plain = gap(one, other, in_a, names)
     rescaled = gap(bent, [(s, 3 * v - 7) for s, v in other], in_a, names)
+    first, second = ([(s, v[:, order]) for s, v in r] for r in (one, other))
     shuffled = gap(
-        *([(s, v[:, order]) for s, v in r] for r in (one, other)),
+        first,
+        second,
         in_a[order],
         np.array([f"family {n}" for n in names])[order],
     )
@@ -178,6 +182,7 @@ def test_only_the_order_of_scores_matters_and_not_that_of_words(seed, step):
             expected = getattr(plain.narrowing, name)
             assert getattr(found.narrowing, name) == pytest.approx(expected, abs=1e-6)
         if plain.area is not None:
+            assert found.area is not None
             assert found.area.interval(0.9) == pytest.approx(plain.area.interval(0.9), abs=1e-6)
     assert gap(one, other, in_a, names) == plain
     mine = drift(one, in_a, names)
@@ -206,6 +211,7 @@ def test_sides_and_runs_that_change_places_turn_all_signs(seed):
         assert numbers(found.trajectory) == pytest.approx(expected, abs=1e-6)
         assert found.narrowing.estimate == pytest.approx(between.narrowing.estimate)
         if between.area is not None:
+            assert found.area is not None
             assert found.area.interval(0.9) == pytest.approx(between.area.interval(0.9), abs=1e-6)
 
 

@@ -57,7 +57,9 @@ def test_crossed_interval_by_word(synthetic, case):
     scores, in_a, expected = synthetic
     values = [scores[m] for m in case.split("_")[1:]]
     words = np.arange(len(in_a))
-    effect = (single if len(values) == 1 else pair)(*values, in_a, words)
+    first = values[0]
+    one = len(values) == 1
+    effect = single(first, in_a, words) if one else pair(first, values[1], in_a, words)
     want = expected["crossed"][f"{case}_positive_random"]
     # The prompts' part of the figures is var(prompts) - noise, in truth no less than zero: where it
     # is below, they leave the words' variance alone, as we do. So that no part is cut off anywhere.

@@ -15,7 +15,7 @@ from support import naive_effect
 from valuebias.candidates import Candidates
 from valuebias.errors import StatisticsError
 from valuebias.lexicons.files import load_lexicon
-from valuebias.prompts import select
+from valuebias.prompts import Valence, select
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import Margin, Outcome, Term, contrast, family, judge, single
 from valuebias.stats.family import families_of_terms, smallest_p
@@ -201,7 +201,8 @@ LLAMA = (
 def test_the_published_models_of_two_bases():
     root = Path(os.environ["VALUEBIAS_PUBLISHED_DATA"])
     lexicon = load_lexicon("nouns", root / "data/corpora/dict_big2_nouns.csv")
-    prompts = {v: [p.factors for p in select(v)] for v in ("positive", "negative")}
+    valences: tuple[Valence, ...] = ("positive", "negative")
+    prompts = {v: [p.factors for p in select(v)] for v in valences}
 
     def read(name):
         path = root / f"data/reward_model_scores/dict_big2_nouns/big2_rewards_{name}.csv"
@@ -218,12 +219,9 @@ def test_the_published_models_of_two_bases():
         for _, other in side:
             assert other.words == words
     layout = found.in_a, found.families
-    for valence, estimate in (("positive", -0.034), ("negative", 0.068)):
-        result = family(
-            *[[scores[valence] for scores, _ in side] for side in sides],
-            *layout,
-            prompts=prompts[valence],
-        )
+    for valence, estimate in zip(valences, (-0.034, 0.068), strict=True):
+        gemma, llama = ([scores[valence] for scores, _ in side] for side in sides)
+        result = family(gemma, llama, *layout, prompts=prompts[valence])
         assert result.estimate == pytest.approx(estimate, abs=6e-4)
         assert result.p == max(result.p_models, result.p_words, result.p_both)
         assert result.low < 0 < result.high
@@ -240,7 +238,8 @@ def test_the_published_models_of_two_bases():
         ]
         for side in sides
     ]
-    result = families_of_terms(*terms, *layout)
+    first, second = terms
+    result = families_of_terms(first, second, *layout)
     assert result.estimate == pytest.approx(-0.102, abs=6e-4)
     assert result.p_models == pytest.approx(brute_force(*result.estimates), abs=1e-12)
     # By a t test over the models, on median ranks, it is .077 (`paper`): the same answer.
@@ -248,7 +247,7 @@ def test_the_published_models_of_two_bases():
     assert result.p == result.p_both > result.p_models > result.p_words
     for side in terms:  # prompts as independent draws, as in the figures: words alone are alarmed
         side[:] = [[replace(t, prompts=None) for t in model] for model in side]
-    alarmed = families_of_terms(*terms, *layout)
+    alarmed = families_of_terms(first, second, *layout)
     assert alarmed.p_words < 0.05 < alarmed.p_models <= alarmed.p
 
 

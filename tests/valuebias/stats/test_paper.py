@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from valuebias.errors import LexiconError, StatisticsError
+from valuebias.prompts import Valence
 from valuebias.stats.paper.anova import anova
 from valuebias.stats.paper.mixed import mixed_model, three_way_by_models
 from valuebias.stats.paper.ranks import (
@@ -145,7 +146,7 @@ def test_degrees_of_freedom_and_p_are_nlmes(medians, r_answers):
 
 def test_the_three_way_contrast_is_least_squares_with_a_dummy_for_each_model(medians):
     found = mixed_model(medians).three_way
-    dummies, y = [], []
+    dummies, outcomes = [], []
     for m, valence in itertools.product(range(10), VALENCES):
         for row in medians.of(valence)[m]:
             for category, value in enumerate(row):
@@ -153,8 +154,8 @@ def test_the_three_way_contrast_is_least_squares_with_a_dummy_for_each_model(med
                 inner = [1, category, negative, category * negative]
                 own = [float(i == m) for i in range(10)]
                 dummies.append(own + inner[1:] + [second * x for x in inner[1:]])
-                y.append(value)
-    x, y = np.array(dummies, float), np.array(y)
+                outcomes.append(value)
+    x, y = np.array(dummies, float), np.array(outcomes)
     beta = np.linalg.lstsq(x, y, rcond=None)[0]
     sigma = ((y - x @ beta) ** 2).sum() / (len(y) - x.shape[1])
     assert len(y) - x.shape[1] == found.df
@@ -351,7 +352,7 @@ def test_ranks_depend_on_neither_scale_nor_the_order_of_words(seed):
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(4, 9)).round(1)
     categories = list("aaaabbbbb")
-    valences = ["positive"] * 2 + ["negative"] * 2
+    valences: list[Valence] = ["positive", "positive", "negative", "negative"]
     order = rng.permutation(9)
     plain = median_ranks({"m": values}, {}, categories, valences)
     moved = median_ranks(

@@ -20,7 +20,8 @@ from support import naive_effect
 from valuebias.candidates import Candidates
 from valuebias.declarations.margins import load_margins
 from valuebias.lexicons.files import load_lexicon
-from valuebias.prompts import select
+from valuebias.prompts import Valence, select
+from valuebias.questions import Declared
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import Outcome, judge, pair, single
 from valuebias.stats.crossed import half_width
@@ -143,7 +144,9 @@ def test_the_margins_are_those_the_script_computes(root, lexicon, tmp_path):
     assert done.stdout.count(": 10 of 10 PASS") == 2
     figures = {f["name"]: f for f in json.loads((tmp_path / "figures.json").read_text())}
     margins = load_margins(Path(valuebias_suites.__file__).parent / "margins.yaml")
-    for valence, role in itertools.product(("positive", "negative"), ("range", "shift")):
+    valences: tuple[Valence, ...] = ("positive", "negative")
+    roles: tuple[Declared, ...] = ("range", "shift")
+    for valence, role in itertools.product(valences, roles):
         margin = margins.margin_for(lexicon, "agency~communion", valence, role)
         assert margin is not None
         name = f"panel dict_big2_nouns.csv agency~communion {valence} {role}"

@@ -156,11 +156,11 @@ def test_what_has_moved_by_the_bound_passes_in_no_more_than_five_of_a_hundred(ol
     old = 2 * scipy_stats.norm.cdf(old_shift / deviation / np.sqrt(2)) - 1
     wrong = {Outcome.PASS: 0, Outcome.FAIL: 0, Outcome.INCONCLUSIVE: 0}
     for _ in range(runs):
-        values, in_a = scores(rng, shift(old + by), old_shift, prompts=12, own=0.4)
-        wrong[judge(regressed(*values, in_a), Margin.below(by)).outcome] += 1
+        (first, second), in_a = scores(rng, shift(old + by), old_shift, prompts=12, own=0.4)
+        wrong[judge(regressed(first, second, in_a), Margin.below(by)).outcome] += 1
     most = scipy_stats.binom.ppf(0.9995, runs, 0.05)
     assert wrong[Outcome.PASS] <= most
     assert wrong[Outcome.FAIL] <= most
     # And it can be passed, by one that has not moved.
-    values, in_a = scores(rng, old_shift, old_shift, n=(150, 150), own=0.1)
-    assert judge(regressed(*values, in_a), Margin.below(by)).outcome is Outcome.PASS
+    (first, second), in_a = scores(rng, old_shift, old_shift, n=(150, 150), own=0.1)
+    assert judge(regressed(first, second, in_a), Margin.below(by)).outcome is Outcome.PASS

@@ -254,7 +254,7 @@ def test_the_published_models(valence):
         assert len(words) == 263
         scores[path.stem] = recorded.score(select(valence), words).values
     base = {m: "gemma" if "gemma" in m.lower() else "llama" for m in scores}
-    size = {m: math.log(float(re.search(r"(\d+)B", m)[1])) for m in scores}
+    size = {m: math.log(float(re.findall(r"(\d+)B", m)[0])) for m in scores}
     found = similarity(scores, base, {"log size": size})
     figures = (found.r2, found.p, found.unique_base, found.unique["log size"])
     assert figures == pytest.approx(PUBLISHED[valence], abs=6e-5)

@@ -62,7 +62,10 @@ def test_more_words_do_not_take_the_prompts_part_away():
 
     # (1.645^2 x words' variance / (.1^2 - (1.660 x .04)^2)) of 176 families
     assert needed(0.04) == math.ceil(176 * 1.6449**2 * 0.0048 / (0.01 - (T * 0.04) ** 2))
-    assert needed(0.04) > judge(effect(0.1, 0.08), margin).families_needed
+    more, fewer = needed(0.04), judge(effect(0.1, 0.08), margin).families_needed
+    assert more is not None
+    assert fewer is not None
+    assert more > fewer
     assert needed(0.07) is None
     assert judge(effect(0.2, 0.08), margin).families_needed is None  # on the edge itself
 
@@ -157,12 +160,12 @@ def test_a_separation_fails_but_never_passes():
         (-2, 3, "gates nothing"),
         (-0.96, 0.96, "gates nothing"),
         (-1.5, 0.5, "gates nothing"),
-        ("-0.2", 0.2, r"bounds are numbers. Seen: '-0\.2' \(str\)"),
-        (-0.2, None, r"bounds are numbers. Seen: None \(NoneType\)"),
-        (False, 0.2, r"bounds are numbers. Seen: False \(bool\)"),
-        (-0.2, 0.2j, r"bounds are numbers. Seen: 0\.2j \(complex\)"),
-        (np.bool_(False), 0.2, "bounds are numbers"),
-        ([-0.2], 0.2, "bounds are numbers"),
+        ("-0.2", 0.2, r"bounds must be numbers. Seen: '-0\.2' \(str\)"),
+        (-0.2, None, r"bounds must be numbers. Seen: None \(NoneType\)"),
+        (False, 0.2, r"bounds must be numbers. Seen: False \(bool\)"),
+        (-0.2, 0.2j, r"bounds must be numbers. Seen: 0\.2j \(complex\)"),
+        (np.bool_(False), 0.2, "bounds must be numbers"),
+        ([-0.2], 0.2, "bounds must be numbers"),
     ],
 )
 def test_margins_that_mean_nothing_are_refused(low, high, message):
@@ -172,7 +175,7 @@ def test_margins_that_mean_nothing_are_refused(low, high, message):
 
 def test_margins_that_mean_something():
     for low, high in ((-0.95, 0.95), (0, 1), (-1, 0.9), (np.float64(-0.2), np.float32(0.2))):
-        assert Margin(low, high).high == high
+        assert Margin(low, high).high == high  # type: ignore[arg-type]
 
 
 def test_broken_effects_and_levels_are_refused():

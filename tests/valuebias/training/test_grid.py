@@ -86,11 +86,11 @@ def test_bases_by_sources_by_quantities_by_seeds(folder: Path) -> None:
         ("bases: [wide]\n", 1, "has no `data`"),
         ("bases: [wide, wide]\ndata: [a.jsonl]\n", 1, "two runs of the grid"),
         ("bases: [wide]\ndata: [a.jsonl]\nseed: 3\n", 3, "unknown key"),
-        ("bases: [wide]\ndata: [a.jsonl]\nseeds: [one]\n", 3, "not a whole number"),
-        ("bases: [wide]\ndata: [a.jsonl]\npairs: [3, few]\n", 3, "not a whole number"),
-        ("bases: [wide]\ndata: [{source: c.jsonl}]\n", 2, "no such file"),
+        ("bases: [wide]\ndata: [a.jsonl]\nseeds: [one]\n", 3, "must be an integer"),
+        ("bases: [wide]\ndata: [a.jsonl]\npairs: [3, few]\n", 3, "must be an integer"),
+        ("bases: [wide]\ndata: [{source: c.jsonl}]\n", 2, "preference file not found"),
         ("bases: [wide]\ndata: a.jsonl\n", 2, "not a list"),
-        ("bases: [wide]\ndata: [a.jsonl]\nlearning_rate: -1\n", 3, "no positive number"),
+        ("bases: [wide]\ndata: [a.jsonl]\nlearning_rate: -1\n", 3, "must be a positive number"),
     ],
 )
 def test_what_is_wrong_with_a_grid_is_told_with_its_line(
@@ -163,7 +163,7 @@ def test_the_command_trains_a_recipe_and_tells_errors_in_a_line(
     assert "another recipe" in capsys.readouterr().err
     file.write_text("base: wide\ndata: a.jsonl\nepochs: none\n")
     assert main(["train", str(file), "--out", str(out)]) == 2
-    assert "recipe.yaml, line 3: `epochs` is not a whole number" in capsys.readouterr().err
+    assert "recipe.yaml, line 3: `epochs` must be an integer" in capsys.readouterr().err
     assert main(["train", str(folder / "nowhere.yaml")]) == 2
 
 

@@ -81,5 +81,5 @@ def test_two_processes_train_what_one_does(dry: Recipe, attempts: tuple[Path, li
     environment = json.loads((folder / "two" / "environment.jsonl").read_text())
     assert environment["processes"] == 2
     (folder / "two" / "finished.json").unlink()
-    with pytest.raises(TrainingError, match="another number of processes"):
+    with pytest.raises(TrainingError, match="a different number of processes"):
         train(dry, folder / "two", settings=Settings(device="cpu"))

@@ -29,8 +29,10 @@ def test_the_loss_is_the_mean_negative_log_likelihood(
         - smoothing * np.log(p_wrong)
         + centring * (chosen + rejected) ** 2
     )
-    tensors = (torch.tensor(side, dtype=torch.float64) for side in (chosen, rejected, margin))
-    got = bradley_terry(*tensors, smoothing, centring)
+    better, worse, apart = (
+        torch.tensor(side, dtype=torch.float64) for side in (chosen, rejected, margin)
+    )
+    got = bradley_terry(better, worse, apart, smoothing, centring)
     assert got.item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 

@@ -150,7 +150,7 @@ def test_a_data_set_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
 
 GOOD = FORMS["texts"]
 MALFORMED: dict[str, tuple[object, str]] = {
-    "no pair": ([1, 2], "no pair"),
+    "no pair": ([1, 2], "not a pair of responses"),
     "no chosen": ({"rejected": "No", "prompt": "Why?"}, "has no `chosen`"),
     "no rejected": ({"chosen": "No", "rejected": None, "prompt": "Why?"}, "has no `rejected`"),
     "two forms": ({**GOOD, "rejected": [assistant("No")]}, "a text, the other is not"),
@@ -169,7 +169,7 @@ MALFORMED: dict[str, tuple[object, str]] = {
         {"chosen": "Human: A\n\nAssistant: B", "rejected": "Human: C\n\nAssistant: B"},
         "share no opening",
     ),
-    "margin": ({**GOOD, "margin": "big"}, "no finite number"),
+    "margin": ({**GOOD, "margin": "big"}, "must be a finite number"),
     "half a character": ({**GOOD, "chosen": "a\ud800"}, "half a character"),
     "no rating": ({"conv_A": SAID, "conv_B": SAID}, "lacks `conv_B` or a rating"),
     "a rating that is no number": (

@@ -75,19 +75,19 @@ def test_paths_count_from_the_recipes_folder(
         ("base: demo:agency", 1, "has no `data`"),
         ("base: demo:agency\ndata: org/name\nepoch: 3", 3, "unknown key"),
         ("base: demo:agency\ndata: org/name\nseed: 1\nseed: 2", 4, "a key twice"),
-        ("base: demo:agency\ndata: nowhere.jsonl", 2, "no such file"),
-        ("base: demo:agency\ndata: here.csv", 2, "not read from such a file"),
-        ("base: demo:agency\ndata: 'a b c'", 2, "names no source"),
+        ("base: demo:agency\ndata: nowhere.jsonl", 2, "preference file not found"),
+        ("base: demo:agency\ndata: here.csv", 2, "unsupported format of a preference file"),
+        ("base: demo:agency\ndata: 'a b c'", 2, "not a source of preferences"),
         ("base: demo:agency\ndata: {name: x}", 2, "has no `source`"),
         ("base: demo:agency\ndata:\n  source: org/name\n  prompt: none", 4, "unknown prompt"),
         ("base: demo:nobody\ndata: org/name", 1, "embedded"),
         ("base: scores:x.csv\ndata: org/name", 1, "score"),
-        ("base: demo:agency\ndata: org/name\npairs: many", 3, "not a whole number"),
+        ("base: demo:agency\ndata: org/name\npairs: many", 3, "must be an integer"),
         ("base: demo:agency\ndata: org/name\npairs: 0", 3, "Give 1 or more"),
-        ("base: demo:agency\ndata: org/name\nepochs: 1.5", 3, "not a whole number"),
-        ("base: demo:agency\ndata: org/name\nlearning_rate: 0", 3, "no positive number"),
-        ("base: demo:agency\ndata: org/name\nlearning_rate: nan", 3, "not a finite number"),
-        ("base: demo:agency\ndata: org/name\nmargin: -1", 3, "negative"),
+        ("base: demo:agency\ndata: org/name\nepochs: 1.5", 3, "must be an integer"),
+        ("base: demo:agency\ndata: org/name\nlearning_rate: 0", 3, "must be a positive number"),
+        ("base: demo:agency\ndata: org/name\nlearning_rate: nan", 3, "must be a finite number"),
+        ("base: demo:agency\ndata: org/name\nmargin: -1", 3, "must be a number >= 0"),
         ("base: demo:agency\ndata: org/name\nlabel_smoothing: 0.5", 3, "out of range"),
         ("base: demo:agency\ndata: org/name\ntruncate: left", 3, "none or prompt-left"),
         ("base: demo:agency\ndata: org/name\nlora_targets: []", 3, "is empty"),
@@ -107,5 +107,5 @@ def test_what_is_wrong_is_told_with_its_line(
 
 
 def test_a_recipe_made_in_python_is_checked_too() -> None:
-    with pytest.raises(SpecError, match="`accumulation` is no whole number"):
+    with pytest.raises(SpecError, match="`accumulation` must be an integer >= 1"):
         Recipe("demo:agency", DataSource("org/name"), accumulation=0)

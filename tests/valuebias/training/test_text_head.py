@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from valuebias.training.trainer import BradleyTerryTrainer, Collator, arguments
 @pytest.fixture(params=["llama", "gemma2"])
 def grm(request: pytest.FixtureRequest, recipe: Recipe, tmp_path: Path) -> Recipe:
     """Gemma 2 ties its embeddings, scales them and caps its logits; Llama does none of it."""
+    options: dict[str, Any]
     options = {"final_logit_softcapping": 3.0} if request.param == "gemma2" else {}
     base = save_language_model(tmp_path / "base", request.param, **options)
     return replace(recipe, base=str(base), regularizer="text", lora_dropout=0.0)
@@ -53,6 +55,7 @@ def test_text_is_as_likely_as_the_base_finds_it_and_gradients_reach_the_hidden_s
         )
 
     got.sum().backward()
+    assert kept.grad is not None
     reached = kept.grad.abs().sum(-1) > 0
     for i, pair in enumerate(pairs):
         before = torch.zeros(reached.shape[1], dtype=torch.bool)

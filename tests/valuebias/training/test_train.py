@@ -199,11 +199,11 @@ def test_another_recipes_run_is_refused(recipe: Recipe, tmp_path: Path) -> None:
         train(other, tmp_path / "run", settings=CPU)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").touch()
-    with pytest.raises(TrainingError, match="something else than a training run"):
+    with pytest.raises(TrainingError, match="something other than a training run"):
         train(recipe, tmp_path / "full", settings=CPU)
     with pytest.raises(TrainingError, match="is a file"):
         train(recipe, tmp_path / "full" / "notes.txt", settings=CPU)
-    with pytest.raises(TrainingError, match="holds no training run"):
+    with pytest.raises(TrainingError, match="does not contain a training run"):
         read_run(tmp_path / "full")
 
 
@@ -307,7 +307,7 @@ def test_a_pickle_in_a_checkpoint_runs_no_code(recipe: Recipe, tmp_path: Path) -
     for name in _PICKLES:
         torch.save(Evil(), checkpoint / name)
         (checkpoint / "checkpoint.json").write_text(_listing(checkpoint))
-        with pytest.raises(TrainingError, match="checkpoint-3 holds something else"):
+        with pytest.raises(TrainingError, match="checkpoint-3 contains something other"):
             train(recipe, tmp_path / "run", settings=CPU)
         (checkpoint / name).write_bytes(clean[name])
     assert not (tmp_path / "owned").exists()

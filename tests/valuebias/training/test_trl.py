@@ -132,9 +132,9 @@ def test_losses_and_gradients_agree_over_twenty_steps(
     assert len(losses[0]) == len(our_gradients) == len(their_gradients) == STEPS
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
     assert losses[0][0] != pytest.approx(losses[0][-1], abs=1e-3), "it learns"
-    for mine, other in zip(our_gradients, their_gradients, strict=True):
-        assert mine.keys() == other.keys()
-        for name, gradient in mine.items():
+    for gradients, other in zip(our_gradients, their_gradients, strict=True):
+        assert gradients.keys() == other.keys()
+        for name, gradient in gradients.items():
             torch.testing.assert_close(gradient, other[name], rtol=0, atol=1e-6)
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import measure
 from valuebias.models.settings import Settings
+from valuebias.prompts import Valence
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.schemes import parse_spec
 from valuebias.store.database import Store
@@ -45,7 +46,8 @@ def test_it_says_what_the_checkpoint_prefers_and_changes_nothing(
     with Bench(Store(tmp_path / "scores.sqlite"), Settings(device="cpu")) as bench:
         for checkpoint in watched.checkpoints[1:]:
             spec = parse_spec(str(checkpoint.path))
-            for valence, said in zip(("positive", "negative"), told[checkpoint.step], strict=True):
+            valences: tuple[Valence, ...] = ("positive", "negative")
+            for valence, said in zip(valences, told[checkpoint.step], strict=True):
                 found = measure(
                     bench.scorer(spec), LEXICON, "agency~communion", valence, quick=True
                 )
@@ -61,4 +63,4 @@ def test_what_cannot_be_watched_stops_no_run(
     few = Lexicon("big_two", {"agency": ("power",), "communion": ("love",)})
     run = train(replace(recipe, epochs=1), tmp_path / "run", callbacks=[ValueWatch([few])])
     assert run.finished
-    assert "values were not seen" in caplog.text
+    assert "values could not be measured" in caplog.text

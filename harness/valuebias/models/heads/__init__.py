@@ -1,7 +1,7 @@
 """Head families: how each convention of reward models turns hidden states into a reward.
 
 A family is any object with a ``name``, ``claims(checkpoint)`` and ``load(checkpoint, placement)``
-(see HeadFamily). A third party adds one without a change here, by an entry point of its package::
+(see HeadFamily). A third party adds one by an entry point of its package::
 
     [project.entry-points."valuebias.heads"]
     my-head = "my_package.heads:MyFamily"
@@ -49,7 +49,7 @@ BUILT_IN: tuple[HeadFamily, ...] = (
     NormalFamily(),
     ValueFamily(),
     FirstLogitFamily(),
-    ScoreFamily(),  # last: it claims whatever is left
+    ScoreFamily(),  # last: it claims every other checkpoint
 )
 
 
@@ -64,7 +64,7 @@ def third_party() -> Iterator[HeadFamily]:
             raise ModelError(
                 f"the head family {entry.name!r} of an installed package cannot be imported",
                 seen=f"{entry.value}: {error}",
-                remedy="Mend or uninstall that package.",
+                remedy="Fix or uninstall that package.",
             ) from error
         yield cast(HeadFamily, family)
 
@@ -82,7 +82,7 @@ def find(checkpoint: Checkpoint) -> HeadFamily:
                 return family
         known = ", ".join(family.name for family in (*added, *BUILT_IN))
         raise ModelError(
-            "the config's valuebias_head names no head family",
+            "unknown head family in the config's valuebias_head",
             seen=named,
             remedy=f"Use one of: {known}.",
         )

@@ -28,8 +28,8 @@ def first_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """No progress bars, log lines or warnings of the libraries below: what they would warn of is
-    checked, and refused."""
+    """No progress bars, log lines or warnings of the libraries below: what they would warn about is
+    checked here."""
     level = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -50,7 +50,7 @@ def from_pretrained(
     """``auto.from_pretrained`` of local safetensors, and its loading info.
 
     Never prompts, never downloads, runs the model's own code only if allowed. Raises ModelError,
-    with the first line of what transformers said, on whatever stops it.
+    with the first line of what transformers said, if loading fails.
     """
     on_gpu = placement.device.type != "cpu"
     try:
@@ -86,7 +86,7 @@ def load_backbone(
     """The decoder alone; ``head`` names the tensors that the caller reads itself.
 
     Raises ModelError if a weight of the decoder is missing, or if the checkpoint holds a tensor
-    that neither the decoder nor the head uses: such a model is not what it was taken for.
+    that neither the decoder nor the head uses: the model is of another kind.
     """
     refuse_adapter(checkpoint)
     model, info = from_pretrained(AutoModel, checkpoint.files.model, placement)
@@ -110,7 +110,7 @@ def check_complete(
     """Raise ModelError on weights that were missing, did not fit, or were left over.
 
     ``info`` is the loading info of transformers. A missing weight would be random, with no more
-    than a line in the log.
+    than a log line.
     """
     missing = sorted(set(info["missing_keys"]) | {key[0] for key in info["mismatched_keys"]})
     left = sorted(
@@ -119,7 +119,7 @@ def check_complete(
     if missing:
         is_head = any(key.startswith(("score", "v_head", "classifier")) for key in missing)
         raise ModelError(
-            f"{checkpoint.name} is no reward model: its checkpoint lacks the reward head, which "
+            f"{checkpoint.name} is not a reward model: its checkpoint lacks the reward head, which "
             "would be random"
             if is_head
             else f"the checkpoint {checkpoint.name} lacks weights, which would be random",
@@ -133,7 +133,7 @@ def check_complete(
         raise ModelError(
             f"the checkpoint {checkpoint.name} holds weights that its class does not use",
             seen=_some(left),
-            remedy="Its head follows a convention that is not known here: add it as a head family "
+            remedy="Its head follows a convention that is not supported: add it as a head family "
             "(entry point valuebias.heads).",
         )
 

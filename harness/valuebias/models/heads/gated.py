@@ -114,7 +114,7 @@ class GatedHead:
         objectives = self._gate[-1].weight.shape[0]
         if self._regression.shape[0] != objectives * self._quantiles:
             raise ModelError(
-                f"the {self.name} head of {checkpoint.name} does not fit together",
+                f"the {self.name} head of {checkpoint.name} has inconsistent shapes",
                 seen=f"regression_layer {tuple(self._regression.shape)}, {objectives} gate "
                 f"outputs, {self._quantiles} quantiles",
                 remedy="Give an unaltered checkpoint.",
@@ -130,8 +130,8 @@ class GatedHead:
             if tuple(ids[start : start + size]) == self._pattern:
                 return {"last": before_first_pad(ids, self._pad), "gate": start}
         raise ModelError(
-            f"the conversation lacks the tokens the {self.name} gate reads at",
-            seen=f"{list(ids[-12:])} at its end, {list(self._pattern)} wanted",
+            f"the conversation lacks the tokens that the {self.name} gate reads at",
+            seen=f"{list(ids[-12:])} at its end, {list(self._pattern)} expected",
             remedy="Use the tokenizer and chat template the model was published with.",
         )
 
@@ -187,7 +187,7 @@ def _pattern(checkpoint: Checkpoint) -> tuple[int, ...]:
     kind = str(checkpoint.config.get("model_type"))
     if kind not in PATTERNS:
         raise ModelError(
-            "it is not known where the gate of this kind of model reads",
+            "the position that the gate of this model reads is unknown",
             seen=f"model_type {kind}",
             remedy='State the ids in its config.json, as in "gating_token_pattern": [1, 2, 3].',
         )

@@ -68,7 +68,7 @@ def _label_weights(checkpoint: Checkpoint, labels: int) -> torch.Tensor:
     if declared is None:
         names = checkpoint.config.get("id2label") or {}
         raise ModelError(
-            f"{checkpoint.name} gives {labels} labels, and nothing says which is the reward",
+            f"{checkpoint.name} gives {labels} labels, and nothing states which one is the reward",
             seen=", ".join(str(name) for name in names.values()) or f"num_labels={labels}",
             remedy='State a weight for each in its config.json, as in "valuebias_weights": '
             f"{[0] * (labels - 1) + [1]} for the last.",
@@ -96,7 +96,7 @@ def merged(model: Any, adapter: Path, placement: Placement) -> Any:
             return adapted.merge_and_unload(safe_merge=True).eval().requires_grad_(False)
     except Exception as error:
         raise ModelError(
-            "the adapter does not go onto its base model",
+            "the adapter does not fit its base model",
             seen=first_line(error),
             remedy="Check that base_model_name_or_path in adapter_config.json names the model it "
             "was trained on.",
@@ -104,7 +104,7 @@ def merged(model: Any, adapter: Path, placement: Placement) -> Any:
 
 
 class FloatLinear(torch.nn.Linear):
-    """A linear layer computed in float32 whatever it is fed.
+    """A linear layer computed in float32, whatever its input.
 
     In bfloat16 a vocabulary's rewards fall on some thousand values, and nearly all are ties.
     """

@@ -27,7 +27,7 @@ class WholeHead:
         return getattr(self._model, self._model.base_model_prefix)  # type: ignore[no-any-return]
 
     def reads(self, ids: Sequence[int]) -> Mapping[str, int]:
-        """The last position; what the class reads in truth (the first, a mean) sees it anyway."""
+        """The last position; what the class really reads (the first, a mean) sees it anyway."""
         return {"last": len(ids) - 1}
 
     def rewards(self, hidden: Mapping[str, torch.Tensor]) -> torch.Tensor:

@@ -24,15 +24,15 @@ _LEFT, _WIDE, _HIGH, _TOP = 46.0, 236.0, 120.0, 44.0
 
 def figures(document: Document, lexicon: str, figure: str) -> list[Figure]:
     """The runs' effects and the gaps of two runs, in figures of as many as can be told apart."""
-    found = [
+    records = [
         r for r in document["verdicts"] if r["lexicon_name"] == lexicon and r.get("trajectory")
     ]
     pages = []
-    for role in dict.fromkeys(r["role"] for r in found):
-        titles = list(dict.fromkeys(r["title"] for r in found if r["role"] == role))
+    for role in dict.fromkeys(r["role"] for r in records):
+        titles = list(dict.fromkeys(r["title"] for r in records if r["role"] == role))
         for i in range(0, len(titles), _MOST_RUNS):
             some = titles[i : i + _MOST_RUNS]
-            pages.append([r for r in found if r["role"] == role and r["title"] in some])
+            pages.append([r for r in records if r["role"] == role and r["title"] in some])
     return [
         _figure(page, lexicon, figure if at == 0 else f"{figure}-{at + 1}")
         for at, page in enumerate(pages)

@@ -165,19 +165,19 @@ def _section(
     reached = max(reach(r) for _, row in placed for r in row.verdicts.values())
     limit = reaching(reached) * 1.04
     for c, valences in enumerate(columns):
-        found = [(at, row.verdicts[v]) for at, row in placed for v in valences if v in row.verdicts]
-        if not found:
+        shown = [(at, row.verdicts[v]) for at, row in placed for v in valences if v in row.verdicts]
+        if not shown:
             continue
         left = _LABEL + c * each
         axes = canvas.axes(left, start, _PLOT, y - start)
         axes.set(xlim=(-limit, limit), ylim=(y, start))
         _axis(axes, limit)
-        canvas.write(left, start - 9, _COLUMNS.get(found[0][1]["valence"], ""), color=MUTED)
-        below, above = _ends([r for _, r in found])
+        canvas.write(left, start - 9, _COLUMNS.get(shown[0][1]["valence"], ""), color=MUTED)
+        below, above = _ends([r for _, r in shown])
         canvas.write(left, y + 25, f"◂ {below}", size=9, color=MUTED)
         canvas.write(left + _PLOT, y + 25, f"{above} ▸", anchor="right", size=9, color=MUTED)
-        _marks(axes, found, limit)
-        for at, r in found:
+        _marks(axes, shown, limit)
+        for at, r in shown:
             canvas.write(left + _PLOT + 8, at, numbers(r), size=9.5)
             canvas.write(
                 left + _PLOT + 8 + _NUMBERS, at, word(r), size=9, bold=True, color=mark(r)[0]
@@ -245,10 +245,10 @@ def _axis(axes: Axes, limit: float) -> None:
     axes.set_xlim(-limit, limit)
 
 
-def _marks(axes: Axes, found: Sequence[tuple[float, Record]], limit: float) -> None:
+def _marks(axes: Axes, placed: Sequence[tuple[float, Record]], limit: float) -> None:
     """Margins, intervals and estimates at their heights."""
     half = _ROW / 2 - 0.5
-    gated = [(y, r, r.get("margin_low"), r.get("margin_high")) for y, r in found]
+    gated = [(y, r, r.get("margin_low"), r.get("margin_high")) for y, r in placed]
     gated = [(y, r, low, high) for y, r, low, high in gated if low is not None or high is not None]
     bands = [
         (-limit if low is None else low, limit if high is None else high, y - half, y + half)
@@ -261,14 +261,14 @@ def _marks(axes: Axes, found: Sequence[tuple[float, Record]], limit: float) -> N
         color=MUTED, lw=0.8, upright=True, gid="part:edges",
     )  # fmt: skip
     for name, thick in (("ci", 1.0), ("gate", 2.6)):
-        drawn = [(y, i) for y, r in found for i in intervals(r) if i[0] == name]
+        drawn = [(y, i) for y, r in placed for i in intervals(r) if i[0] == name]
         lines(
             axes, [low for _, (_, low, _, _) in drawn], [high for _, (_, _, high, _) in drawn],
             [y for y, _ in drawn], color=INK, lw=thick, gid=f"part:{name}",
         )  # fmt: skip
-    for look in dict.fromkeys(mark(r) for _, r in found):
+    for look in dict.fromkeys(mark(r) for _, r in placed):
         colour, marker, filled = look
-        at = [(r["estimate"], y) for y, r in found if mark(r) == look]
+        at = [(r["estimate"], y) for y, r in placed if mark(r) == look]
         axes.plot(
             *zip(*at, strict=True), marker, ms=8 if marker in "XP" else 6, color=colour,
             mfc=colour if filled else SURFACE, mec=SURFACE if filled else colour,
@@ -292,10 +292,10 @@ def _described(records: Sequence[Record], missing: int) -> str:
 
 
 def _caption(records: Sequence[Record], missing: int) -> str:
-    found = directions(records)
-    above = "; ".join(f"{kind}: {text}" for kind, text in found.items())
-    if len(found) == 1:
-        (above,) = found.values()
+    meanings = directions(records)
+    above = "; ".join(f"{kind}: {text}" for kind, text in meanings.items())
+    if len(meanings) == 1:
+        (above,) = meanings.values()
     lost = f" Not drawn, as they could not be measured: {missing} (ERROR)." if missing else ""
     return (
         f"Above zero: {above}. The thin line is the 95% interval by word families, the thick line "

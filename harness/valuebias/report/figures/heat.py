@@ -87,17 +87,17 @@ def _cells(axes: Axes, values: Floats, lefts: Sequence[float], bounds: Floats) -
     """The cells of each level as boxes, those beside one another as one."""
     level = np.clip(np.searchsorted(bounds, values, side="right") - 1, 0, _LEVELS - 1)
     level[~np.isfinite(values)] = -1
-    found: dict[int, list[Box]] = {}
+    by_level: dict[int, list[Box]] = {}
     for i, row in enumerate(level.tolist()):
         first = 0
         for j in range(1, len(row) + 1):
             if j < len(row) and row[j] == row[first] and lefts[j] - lefts[j - 1] <= _CELL:
                 continue
             box = (lefts[first], lefts[j - 1] + _CELL, i + 0.04, i + 0.96)
-            found.setdefault(row[first], []).append(box)
+            by_level.setdefault(row[first], []).append(box)
             first = j
     for k in range(_LEVELS):
-        boxes(axes, found.get(k, ()), color=SERIES[0], alpha=_ink(k), gid=f"part:level-{k}")
+        boxes(axes, by_level.get(k, ()), color=SERIES[0], alpha=_ink(k), gid=f"part:level-{k}")
 
 
 def _ink(level: int) -> float:

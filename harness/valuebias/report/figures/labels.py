@@ -39,20 +39,20 @@ def shortened(text: str, room: float, size: float = 10.5) -> str:
 
 def distinct(texts: Sequence[str], room: float, size: float = 10.5) -> list[str]:
     """Each text shortened, and those that then look alike numbered: "name (2)"."""
-    found = [shortened(text, room, size) for text in texts]
-    if len(set(found)) == len(found):
-        return found
+    labels = [shortened(text, room, size) for text in texts]
+    if len(set(labels)) == len(labels):
+        return labels
     seen: dict[str, int] = {}
     numbered = []
-    for text, short in zip(texts, found, strict=True):
+    for text, short in zip(texts, labels, strict=True):
         seen[short] = seen.get(short, 0) + 1
-        mark = f" ({seen[short]})" if found.count(short) > 1 else ""
+        mark = f" ({seen[short]})" if labels.count(short) > 1 else ""
         numbered.append(shortened(text, room - width(mark, size), size) + mark)
     return numbered
 
 
 def slug(text: str) -> str:
-    """The text as part of an id: another for every other text."""
+    """The text as part of an id; different texts give different ids."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40]
     if plain and plain.replace("-", "_") == text:
         return plain
@@ -62,11 +62,11 @@ def slug(text: str) -> str:
 
 def listed(texts: Iterable[str], most: int = 12) -> str:
     """ "a, b and 3 more" """
-    found = list(texts)
-    shown = ", ".join(found[:most])
-    return shown if len(found) <= most else f"{shown} and {len(found) - most} more"
+    items = list(texts)
+    shown = ", ".join(items[:most])
+    return shown if len(items) <= most else f"{shown} and {len(items) - most} more"
 
 
 def sentence(text: str) -> str:
-    """The text with a full stop, where it ends in nothing of the kind."""
+    """The text with a full stop, if it does not end in one."""
     return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -15,15 +15,15 @@ _BELOW, _ABOVE = SERIES[1], SERIES[0]
 def figures(document: Document) -> list[Figure]:
     """A figure for each matrix."""
     return [
-        _figure(found, f"fig-matrix-{at}-{slug(found['contrast'])}")
-        for at, found in enumerate(document["matrices"], 1)
+        _figure(matrix, f"fig-matrix-{at}-{slug(matrix['contrast'])}")
+        for at, matrix in enumerate(document["matrices"], 1)
     ]
 
 
-def _figure(found: PairMatrix, figure: str) -> Figure:
-    values, n = found["values"], len(found["labels"])
+def _figure(matrix: PairMatrix, figure: str) -> Figure:
+    values, n = matrix["values"], len(matrix["labels"])
     cell = 64.0 if n <= 8 else 46.0
-    labels = distinct(found["labels"], 190)
+    labels = distinct(matrix["labels"], 190)
     longest = max(width(text) for text in labels)
     left = max(longest + 12, 40)
     turned = longest > cell - 4
@@ -58,14 +58,14 @@ def _figure(found: PairMatrix, figure: str) -> Figure:
                 )  # fmt: skip
                 text = "0" if i == j and value == 0 else signed(value)
             canvas.write(x + cell / 2, y + cell / 2, text, anchor="center", color=INK)
-    title = f"{found['contrast']}: implicit rewards of all pairs"
-    description = _described(found)
+    title = f"{matrix['contrast']}: implicit rewards of all pairs"
+    description = _described(matrix)
     caption = " ".join(
         (
-            sentence(found["unit"]),
+            sentence(matrix["unit"]),
             "Row: the model it starts from; column: the one it leads to. Above zero (blue) the",
             "latter prefers the first side more than the former, below zero (orange) less.",
-            *(sentence(f"none: {reason}") for reason in found["left_out"]),
+            *(sentence(f"none: {reason}") for reason in matrix["left_out"]),
         )
     )
     return Figure(
@@ -74,8 +74,8 @@ def _figure(found: PairMatrix, figure: str) -> Figure:
     )  # fmt: skip
 
 
-def _described(found: PairMatrix) -> str:
-    labels, values = found["labels"], found["values"]
+def _described(matrix: PairMatrix) -> str:
+    labels, values = matrix["labels"], matrix["values"]
     cells = [
         (values[i][j], f"{labels[i]} to {labels[j]}")
         for i in range(len(labels))
@@ -84,4 +84,4 @@ def _described(found: PairMatrix) -> str:
     said = listed(
         (f"{pair} {'none' if value is None else signed(value)}" for value, pair in cells), 30
     )
-    return f"A matrix of {len(labels)} models on {found['contrast']}, {found['unit']}: {said}."
+    return f"A matrix of {len(labels)} models on {matrix['contrast']}, {matrix['unit']}: {said}."

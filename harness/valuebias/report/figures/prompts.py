@@ -104,12 +104,12 @@ def _panel(canvas: Canvas, axes: Axes, model: Ranked, names: Sequence[str]) -> N
     axes.axhline(0.5, color=MUTED, lw=0.8, ls=(0, (2, 2)))
     xs, order = [p[0] for p in places], [p[1] for p in places]
     there = [n for n in names if n in model.categories]
-    found = {n: model.shares[order, model.column(n)] for n in there}
+    by_category = {n: model.shares[order, model.column(n)] for n in there}
     if len(there) > 1:
-        values = np.stack(list(found.values()))
+        values = np.stack(list(by_category.values()))
         tops, ends = values.min(axis=0), values.max(axis=0)
         lines(axes, tops, ends, xs, color=GRID, lw=1.1, upright=True)
-    for name, values in found.items():
+    for name, values in by_category.items():
         c = names.index(name)
         gid = f"part:category-{c}"
         if c < 2:

@@ -29,8 +29,8 @@ class Ranked:
     @property
     def shares(self) -> Floats:
         """The ranks as shares of the words, from 0 (the most preferred) to 1."""
-        found: Floats = (self.medians - 0.5) / self.n_words
-        return found
+        shares: Floats = (self.medians - 0.5) / self.n_words
+        return shares
 
     def asked(self, valence: str) -> npt.NDArray[np.intp]:
         """The rows of the prompts of one valence."""
@@ -94,8 +94,8 @@ def density(values: Floats, at: Floats) -> Floats:
     quartiles = np.subtract(*np.percentile(values, [75, 25])) / 1.349
     scale = min(spread, quartiles) if quartiles > 0 else spread
     width = 0.9 * scale * len(values) ** -0.2
-    found: Floats = np.exp(-0.5 * ((at[:, None] - values) / width) ** 2).sum(axis=1)
-    top: Floats = found / found.max()
+    heights: Floats = np.exp(-0.5 * ((at[:, None] - values) / width) ** 2).sum(axis=1)
+    top: Floats = heights / heights.max()
     return top
 
 
@@ -105,16 +105,16 @@ def plural(kind: str) -> str:
 
 def parts(prompt: str) -> tuple[str, str, str]:
     """The adjective, scope and style that a prompt was generated from, by its id."""
-    found = prompt.split("_")
-    return (found[0], found[1], found[2]) if len(found) == 3 else (prompt, "", "")
+    fields = prompt.split("_")
+    return (fields[0], fields[1], fields[2]) if len(fields) == 3 else (prompt, "", "")
 
 
 def described(models: Sequence[Ranked], names: Sequence[str]) -> str:
     """Ranks by prompt and category in words."""
     said = []
     for name in names:
-        found = [m.shares[:, m.column(name)] for m in models if name in m.categories]
-        low, high = min(f.min() for f in found), max(f.max() for f in found)
+        shares = [m.shares[:, m.column(name)] for m in models if name in m.categories]
+        low, high = min(f.min() for f in shares), max(f.max() for f in shares)
         said.append(f"{name} {low:.0%} to {high:.0%}")
     asked = len({p for m in models for p in m.prompts})
     return (

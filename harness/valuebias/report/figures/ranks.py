@@ -31,7 +31,7 @@ _MOST_WIDE = 10  # categories in a row of panels
 
 
 def figures(document: Document, lexicon: str, figure: str) -> list[Figure]:
-    """One figure for each kind of model: rewards and log-probabilities are no one sample. All have
+    """One figure for each kind of model: rewards and log-probabilities are not one sample. All have
     one scale, so that a small spread looks small beside a large one."""
     models = ranked(document, lexicon)
     scale = _Scale(models)
@@ -103,10 +103,10 @@ class _Scale:
         self.label = f"median rank ({'0%' if n_words is None else 1} = most preferred)"
         self._middle = 0.5 if n_words is None else (n_words + 1) / 2
         values = [self.of(m).ravel() for m in models]
-        found = np.concatenate([*values, np.array([self._middle])])
-        pad = 0.06 * float(np.ptp(found)) or 0.05 * self._middle
+        ranks = np.concatenate([*values, np.array([self._middle])])
+        pad = 0.06 * float(np.ptp(ranks)) or 0.05 * self._middle
         first, last = (0.0, 1.0) if n_words is None else (0.5, n_words + 0.5)
-        self._limits = min(float(found.max()) + pad, last), max(float(found.min()) - pad, first)
+        self._limits = min(float(ranks.max()) + pad, last), max(float(ranks.min()) - pad, first)
 
     def of(self, model: Ranked) -> Floats:
         return model.shares if self.n_words is None else model.medians

@@ -23,8 +23,8 @@ def numbers(r: Record) -> str:
 
 def margin(r: Record) -> str:
     """The margin and that it is one; empty where none is."""
-    found = margin_text(r.get("margin_low"), r.get("margin_high"))
-    return f"margin {found}" if found else ""
+    text = margin_text(r.get("margin_low"), r.get("margin_high"))
+    return f"margin {text}" if text else ""
 
 
 def intervals(r: Record) -> Iterator[tuple[str, float, float, float]]:

@@ -48,13 +48,15 @@ def dots(
     lines(axes, xs, xs, ys, color=color, lw=size, cap=cap, gid=gid)
 
 
-def boxes(axes: Axes, found: Iterable[Box], *, color: str, alpha: float = 1, gid: str = "") -> None:
+def boxes(
+    axes: Axes, rectangles: Iterable[Box], *, color: str, alpha: float = 1, gid: str = ""
+) -> None:
     """Filled boxes (left, right, top, bottom)."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
     paths = [
-        Path([(a, t), (b, t), (b, u), (a, u), (a, t)], closed=True) for a, b, t, u in found
+        Path([(a, t), (b, t), (b, u), (a, u), (a, t)], closed=True) for a, b, t, u in rectangles
     ]  # fmt: skip
     if paths:
         shape = Path.make_compound_path(*paths)

@@ -73,7 +73,7 @@ def _frame(figure: str, view: str) -> dict[str, str]:
 
 
 def xml_text(text: str) -> str:
-    """The text without what no XML may hold."""
+    """The text without characters that XML does not allow."""
     return visible(text)
 
 
@@ -109,21 +109,21 @@ def _plain(root: ET.Element, texts: Mapping[str, str]) -> None:
 
 def _path(value: str, digits: int) -> str:
     """A path rounded, its level and upright lines by the one coordinate that changes."""
-    found: list[str] = []
+    parts: list[str] = []
     x = y = ""
     for command, rest in _COMMAND.findall(value):
         numbers = [_short(n, digits) for n in rest.split()]
         if command == "L" and numbers == [x, y]:
-            found.append("h0")
+            parts.append("h0")
         elif command == "L" and y == numbers[1]:
-            found.append(f"H{numbers[0]}")
+            parts.append(f"H{numbers[0]}")
         elif command == "L" and x == numbers[0]:
-            found.append(f"V{numbers[1]}")
+            parts.append(f"V{numbers[1]}")
         else:
-            found.append(command + " ".join(numbers).replace(" -", "-"))
+            parts.append(command + " ".join(numbers).replace(" -", "-"))
         if numbers:
             x, y = numbers[-2:]
-    return "".join(found)
+    return "".join(parts)
 
 
 def _rounded(value: str, digits: int) -> str:
@@ -136,18 +136,18 @@ def _short(number: str, digits: int = 1) -> str:
 
 
 def _style(text: str) -> Style:
-    found: Style = {}
+    style: Style = {}
     for part in text.split(";"):
         name, _, value = (piece.strip() for piece in part.partition(":"))
         if name == "font":
             match = _FONT.search(value)
             if match is not None:
-                found["font-size"] = match["size"]
+                style["font-size"] = match["size"]
                 if match["weight"]:
-                    found["font-weight"] = match["weight"]
+                    style["font-weight"] = match["weight"]
         elif name and name != "font-family" and _DEFAULTS.get(name) != value:
-            found[name] = STAND_INS.get(value, value)
-    return {k: _rounded(v, 2) for k, v in found.items()}
+            style[name] = STAND_INS.get(value, value)
+    return {k: _rounded(v, 2) for k, v in style.items()}
 
 
 def _written(style: Style) -> str:
@@ -181,7 +181,7 @@ def _name(root: ET.Element, figure: str) -> None:
 
 
 def _flat(element: ET.Element) -> list[ET.Element]:
-    """The element, groups that say nothing replaced by what they hold."""
+    """The element, empty groups replaced by their children."""
     children: list[ET.Element] = []
     for child in list(element):
         children += _flat(child)
@@ -196,12 +196,12 @@ def _flat(element: ET.Element) -> list[ET.Element]:
 
 def _hoisted(elements: Iterable[ET.Element]) -> list[ET.Element]:
     """Runs of siblings with one style in a group that says it once."""
-    found: list[ET.Element] = []
+    hoisted: list[ET.Element] = []
     for style, run in groupby(_sorted(elements), key=lambda e: e.get("style", "")):
         members = list(run)
         shared = {k: v for k, v in _parsed(members[0]).items() if k in _INHERITED} if style else {}
         if len(members) < 2 or not shared or any(m.tag == "defs" for m in members):
-            found += members
+            hoisted += members
             continue
         group = ET.Element("g", {"style": _written(shared)})
         for member in members:
@@ -210,8 +210,8 @@ def _hoisted(elements: Iterable[ET.Element]) -> list[ET.Element]:
             if own:
                 member.set("style", _written(own))
             group.append(member)
-        found.append(group)
-    return found
+        hoisted.append(group)
+    return hoisted
 
 
 def _sorted(elements: Iterable[ET.Element]) -> Iterator[ET.Element]:

@@ -59,20 +59,20 @@ def draw(
     """One category's violins, dots and means, around x."""
     room = 0.84 / len(groups)
     for g, group in enumerate(groups):
-        found = {
+        by_model = {
             i: scaled(models[i])[models[i].asked(valence), models[i].column(category)]
             for i in group.members
             if category in models[i].categories and len(models[i].asked(valence))
         }
-        if found:
+        if by_model:
             centre = x + (g - (len(groups) - 1) / 2) * room
-            _violin(axes, centre, 0.46 * room, found, valence, g if len(groups) > 1 else None)
+            _violin(axes, centre, 0.46 * room, by_model, valence, g if len(groups) > 1 else None)
 
 
 def _violin(
-    axes: Axes, centre: float, half: float, found: dict[int, Floats], valence: str, g: int | None
+    axes: Axes, centre: float, half: float, by_model: dict[int, Floats], valence: str, g: int | None
 ) -> None:
-    pooled = np.concatenate(list(found.values()))
+    pooled = np.concatenate(list(by_model.values()))
     colour = MUTED if g is None else SERIES[g]
     if np.ptp(pooled) > 0:
         at = np.linspace(pooled.min(), pooled.max(), 26)
@@ -83,21 +83,21 @@ def _violin(
             at, left, right, facecolor="none", edgecolor=colour, lw=0.9,
             ls=DASHES[(g or 0) % len(DASHES)],
         )  # fmt: skip
-    if len(found) == 1:  # a single model: its prompts
-        values = next(iter(found.values()))
+    if len(by_model) == 1:  # a single model: its prompts
+        values = next(iter(by_model.values()))
         at = np.linspace(-0.7, 0.7, len(values)) if len(values) > 1 else np.zeros(1)
         gid = f"part:prompts-{valence}"
         dots(axes, centre + at * half, values, color=colour, size=2.6, gid=gid)
     else:
         for at_model, (i, values) in zip(
-            np.linspace(-0.8, 0.8, len(found)), found.items(), strict=True
+            np.linspace(-0.8, 0.8, len(by_model)), by_model.items(), strict=True
         ):
             own, marker = look(i)
             axes.plot(
                 [centre + at_model * half], [values.mean()], marker, ms=5.5, mew=0,
                 color=own if g is None else colour, gid=f"part:model-{i}-{valence}",
             )  # fmt: skip
-    mean = float(np.mean([v.mean() for v in found.values()]))
+    mean = float(np.mean([v.mean() for v in by_model.values()]))
     ends = centre - 0.8 * half, centre + 0.8 * half
     lines(axes, [ends[0]], [ends[1]], [mean], color=INK, lw=2, gid=f"part:mean-{valence}")
 

@@ -70,7 +70,7 @@ class MixedModel(Reproduction):
 
 
 def mixed_model(medians: MedianRanks) -> MixedModel:
-    """Fit the paper's mixed model by its closed form, and hold statsmodels' fit against it.
+    """Fit the paper's mixed model by its closed form, and compare it with statsmodels' fit.
 
     Raises StatisticsError unless there are two categories and two base families, with three models
     at least; where the medians do not vary; where statsmodels ends with a likelihood that is not
@@ -107,7 +107,7 @@ def mixed_model(medians: MedianRanks) -> MixedModel:
 def _check_shape(medians: MedianRanks) -> None:
     if len(medians.categories) != 2 or len(medians.models) < 3:
         raise StatisticsError(
-            "the paper's mixed model takes two categories and three models at least",
+            "the paper's mixed model needs two categories and at least three models",
             seen=f"{len(medians.categories)} categories, {len(medians.models)} models",
             remedy="Give more models of the two base families, and a lexicon of two categories.",
         )
@@ -245,15 +245,15 @@ def _statsmodels(fit: _Fit, design: _Design) -> tuple[Floats, Floats, float]:
         # The default chain (bfgs, then lbfgs, then cg); never "lbfgs" alone.
         model = sm.MixedLM(design.y, design.x, groups=design.model)
         try:
-            found = model.fit(reml=True, start_params=start)
+            result = model.fit(reml=True, start_params=start)
         except np.linalg.LinAlgError as error:
             raise StatisticsError(
                 "statsmodels could not fit the mixed model",
                 seen=error,
                 remedy="Give more prompts or models, or look at how the scores were made.",
             ) from None
-    estimates = np.asarray(found.fe_params, np.float64)
-    return estimates, np.asarray(found.bse_fe, np.float64), float(found.llf)
+    estimates = np.asarray(result.fe_params, np.float64)
+    return estimates, np.asarray(result.bse_fe, np.float64), float(result.llf)
 
 
 def _check(fit: _Fit, design: _Design, estimates: Floats, errors: Floats, llf: float) -> None:
@@ -261,7 +261,7 @@ def _check(fit: _Fit, design: _Design, estimates: Floats, errors: Floats, llf: f
         raise StatisticsError(
             "the mixed model's likelihood is not finite",
             seen=llf,
-            remedy="Its numbers are no reproduction of anything: do not report them.",
+            remedy="Do not report its numbers.",
         )
     pairs = [
         ("coefficient", fit.estimates, estimates, 1e-6 * float(np.std(design.y))),

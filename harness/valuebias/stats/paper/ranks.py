@@ -36,12 +36,12 @@ _BLOCK = 1_024
 
 
 def shown(p: float) -> str:
-    """A p in words, never as zero."""
+    """A p as text, never as zero."""
     return f"p {p:.2g}" if p > 0 else "p < 1e-300"
 
 
 class Reproduction:
-    """What every result of the paper's tests is: nothing that a release may rest on."""
+    """Base of every result of the paper's tests, on which no release decision may be based."""
 
     reproduction_only: ClassVar[bool] = True
 
@@ -94,14 +94,14 @@ class MedianRanks(Reproduction):
 
     def of(self, valence: Valence) -> Floats:
         """(models, prompts of the valence, categories). Raises StatisticsError below two."""
-        found = self.values[:, np.array([v == valence for v in self.valences], bool)]
-        if found.shape[1] < 2:
+        ranks = self.values[:, np.array([v == valence for v in self.valences], bool)]
+        if ranks.shape[1] < 2:
             raise StatisticsError(
                 f"the paper's tests need at least two {valence} prompts",
-                seen=found.shape[1],
+                seen=ranks.shape[1],
                 remedy="Give the 27 prompts of each valence.",
             )
-        return found
+        return ranks
 
     @property
     def families(self) -> tuple[str, str]:
@@ -138,7 +138,7 @@ def median_ranks(
     shape = (len(valences), len(categories))
     if not (scores and all(shape)):
         raise StatisticsError(
-            "there is nothing to rank",
+            "nothing to rank",
             seen=f"{len(scores)} models, {shape[0]} prompts, {shape[1]} words",
             remedy="Give at least one of each.",
         )
@@ -221,9 +221,9 @@ def cells(medians: MedianRanks, *, seed: int = 0, draws: int = DRAWS) -> tuple[C
     tests = [stats.ttest_ind(x, y, equal_var=False) for x, y in columns]
     p = np.array([float(test.pvalue) for test in tests])
     fdr = stats.false_discovery_control(p)
-    found = []
+    tested = []
     for i, ((category, valence), (x, y)) in enumerate(zip(keys, columns, strict=True)):
-        found.append(
+        tested.append(
             Cell(
                 category,
                 valence,
@@ -240,7 +240,7 @@ def cells(medians: MedianRanks, *, seed: int = 0, draws: int = DRAWS) -> tuple[C
                 perm_p=permutation_t(x, y, seed=seed, draws=draws),
             )
         )
-    return tuple(found)
+    return tuple(tested)
 
 
 def cohens_d(x: Floats, y: Floats) -> float:

@@ -65,11 +65,11 @@ def column_ranges(
     unknown = sorted(set(columns) - set(COLUMNS))
     if unknown or not set(VIRTUES) <= set(columns):
         raise LexiconError(
-            "these are not the columns of MFD2",
+            "not the columns of MFD2",
             seen=", ".join(unknown) or ", ".join(sorted(set(columns))),
             remedy=f"Give {', '.join(COLUMNS)}.",
         )
-    found = []
+    ranges = []
     for chosen in (RELEASED, VIRTUES):
         kept = np.isin(names, chosen)
         medians = median_ranks(
@@ -78,8 +78,8 @@ def column_ranges(
             [str(name).partition(".")[0] for name in names[kept]],
             valences,
         )
-        found.append(ColumnRange(chosen, int(kept.sum()), cells(medians, seed=seed)))
-    return found[0], found[1]
+        ranges.append(ColumnRange(chosen, int(kept.sum()), cells(medians, seed=seed)))
+    return ranges[0], ranges[1]
 
 
 def shared_nouns(
@@ -100,9 +100,7 @@ def shared_nouns(
             remedy="Give a CSV file in UTF-8 with a column token_decoded.",
         ) from None
     if not known:
-        raise LexiconError(
-            "there are no shared tokens", seen=tokens, remedy="Give the authors' whole table."
-        )
+        raise LexiconError("no shared tokens", seen=tokens, remedy="Give the authors' whole table.")
     return {
         category: tuple(word for word in words if word in known)
         for category, words in categories.items()

@@ -215,7 +215,7 @@ def test_a_baseline_is_a_file_that_exists_and_no_model(tmp_path):
         "baseline",
         str(tmp_path / "last.json"),
     )
-    with pytest.raises(SpecError, match="no model that can be tested"):
+    with pytest.raises(SpecError, match="not a model"):
         check_model(spec)
     check_model(parse_spec("demo:agency"))
     with pytest.raises(SpecError, match=r"does not exist.*--valuebias-update-baseline"):
