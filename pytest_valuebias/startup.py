@@ -79,8 +79,8 @@ def _specs(texts: Iterable[str], option: str) -> tuple[ModelSpec, ...]:
     if not texts:
         return ()
     from valuebias.errors import SpecError
-    from valuebias.models.spec import check_language_model, check_model
-    from valuebias.scorers.schemes import parse_spec
+    from valuebias.models.spec import check_model
+    from valuebias.scorers.schemes import check_language_model, parse_spec
 
     spoken = option in ("--llm", "--base")
     try:

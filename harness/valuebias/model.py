@@ -7,36 +7,31 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import get_args
 
 from valuebias.candidates import VOCABULARY, Candidates
-from valuebias.errors import LexiconError, ReportError, SpecError, StatisticsError
+from valuebias.errors import ReportError, SpecError, StatisticsError
 from valuebias.files import write_whole
 from valuebias.format import bracketed, signed
 from valuebias.lexicons.in_force import lexicon_in_force
-from valuebias.lexicons.lexicon import Lexicon
+from valuebias.lexicons.lexicon import Lexicon, contrast_of
 from valuebias.measurement.contrast import Covariate, Measurement, measure
 from valuebias.measurement.tokens import TopTokens, top_tokens
-from valuebias.measurement.word_ranks import word_ranks
 from valuebias.models.settings import Settings
-from valuebias.models.spec import LoadAs, check_language_model, check_model
-from valuebias.prompts import GREATEST, PAPER_PROMPTS, VALENCES, Prompt, Valences, resolve
+from valuebias.models.spec import LoadAs, check_model
+from valuebias.prompts import GREATEST, Prompt, Prompts, Valences, resolve_all
 from valuebias.questions import Cause, Outcome
-from valuebias.records import document_of, record
-from valuebias.report.document import Document, Record, RunRecord
-from valuebias.report.wording import cells
+from valuebias.records import document_of, effect_record
+from valuebias.report.document import Document, RunRecord
+from valuebias.report.notebook import cell
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.in_memory import InMemory
 from valuebias.scorers.protocol import Kind, Scorer
-from valuebias.scorers.schemes import parse_spec
+from valuebias.scorers.schemes import check_language_model, parse_spec
 from valuebias.scores import Scores
 from valuebias.stats.composition import Composition, composition
 from valuebias.stats.effect import Effect
 from valuebias.stats.verdict import Margin, Verdict, judge, what_would_settle
 from valuebias.store.database import Store, default_folder
-
-Prompts = str | Prompt | Sequence[str | Prompt]
-"""The word "paper" for the paper's 54, or prompts by id or text."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +70,11 @@ class Model:
                 "words must be a sequence of strings", seen=words, remedy=f"Give [{words!r}]."
             )
         candidates = words if isinstance(words, Candidates) else Candidates.words(words)
-        return self.scorer.score(_prompts(prompts), candidates)
+        return self.scorer.score(resolve_all(prompts), candidates)
 
     def top_tokens(self, k: int = 10, prompt: str | Prompt = GREATEST) -> TopTokens:
         """The k best and k worst tokens of the vocabulary for one prompt."""
-        (asked,) = _prompts([prompt])
+        (asked,) = resolve_all([prompt])
         return top_tokens(self.scorer, asked, k)
 
     def composition(
@@ -90,7 +85,7 @@ class Model:
         Searches the whole vocabulary on every prompt, however long that takes; for recorded
         scores, all recorded responses. The prompts must have one valence.
         """
-        scores = self.scorer.score(_prompts(prompts), VOCABULARY)
+        scores = self.scorer.score(resolve_all(prompts), VOCABULARY)
         return composition(scores, self.find(lexicon), k)
 
     def contrast(
@@ -152,7 +147,7 @@ class MeasuredEffect:
 
     def _repr_html_(self) -> str:
         """In a notebook: a small table, and the effect drawn with its interval."""
-        return _html(self.record())
+        return cell(self.record())
 
     def __bool__(self) -> bool:
         raise StatisticsError(
@@ -164,15 +159,7 @@ class MeasuredEffect:
 
     def record(self) -> RunRecord:
         """Its record for reports: an effect without a margin."""
-        return record(
-            self.measurement,
-            None,
-            "NO MARGIN",
-            "it was measured, and held against no margin",
-            gated=False,
-            suite=None,
-            n_claims=0,
-        )
+        return effect_record(self.measurement)
 
     @property
     def effect(self) -> Effect:
@@ -221,7 +208,7 @@ class Judgement:
         return f"<{self.outcome}: {self.reason}>"
 
     def _repr_html_(self) -> str:
-        return _html(self.record())
+        return cell(self.record())
 
     def __bool__(self) -> bool:
         raise StatisticsError(
@@ -247,16 +234,7 @@ class Judgement:
 
     def record(self) -> RunRecord:
         """Its record for reports."""
-        return record(
-            self.measured.measurement,
-            self.verdict,
-            self.outcome.value,
-            self.reason,
-            gated=True,
-            suite=None,
-            n_claims=0,
-            cause=self.cause,
-        )
+        return effect_record(self.measured.measurement, self.verdict, self.reason)
 
 
 def load(
@@ -347,20 +325,13 @@ def report(
     if not given:
         raise ReportError("nothing to report", remedy="Give effects or verdicts.")
     measured = [f.measured if isinstance(f, Judgement) else f for f in given]
-    lexicons = {m.measurement.lexicon.digest: m.measurement.lexicon for m in measured}
-    asked: dict[tuple[str, str], set[str]] = {}
-    scorers: dict[tuple[str, str], tuple[Lexicon, Scorer]] = {}
-    for m in measured:
-        for scorer in m.scorers:
-            key = (m.measurement.lexicon.digest, scorer.fingerprint)
-            scorers.setdefault(key, (lexicons[key[0]], scorer))
-            asked.setdefault(key, set()).update(m.measurement.valence.split("-"))
-    ranks = [
-        (lexicon, scorer.name, scorer.kind, word_ranks(scorer, lexicon))
-        for key, (lexicon, scorer) in scorers.items()
-        if asked[key] == set(VALENCES)  # nothing is scored for a report alone
+    scored = [
+        (m.measurement.lexicon, scorer, m.measurement.valence)
+        for m in measured
+        for scorer in m.scorers
     ]
-    document = document_of([f.record() for f in given], list(lexicons.values()), ranks)
+    lexicons = [m.measurement.lexicon for m in measured]
+    document = document_of([f.record() for f in given], lexicons, scored)
     if html is not None:
         from valuebias.report.html import page
 
@@ -375,44 +346,3 @@ def report(
 def _line(m: Measurement) -> str:
     interval = bracketed(m.effect.low, m.effect.high)
     return f"{m.title}: {m.contrast}, {m.valence} prompts: {signed(m.effect.estimate)} {interval}"
-
-
-def _html(record: Record) -> str:
-    from html import escape
-
-    from valuebias.report import figures
-
-    drawn = figures.verdict(record)
-    names = ("contrast", "prompts", "effect", "interval", "margin", "verdict")
-    head = "".join(f"<th>{name}</th>" for name in names)
-    row = "".join(f"<td>{escape(cell)}</td>" for cell in cells(record))
-    return (
-        f"<table><caption>{escape(record['title'])}, {escape(record['lexicon'])}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody><tr>{row}</tr></tbody></table>{drawn.svg}"
-        f"<p>{escape(drawn.caption)}</p>"
-    )
-
-
-def contrast_of(category: str, other: str | None, valence: Valences) -> str:
-    """The contrast's name. Raises LexiconError for an invalid category or valence."""
-    if not isinstance(category, str) or not isinstance(other, str | None):
-        raise LexiconError(
-            "a category must be a string",
-            seen=f"{category!r}, {other!r}",
-            remedy='Write bias("big_two", "agency", "communion", valence="positive").',
-        )
-    if valence not in get_args(Valences):
-        raise LexiconError(
-            "unknown valence",
-            seen=valence,
-            remedy="Give positive, negative, or positive-negative (their difference).",
-        )
-    return category if other is None else f"{category}~{other}"
-
-
-def _prompts(given: Prompts) -> tuple[Prompt, ...]:
-    if given == "paper":
-        return PAPER_PROMPTS
-    if isinstance(given, str | Prompt):
-        given = [given]
-    return tuple(p if isinstance(p, Prompt) else resolve(p) for p in given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal
@@ -106,3 +106,17 @@ def resolve(text_or_id: str) -> Prompt:
 def known(header: str) -> Prompt | None:
     """The shipped prompt with this id or text, or None."""
     return _BY_NAME.get(header)
+
+
+Prompts = str | Prompt | Sequence[str | Prompt]
+"""The word "paper" for the paper's 54, or prompts by id or text."""
+
+
+def resolve_all(given: Prompts) -> tuple[Prompt, ...]:
+    """The word "paper" for PAPER_PROMPTS, or prompts by id or text. Raises SpecError as `resolve`
+    does."""
+    if given == "paper":
+        return PAPER_PROMPTS
+    if isinstance(given, str | Prompt):
+        given = [given]
+    return tuple(p if isinstance(p, Prompt) else resolve(p) for p in given)

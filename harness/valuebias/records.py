@@ -13,8 +13,8 @@ from typing import Any, cast
 from valuebias.errors import visible
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement, grouped
-from valuebias.measurement.word_ranks import WordRanks
-from valuebias.prompts import PAPER_PROMPTS
+from valuebias.measurement.word_ranks import WordRanks, word_ranks
+from valuebias.prompts import PAPER_PROMPTS, VALENCES, Valences
 from valuebias.questions import Cause
 from valuebias.report.document import (
     FORMAT,
@@ -32,7 +32,7 @@ from valuebias.report.document import (
     Words,
 )
 from valuebias.report.headline import came_out, headline
-from valuebias.scorers.protocol import Kind
+from valuebias.scorers.protocol import Scorer
 from valuebias.stats.effect import Effect
 from valuebias.stats.verdict import Verdict
 
@@ -222,21 +222,48 @@ _KINDS: Mapping[str, str] = {
 }
 
 
+def effect_record(
+    measurement: Measurement,
+    verdict: Verdict[Effect] | None = None,
+    reason: str = "it was measured, and held against no margin",
+) -> RunRecord:
+    """The record of an effect that was measured, and perhaps judged, without pytest."""
+    return record(
+        measurement,
+        verdict,
+        "NO MARGIN" if verdict is None else verdict.outcome.value,
+        reason,
+        gated=verdict is not None,
+        suite=None,
+        n_claims=0,
+        cause=None if verdict is None else verdict.cause,
+    )
+
+
 def document_of(
     verdicts: Sequence[RunRecord],
-    lexicons: Sequence[Lexicon],
-    ranks: Sequence[tuple[Lexicon, str, Kind, WordRanks]],
+    lexicons: Iterable[Lexicon],
+    scored: Iterable[tuple[Lexicon, Scorer, Valences]],
 ) -> Document:
-    """The document of effects that were measured without pytest; ``ranks`` holds each lexicon with
-    a model's name, kind and word ranks."""
+    """The document of effects that were measured without pytest.
+
+    ``scored`` says which scorer was asked about which lexicon on which prompts: words are ranked
+    where prompts of both valences were asked, so that nothing is scored for the report alone.
+    """
     for at, verdict in enumerate(verdicts, 1):
         verdict["nodeid"] = f"effect {at}"
     numbered = [published(r) for r in verdicts]
     outcome = came_out(numbered, 0, complete=True)
-    by_lexicon = {
-        lexicon.name: [(n, _KINDS[k], ranked) for other, n, k, ranked in ranks if other is lexicon]
-        for lexicon in lexicons
-    }
+    used = {lexicon.digest: lexicon for lexicon in lexicons}
+    asked: dict[tuple[str, str], set[str]] = {}
+    ranked: dict[str, list[tuple[str, str, WordRanks]]] = {lex.name: [] for lex in used.values()}
+    for lexicon, scorer, valences in scored:
+        valences_asked = asked.setdefault((lexicon.digest, scorer.fingerprint), set())
+        complete = valences_asked >= set(VALENCES)
+        valences_asked.update(valences.split("-"))
+        if not complete and valences_asked >= set(VALENCES):
+            ranks = word_ranks(scorer, lexicon)
+            ranked[lexicon.name].append((scorer.name, _KINDS[scorer.kind], ranks))
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -253,10 +280,10 @@ def document_of(
         "headline": headline(numbered, outcome, 0),
         "subjects": _subjects(verdicts),
         "verdicts": numbered,
-        "lexicons": [lexicon_used(lexicon) for lexicon in lexicons],
+        "lexicons": [lexicon_used(lexicon) for lexicon in used.values()],
         "prompts": prompts_asked(),
-        "ranks": [median_ranks(x, *each) for x, ranked in by_lexicon.items() for each in ranked],
-        "words": [mean_ranks(x, ranked) for x, ranked in by_lexicon.items() if ranked],
+        "ranks": [median_ranks(x, *each) for x, models in ranked.items() for each in models],
+        "words": [mean_ranks(x, models) for x, models in ranked.items() if models],
         "matrices": [],
         "paper": "",
         "notes": [],

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pytest_valuebias.gate import Gate
 from pytest_valuebias.inputs import Inputs
 from valuebias.errors import SpecError, StatisticsError
+from valuebias.lexicons.lexicon import contrast_of
 from valuebias.measurement.contrast import Covariate, Measurement, measure, role_of
 from valuebias.measurement.family import measure_family
-from valuebias.model import MeasuredEffect, Model, contrast_of
+from valuebias.model import MeasuredEffect, Model
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Valences
 from valuebias.questions import Role

@@ -10,9 +10,10 @@ from pytest_valuebias.assertions.effects import Assertable
 from pytest_valuebias.gate import Gate
 from pytest_valuebias.inputs import Inputs
 from valuebias.errors import SpecError
+from valuebias.lexicons.lexicon import contrast_of
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.drift import measure_drift, measure_gap
-from valuebias.model import Model, contrast_of
+from valuebias.model import Model
 from valuebias.prompts import Valence
 from valuebias.stats.drift import Drift
 from valuebias.stats.gap import Gap, closed, not_closed

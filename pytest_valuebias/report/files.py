@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
     from pytest_valuebias.outcome import Outcome
     from valuebias.report.document import Document
 
-KINDS = ("html", "json")
+KINDS = {
+    "html": ("valuebias.report.html", "page"),
+    "json": ("valuebias.report.json", "text"),
+}
+"""The report files, each with the function that makes its text from the document."""
 
 
 def check_subject(values: Values) -> None:
@@ -45,11 +51,12 @@ def check(inputs: Inputs) -> None:
             raise pytest.UsageError(
                 f"--valuebias-{kind}: {visible(str(path))} cannot be written: {why}."
             )
-    if len({path.resolve() for path in paths.values()}) < len(paths):
-        raise pytest.UsageError(
-            f"--valuebias-html and --valuebias-json both name {visible(str(paths['html']))}. "
-            "Give each its own file."
-        )
+    for (kind, path), (other, same) in combinations(paths.items(), 2):
+        if path.resolve() == same.resolve():
+            raise pytest.UsageError(
+                f"--valuebias-{kind} and --valuebias-{other} both name {visible(str(path))}. "
+                "Give each its own file."
+            )
 
 
 def begin(inputs: Inputs) -> None:
@@ -120,9 +127,7 @@ def _details(document: Document, inputs: Inputs, outcome: Outcome) -> str:
 
 
 def _write(kind: str, document: Document, path: Path) -> str:
-    if kind == "json":
-        from valuebias.report.json import text as made
-    else:
-        from valuebias.report.html import page as made
-    write_whole(path, made(document).encode())
+    module, function = KINDS[kind]
+    text: str = getattr(import_module(module), function)(document)
+    write_whole(path, text.encode())
     return f"valuebias: {kind} report in {visible(str(path))}"

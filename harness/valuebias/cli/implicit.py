@@ -118,8 +118,8 @@ def _contrast(text: str) -> str:
 
 
 def _models(texts: list[str]) -> list[ModelSpec]:
-    from valuebias.models.spec import check_labels, check_language_model
-    from valuebias.scorers.schemes import parse_spec
+    from valuebias.models.spec import check_labels
+    from valuebias.scorers.schemes import check_language_model, parse_spec
 
     models = [parse_spec(text, load_as="llm") for text in texts]
     for model in models:

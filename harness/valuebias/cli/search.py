@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from valuebias.scores import Scores
 
 _SHOWN = 10
-_LEXICON_SUFFIXES = (".dic", ".dicx", ".csv", ".tsv", ".yaml", ".yml")
 
 
 def add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -63,11 +62,11 @@ def add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _search(arguments: argparse.Namespace) -> int:
-    from valuebias.models.spec import check_language_model, check_model
+    from valuebias.models.spec import check_model
     from valuebias.prompts import resolve
     from valuebias.scorers.bench import Bench
     from valuebias.scorers.recorded_file import write_scores
-    from valuebias.scorers.schemes import parse_spec
+    from valuebias.scorers.schemes import check_language_model, parse_spec
     from valuebias.store.database import Store, default_folder
 
     # Every usage error is reported before anything is computed.
@@ -145,9 +144,9 @@ def _candidates(text: str, injection: str | None) -> Candidates | Vocabulary:
 
 def _words(path: Path) -> Sequence[str]:
     """The words of a lexicon file, or of a file of one word a line (blank lines are ignored)."""
-    if path.suffix.lower() in _LEXICON_SUFFIXES:
-        from valuebias.lexicons.files import load_lexicon
+    from valuebias.lexicons.files import READERS, load_lexicon
 
+    if path.suffix.lower() in READERS:
         lexicon = load_lexicon(path.stem, path)
         words: Sequence[str] = lexicon.words()
         wildcards = sum(w.endswith("*") for entries in lexicon.categories.values() for w in entries)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from valuebias.errors import LexiconError, StatisticsError
 from valuebias.lexicons.lexicon import normal_contrast
 from valuebias.prompts import Valences
+from valuebias.questions import Role
 from valuebias.yaml_nodes import YamlFile
 
 ALPHA = 0.05
@@ -27,10 +28,7 @@ ALPHA = 0.05
 which needs no correction (intersection-union)."""
 
 _VALENCES = get_args(Valences)
-_ROLES = (
-    *("range", "logprob", "implicit", "inheritance", "drift", "gap"),
-    *("shift", "regression", "controlled", "family"),
-)
+_ROLES = get_args(Role)
 
 
 class Key(NamedTuple):

@@ -44,20 +44,12 @@ def starter(name: str) -> Lexicon:
 def load_lexicon(name: str, path: Path) -> Lexicon:
     """Read a lexicon from a .dic, .dicx, .csv, .tsv, .yaml or .yml file; errors are LexiconErrors
     that name file and line."""
-    readers: dict[str, Callable[[_Builder, str], None]] = {
-        ".dic": _read_dic,
-        ".dicx": _read_table,
-        ".csv": _read_table,
-        ".tsv": _read_table,
-        ".yaml": _read_yaml,
-        ".yml": _read_yaml,
-    }
-    reader = readers.get(path.suffix.lower())
+    reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise LexiconError(
             f"{path} is not a supported lexicon file",
             seen=path.suffix or "no suffix",
-            remedy=f"Give one of {', '.join(readers)}.",
+            remedy=f"Give one of {', '.join(READERS)}.",
         )
     try:
         data = path.read_bytes()
@@ -324,3 +316,14 @@ def _read_yaml(builder: _Builder, text: str) -> None:
     if texts.get("starter", "false") not in ("true", "false"):
         raise file.fail(top["starter"][1], "`starter` must be true or false", "Write true.")
     builder.starter = texts.get("starter") == "true"
+
+
+READERS: dict[str, Callable[[_Builder, str], None]] = {
+    ".dic": _read_dic,
+    ".dicx": _read_table,
+    ".csv": _read_table,
+    ".tsv": _read_table,
+    ".yaml": _read_yaml,
+    ".yml": _read_yaml,
+}
+"""What reads a lexicon file, by its suffix."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import snowballstemmer  # type: ignore[import-untyped]
 
 from valuebias.errors import LexiconError
 from valuebias.lexicons.index import Index, composed, continues, fold, index_of
+from valuebias.prompts import Valences
 
 MIN_COVERAGE = 0.8
 """Below this share of a category's entries among the scored responses nothing is concluded."""
@@ -283,6 +284,23 @@ def normal_category(name: str) -> str:
 def normal_contrast(text: str) -> str:
     """'Agency ~ Communion' -> 'agency~communion'."""
     return "~".join(normal_category(part) for part in text.split("~", 1))
+
+
+def contrast_of(category: str, other: str | None, valence: Valences) -> str:
+    """The contrast's name. Raises LexiconError for an invalid category or valence."""
+    if not isinstance(category, str) or not isinstance(other, str | None):
+        raise LexiconError(
+            "a category must be a string",
+            seen=f"{category!r}, {other!r}",
+            remedy='Write bias("big_two", "agency", "communion", valence="positive").',
+        )
+    if valence not in get_args(Valences):
+        raise LexiconError(
+            "unknown valence",
+            seen=valence,
+            remedy="Give positive, negative, or positive-negative (their difference).",
+        )
+    return category if other is None else f"{category}~{other}"
 
 
 def _like(category: str, other: str) -> bool:

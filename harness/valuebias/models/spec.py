@@ -78,15 +78,6 @@ def check_model(spec: ModelSpec) -> None:
         )
 
 
-def check_language_model(spec: ModelSpec) -> None:
-    """Raise SpecError if the spec is not of a language model."""
-    check_model(spec)
-    if spec.scheme == "dpo":
-        raise SpecError(
-            "not a language model", seen=spec.text, remedy="Give org/name or a directory."
-        )
-
-
 def check_labels(specs: Iterable[ModelSpec]) -> None:
     """Raise SpecError if two models have the same label."""
     seen: dict[str, ModelSpec] = {}

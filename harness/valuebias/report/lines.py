@@ -40,7 +40,8 @@ def differ(records: Iterable[Record]) -> list[str]:
     if len(effects) < 2:
         return []
     p = [p for r in effects if (p := r["p"]) is not None]
-    m = max(r.get("n_claims", 0) for r in effects) + len(own)
+    asked = {r["role"]: r.get("n_claims", 0) for r in shipped.values()}
+    m = max(sum(asked.values()), *(r.get("n_claims", 0) for r in effects)) + len(own)
     strict, loose = (int((f(p, m) < 0.05).sum()) for f in (holm, benjamini_hochberg))
     return [
         f"of {m} effects {sum(x < 0.05 for x in p)} differ from zero at .05 each, {strict} after "

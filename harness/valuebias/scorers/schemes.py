@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from valuebias.errors import SpecError
-from valuebias.models.spec import LoadAs, ModelSpec, holds_model
+from valuebias.models.spec import LoadAs, ModelSpec, check_model, holds_model
 
 if TYPE_CHECKING:
     from valuebias.scorers.protocol import Opener, Scorer
@@ -32,10 +32,12 @@ _SCHEME = re.compile(r"([A-Za-z][\w+.-]+):(.*)", re.DOTALL)  # two letters: not 
 @dataclass(frozen=True)
 class Scheme:
     """A kind of scorer. ``module`` has ``open_scorer(spec, opener)`` and, where users write it as
-    ``NAME:TARGET``, ``parse(target, spec, text)``."""
+    ``NAME:TARGET``, ``parse(target, spec, text)``. ``language`` says whether such a scorer can be
+    a language model."""
 
     module: str
     written: bool = True
+    language: bool = True
 
     @property
     def parse(self) -> Callable[[str, str, str], ModelSpec]:
@@ -55,10 +57,10 @@ SCHEMES: dict[str, Scheme] = {
     "hub": Scheme("valuebias.scorers.stored_model", written=False),
     "local": Scheme("valuebias.scorers.stored_model", written=False),
     "demo": Scheme("valuebias.scorers.stored_model"),
-    "dpo": Scheme("valuebias.scorers.implicit_stored"),
+    "dpo": Scheme("valuebias.scorers.implicit_stored", language=False),
     "implicit": Scheme("valuebias.scorers.implicit_stored", written=False),
     "scores": Scheme("valuebias.scorers.recorded"),
-    "baseline": Scheme("valuebias.scorers.baseline"),
+    "baseline": Scheme("valuebias.scorers.baseline", language=False),
 }
 
 
@@ -174,3 +176,12 @@ def _local(path: Path, spec: str, text: str) -> ModelSpec:
             remedy=f"{hint}Give the directory that save_pretrained wrote.",
         )
     return ModelSpec(path.name or str(path), "local", str(path), None, text)
+
+
+def check_language_model(spec: ModelSpec) -> None:
+    """Raise SpecError if the spec is not of a language model."""
+    check_model(spec)
+    if not SCHEMES[spec.scheme].language:
+        raise SpecError(
+            "not a language model", seen=spec.text, remedy="Give org/name or a directory."
+        )

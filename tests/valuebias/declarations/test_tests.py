@@ -152,7 +152,7 @@ def test_a_mistake_on_a_line_of_its_own_is_named_by_it(tmp_path):
         read(path)
     path.write_text(path.read_text().replace("lexicon: big_two", "lexicon: big_too"))
     path.write_text(path.read_text().replace("\tpaper: [0.1, -0.1]", ""))
-    with pytest.raises(SuiteError, match="line 1: no such starter"):
+    with pytest.raises(SuiteError, match="line 1: unknown starter"):
         read(path)
 
 

@@ -366,7 +366,7 @@ def test_a_rank_left_out_is_refused(bench: Bench, changed: Any, tmp_path: Path) 
         ),
         (lambda data: data.replace(b'"level": 0.95', b'"level": 1e999'), "not a finite number"),
     ],
-    ids=["cut", "empty", "bytes", "merge", "nested", "list", "nan", "duplicate name", "infinite"],
+    ids=["cut", "empty", "bytes", "merge", "nested", "list", "nan", "twice", "infinite"],
 )
 def test_a_damaged_file_is_told(file: Path, damage: Callable[[bytes], bytes], message: str) -> None:
     file.write_bytes(damage(file.read_bytes()))

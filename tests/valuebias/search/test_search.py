@@ -427,7 +427,7 @@ def slightly_wrong(*args: Any, **kwargs: Any) -> Any:
     ("function", "reason"),
     [
         (masked, "builds an attention mask of its own"),
-        (attention(position_bias=torch.ones(1)), "unknown here: position_bias"),
+        (attention(position_bias=torch.ones(1)), "unknown attention arguments: position_bias"),
         (attention(is_causal=False), "bidirectional"),
         (attention(dropout=0.1), "dropout"),
         (crossed, "differ in number"),
@@ -573,7 +573,7 @@ def test_an_id_outside_the_vocabulary_is_an_error(llama: Any, bad: int) -> None:
 
 
 def test_an_empty_prefix_is_an_error(llama: Any) -> None:
-    with pytest.raises(SearchError, match="share no token"):
+    with pytest.raises(SearchError, match="no token before"):
         Searcher(PlainHead(llama), chunk_memory=MEMORY).run([], TAILS)
 
 

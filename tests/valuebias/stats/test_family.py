@@ -113,7 +113,7 @@ def test_too_few_models_are_refused():
     rng = np.random.default_rng(6)
     assert smallest_p(1, 30) == 1
     for sizes in ((1, 9), (2, 2), (3, 3), (0, 4)):
-        with pytest.raises(StatisticsError, match="can give no p below"):
+        with pytest.raises(StatisticsError, match="cannot give a p below"):
             family(models(rng, sizes[0]), models(rng, sizes[1]), IN_A, WORDS)
     first, second = models(rng, 4), models(rng, 4)
     family(first, second, IN_A, WORDS, alpha=0.03)

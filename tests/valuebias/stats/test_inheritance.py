@@ -256,7 +256,7 @@ def test_a_base_that_is_nearly_the_own_one_leaves_nothing_to_pass():
     twin = base + 0.01 * rng.normal(size=base.shape)
     found = inheritance(values, base, names, others=[twin], covariates=covariates)
     assert abs(found.estimate) < 0.1
-    assert "takes away what was inherited" in found.exploratory
+    assert "removes what was inherited" in found.exploratory
     assert judge(found, Margin.below(0.5)).outcome is Outcome.INCONCLUSIVE
 
 
@@ -360,7 +360,7 @@ def broken(what):
         ("one prompt twice", r"the reward model: two prompts have the same score"),
         ("covariate shape", r"covariate length is not one finite number.*\(59,\)"),
         ("covariate not finite", r"covariate length is not one finite number.*60 not finite"),
-        ("all explained", r"nearly all about how its base orders the words"),
+        ("all explained", r"nearly all of how its base orders the words"),
         ("as many covariates as words", r"nothing is left to correlate"),
         ("own scores", r"the reward model and its base"),
         ("one base twice", r"its base and other base 2"),
@@ -408,13 +408,13 @@ def test_many_assignments_are_drawn_by_seed():
 @pytest.mark.parametrize(
     ("rho", "own", "said"),
     [
-        (np.zeros((3, 3)), [0, 1, 2], r"no p below 0\.167.*6 ways"),
-        (np.zeros((4, 2)), [0, 0, 0, 0], r"no p below 1, "),
+        (np.zeros((3, 3)), [0, 1, 2], r"cannot give a p below 0\.167.*6 ways"),
+        (np.zeros((4, 2)), [0, 0, 0, 0], r"cannot give a p below 1, "),
         (np.full((6, 2), np.nan), [0, 0, 0, 1, 1, 1], r"between -1 and 1.*12 that are not"),
         (np.zeros(6), [0, 0, 0, 1, 1, 1], r"a matrix"),
-        (np.zeros((6, 2)), [0, 0, 0, 1, 1, 2], r"own names the column"),
-        (np.zeros((6, 2)), [0, 0, 0, 1, 1], r"own names the column"),
-        (np.zeros((6, 2)), [0.5] * 6, r"own names the column"),
+        (np.zeros((6, 2)), [0, 0, 0, 1, 1, 2], r"own must give the column"),
+        (np.zeros((6, 2)), [0, 0, 0, 1, 1], r"own must give the column"),
+        (np.zeros((6, 2)), [0.5] * 6, r"own must give the column"),
     ],
 )
 def test_assignments_that_say_nothing(rho, own, said):

@@ -213,10 +213,15 @@ def test_bad_input_is_refused():
     refused("covariate size do not name.*l3", covariates={"size": {"g0": 1.0}})
     for bad in (math.nan, math.inf, "8B", None):
         refused("finite number.*g0", covariates={"size": dict.fromkeys(scores, 1.0) | {"g0": bad}})
-    refused("told apart", covariates={"size": dict.fromkeys(scores, 1.0)})
-    refused("told apart", covariates={"size": {m: float(b == "g") for m, b in base.items()}})
+    refused("cannot be separated", covariates={"size": dict.fromkeys(scores, 1.0)})
+    refused(
+        "cannot be separated", covariates={"size": {m: float(b == "g") for m, b in base.items()}}
+    )
     size = {m: float(i) for i, m in enumerate(scores)}
-    refused("told apart", covariates={"size": size, "twice": {m: 2 * s for m, s in size.items()}})
+    refused(
+        "cannot be separated",
+        covariates={"size": size, "twice": {m: 2 * s for m, s in size.items()}},
+    )
     refused("same words and prompts", scores=scores | {"g0": scores["g0"][:, 1:]})
     refused("same words and prompts", scores=scores | {"g0": scores["g0"][0]})
     refused("at least 20 words", scores={m: v[:, :19] for m, v in scores.items()})

@@ -160,7 +160,7 @@ IN_A = np.array([True, True, False, False])
         (np.zeros((1, 3)), IN_A, "same words"),
         (np.zeros(4), IN_A, "same words"),
         (np.zeros((0, 4)), IN_A, "same words"),
-        (np.zeros((1, 4)), np.array([1, 1, 0, 0]), "true or false"),
+        (np.zeros((1, 4)), np.array([1, 1, 0, 0]), "must be booleans"),
         (np.zeros((1, 4)), ~np.zeros(4, bool), "no word"),
         (np.zeros((1, 4)), np.zeros(4, bool), "no word"),
     ],
