@@ -31,6 +31,7 @@ LONG = {
     "docs/generate.py": "six pages of one reference, which share their helpers",
     "tests/docs/test_architecture.py": "one page, and all of its changes in one copy",
     "tests/examples/test_examples.py": "the steps of all examples, which share one workshop",
+    "tests/pytest_valuebias/test_paper_profile.py": "one profile, told and asserted",
     "tests/pytest_valuebias/test_yaml_suites.py": "all forms of one file format, right and wrong",
     "tests/valuebias/cli/test_compare.py": "one command",
     "tests/valuebias/cli/test_main.py": "commands that share one toy model",

@@ -170,9 +170,9 @@ def test_no_regression_needs_a_model_and_an_effect_of_one(
     result = run(f"--rm=scores:{leaning}", f"--reference=e=scores:{even}", NO_SUITE)
     result.assert_outcomes(errors=5)
     out = result.stdout.str()
-    assert "nothing is controlled for in it" in out
+    assert "does not apply to an effect with controlled covariates" in out
     assert out.count("against is not a model") >= 2
-    assert "has no regression of its own" in out
+    assert "does not apply to a difference from another model" in out
     assert "order every word alike" in out
 
 

@@ -125,7 +125,7 @@ def test_scores_of_a_baseline_cannot_be_asked_for(
     )
     result = run(f"--rm=scores:{even}", "--valuebias-suite=none", last)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["ScoresError: a baseline holds ranks*against=baseline*"])
+    result.stdout.fnmatch_lines(["ScoresError: a baseline has ranks*against=baseline*"])
 
 
 def test_ini_and_environment_name_the_file(
@@ -194,7 +194,7 @@ def test_what_cannot_be_measured_leaves_the_old_file(
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     told = " ".join(result.stdout.str().split())
     assert "BASELINE NOT WRITTEN: only 23 of the 35 entries of mfd2" in told
-    assert "the file is as it was" in told
+    assert "the file is unchanged" in told
     assert file.read_bytes() == before
 
 
@@ -205,7 +205,9 @@ def test_a_run_that_was_stopped_records_nothing(
     result = run(f"--rm=scores:{even}", f"--valuebias-baseline={file}", UPDATE, BIG_TWO)
     assert result.ret != pytest.ExitCode.OK
     if result.ret == pytest.ExitCode.INTERRUPTED:
-        assert "BASELINE NOT WRITTEN: the run was stopped; no file was made" in result.stdout.str()
+        assert (
+            "BASELINE NOT WRITTEN: the run was stopped; no file was written" in result.stdout.str()
+        )
         assert not file.exists()
 
 
@@ -223,9 +225,9 @@ def test_the_old_file_is_not_read_when_a_new_one_is_made(run: Run, even: Path, f
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--valuebias-baseline=no.json"], "is compared with a --rm, and none was given"),
+        (["--valuebias-baseline=no.json"], "needs a --rm to compare with, and none was given"),
         (["{rm}", "--valuebias-baseline=no.json"], "file not found: 'no.json'. Record it with"),
-        (["{rm}", UPDATE], "give --valuebias-baseline FILE"),
+        (["{rm}", UPDATE], "Give --valuebias-baseline FILE"),
         ([UPDATE, "--valuebias-baseline=no.json"], "--rm was given 0 times"),
         (["{rm}", "--rm=demo:agency", UPDATE, "--valuebias-baseline=no.json"], "given 2 times"),
         (
@@ -269,7 +271,7 @@ def test_a_changed_lexicon_is_a_usage_error(run: Run, even: Path, file: Path, la
     result.stderr.fnmatch_lines(["*baseline.json: the lexicon big_two has changed*"])
     result = run(f"--rm=scores:{even}", last)  # and so is a suite that was not recorded
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*does not hold the lexicon mfd2*"])
+    result.stderr.fnmatch_lines(["*does not contain the lexicon mfd2*"])
 
 
 def test_another_template_is_an_error_of_every_comparison(

@@ -210,7 +210,7 @@ def test_runs_given_wrongly(run: Run, tmp_path: Path, steady: Path) -> None:
     (damaged / "run.json").write_text("{}")
     for given, said in (
         ([tmp_path / "gone"], "checkpoint directory not found"),
-        ([single], "two checkpoints or more"),
+        ([single], "drift needs at least two checkpoints"),
         ([steady, again], "two runs have the label 'steady'"),
         ([damaged], "does not say what the run was made from"),
     ):

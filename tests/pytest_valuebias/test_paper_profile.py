@@ -104,7 +104,7 @@ def test_two_models_have_their_anova_and_too_few_for_anything_else(
     result = plain(*panel(tmp_path, 1, 1), "--valuebias-suite=big_two", "--valuebias-profile=paper")
     text = unwrapped(result)
     assert "analysis of variance, category x valence x model: F(1, 208) " in text
-    assert "mixed-model, by models: the paper's mixed model takes two categories" in text
+    assert "mixed-model, by models: the paper's mixed model needs two categories and" in text
     assert "1 against 1 models cannot give a p below 1, and alpha is 0.05" in text
 
 
@@ -272,7 +272,7 @@ def test_names_and_levels_are_checked(plain: Run, pytester: pytest.Pytester, eve
         def test_names(paper_tests):
             tests = paper_tests("big_two")
             for name, alpha in (("welsh", .05), ("welch", 5)):
-                with pytest.raises(StatisticsError, match="level between 0 and 1"):
+                with pytest.raises(StatisticsError, match="a level that is not between 0 and 1"):
                     tests.assert_significant(name, alpha)
             with pytest.raises(LexiconError, match="two categories"):
                 paper_tests("mfd2")

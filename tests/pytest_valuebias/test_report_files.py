@@ -131,7 +131,7 @@ def test_an_ini_file_may_ask_for_it(run: Run, pytester: pytest.Pytester, even: P
     [
         (["--valuebias-json=no/such/folder/report.json"], "its folder does not exist"),
         (["--valuebias-html=."], "it is a folder"),
-        (["--valuebias-html=a.html", "--valuebias-json=./a.html"], "give each a file of its own"),
+        (["--valuebias-html=a.html", "--valuebias-json=./a.html"], "Give each its own file"),
         (["--valuebias-json="], "--valuebias-json is empty"),
     ],
 )

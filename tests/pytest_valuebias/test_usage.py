@@ -41,15 +41,15 @@ def test_a_directory_without_a_model_is_a_usage_error(run: Run, pytester: pytest
     pytester.mkdir("tests")
     result = run("--rm", "tests/")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*holds no model*"])
+    result.stderr.fnmatch_lines(["*not a model directory*"])
 
 
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--rm=demo:nobody"], "no such embedded model"),
-        (["--rm=scores:missing.csv"], "does not exist"),
-        (["--rm=what:ever"], "not a scheme"),
+        (["--rm=demo:nobody"], "unknown embedded model"),
+        (["--rm=scores:missing.csv"], "file of recorded scores not found"),
+        (["--rm=what:ever"], "not a known scheme"),
         (["--rm=demo:agency", "--rm=demo:agency"], "two models have the label"),
         (["--rm=demo:agency", "--base=a/b", "--base=c/d"], "--base was given 2 times for 1"),
         (["--rm=demo:agency", "--base=other=a/b"], "'other' is not the label of one --rm"),
@@ -59,10 +59,10 @@ def test_a_directory_without_a_model_is_a_usage_error(run: Run, pytester: pytest
             "must be one of big_two, mfd2, logprobs, mwlr, inheritance, drift, none",
         ),
         (["--rm=demo:agency", "--valuebias-profile=fast"], "must be one of quick, ci"),
-        (["--rm=demo:agency", "--valuebias-chunk-memory=lots"], "give a size such as 512M"),
+        (["--rm=demo:agency", "--valuebias-chunk-memory=lots"], "must be a size such as 512M"),
         (["--rm=demo:agency", "--valuebias-seed=-1"], "must be an integer >= 0"),
         (["--rm=demo:agency", "--valuebias-lexicon=words.csv"], "Give NAME=FILE"),
-        (["--rm=demo:agency", "--valuebias-lexicon=big_two=no.csv"], "there is no file 'no.csv'"),
+        (["--rm=demo:agency", "--valuebias-lexicon=big_two=no.csv"], "file 'no.csv' not found"),
         (["--rm=demo:agency", "--valuebias-margins=no.yaml"], "cannot read the margins file"),
         (["--rm=demo:agency", "--valuebias-inconclusive=pass"], "must be one of fail, xfail, warn"),
     ],

@@ -199,7 +199,7 @@ def test_hostile_names_do_not_reach_the_terminal(
         (["{old}", "baseline:no.json"], "the baseline file does not exist"),
         (["{old}", "baseline:bad.json"], "line 1 is not JSON"),
         (["{old}", "{near}", "--lexicon", "big_two"], "Give NAME=FILE"),
-        (["{old}", "{near}", "--lexicon", "big_two=no.csv"], "there is no file 'no.csv'"),
+        (["{old}", "{near}", "--lexicon", "big_two=no.csv"], "file 'no.csv' not found"),
         (["{old}", "{near}", "--lexicon", "mine=words.csv"], "no selected suite uses this lexicon"),
         (["{old}", "{near}", "--lexicon", "big_two=bad.dic"], "bad.dic, line 4"),
         (["{old}", "{near}", "--margins", "no.yaml"], "cannot read the margins file"),

@@ -145,7 +145,10 @@ def test_first_logit_is_known_by_name_or_declaration(tmp_path: Path) -> None:
 def test_a_declared_family_must_exist(tmp_path: Path) -> None:
     path = save_reward_model(tmp_path / "model")
     _edit(path, valuebias_head="secod")
-    with pytest.raises(ModelError, match=r"unknown head family. Seen: secod.*first-logit"):
+    with pytest.raises(
+        ModelError,
+        match=r"unknown head family in the config's valuebias_head. Seen: secod.*first-logit",
+    ):
         load(path)
 
 

@@ -110,7 +110,7 @@ def test_embedded_models_read_their_spaces_and_bytes() -> None:
 def test_a_byte_level_tokenizer_without_a_decoder_is_refused() -> None:
     """Its tokens would come out as they are stored, spaces as "Ġ"."""
     tokenizer = _fast(_words("Ġfree", "dom"), pre_tokenizer=pre_tokenizers.ByteLevel())
-    with pytest.raises(ModelError, match="in an alphabet that it has no decoder for undoes"):
+    with pytest.raises(ModelError, match="in an alphabet that it has no decoder for"):
         exact_texts(tokenizer, [1, 2])
 
 

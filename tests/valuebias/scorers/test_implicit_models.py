@@ -105,7 +105,7 @@ def test_each_model_is_loaded_once(bench: Bench, models: tuple[Path, Path]) -> N
     assert list(map(len, loads)) == [1, 1]
     assert found.values[0, 1] == -found.values[1, 0] != 0
     assert found.values[0, 0] == 0
-    with pytest.raises(SpecError, match="two models or more"):
+    with pytest.raises(SpecError, match="needs at least two models"):
         matrix(bench, [first], "freedom~love", lexicons)
 
 

@@ -79,9 +79,9 @@ def test_an_equals_sign_in_a_path_is_not_a_name(
     scores = tmp_path / "run=3.csv"
     scores.write_text("response\n")
     assert parse_spec("scores:run=3.csv").label == "run=3.csv"
-    with pytest.raises(SpecError, match="no such directory"):
+    with pytest.raises(SpecError, match="not an existing directory"):
         parse_spec("./lr=2e-5/final")
-    with pytest.raises(SpecError, match="no such directory"):
+    with pytest.raises(SpecError, match="not an existing directory"):
         parse_spec("runs/lr=2e-5/final")
 
 
@@ -120,22 +120,22 @@ def test_a_dpo_model_is_two_language_models(tmp_path: Path) -> None:
         ("  ", "empty model spec"),
         ("name=", "empty spec"),
         ("name=  ", "empty spec"),
-        ("=org/name", "cannot label"),
-        ("a b=org/name", "cannot label"),
-        ("a\x1bb=org/name", "cannot label"),
-        ("gpt2", "no such directory"),
-        ("x" * 5000, "no such directory"),
-        ("scores:" + "x" * 5000, "does not exist"),
-        ("./missing", "no such directory"),
-        ("/missing/model", "no such directory"),
-        ("org/name/more", "no such directory"),
+        ("=org/name", "invalid model name"),
+        ("a b=org/name", "invalid model name"),
+        ("a\x1bb=org/name", "invalid model name"),
+        ("gpt2", "not an existing directory"),
+        ("x" * 5000, "not an existing directory"),
+        ("scores:" + "x" * 5000, "not found"),
+        ("./missing", "not an existing directory"),
+        ("/missing/model", "not an existing directory"),
+        ("org/name/more", "not an existing directory"),
         ("org/name@", "revision"),
         ("org/name@a b", "revision"),
-        ("demo:", "no such embedded model"),
-        ("demo:care", r"no such embedded model.*demo:agency"),
-        ("s3://bucket/model", "'s3' is not a scheme"),
-        ("scores:", "does not exist"),
-        ("scores:missing.csv", "does not exist"),
+        ("demo:", "unknown embedded model"),
+        ("demo:care", r"unknown embedded model.*demo:agency"),
+        ("s3://bucket/model", "'s3' is not a known scheme"),
+        ("scores:", "not found"),
+        ("scores:missing.csv", "not found"),
     ],
 )
 def test_refusals(text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,10 +147,10 @@ def test_refusals(text: str, message: str, tmp_path: Path, monkeypatch: pytest.M
 def test_paths_that_hold_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tests").mkdir()
-    with pytest.raises(SpecError, match="holds no model"):
+    with pytest.raises(SpecError, match="not a model directory"):
         parse_spec("tests/")
     (tmp_path / "tests" / "config.json").write_text("[]")
-    with pytest.raises(SpecError, match="holds no model"):
+    with pytest.raises(SpecError, match="not a model directory"):
         parse_spec("tests/")
     _model(tmp_path / "out" / "checkpoint-500")
     with pytest.raises(SpecError, match=r"Did you mean .*checkpoint-500"):

@@ -230,9 +230,9 @@ def test_bad_input_is_refused():
     refused("1 of the scores of g0", scores=scores | {"g0": spoilt})
     refused("g0 prefers no word", scores=scores | {"g0": np.zeros_like(spoilt)})
     refused("under two names|order every word alike", scores=scores | {"g0": 2 * scores["l3"]})
-    refused("one base and pairs with two", base=dict.fromkeys(scores, "g"))
-    refused("one base and pairs with two", base={m: m for m in scores})
-    refused("one base and pairs with two", scores={}, base={})
+    refused("the same base and with different bases", base=dict.fromkeys(scores, "g"))
+    refused("the same base and with different bases", base={m: m for m in scores})
+    refused("the same base and with different bases", scores={}, base={})
     refused("alpha", alpha=0.0)
 
 
