@@ -105,7 +105,7 @@ def test_two_models_have_their_anova_and_too_few_for_anything_else(
     text = unwrapped(result)
     assert "analysis of variance, category x valence x model: F(1, 208) " in text
     assert "mixed-model, by models: the paper's mixed model needs two categories and" in text
-    assert "1 against 1 models cannot give a p below 1, and alpha is 0.05" in text
+    assert "1 against 1 models cannot give a p below 1, but alpha is 0.05" in text
 
 
 def test_a_suite_of_more_categories_and_models_without_bases_are_said_to_be_left_out(
