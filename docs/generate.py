@@ -15,6 +15,7 @@ from typing import Any
 from source import ROOT, entry, flat, marked, tree
 
 import valuebias as vb
+from valuebias.format import bracketed
 
 REFERENCE = ROOT / "docs" / "reference"
 MADE = "<!-- Made by docs/generate.py from the code: change it there. -->\n\n"
@@ -357,7 +358,7 @@ def _margins() -> str:
         every = len(contrasts) == len(CONTRASTS[name]) > 1
         said = f"all {len(contrasts)}" if every else ", ".join(f"`{c}`" for c in contrasts)
         rows.append((f"{name} `{digest}`", said, f"`{role}`", valence,
-                     f"[{low:+.3f}, {high:+.3f}]", basis))  # fmt: skip
+                     bracketed(low, high), basis))  # fmt: skip
     return _table(("lexicon", "contrast", "role", "prompts", "interval", "basis"), rows)
 
 

@@ -152,6 +152,7 @@ def _record(inputs: Inputs) -> Baseline:
 
 def _told(baseline: Baseline, path: Path) -> tuple[str, ...]:
     from valuebias.errors import visible
+    from valuebias.format import signed
 
     words = ", ".join(f"{len(r.words)} words of {n}" for n, r in baseline.lexicons.items())
     lines = [
@@ -159,7 +160,7 @@ def _told(baseline: Baseline, path: Path) -> tuple[str, ...]:
         f"{len(baseline.effects)} effects. This run compared nothing with a baseline."
     ]
     lines += [
-        f"recorded although {e.verdict}: {e.suite} {e.contrast} {e.valence} {e.estimate:+.3f}"
+        f"recorded although {e.verdict}: {e.suite} {e.contrast} {e.valence} {signed(e.estimate)}"
         for e in baseline.effects
         if e.verdict != "PASS"
     ]

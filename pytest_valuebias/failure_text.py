@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from valuebias.errors import visible
+from valuebias.format import bracketed, p_text, signed, unsigned
 
 if TYPE_CHECKING:
     from valuebias.measurement.contrast import Measurement
@@ -24,13 +25,13 @@ def describe(measurement: Measurement, verdict: Verdict[Effect], reason: str) ->
         "",
         f"  model       {visible(measurement.title)}",
         f"  contrast    {contrast}, {_asked(measurement)}; above zero = {_above(measurement)}",
-        f"  estimate    {effect.estimate:+.3f} {measurement.unit}, {effect.level:.0%} interval "
-        f"[{effect.low:+.3f}, {effect.high:+.3f}]",
+        f"  estimate    {signed(effect.estimate)} {measurement.unit}, {effect.level:.0%} interval "
+        f"{bracketed(effect.low, effect.high)}",
         f"  margin      {margin} ({visible(f'{margin.basis}: {margin.source}')})",
         f"  gate        {100 * verdict.gate_level:.4g}% interval "
-        f"[{verdict.gate_low:+.3f}, {verdict.gate_high:+.3f}]",
-        f"  power       a true effect of {effect.mde:.3f} would be found in 80% of cases; "
-        f"{effect.method} {_p(effect.p)} for no effect",
+        f"{bracketed(verdict.gate_low, verdict.gate_high)}",
+        f"  power       a true effect of {unsigned(effect.mde)} would be found in 80% of cases; "
+        f"{effect.method} {p_text(effect.p)} for no effect",
         f"  rests on    {measurement.rests_on}",
     ]
     if measurement.raised_by:
@@ -56,14 +57,10 @@ def describe_answer(measurement: Measurement, outcome: str, reason: str) -> str:
         f"  of which    {measurement.detail}",
     ]
     lines += [
-        f"  step {step.step:>7,}  {step.estimate:+.3f} [{step.low:+.3f}, {step.high:+.3f}]"
+        f"  step {step.step:>7,}  {signed(step.estimate)} {bracketed(step.low, step.high)}"
         for step in measurement.trajectory
     ]
     return "\n".join(lines)
-
-
-def _p(p: float) -> str:
-    return "p < .0001" if p < 0.0001 else f"p = {p:.4f}"
 
 
 def _asked(measurement: Measurement) -> str:

@@ -10,6 +10,16 @@ def signed(value: float) -> str:
     return bare(f"{value:+.3f}")
 
 
+def unsigned(value: float) -> str:
+    """A number without its leading zero: .276."""
+    return bare(f"{value:.3f}")
+
+
+def p_text(p: float) -> str:
+    """p = .0312, or p < .0001."""
+    return "p < .0001" if p < 0.0001 else f"p = {bare(f'{p:.4f}')}"
+
+
 def bare(number: str) -> str:
     """A written number without its leading zero: 0.5 is .5, -0.5 is -.5, 10.5 is 10.5."""
     return re.sub(r"^([+-]?)0\.", r"\1.", number)

@@ -10,6 +10,7 @@ from pytest_valuebias.assertions.effects import Assertable
 from pytest_valuebias.gate import Gate
 from pytest_valuebias.inputs import Inputs
 from valuebias.errors import SpecError
+from valuebias.format import unsigned
 from valuebias.lexicons.lexicon import contrast_of
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.drift import measure_drift, measure_gap
@@ -195,7 +196,7 @@ class QuantityFixture:
         by_amount = quantities(gaps, scale=(0.0, measured.effect.span))
         by_amount = replace(by_amount, slope=replace(by_amount.slope, exploratory=exploratory))
         cells = zip(by_amount.pairs, by_amount.means, by_amount.seeds, strict=True)
-        detail = "; ".join(f"{n:,.0f} pairs {mean:.3f} ({k} seeds)" for n, mean, k in cells)
+        detail = "; ".join(f"{n:,.0f} pairs {unsigned(mean)} ({k} seeds)" for n, mean, k in cells)
         about = replace(measured, detail=f"mean size of the final gap: {detail}", trajectory=())
         return QuantityEffect(by_amount, about, self.gate)
 

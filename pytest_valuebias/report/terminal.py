@@ -11,7 +11,7 @@ from pytest_valuebias.inputs import Inputs
 from pytest_valuebias.outcome import Outcome
 from pytest_valuebias.report import matrix, paper
 from pytest_valuebias.report.console import write
-from valuebias.format import bracketed, signed, token
+from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.report.document import Record, RunRecord, Step, Tokens
 from valuebias.report.lines import differ, passes
 from valuebias.report.wording import cells, contrast, path_of, question, rests_on
@@ -140,9 +140,8 @@ def _bases(records: Iterable[Record]) -> list[str]:
 
 
 def _name(record: Record) -> str:
-    permuted = (
-        f" (permutation p = {record['p']:.4f})" if record.get("method") == "permutation" else ""
-    )
+    p = record["p"] if record.get("method") == "permutation" else None
+    permuted = "" if p is None else f" (permutation {p_text(p)})"
     return f"{contrast(record)} {record['valence']}{permuted}"
 
 
@@ -197,7 +196,7 @@ def _trajectory(steps: Iterable[Step]) -> RenderableType:
             "" if step["pairs"] is None else f"{step['pairs']:,}",
             signed(step["estimate"]),
             "" if low is None or high is None else bracketed(low, high),
-            "" if step["tau"] is None else f"{step['tau']:.3f}",
+            "" if step["tau"] is None else unsigned(step["tau"]),
         )
     return table
 

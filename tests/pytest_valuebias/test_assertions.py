@@ -57,7 +57,7 @@ def test_one_sided_assertions_pass_fail_and_do_neither(
     }
     out = result.stdout.str()
     assert out.count("INCONCLUSIVE: the 90% interval") == 2
-    assert "lies wholly outside the margin below +0.200" in out
+    assert "lies wholly outside the margin below +.200" in out
     assert "> +.900" in out  # in the table
 
 
@@ -245,11 +245,11 @@ def test_a_failure_shows_all_that_is_needed(
     assert not {"\x1b", "\u202e"} & set((pytester.path / "junit.xml").read_text())
     result.stdout.re_match_lines(
         [
-            r"FAIL: the 90% interval \[\+0\.\d{3}, \+0\.\d{3}\] lies wholly outside the margin "
-            r"\[-0\.300, \+0\.300\]",
+            r"FAIL: the 90% interval \[\+\.\d{3}, \+\.\d{3}\] lies wholly outside the margin "
+            r"\[-\.300, \+\.300\]",
             r"  contrast    agency against communion, positive prompts; above zero = agency pref.*",
-            r"  estimate    \+0\.\d{3} rank-biserial correlation, 95% interval .\+0\.\d{3}, \+.*\]",
-            r"  margin      \[-0\.300, \+0\.300\] \(declared: in the test\)",
+            r"  estimate    \+\.\d{3} rank-biserial correlation, 95% interval .\+\.\d{3}, \+.*\]",
+            r"  margin      \[-\.300, \+\.300\] \(declared: in the test\)",
             r"  gate        90% interval .*",
             r"  power       .*",
             r"  rests on    .*",

@@ -170,7 +170,7 @@ def test_a_fail_is_recorded_and_named(run: Run, leaning: Path, file: Path) -> No
     result.assert_outcomes(failed=2)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     told = result.stdout.str()
-    assert "recorded although FAIL: big_two agency~communion positive +0.7" in told
+    assert "recorded although FAIL: big_two agency~communion positive +.7" in told
     assert {e.verdict for e in read_baseline(file).effects} == {"FAIL"}
 
 

@@ -178,7 +178,7 @@ def test_an_error_in_a_test_shows_its_remedy_and_no_traceback(
     )
     result = run(f"--rm=scores:{even}", NO_SUITE)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["LexiconError: *no such category*It has agency, communion*"])
+    result.stdout.fnmatch_lines(["LexiconError: *no such category*Give one of agency, communion*"])
     assert "measure.py" not in result.stdout.str()
 
 

@@ -55,7 +55,7 @@ def test_pairs_show_which_model_prefers_what(
     assert "above zero = agency preferred more by the second model" in out
     assert "B-to-A (implicit reward)" in out
     # antisymmetric, models numbered
-    matrices = re.findall(r"^1 B +([+-]\d\.\d+)\n2 A +([+-]\d\.\d+)", out, re.MULTILINE)
+    matrices = re.findall(r"^1 B +([+-]\d*\.\d+)\n2 A +([+-]\d*\.\d+)", out, re.MULTILINE)
     assert len(matrices) == 2
     assert all(float(a) == -float(b) for a, b in matrices)
     assert float(matrices[1][0]) > 0.4
@@ -112,7 +112,7 @@ def test_inheritance_of_a_reward_model_from_its_base(run: Run, tmp_path: Path) -
     assert (
         "PASSED valuebias/test_inheritance.py::test_excess[big_two-words-positive-stranger" in out
     )
-    assert "correlation with its own base +0.885" in out
+    assert "correlation with its own base +.885" in out
     assert "noise ceiling" in out
     assert "controlled for length" in out
 

@@ -273,8 +273,8 @@ def test_inconclusive_is_let_through_only_as_not_gated(
     ("demand", "message"),
     [
         ("below: 5", "`below` must lie inside the range of an effect. Seen: 5"),
-        ("below: 0.97", "a margin below +0.970 gates nothing"),
-        ("above: -0.97", "a margin above -0.970 gates nothing"),
+        ("below: 0.97", "a margin below +.970 gates nothing"),
+        ("above: -0.97", "a margin above -.970 gates nothing"),
     ],
 )
 def test_a_bound_that_decides_nothing_is_an_error(

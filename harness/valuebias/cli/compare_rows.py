@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from valuebias.declarations.margins import Margins
 from valuebias.errors import ValueBiasError
+from valuebias.format import p_text
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement, grouped, measure, seed_for
 from valuebias.measurement.family import FamilyMeasurement, measure_family
@@ -75,7 +76,7 @@ def family_row(
     except ValueBiasError as error:
         return Row(q, "ERROR", details=(("error", str(error)),))
     family = measurement.family
-    p = f"{family.p:.4f}; the smallest p with so many models is {family.smallest_p:.4f}"
+    p = f"{p_text(family.p)}; the smallest with so many models: {p_text(family.smallest_p)}"
     return _held(q, family.effect, margins, measurement.rests_on, [*_pulled(measurement), ("p", p)])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.candidates import Vocabulary
+from valuebias.format import signed, unsigned
 from valuebias.lexicons.frequencies import Frequencies
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement
@@ -105,10 +106,10 @@ def _places(lexicon: Lexicon, scores: Scores) -> dict[str, int]:
 
 def _detail(effect: Inheritance) -> str:
     """The parts of an inheritance in words."""
-    parts = [f"correlation with its own base {effect.rho_own:+.3f}"]
+    parts = [f"correlation with its own base {signed(effect.rho_own)}"]
     if effect.rho_others:
-        parts.append(f"with other bases {', '.join(f'{rho:+.3f}' for rho in effect.rho_others)}")
-    parts.append(f"noise ceiling {effect.ceiling:.3f}")
+        parts.append(f"with other bases {', '.join(signed(rho) for rho in effect.rho_others)}")
+    parts.append(f"noise ceiling {unsigned(effect.ceiling)}")
     if effect.of_ceiling is not None:
         parts.append(f"share of it {effect.of_ceiling:+.2f}")
     parts.append(f"controlled for {', '.join(effect.covariates) or 'nothing'}")

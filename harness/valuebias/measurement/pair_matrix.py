@@ -23,6 +23,7 @@ from valuebias.errors import (
     ValueBiasError,
     visible,
 )
+from valuebias.format import signed
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import measure
 from valuebias.models.spec import ModelSpec, implicit
@@ -155,4 +156,4 @@ def shown(matrix: Matrix) -> RenderableType:
 
 
 def _cell(value: float) -> str:
-    return "none" if math.isnan(value) else f"{value:+.3f}"
+    return "none" if math.isnan(value) else signed(value)

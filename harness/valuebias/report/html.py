@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
-from valuebias.format import bare, bracketed, margin, signed, token
+from valuebias.format import bracketed, margin, p_text, signed, token, unsigned
 from valuebias.report import figures, view
 from valuebias.report.wording import above_zero, of_step, path_of
 
@@ -79,9 +79,9 @@ def _template() -> jinja2.Template:
     env.filters |= {
         "signed": signed,
         "spaced": token,
-        "p": _p,
+        "p": p_text,
         "unbroken": lambda text: max(map(len, re.split(r"[\s-]+", text))),
-        "unsigned": lambda value: bare(f"{value:.3f}"),
+        "unsigned": unsigned,
         "above_zero": above_zero,
         "of_step": of_step,
         "path_of": path_of,
@@ -102,10 +102,6 @@ def _shown(value: object) -> object:
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
     return "\n".join(map(visible, value.split("\n")))
-
-
-def _p(value: float) -> str:
-    return "p < .0001" if value < 0.0001 else "p = " + bare(f"{value:.4f}")
 
 
 def _attributes(entry: Mapping[str, Any]) -> Markup:

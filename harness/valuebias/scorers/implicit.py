@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ScoresError, SpecError, visible
+from valuebias.format import bare, unsigned
 from valuebias.prompts import Prompt
 from valuebias.scorers.alignment import Alignment, align, mass
 from valuebias.scorers.implicit_measures import (
@@ -184,14 +185,15 @@ class ImplicitReward:
             if share[most] > _MOST_MASS:
                 raise ScoresError(
                     f"{model.name}'s probabilities on {prompts[most].id} add up to more than 1",
-                    seen=f"{share[most]:.3f}",
+                    seen=unsigned(share[most]),
                     remedy="Give two language models: an implicit reward compares their "
                     "log-probabilities.",
                 )
             if share[least] < LEAST_MASS:
                 raise ScoresError(
-                    f"the tokens of both models have only {share[least]:.3f} of {model.name}'s "
-                    f"probability on {prompts[least].id}, too little for a comparison",
+                    f"the tokens of both models have only {unsigned(share[least])} of "
+                    f"{model.name}'s probability on {prompts[least].id}, too little for a "
+                    "comparison",
                     remedy="Compare whole words, or models whose tokenizers share more; check that "
                     "both answer with text rather than with a token of their own.",
                 )
@@ -199,18 +201,19 @@ class ImplicitReward:
             least, low = int(share.argmin()), int((share < ENOUGH_MASS).sum())
             if low:
                 _warn(
-                    f"the tokens of both models have only {share[least]:.3f} of {model.name}'s "
-                    f"probability on {prompts[least].id}, and less than {ENOUGH_MASS} on {low} of "
-                    f"{len(prompts)} prompts; its other answers are not compared"
+                    f"the tokens of both models have only {unsigned(share[least])} of "
+                    f"{model.name}'s probability on {prompts[least].id}, and less than "
+                    f"{bare(str(ENOUGH_MASS))} on {low} of {len(prompts)} prompts; its other "
+                    "answers are not compared"
                 )
         unequal = np.abs(np.log(shares[1] / shares[0]))
         worst = int(unequal.argmax())
         if unequal[worst] > _MASS_RATIO:
             p, q = shares[:, worst]
             _warn(
-                f"the tokens of both models have {p:.3f} of {self.p.name}'s probability on "
-                f"{prompts[worst].id} and {q:.3f} of {self.q.name}'s: weighted measures count "
-                f"the difference as a preference (renormalize=True removes it)"
+                f"the tokens of both models have {unsigned(p)} of {self.p.name}'s probability on "
+                f"{prompts[worst].id} and {unsigned(q)} of {self.q.name}'s: weighted measures "
+                f"count the difference as a preference (renormalize=True removes it)"
             )
 
     def _provenance(self, p: Scores, q: Scores) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
+from valuebias.format import signed
 from valuebias.stats.checks import Layout
 from valuebias.stats.crossed import Bools, Floats, half_width, p_value, prompt_parts, ranks
 from valuebias.stats.effect import Effect, Term, contrast
@@ -73,7 +74,7 @@ def controlled(
     permuted, permuted_high = _freedman_lane(moved, design, family, alpha=alpha, seed=seed)
     p = p_value(estimate, parts)
     half = half_width(parts, 1 - level)
-    note = f"controlled for {', '.join(covariates)}: {plain.estimate:+.3f} without"
+    note = f"controlled for {', '.join(covariates)}: {signed(plain.estimate)} without"
     return replace(
         plain,
         estimate=estimate,

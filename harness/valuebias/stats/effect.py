@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
+from valuebias.format import signed
 from valuebias.stats.checks import GATE_FAMILIES, GATE_PROMPTS, Cluster, Layout, check_scores
 from valuebias.stats.crossed import (
     Bools,
@@ -298,7 +299,7 @@ def _effect(
         else:
             raise StatisticsError(
                 "the effect does not vary from word to word, so it has no interval",
-                seen=f"{estimate:+.3f}",
+                seen=signed(estimate),
                 remedy="Give more words, or look at how the scores were made.",
             )
     parts = tuple((4 * variance, df) for variance, df in (words, *by_prompt) if variance)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
+from valuebias.format import p_text
 from valuebias.stats.crossed import (
     Bools,
     Factors,
@@ -148,8 +149,8 @@ def families_of_terms(
         method="families" if words.method == "crossed-delong" else words.method,
         notes=(
             *words.notes,
-            f"{n_models[0]} and {n_models[1]} models: p by models {p_models:.4f}, by words "
-            f"{words.p:.4f}, by both at once {p_both:.4f}; the largest counts",
+            f"{n_models[0]} and {n_models[1]} models: {p_text(p_models)} by models, "
+            f"{p_text(words.p)} by words, {p_text(p_both)} by both at once; the largest counts",
         ),
     )
     shown = tuple(tuple(float(e - null) for e in side.estimates) for side in sides)

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from valuebias.errors import StatisticsError
+from valuebias.format import bracketed, signed
 from valuebias.stats.crossed import Bools, Factors, Floats, half_width
 from valuebias.stats.effect import Term
 from valuebias.stats.joint import root
@@ -80,7 +81,7 @@ class Gap:
         """The gap at both ends with the simultaneous band there, and the area under it."""
         path = self.trajectory
         ends = ", ".join(
-            f"{path.estimates[i]:+.3f} [{path.low[i]:+.3f}, {path.high[i]:+.3f}] at step "
+            f"{signed(path.estimates[i])} {bracketed(path.low[i], path.high[i])} at step "
             f"{number(path.steps[i])}"
             for i in (0, -1)
         )

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
+from valuebias.format import signed
 from valuebias.stats.checks import GATE_FAMILIES, GATE_PROMPTS, Layout, check_scores
 from valuebias.stats.crossed import Factors, Ints, p_value, prompt_parts, residual_variance
 from valuebias.stats.effect import Effect
@@ -118,7 +119,7 @@ def inheritance(
     if words[0] < 1e-18:
         raise StatisticsError(
             "the correlation does not vary from word to word, so it has no interval",
-            seen=f"{estimate:+.3f}",
+            seen=signed(estimate),
             remedy="Give more words, or look at how the scores were made.",
         )
     # Noise of single scores is in the word part and in the prompt part: it is taken out once.
@@ -262,6 +263,7 @@ def _ceiling_notes(
         level = each[0] - sum(each[1:]) / len(each[1:])
         notes.append(
             f"noise ceilings from {min(ceilings):.2f} to {max(ceilings):.2f}: a noisier base "
-            f"agrees less whatever it shares; each divided by its own, the excess is {level:+.3f}"
+            f"agrees less whatever it shares; each divided by its own, the "
+            f"excess is {signed(level)}"
         )
     return notes

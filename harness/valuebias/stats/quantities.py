@@ -16,6 +16,7 @@ import numpy as np
 from scipy import special, stats
 
 from valuebias.errors import StatisticsError
+from valuebias.format import signed
 from valuebias.stats.crossed import satterthwaite
 
 SEEDS = 3
@@ -135,7 +136,7 @@ def _trend(
     if variance < 1e-18:
         raise StatisticsError(
             "the gap does not vary from seed to seed",
-            seen=f"{estimate:+.3f}",
+            seen=signed(estimate),
             remedy="Give every seed's own gap; runs with the same gap have the same seed.",
         )
     se, df = math.sqrt(variance), satterthwaite(parts, variance)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from valuebias.errors import StatisticsError
+from valuebias.format import unsigned
 
 Floats = npt.NDArray[np.float64]
 
@@ -258,7 +259,7 @@ def _r2(y: Floats, columns: Sequence[Floats]) -> float:
     if total <= _ROUNDING**2 * len(y):
         raise StatisticsError(
             "all pairs of models are equally similar, so there is nothing to explain",
-            seen=f"tau {y[0]:.3f}",
+            seen=f"tau {unsigned(y[0])}",
             remedy="Look at how the scores were made.",
         )
     return float(((axes.T @ centred) ** 2).sum() / total)

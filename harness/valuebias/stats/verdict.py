@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from scipy import stats
 
 from valuebias.errors import StatisticsError
+from valuebias.format import bracketed, p_text, signed, unsigned
 from valuebias.questions import Cause as Cause
 from valuebias.questions import Outcome as Outcome
 from valuebias.stats.checks import GATE_FAMILIES
@@ -107,10 +108,10 @@ class Margin:
 
     def __str__(self) -> str:
         if math.isinf(self.high):
-            return f"above {self.low:+.3f}"
+            return f"above {signed(self.low)}"
         if math.isinf(self.low):
-            return f"below {self.high:+.3f}"
-        return f"[{self.low:+.3f}, {self.high:+.3f}]"
+            return f"below {signed(self.high)}"
+        return bracketed(self.low, self.high)
 
 
 def _one_sided(bound: float) -> float:
@@ -198,7 +199,7 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
             remedy="Look at the scores it was computed from.",
         )
     _check_scale(effect, margin)
-    interval = f"{_percent(level)} interval [{low:+.3f}, {high:+.3f}]"
+    interval = f"{_percent(level)} interval {bracketed(low, high)}"
 
     def verdict(
         outcome: Outcome, cause: Cause, reason: str, needed: int | None = None
@@ -215,9 +216,8 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
             return verdict(
                 Outcome.INCONCLUSIVE,
                 Cause.PERMUTATION,
-                f"the {interval} alone would decide against the margin {margin}, but p is "
-                f"{words.p:.4f}: "
-                "permuting the labels of so few models shows no effect",
+                f"the {interval} alone would decide against the margin {margin}, but "
+                f"{p_text(words.p)}: permuting the labels of so few models shows no effect",
             )
     if outside and not permuted:
         reason = f"the {interval} lies wholly outside the margin {margin}"
@@ -227,8 +227,8 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
             return verdict(
                 Outcome.FAIL,
                 Cause.OUTSIDE,
-                f"the {interval} lies wholly outside the margin {margin} and the permutation p is "
-                f"{words.p:.4f}",
+                f"the {interval} lies wholly outside the margin {margin} and the permutation "
+                f"{p_text(words.p)}",
             )
         return verdict(
             Outcome.INCONCLUSIVE,
@@ -280,15 +280,15 @@ def _check_width(
     if isinstance(effect, Effect):
         if not effect.fisher:
             least = 2 * half_width(effect.parts, 2 * alpha)
-        se = f"with a standard error of {effect.se:.3f} "
+        se = f"with a standard error of {unsigned(effect.se)} "
         more = (
-            f"Declare a margin wider than {least:.3f}, or use a lexicon with more word families "
-            f"(now {sum(effect.n_families)})."
+            f"Declare a margin wider than {unsigned(least)}, or use a lexicon with more "
+            f"word families (now {sum(effect.n_families)})."
         )
     if margin.high - margin.low <= least:
         raise StatisticsError(
             f"the margin {margin} is too narrow for these data: {se}no estimate could PASS",
-            seen=f"{effect.estimate:+.3f}, {shown}",
+            seen=f"{signed(effect.estimate)}, {shown}",
             remedy=more,
         )
 

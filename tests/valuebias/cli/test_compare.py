@@ -171,7 +171,7 @@ def test_a_baseline_is_compared_from_either_side(
     assert rows(near, "baseline:last.json") == rows(near, old)
     assert rows("baseline:last.json", near) == rows(old, near)
     assert main(["compare", near, "baseline:last.json"]) == 2
-    assert "does not hold the lexicon mfd2" in capsys.readouterr().err
+    assert "does not contain the lexicon mfd2" in capsys.readouterr().err
     content = json.loads(Path("last.json").read_text())
     content["recorded"]["template"] = "chat_template"
     Path("last.json").write_text(json.dumps(content))
@@ -195,7 +195,7 @@ def test_hostile_names_do_not_reach_the_terminal(
         (["{old}"], "exactly two models can be compared without --against"),
         (["{old}", "{near}", "{old}"], "exactly two models can be compared without --against"),
         (["{old}", "{old}"], "two models have the label 'old.csv'"),
-        (["{old}", "nothing"], "no hub id either"),
+        (["{old}", "nothing"], "not a hub id"),
         (["{old}", "baseline:no.json"], "the baseline file does not exist"),
         (["{old}", "baseline:bad.json"], "line 1 is not JSON"),
         (["{old}", "{near}", "--lexicon", "big_two"], "Give NAME=FILE"),
@@ -254,8 +254,8 @@ def test_families_are_compared_by_models_and_words(capsys: pytest.CaptureFixture
     told = " ".join(out.split())
     assert len(re.findall(r"^agency~communion .* FAIL$", out, re.MULTILINE)) == 2
     assert re.search(r"agency~communion pos-neg .* NOT GATED", out)
-    assert "0.0286; the smallest p with so many models is 0.0286" in told
-    assert "4 and 4 models: p by models 0.0286, by words 0.0000, by both at once 0.0" in told
+    assert "p = .0286; the smallest with so many models: p = .0286" in told
+    assert "4 and 4 models: p = .0286 by models, p < .0001 by words, p < .0001" in told
     assert len(re.findall(r"^  (?:raised|lowered) by +\w", out, re.MULTILINE)) == 6
     assert "2 models" not in told
     assert max(map(len, out.splitlines())) <= 80

@@ -166,8 +166,8 @@ def refused(capsys, status: int, *parts: str) -> None:
         ({"rm": ""}, ["empty model spec", "unset"]),
         ({"rm": "demo:greed"}, ["demo:greed", "demo:agency"]),
         ({"rm": "tests/"}, ["tests/"]),
-        ({"prompt": "greatest_ever_won"}, ["greatest_ever_won", "neither the id"]),
-        ({"prompt": ""}, ["neither the id"]),
+        ({"prompt": "greatest_ever_won"}, ["greatest_ever_won", "neither a prompt id"]),
+        ({"prompt": ""}, ["neither a prompt id"]),
         ({"prompt": "greatest_ever_one"}, ["given twice"]),
         ({"out": "out.txt"}, ["out.txt", "CSV or Parquet"]),
         ({"out": "absent/out.csv"}, ["folder does not exist"]),
@@ -242,7 +242,7 @@ def test_a_store_that_cannot_be_used(toy, capsys):
     (toy / "cache" / "valuebias").mkdir(parents=True)
     (toy / "cache" / "valuebias" / "scores.sqlite").write_text("mine" * 1000)
     status = search()
-    refused(capsys, status, "no score store", "cache-dir")
+    refused(capsys, status, "not a score store", "cache-dir")
     assert status == 1
 
 

@@ -114,7 +114,7 @@ def test_an_undeclared_claim_names_the_line_to_add_and_the_line_works(tmp_path, 
     ],
 )
 def test_mistakes_name_their_line(tmp_path, entry, message):
-    first = WHOLE if "twice" in message else WHOLE.replace("test_range", "test_other")
+    first = WHOLE if "duplicate claim" in message else WHOLE.replace("test_range", "test_other")
     path = write(tmp_path, first, entry)
     with pytest.raises(StatisticsError, match=message) as error:
         load_claims(path)

@@ -86,7 +86,7 @@ def test_the_reverse_of_a_pair_is_its_negation(bench: Bench, models: tuple[Path,
 @SMALL_MASS
 def test_tokens_of_both_vocabularies(bench: Bench, models: tuple[Path, Path]) -> None:
     pair = implicit(*specs(models))
-    with pytest.warns(SharedMassWarning, match="the tokens of both models have only 0.6"):
+    with pytest.warns(SharedMassWarning, match="the tokens of both models have only .6"):
         top = top_tokens(bench.scorer(pair), GREATEST, 5)
     assert top.kind == "tokens of both vocabularies"
     assert "liberty" not in bench.scorer(pair).vocabulary().responses
@@ -125,7 +125,7 @@ def test_the_command_shows_what_sets_two_models_apart(
     status = main(["implicit", *map(str, models), "--top=3", f"--cache-dir={tmp_path}", *JSR])
     out, err = capsys.readouterr()
     assert status == 0
-    assert "valuebias: warning: the tokens of both models have only 0.6" in err
+    assert "valuebias: warning: the tokens of both models have only .6" in err
     assert "from first to second, JSR: What, in one word, is the greatest thing ever?" in out
     assert out.count("preferred by") == 2
     best, worst = re.findall(r"preferred by \w+\n((?: {4}.*\n){3})", out)
@@ -165,7 +165,7 @@ def test_a_broken_model_leaves_the_other_pairs(
     assert len(re.findall(r"preferred by \w+\n((?: {4}.*\n){3})", out)) == 2
     rows = dict(re.findall(r"^([123]) (?:broken|first|second) +(.*)$", out, re.MULTILINE))
     assert rows["1"].split() == ["none", "none"]
-    assert re.fullmatch(r"none +[+-]0\.\d+", rows["2"])
+    assert re.fullmatch(r"none +[+-]\.\d+", rows["2"])
     assert out.count("\nnone: ") == 1
 
 
@@ -188,7 +188,7 @@ def test_recorded_log_probabilities_have_no_vocabulary(bench: Bench, tmp_path: P
     b = parse_spec(f"b=scores:{write_scores(tmp_path / 'b.csv', level=-20, seed=1)}")
     top = top_tokens(bench.scorer(implicit(a, b)), GREATEST, 5)
     assert top.left_out is not None
-    assert "no whole vocabulary" in top.left_out
+    assert "not of a whole vocabulary" in top.left_out
 
 
 def test_the_embedded_models_differ_in_what_was_planted(bench: Bench) -> None:
@@ -219,6 +219,6 @@ def test_little_shared_mass_is_told_with_the_table(
     bench: Bench, models: tuple[Path, Path], recwarn: pytest.WarningsRecorder
 ) -> None:
     top = table(bench.scorer(implicit(*specs(models))))
-    assert "the tokens of both models have only 0.6" in top.warning
+    assert "the tokens of both models have only .6" in top.warning
     assert len(top.best) == 10
     assert not recwarn

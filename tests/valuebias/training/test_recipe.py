@@ -74,7 +74,7 @@ def test_paths_count_from_the_recipes_folder(
         ("data: org/name", 1, "has no `base`"),
         ("base: demo:agency", 1, "has no `data`"),
         ("base: demo:agency\ndata: org/name\nepoch: 3", 3, "unknown key"),
-        ("base: demo:agency\ndata: org/name\nseed: 1\nseed: 2", 4, "a key twice"),
+        ("base: demo:agency\ndata: org/name\nseed: 1\nseed: 2", 4, "a duplicate key"),
         ("base: demo:agency\ndata: nowhere.jsonl", 2, "preference file not found"),
         ("base: demo:agency\ndata: here.csv", 2, "unsupported format of a preference file"),
         ("base: demo:agency\ndata: 'a b c'", 2, "not a source of preferences"),
