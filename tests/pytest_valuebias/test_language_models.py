@@ -128,7 +128,7 @@ def test_without_a_margin_an_inheritance_is_shown_and_not_gated(run: Run, tmp_pa
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     out = result.stdout.str()
     assert "NO MARGIN" in out
-    assert "give other bases" in out
+    assert "give other bases" in " ".join(out.split())
     assert "NOTHING WAS GATED" in out
 
 
@@ -183,9 +183,9 @@ def test_a_test_of_pairs_skips_without_two_models(
         ("--valuebias-answer-cue= ", "empty"),
         ("--llm=dpo:demo:agency,demo:neutral", "not a language model"),
         ("--rm=dpo:demo:agency", "two language models"),
-        ("--rm=dpo:demo:agency,demo:agency", "rewards nothing"),
-        ("--rm=dpo:demo:agency,scores:x.csv", "does not exist"),
-        ("--valuebias-frequencies=gone.csv", "cannot be read"),
+        ("--rm=dpo:demo:agency,demo:agency", "are the same model"),
+        ("--rm=dpo:demo:agency,scores:x.csv", "not found"),
+        ("--valuebias-frequencies=gone.csv", "cannot read the frequencies"),
     ],
 )
 def test_what_is_given_wrongly(run: Run, agentic: str, given: str, said: str) -> None:
@@ -225,7 +225,7 @@ def test_a_raw_correlation_passes_no_margin(
     result.assert_outcomes(failed=1)
     out = result.stdout.str()
     assert "INCONCLUSIVE" in out
-    assert "give other bases" in out
+    assert "give other bases" in " ".join(out.split())
 
 
 @PLAIN
