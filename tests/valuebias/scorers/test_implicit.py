@@ -367,16 +367,16 @@ def test_little_shared_mass_is_warned_of_by_model_and_prompt() -> None:
     worst = PROMPTS[1].id
     low = _with_mass("evil\x1b[31m", 0.93 * 0.9, only_on=worst)
     reward = ImplicitReward(_with_mass("other", 0.91), low)
-    with pytest.warns(SharedMassWarning, match=r"only 0\.837 of evil\\x1b") as caught:
+    with pytest.warns(SharedMassWarning, match=r"only \.837 of evil\\x1b") as caught:
         reward.score_vocabulary(PROMPTS)
     said = str(caught[0].message)
-    assert f"on {worst}, and less than 0.9 on 1 of 3 prompts" in said
+    assert f"on {worst}, and less than .9 on 1 of 3 prompts" in said
     assert len(caught) == 1
 
 
 def test_unequal_shared_mass_is_warned_of() -> None:
     reward = ImplicitReward(_with_mass("one", 0.9001), _with_mass("two", 1.0))
-    with pytest.warns(SharedMassWarning, match=r"0\.900 of one's .* and 1\.000 of two's"):
+    with pytest.warns(SharedMassWarning, match=r"\.900 of one's .* and 1\.000 of two's"):
         reward.score_vocabulary(PROMPTS)
 
 
@@ -390,7 +390,7 @@ def test_enough_shared_mass_is_no_reason_to_warn() -> None:
 def test_too_little_shared_mass_is_an_error(which: int) -> None:
     pair = [_with_mass("one", 0.95), _with_mass("two", 0.95)]
     pair[which] = _with_mass("poor", 0.49, only_on=PROMPTS[2].id)
-    with pytest.raises(ScoresError, match=rf"0\.490 of poor's probability on {PROMPTS[2].id}"):
+    with pytest.raises(ScoresError, match=rf"\.490 of poor's probability on {PROMPTS[2].id}"):
         ImplicitReward(pair[0], pair[1]).score_vocabulary(PROMPTS)
     assert ImplicitReward(pair[0], pair[1]).shared_mass(PROMPTS)[which, 2] == pytest.approx(0.49)
 
