@@ -17,6 +17,7 @@ from scipy import stats
 
 from support.runs import FACTORS, two_runs
 from valuebias.errors import StatisticsError
+from valuebias.format import signed
 from valuebias.stats import Cause, Margin, Outcome, judge, pair
 from valuebias.stats.drift import drift
 from valuebias.stats.gap import closed, gap, not_closed
@@ -44,7 +45,7 @@ def test_a_gap_that_narrows_and_one_that_does_not():
     for told in (found, flipped):
         path, area = told.trajectory, told.area
         assert area is not None
-        assert f"{path.estimates[0]:+.3f} [{path.low[0]:+.3f}" in told.summary
+        assert f"{signed(path.estimates[0])} [{signed(path.low[0])}" in told.summary
         assert f"area under it {area.estimate:.2f} [{area.low:.2f}" in told.summary
 
 
