@@ -120,11 +120,8 @@ class Run:
         records = getattr(report, "valuebias", ())
         self.outcome.records.extend(records)
         ended = report.when == "call" or not report.passed
-        crashed = report.when not in (
-            "setup",
-            "call",
-            "teardown",
-        )  # xdist reports a crashed worker so
+        # xdist reports a crashed worker with a phase of its own.
+        crashed = report.when not in ("setup", "call", "teardown")
         if crashed or (ended and not records and report.nodeid.startswith("valuebias/test_")):
             self.outcome.lost.append(report.nodeid)
 

@@ -28,6 +28,15 @@ class Vocabulary:
 
     injection: Injection = "token"
 
+    def of(self, tokens: Candidates) -> Candidates:
+        """A model's tokens, given by id, as the candidates of this injection."""
+        if self.injection == "token":
+            return tokens
+        first: dict[str, int] = {}
+        for token, text in zip(tokens.token_ids or (), tokens.responses, strict=True):
+            first.setdefault(text, token)
+        return Candidates(tuple(first), tuple(first.values()), self.injection)
+
 
 VOCABULARY = Vocabulary()
 

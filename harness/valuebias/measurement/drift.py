@@ -125,9 +125,8 @@ def measure_gap(
     mine, other = mine.on(other.scored), other.on(mine.scored)
     measured_gap = run_gap(mine, other, alpha=alpha, seed=seed)
     begin, end = (mine.scored[i].ranks() - other.scored[i].ranks() for i in (0, -1))
-    away, same = (
-        measured_gap.narrowing.signs
-    )  # of a gap that ends below zero, what lowers it widens
+    # Of a gap that ends below zero, what lowers it widens it.
+    away, same = measured_gap.narrowing.signs
     measured = _measurement(
         bench,
         mine,

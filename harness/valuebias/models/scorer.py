@@ -10,7 +10,7 @@ import numpy as np
 
 from valuebias.candidates import Candidates
 from valuebias.models.chat import Chat
-from valuebias.prompts import Prompt
+from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray, Scores
 from valuebias.search.token_sequences import BoolArray, OnChunk
 
@@ -59,6 +59,10 @@ class ModelScorer(ABC):
         vocabulary = self.chat.vocabulary(self._embeddings)
         self._origin["left_out"] = vocabulary.left_out
         return Candidates(vocabulary.texts, vocabulary.ids, injection="token")
+
+    def token_counts(self, words: Sequence[str]) -> list[int]:
+        """The number of tokens of each word as an answer to ``prompts.GREATEST``."""
+        return [len(ids) for ids in self.chat.continuations(GREATEST.text, words)]
 
     def score(self, prompts: Sequence[Prompt], candidates: Candidates) -> Scores:
         """Scores of shape (prompts, candidates)."""

@@ -12,7 +12,7 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.models.spec import ModelSpec, implicit
 from valuebias.prompts import Prompt
 from valuebias.scorers.implicit import ImplicitReward
-from valuebias.scorers.protocol import Kind, Opener, Scorer, words
+from valuebias.scorers.protocol import Kind, Opener, Scorer, injection_of, words
 from valuebias.scorers.schemes import parse_bare
 from valuebias.scores import Job, Scores
 
@@ -76,7 +76,7 @@ class StoredImplicit:
 
     @property
     def injection(self) -> Injection:
-        return "text" if self.kind == "reward" else "spellings"
+        return injection_of(self.kind)
 
     @property
     def has_vocabulary(self) -> bool:

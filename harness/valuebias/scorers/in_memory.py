@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from valuebias.candidates import VOCABULARY, Candidates, Injection, Vocabulary
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.prompts import GREATEST, Prompt
-from valuebias.scorers.protocol import Kind, words
+from valuebias.prompts import Prompt
+from valuebias.scorers.protocol import Kind, injection_of, words
 from valuebias.scores import FloatArray, Job, Scores
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ class InMemory:
         self.model = model
         self.kind = kind
         self._known: dict[tuple[str, str], FloatArray] = {}
-        self._vocabularies: dict[Injection, Candidates] = {}
         self._round_trip: float | None = None
 
     @property
@@ -42,7 +41,7 @@ class InMemory:
 
     @property
     def injection(self) -> Injection:
-        return "text" if self.kind == "reward" else "spellings"
+        return injection_of(self.kind)
 
     def candidates(self, lexicon: Lexicon) -> Candidates:
         return words(lexicon, self)
@@ -88,17 +87,14 @@ class InMemory:
         return self._named(VOCABULARY)
 
     def token_counts(self, words: Sequence[str]) -> list[int]:
-        return [len(ids) for ids in self.model.chat.continuations(GREATEST.text, words)]
+        return self.model.token_counts(words)
 
     def _named(self, wanted: Candidates | Vocabulary) -> Candidates:
-        if isinstance(wanted, Candidates):
-            return wanted
-        if "token" not in self._vocabularies:
-            self._vocabularies["token"] = self.model.vocabulary()
-        tokens = self._vocabularies["token"]
-        if wanted.injection == "token":
-            return tokens
-        return replace(Candidates.words(tokens.responses), injection=wanted.injection)
+        return wanted if isinstance(wanted, Candidates) else wanted.of(self._tokens)
+
+    @cached_property
+    def _tokens(self) -> Candidates:
+        return self.model.vocabulary()
 
     def _row(self, prompt: Prompt, candidates: Candidates, time_limit: float | None) -> FloatArray:
         key = (prompt.text, candidates.digest)

@@ -97,6 +97,12 @@ class Opener(Protocol):
     def scorer(self, spec: ModelSpec) -> Scorer: ...
 
 
+def injection_of(kind: Kind) -> Injection:
+    """How words are given: a language model may use several spellings of one, a reward model is
+    shown one."""
+    return "text" if kind == "reward" else "spellings"
+
+
 def words(lexicon: Lexicon, scorer: Scorer) -> Candidates:
     """A lexicon's words as candidates; a wildcard stands for words of the model's vocabulary."""
     wanted = list(lexicon.words())

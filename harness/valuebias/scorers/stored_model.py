@@ -12,9 +12,9 @@ from valuebias.candidates import VOCABULARY, Candidates, Injection, Vocabulary
 from valuebias.errors import SearchError, SpecError, StoreError, ValueBiasError
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.models.spec import DEMOS, ModelSpec
-from valuebias.prompts import GREATEST, Prompt
+from valuebias.prompts import Prompt
 from valuebias.scorers.loader import Loader
-from valuebias.scorers.protocol import Kind, Opener, words
+from valuebias.scorers.protocol import Kind, Opener, injection_of, words
 from valuebias.scores import Job, Scores
 from valuebias.store.model_scores import ModelScores
 
@@ -74,8 +74,7 @@ class StoredModel:
 
     @property
     def injection(self) -> Injection:
-        # A language model may use several spellings of a word; a reward model is shown one.
-        return "text" if self.spec.load_as == "rm" else "spellings"
+        return injection_of(self.kind)
 
     def candidates(self, lexicon: Lexicon) -> Candidates:
         return words(lexicon, self)
@@ -200,7 +199,7 @@ class StoredModel:
 
     def _count_tokens(self, model: RewardModel | LanguageModel, words: Sequence[str]) -> list[int]:
         """Store the number of tokens of each word, so that the model is not loaded again for it."""
-        counts = [len(ids) for ids in model.chat.continuations(GREATEST.text, words)]
+        counts = model.token_counts(words)
         self._scores.put_token_counts(Candidates.words(words), counts)
         return counts
 

@@ -208,7 +208,6 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
 
     outside = high < margin.low or low > margin.high
     permuted = words is not None and min(words.n_families) < GATE_FAMILIES
-    needed = None if words is None else _families_needed(words, margin, alpha)
     if words is not None and words.method == "families":
         away = margin.low <= 0 <= margin.high if outside else margin.low >= 0 or margin.high <= 0
         if away and words.p_high >= 2 * alpha:
@@ -222,6 +221,7 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     if outside and not permuted:
         reason = f"the {interval} lies wholly outside the margin {margin}"
         return verdict(Outcome.FAIL, Cause.OUTSIDE, reason)
+    needed = None if words is None else _families_needed(words, margin, alpha)
     if words is not None and permuted:
         if outside and margin.low <= 0 <= margin.high and words.p_high < alpha:
             return verdict(

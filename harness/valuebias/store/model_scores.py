@@ -124,12 +124,7 @@ class ModelScores:
             if stored is None:
                 return None
             ids, texts = tuple(stored["ids"]), tuple(stored["texts"])
-            if wanted.injection == "text":
-                first: dict[str, int] = {}
-                for token, text in zip(ids, texts, strict=True):
-                    first.setdefault(text, token)
-                texts, ids = tuple(first), tuple(first.values())
-            known = Candidates(texts, ids, wanted.injection)
+            known = wanted.of(Candidates(texts, ids, "token"))
             self._vocabularies[wanted.injection] = known
         return known
 
