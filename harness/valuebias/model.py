@@ -278,7 +278,7 @@ def load(
         label = name or type(model).__name__
         wrapped = wrap(model, tokenizer, name=label, settings=settings)
         kind: Kind = "language" if isinstance(wrapped, LanguageModel) else "reward"
-        return Model(InMemory(wrapped, kind), find, quick)
+        return Model(InMemory(wrapped, kind, model), find, quick)
     spec = parse_spec(model if name is None else f"{name}={model}", load_as=load_as)
     (check_model if load_as == "rm" else check_language_model)(spec)
     folder = default_folder() if cache_dir is None else Path(cache_dir).expanduser()

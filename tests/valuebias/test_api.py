@@ -187,6 +187,17 @@ def test_a_model_in_memory_gives_what_its_folder_gives(kind: LoadAs, tmp_path: P
     assert mine.scorer.token_counts(words) == stored.scorer.token_counts(words)
     assert mine.scorer.left_out(vb.PAPER_PROMPTS[:1], vb.Candidates.words(words)) is None
     before = mine.fingerprint
+    theta, model.config.rope_theta = getattr(model.config, "rope_theta", None), 7.0
+    assert vb.load(model, tokenizer).fingerprint != before
+    model.config.rope_theta = theta
+    model.train()
+    with pytest.raises(ModelError, match=r"changed after it was loaded.*mine in training mode"):
+        mine.score(words)
+    model.eval()
+    mine.score(words)
     with torch.no_grad():
         next(model.parameters()).add_(1)
-    assert vb.load(model, tokenizer).fingerprint != before
+    with pytest.raises(ModelError, match=r"changed after it was loaded.*mine, other weights"):
+        mine.score(words)
+    again = vb.load(model, tokenizer)
+    assert again.fingerprint != before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from valuebias.models.heads.whole import WholeHead
 from valuebias.models.language import LanguageModel
 from valuebias.models.reward import RewardModel
 from valuebias.models.settings import Settings
+
+_INCIDENTAL = ("_name_or_path", "transformers_version")
 
 
 def wrap(
@@ -65,8 +68,11 @@ def wrap(
 
 
 def fingerprint(model: Any, tokenizer: Any) -> str:
-    """SHA-256 over the class, its parameters and buffers, the tokenizer's words and template."""
+    """SHA-256 over the class, its configuration, parameters and buffers, the tokenizer's words and
+    template."""
     h = hashlib.sha256(f"memory {type(model).__name__}".encode())
+    config = {k: v for k, v in model.config.to_dict().items() if k not in _INCIDENTAL}
+    h.update(json.dumps(config, sort_keys=True, default=str).encode())
     for name, tensor in sorted(model.state_dict().items()):
         h.update(f"\x1e{name} {tuple(tensor.shape)} {tensor.dtype}\x1f".encode())
         flat = tensor.detach().cpu().contiguous().reshape(-1)

@@ -1,14 +1,15 @@
-"""A model in memory as a scorer: its scores are kept with it, without a store."""
+"""A model in memory as a scorer: its scores are kept while it is unchanged, without a store."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from valuebias.candidates import VOCABULARY, Candidates, Injection, Vocabulary
+from valuebias.errors import ModelError
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.prompts import Prompt
 from valuebias.scorers.protocol import Kind, injection_of, words
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
 
 
 class InMemory:
-    """A reward model or language model; a scorer (`scorers.protocol.Scorer`)."""
+    """A reward model or language model; a scorer (`scorers.protocol.Scorer`).
+
+    ``module`` is the torch module behind it. Its scores and fingerprint are those of the weights
+    it was wrapped with, so it is refused once these have changed or it is in training mode. A write
+    through ``.data`` is not seen.
+    """
 
     parts = ()
     has_vocabulary = True
 
-    def __init__(self, model: RewardModel | LanguageModel, kind: Kind) -> None:
+    def __init__(self, model: RewardModel | LanguageModel, kind: Kind, module: Any) -> None:
         self.model = model
+        self._module = module
+        self._weights = _weights(module)
         self.kind = kind
         self._known: dict[tuple[str, str], FloatArray] = {}
         self._round_trip: float | None = None
@@ -53,6 +61,7 @@ class InMemory:
         *,
         time_limit: float | None = None,
     ) -> Scores:
+        self._check_unchanged()
         asked = self._named(candidates)
         share = None if time_limit is None else time_limit / max(1, len(prompts))
         rows = [self._row(prompt, asked, share) for prompt in prompts]
@@ -89,6 +98,16 @@ class InMemory:
     def token_counts(self, words: Sequence[str]) -> list[int]:
         return self.model.token_counts(words)
 
+    def _check_unchanged(self) -> None:
+        """Raise ModelError for weights that are not those of the fingerprint, or dropout."""
+        training = self._module.training
+        if training or _weights(self._module) != self._weights:
+            raise ModelError(
+                "the model was changed after it was loaded here",
+                seen=f"{self.name} in training mode" if training else f"{self.name}, other weights",
+                remedy="Load it again: valuebias.load(model, tokenizer).",
+            )
+
     def _named(self, wanted: Candidates | Vocabulary) -> Candidates:
         return wanted if isinstance(wanted, Candidates) else wanted.of(self._tokens)
 
@@ -101,3 +120,8 @@ class InMemory:
         if key not in self._known:
             self._known[key] = self.model.score_prompt(prompt, candidates, time_limit=time_limit)
         return self._known[key]
+
+
+def _weights(module: Any) -> list[tuple[int, int]]:
+    """Where every parameter lies, and how often it was written to."""
+    return [(p.data_ptr(), 0 if p.is_inference() else p._version) for p in module.parameters()]
