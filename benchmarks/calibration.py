@@ -5,7 +5,7 @@
 Draws scores whose true effect is known, asks `single`, `pair` and `family` about them and counts:
 false alarms where there is no effect, wrong PASS and wrong FAIL where the effect lies on the edge
 of the margin, the coverage of the interval, and power. The paper's own tests, `stats.paper`, are
-asked about the same scores. Each figure has its 99 % Clopper-Pearson interval beside it.
+asked about the same scores. Each figure has its 99% Clopper-Pearson interval beside it.
 
 The scores of a word are a taste shared by all models, a model's own, and noise from prompt to
 prompt: `icc` is the share of the variance that a word keeps over prompts, `rho` the correlation of
@@ -340,7 +340,7 @@ def _paper(world: World, rng: np.random.Generator, found: dict[str, list[int]]) 
 
 
 def interval(hits: int, runs: int) -> tuple[float, float]:
-    """The 99 % Clopper-Pearson interval of a rate."""
+    """The 99% Clopper-Pearson interval of a rate."""
     low = scipy_stats.beta.ppf(0.005, hits, runs - hits + 1) if hits else 0.0
     high = scipy_stats.beta.ppf(0.995, hits + 1, runs - hits) if hits < runs else 1.0
     return float(low), float(high)
@@ -357,10 +357,10 @@ def figures(cell: Cell, counts: Counts) -> list[dict[str, Any]]:
         return low <= 0.97 and high >= 0.93
 
     if cell.kind == "null":
-        rows.append(("false alarms", counts.alarms, small, "<= .05 within its 99 % interval"))
+        rows.append(("false alarms", counts.alarms, small, "<= .05 within its 99% interval"))
     if cell.kind == "edge":
-        rows.append(("wrong PASS", counts.passes, small, "<= .05 within its 99 % interval"))
-        rows.append(("wrong FAIL", counts.fails, small, "<= .05 within its 99 % interval"))
+        rows.append(("wrong PASS", counts.passes, small, "<= .05 within its 99% interval"))
+        rows.append(("wrong FAIL", counts.fails, small, "<= .05 within its 99% interval"))
     if cell.kind == "effect":
         least = {("single", 0.4): 0.90, ("pair", 0.4): 0.95}.get((cell.question, cell.world.effect))
         rows.append(

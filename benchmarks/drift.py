@@ -3,9 +3,9 @@
     python benchmarks/drift.py
 
 Draws one or two training runs whose effects at ten checkpoints are known, and counts how often the
-95 % simultaneous band holds all of them, how often "narrowed", "closed" and "not closed" PASS where
+95% simultaneous band holds all of them, how often "narrowed", "closed" and "not closed" PASS where
 they are just not true, how often they PASS where they are, and how often the interval of the area
-under the gap, or of a slope over amounts of data, holds the true one. Each rate has its 99 %
+under the gap, or of a slope over amounts of data, holds the true one. Each rate has its 99%
 Clopper-Pearson interval beside it.
 
 A score is a taste of the word, noise from prompt to prompt, and the category's shift, which gives
@@ -284,7 +284,7 @@ def figures(name: str, counts: Counts) -> list[dict[str, Any]]:
                 "value": hits / max(of, 1),
                 "interval_99": [low, high],
                 "unit": f"share of {of} simulations",
-                "target": target and f"{target} within its 99 % interval",
+                "target": target and f"{target} within its 99% interval",
                 "met": met,
             }
         )
@@ -292,7 +292,7 @@ def figures(name: str, counts: Counts) -> list[dict[str, Any]]:
 
 
 def _interval(hits: int, runs: int) -> tuple[float, float]:
-    """The 99 % Clopper-Pearson interval of a rate."""
+    """The 99% Clopper-Pearson interval of a rate."""
     low = scipy_stats.beta.ppf(0.005, hits, runs - hits + 1) if hits else 0.0
     high = scipy_stats.beta.ppf(0.995, hits + 1, runs - hits) if hits < runs else 1.0
     return float(low), float(high)

@@ -8,7 +8,7 @@ counted those that are planted agency words at the top and communion words at th
 spelling. Neutral: two copies of the neutral base that read on, each its own 9,600 documents of the
 world without a tilt, as many as a plant has. Of both pairs the effect of agency against communion
 (rank-biserial, 27 positive prompts, the Big Two starter lexicon, positive: the second model prefers
-agency) with its 95 % interval, which holds zero where nothing was planted.
+agency) with its 95% interval, which holds zero where nothing was planted.
 
 Seed 0 are the shipped models; the others are grown from nothing into DIR/SEED (minutes each on one
 core), or taken from there if they are there already. ``--quick`` takes seed 0 alone.

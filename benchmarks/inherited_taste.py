@@ -3,10 +3,10 @@
     python benchmarks/inherited_taste.py --data COPY_OF_THE_AUTHORS_REPOSITORY
 
 Draws a reward model, its base and other bases whose correlation is known and counts how often the
-95 % interval holds it, false alarms where there is nothing to find, and power. On every fourth
+95% interval holds it, false alarms where there is nothing to find, and power. On every fourth
 simulation of 82 words or fewer the same scores are given to bootstraps that draw whole word
 families and rank anew (percentile, basic, BCa): they are what the interval was chosen against. Each
-rate has its 99 % Clopper-Pearson interval beside it.
+rate has its 99% Clopper-Pearson interval beside it.
 
 A score is a taste of the word and noise from prompt to prompt: `icc` is the share of the variance
 that a word keeps over prompts. Of the variance of a model's taste the share `human` is common to
@@ -336,7 +336,7 @@ def figures(name: str, world: World, counts: Counts) -> list[dict[str, Any]]:
                 "value": hits / runs,
                 "interval_99": [low, high],
                 "unit": f"share of {runs} simulations",
-                "target": target and f"{target} within its 99 % interval",
+                "target": target and f"{target} within its 99% interval",
                 "met": met[target] if target else None,
             }
         )
@@ -352,7 +352,7 @@ def figures(name: str, world: World, counts: Counts) -> list[dict[str, Any]]:
 
 
 def _interval(hits: int, runs: int) -> tuple[float, float]:
-    """The 99 % Clopper-Pearson interval of a rate."""
+    """The 99% Clopper-Pearson interval of a rate."""
     low = scipy_stats.beta.ppf(0.005, hits, runs - hits + 1) if hits else 0.0
     high = scipy_stats.beta.ppf(0.995, hits + 1, runs - hits) if hits < runs else 1.0
     return float(low), float(high)

@@ -78,8 +78,8 @@ def judged(seed: str, name: str, spec: str) -> Iterator[Row]:
 
 
 def table(rows: list[Row]) -> str:
-    """One line a row: estimate, 95 % interval, gate's interval, verdict."""
-    lines = [f"{'seed':8} {'organism':10} {'valence':9} estimate  95 % interval     gate (90 %)"]
+    """One line a row: estimate, 95% interval, gate's interval, verdict."""
+    lines = [f"{'seed':8} {'organism':10} {'valence':9} estimate  95% interval     gate (90%)"]
     for row in rows:
         v, e = row.verdict, row.verdict.effect
         lines.append(

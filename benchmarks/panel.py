@@ -6,10 +6,10 @@ DIR is a copy of the folder `data`'s parent in the repository that goes with "Re
 Value Biases from Pretraining" (config/, data/). The scores are not ours to redistribute; what is
 written to the margins file are these summaries:
 
-* range: from the lowest lower limit to the highest upper limit of the ten models' 95 % intervals,
+* range: from the lowest lower limit to the highest upper limit of the ten models' 95% intervals,
   by word family. The range of the ten estimates alone would be narrower than the interval that any
   model's words can give, and no model could be shown to lie in it.
-* shift: the 95 % quantile of the absolute difference between two of them on one base model
+* shift: the 95% quantile of the absolute difference between two of them on one base model
   (21 pairs), on either side of zero.
 
 Contrasts with fewer than 20 word families in a category get no panel margin: nothing can PASS
@@ -72,7 +72,7 @@ class Panel:
             math.floor(low * 1000) / 1000,
             math.ceil(high * 1000) / 1000,
             "panel",
-            f"range of ten public reward models (95 % intervals by word family; estimates "
+            f"range of ten public reward models (95% intervals by word family; estimates "
             f"{min(e.estimate for e in self.singles.values()):+.3f} to "
             f"{max(e.estimate for e in self.singles.values()):+.3f}) on {self.file}",
         )
@@ -85,7 +85,7 @@ class Panel:
             -half,
             half,
             "panel",
-            f"95 % quantile of the difference between two of ten public reward models on one base "
+            f"95% quantile of the difference between two of ten public reward models on one base "
             f"({len(self.pairs)} pairs) on {self.file}",
         )
 

@@ -107,7 +107,7 @@ def rate(n: int, draws: int) -> Rate:
 def show(found: Mapping[str, Any]) -> None:
     for valence, (low, high) in found["alike"].items():
         print(f"ranks of the words over the {valence} prompts: ICC {low:.2f} to {high:.2f}")
-    print(f"\nfalse alarms at .05, {found['draws']} draws [99 % interval]\n")
+    print(f"\nfalse alarms at .05, {found['draws']} draws [99% interval]\n")
     for name, value in found.items():
         if isinstance(value, tuple):
             print(f"| {name} | {value[0]:.3f} [{value[1]:.3f}, {value[2]:.3f}] |")

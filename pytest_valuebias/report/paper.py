@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_valuebias.inputs import Inputs
 from pytest_valuebias.report.console import plain, write
 from valuebias.errors import ValueBiasError, visible
+from valuebias.format import bare, bracketed, p_text, signed, unsigned
 
 if TYPE_CHECKING:
     import pytest
@@ -92,10 +93,12 @@ def _lexicon(inputs: Inputs, name: str) -> Iterator[tuple[RenderableType, int]]:
         for note in fit.notes:
             yield note, 4
     if results.by_models is not None:
+        from valuebias.stats.paper.ranks import shown
+
         c = results.by_models
         yield (
-            f"the same contrast with models for the sample: SE {c.se:.3f}, t({c.df}) {c.t:+.3f}, "
-            f"p {c.p:.2g}",
+            f"the same contrast with models for the sample: SE {unsigned(c.se)}, t({c.df}) "
+            f"{signed(c.t)}, {shown(c.p)}",
             4,
         )
     if results.honest:
@@ -117,9 +120,9 @@ def _counted(n: int) -> str:
 
 def _honest(question: str, family: Family) -> str:
     return (
-        f"{question}: {family.estimate:+.3f} [{family.low:+.3f}, {family.high:+.3f}], "
-        f"p {family.p:.3f} (by models {family.p_models:.3f}, by words {family.p_words:.3f}, "
-        f"by both {family.p_both:.3f})"
+        f"{question}: {signed(family.estimate)} {bracketed(family.low, family.high)}, "
+        f"{p_text(family.p)} (by models {p_text(family.p_models)}, by words "
+        f"{p_text(family.p_words)}, by both {p_text(family.p_both)})"
     )
 
 
@@ -148,7 +151,7 @@ def _cells(results: PaperTests) -> RenderableType:
     table = _table(["category"], ["valence", "d", "Welch p", f"p x{m}", "FDR p", "permuted p"])
     for cell in results.cells:
         p = (cell.p, cell.p_bonferroni, cell.p_fdr, cell.perm_p)
-        row = (visible(cell.category), cell.valence, f"{cell.d:+.3f}", *(f"{x:.2g}" for x in p))
+        row = (visible(cell.category), cell.valence, signed(cell.d), *(bare(f"{x:.2g}") for x in p))
         table.add_row(*map(Text, row))
     return table
 

@@ -77,7 +77,7 @@ def test_the_paper_stands_beside_ours(run: Run, tmp_path: Path) -> None:
         [
             "*values of reward models*",
             TITLE,
-            "*60 to 80 % of comparisons*",
+            "*60 to 80% of comparisons*",
             "big_two: mean over prompts of the median rank; 1 is preferred;*",
             "org/one (4 models) minus org/two (4 models); above zero*",
             "*category*valence*Welch p*p x4*FDR p*permuted p*",
@@ -211,7 +211,7 @@ def test_allowed_by_name_it_passes_and_says_what_it_is(
         p.get("name"): p.get("value") for p in ElementTree.parse(xml).getroot().iter("property")
     }
     assert found["valuebias.verdict"] == "REPRODUCTION ONLY"
-    assert "call 60 to 80 %" in (found["valuebias.reason"] or "")
+    assert "call 60 to 80%" in (found["valuebias.reason"] or "")
 
 
 def turn_round_negative_prompts(folder: Path, names: tuple[str, ...]) -> None:
@@ -326,14 +326,14 @@ def test_the_published_scores(plain: Run, pytester: pytest.Pytester) -> None:
             TITLE,
             "*104 agency, 159*",
             "google/gemma (4 models) minus meta-llama/llama (6 models);*",
-            "*agency*positive +0.430 0.00049*",
-            "*communion*positive -0.401 0.00093*",
-            "*agency*negative -0.478 0.00011*",
-            "*communion*negative +0.845 1.4e-11*",
+            "*agency*positive +.430  .00049*",
+            "*communion*positive -.401  .00093*",
+            "*agency*negative -.478  .00011*",
+            "*communion*negative +.845 1.4e-11*",
             "*: -19.828 (SE 2.496), t(1064) -7.943, p*",
             "*REML log-likelihood -4017.6126, 1080 rows*",
-            "*SE 9.780, t(8) -2.027, p 0.077*",
-            "*positive minus negative: -0.102 *, p 0.1* (by models 0.09*",
+            "*SE 9.780, t(8) -2.027, p*",
+            "*positive minus negative: -.102 *, p = .1* (by models p = .09*",
         ]
     )
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, visible
+from valuebias.format import bare
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import InfluentialWord, Measurement, Step, influential_words
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
@@ -253,7 +254,9 @@ def _moved(what: str, names: Sequence[str], risen: Sequence[Move], fallen: Seque
     """ "words that rose most freedom +.31, …; fell most love -.28, …"."""
 
     def told(moves: Sequence[Move]) -> str:
-        return ", ".join(f"{visible(names[m.index]).strip()} {m.change:+.2f}" for m in moves)
+        return ", ".join(
+            f"{visible(names[m.index]).strip()} {bare(f'{m.change:+.2f}')}" for m in moves
+        )
 
     return (
         f"{what} that rose most: {told(risen) or 'none'}; that fell most: {told(fallen) or 'none'}"

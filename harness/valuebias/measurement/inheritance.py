@@ -111,6 +111,6 @@ def _detail(effect: Inheritance) -> str:
         parts.append(f"with other bases {', '.join(signed(rho) for rho in effect.rho_others)}")
     parts.append(f"noise ceiling {unsigned(effect.ceiling)}")
     if effect.of_ceiling is not None:
-        parts.append(f"share of it {effect.of_ceiling:+.2f}")
+        parts.append(f"share of it {signed(effect.of_ceiling)}")
     parts.append(f"controlled for {', '.join(effect.covariates) or 'nothing'}")
     return "; ".join((", ".join(parts), *effect.notes))

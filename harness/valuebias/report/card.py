@@ -204,7 +204,7 @@ def _limits(document: Document, records: Sequence[Record]) -> list[str]:
     lines = [
         "PASS says that an effect was shown to lie inside the margin declared for it. It never "
         "says that the model is unbiased, nor that the margin is the right one.",
-        "INCONCLUSIVE says that neither inside nor outside was shown; it is no pass.",
+        "INCONCLUSIVE says that neither inside nor outside was shown; that is not a pass.",
         "An effect is about the words of a lexicon, in its language, as answers to these prompts: "
         "not about what a model trained with it will do.",
     ]

@@ -89,8 +89,8 @@ class Gap:
             return f"gap {ends}; {'; '.join(self.notes)}"
         area = self.area
         return (
-            f"gap {ends}; area under it {area.estimate:.2f} [{area.low:.2f}, {area.high:.2f}] of "
-            "what it would be had it stayed as it began"
+            f"gap {ends}; area under it {signed(area.estimate)} {bracketed(area.low, area.high)} "
+            "of what it would be had it stayed as it began"
         )
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
-from valuebias.format import signed
+from valuebias.format import signed, unsigned
 from valuebias.stats.checks import GATE_FAMILIES, GATE_PROMPTS, Layout, check_scores
 from valuebias.stats.crossed import Factors, Ints, p_value, prompt_parts, residual_variance
 from valuebias.stats.effect import Effect
@@ -243,7 +243,7 @@ def _nearest(own: Ranked, others: Sequence[Ranked]) -> str:
         if most >= LEAST_CEILING and r > NEAR * most:
             return (
                 f"other base {number} orders the words nearly as its own base does (correlation "
-                f"{r:.2f} of at most {most:.2f}): it removes what was inherited"
+                f"{unsigned(r)} of at most {unsigned(most)}): it removes what was inherited"
             )
     return ""
 
@@ -262,8 +262,8 @@ def _ceiling_notes(
         each = [r / c for r, c in zip(rho, ceilings, strict=True)]
         level = each[0] - sum(each[1:]) / len(each[1:])
         notes.append(
-            f"noise ceilings from {min(ceilings):.2f} to {max(ceilings):.2f}: a noisier base "
-            f"agrees less whatever it shares; each divided by its own, the "
+            f"noise ceilings from {unsigned(min(ceilings))} to {unsigned(max(ceilings))}"
+            f": a noisier base agrees less whatever it shares; each divided by its own, the "
             f"excess is {signed(level)}"
         )
     return notes

@@ -78,7 +78,7 @@ def monte_carlo_p(
     """p = (b + 1) / (R + 1), and the upper limit of its own error.
 
     ``exceeding`` draws so many permutations and counts those at least as extreme as what was
-    observed. R = 9,999, and 99,999 where the 99.9 % Clopper-Pearson interval of p holds ``alpha``;
+    observed. R = 9,999, and 99,999 where the 99.9% Clopper-Pearson interval of p holds ``alpha``;
     the second figure is that interval's upper limit.
     """
     rng = np.random.default_rng(seed)

@@ -358,7 +358,7 @@ def test_ranks_show_each_models_mean_and_the_grand_mean_with_the_preferred_at_th
                 for u in g.iter(f"{SVG}use")
             ]  # fmt: skip
             assert at == pytest.approx(means[i], abs=1.5)
-    assert "no uncertainty" in first.caption
+    assert "does not measure uncertainty" in first.caption
 
 
 def test_a_single_models_dots_are_its_prompts():

@@ -302,9 +302,9 @@ def test_details_tell_what_a_verdict_rests_on(document, page):
     row = next(r for r in page.find("tr", class_="more") if "n:1e" not in r.text)
     facts = {" ".join(d.parts[0].text.split()): d.parts[1].text for d in row.one("dl").find("div")}
     assert facts["margin"] == "[-.276, +.276], convention: agreed"
-    assert facts["held against it"] == "90 % interval [+.110, +.190]"
+    assert facts["held against it"] == "90% interval [+.110, +.190]"
     assert facts["if there were no effect"] == "p = .1000"
-    assert facts["smallest effect found in 80 % of cases"] == ".100"
+    assert facts["smallest effect found in 80% of cases"] == ".100"
     assert "322 words in 322 families, 27 prompts; coverage 100%" in facts["rests on"]
     assert {"raised by", "lowered by", "of which", "note", "test"} <= {*facts}
 
@@ -369,7 +369,7 @@ def test_numbers_that_there_are_not_are_no_zeros():
     row = tree(report(verdict(p=None, mde=None))).one("tr", class_="more")
     facts = {" ".join(d.parts[0].text.split()): d.parts[1].text for d in row.one("dl").find("div")}
     assert facts["if there were no effect"] == "none"
-    assert facts["smallest effect found in 80 % of cases"] == "none"
+    assert facts["smallest effect found in 80% of cases"] == "none"
 
 
 def test_numbers_of_ten_and_more_keep_their_digits():

@@ -139,7 +139,7 @@ def test_degrees_of_freedom_and_p_are_nlmes(medians, r_answers):
     for name, c in found.coefficients.items():
         assert c.df == golden["df"][as_in_r(name)]
         assert c.se == pytest.approx(golden["se"][as_in_r(name)], rel=1e-4)
-        # Far in the tail a difference of 1e-5 in the standard error is one of 1 % in p.
+        # Far in the tail a difference of 1e-5 in the standard error is one of 1% in p.
         assert c.p == pytest.approx(golden["p"][as_in_r(name)], rel=0.02, abs=1e-300)
     assert found.three_way.df == 1064
 

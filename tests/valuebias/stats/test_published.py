@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
     not os.environ.get("VALUEBIAS_PUBLISHED_DATA"), reason="needs VALUEBIAS_PUBLISHED_DATA"
 )
 
-# By word family, at 95 %, positive and negative, prompts as independent draws: computed with
+# By word family, at 95%, positive and negative, prompts as independent draws: computed with
 # another implementation, which corrects for the number of families in all (CR1), has one t for
 # words and prompts, and is symmetric. Ours corrects each family for its size (CR2) and has a t for
 # each part: its half widths are longer, by less than .002.

@@ -121,5 +121,5 @@ _CAPTION = (
     "A map for each category, a row for each model, a column for each prompt: the median rank of "
     "the category's words as a share of the lexicon's words, the darker (or, on a dark page, the "
     "stronger) the more preferred. Prompts stand by adjective, scope and style. The spread over "
-    "prompts is no uncertainty."
+    "prompts does not measure uncertainty."
 )

@@ -64,7 +64,7 @@ def _figure(matrix: PairMatrix, figure: str) -> Figure:
         (
             sentence(matrix["unit"]),
             "Row: the model it starts from; column: the one it leads to. Above zero (blue) the",
-            "latter prefers the first side more than the former, below zero (orange) less.",
+            "second prefers the first side more than the first does, below zero (orange) less.",
             *(sentence(f"none: {reason}") for reason in matrix["left_out"]),
         )
     )

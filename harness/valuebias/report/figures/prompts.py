@@ -126,5 +126,5 @@ _CAPTION = (
     "The median rank of a category's words, as a share of the lexicon's words: 0% (the most "
     "preferred) at the top, 50% is no preference. Prompts stand by adjective, then by scope (ever, "
     "in the world, of all time), then by style; a line joins the categories of one prompt. The "
-    "spread over prompts is no uncertainty."
+    "spread over prompts does not measure uncertainty."
 )

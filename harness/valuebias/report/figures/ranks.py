@@ -172,6 +172,6 @@ def _caption(scale: _Scale, *, alone: bool) -> str:
     return (
         "The median rank of a category's words among all words of the lexicon "
         f"({to}), one for each prompt and model, the most preferred at the top. {dots} The spread "
-        "over prompts is no uncertainty, as they are variants of one question: the intervals are "
-        "in the forest of effects."
+        "over prompts does not measure uncertainty, as they are variants of one question: for "
+        "intervals see the forest plot of effects."
     )

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from valuebias.errors import StatisticsError
+from valuebias.format import unsigned
 from valuebias.stats.paper.ranks import VALENCES, MedianRanks, Reproduction, shown
 
 
@@ -42,7 +43,7 @@ class Anova(Reproduction):
     def line(self) -> str:
         term = self.three_way
         name = term.name.replace(":", " x ")
-        return f"analysis of variance, {name}: F(1, {self.df}) {term.f:.3f}, {shown(term.p)}"
+        return f"analysis of variance, {name}: F(1, {self.df}) {unsigned(term.f)}, {shown(term.p)}"
 
 
 def anova(medians: MedianRanks) -> Anova:

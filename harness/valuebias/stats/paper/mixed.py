@@ -21,6 +21,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from valuebias.errors import StatisticsError
+from valuebias.format import signed, unsigned
 from valuebias.stats.paper.ranks import VALENCES, Floats, MedianRanks, Reproduction, shown
 
 
@@ -64,8 +65,8 @@ class MixedModel(Reproduction):
     def line(self) -> str:
         c = self.three_way
         return (
-            f"mixed model, base x category x valence: {c.estimate:+.3f} (SE {c.se:.3f}), "
-            f"t({c.df}) {c.t:+.3f}, {shown(c.p)}"
+            f"mixed model, base x category x valence: {signed(c.estimate)} (SE {unsigned(c.se)}), "
+            f"t({c.df}) {signed(c.t)}, {shown(c.p)}"
         )
 
 

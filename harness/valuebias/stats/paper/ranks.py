@@ -3,7 +3,7 @@
 The code of "Reward Models Inherit Value Biases from Pretraining" ranks the words of all categories
 together on every prompt (rank 1 is the highest score, ties share their mean rank), takes each
 category's median, and tests the medians with prompts x models for the sample. Words, not prompts,
-are what such data sample: where there is no effect these tests call 60 to 80 % of comparisons
+are what such data sample: where there is no effect these tests call 60 to 80% of comparisons
 significant. Every result here says so, and carries ``reproduction_only``.
 
 Levels of a factor come in alphabetical order, as R's do; the positive valence comes first.
@@ -21,13 +21,14 @@ import numpy.typing as npt
 from scipy import stats
 
 from valuebias.errors import StatisticsError
+from valuebias.format import bare, signed
 from valuebias.prompts import Valence
 
 Floats = npt.NDArray[np.float64]
 
 LABEL = "REPRODUCTION ONLY"
 WHY = (
-    "they take prompts for the sample, where words are, and call 60 to 80 % of comparisons "
+    "they take prompts for the sample, where words are, and call 60 to 80% of comparisons "
     "without any effect significant"
 )
 VALENCES: tuple[Valence, Valence] = ("positive", "negative")
@@ -37,7 +38,7 @@ _BLOCK = 1_024
 
 def shown(p: float) -> str:
     """A p as text, never as zero."""
-    return f"p {p:.2g}" if p > 0 else "p < 1e-300"
+    return f"p = {bare(f'{p:.2g}')}" if p > 0 else "p < 1e-300"
 
 
 class Reproduction:
@@ -193,8 +194,8 @@ class Cell(Reproduction):
     @property
     def line(self) -> str:
         return (
-            f"{self.category} {self.valence}, {self.first} minus {self.second}: d {self.d:+.3f}, "
-            f"Welch t({self.df:.1f}) {self.t:+.3f}, {shown(self.p)}"
+            f"{self.category} {self.valence}, {self.first} minus {self.second}: d "
+            f"{signed(self.d)}, Welch t({self.df:.1f}) {signed(self.t)}, {shown(self.p)}"
         )
 
 

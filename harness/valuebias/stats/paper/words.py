@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import LexiconError
+from valuebias.format import bare
 from valuebias.prompts import Valence
 from valuebias.stats.paper.ranks import Cell, Reproduction, cells, median_ranks
 
@@ -41,7 +42,7 @@ class ColumnRange(Reproduction):
 
     @property
     def line(self) -> str:
-        effects = (f"{c.category} {c.valence} d {c.d:+.2f}" for c in self.cells)
+        effects = (f"{c.category} {c.valence} d {bare(f'{c.d:+.2f}')}" for c in self.cells)
         return f"{len(self.columns)} columns, {self.n_words} words: {', '.join(effects)}"
 
 
