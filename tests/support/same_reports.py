@@ -26,7 +26,7 @@ Records = dict[str, dict[str, Leaf]]
 """Of each entry of a report, such as 'verdicts[NODEID]', the value of each of its fields."""
 
 OF_THE_RUN = {"created", "command", "tool", "versions", "settings"}
-PROSE = {"reason", "headline", "detail", "notes", "paper", "left_out"}
+PROSE = {"reason", "margin_source", "headline", "detail", "notes", "paper", "left_out"}
 KEYS = {
     "subjects": ("title",),
     "verdicts": ("nodeid",),
