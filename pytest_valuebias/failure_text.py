@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def describe(measurement: Measurement, verdict: Verdict[Effect], reason: str) -> str:
     """What a failure shows: estimate, interval, margin, basis, and influential words."""
-    from valuebias.measurement.contrast import grouped
+    from valuebias.measurement.influence import grouped
 
     effect, margin = verdict.effect, verdict.margin
     a, b = measurement.sides

@@ -39,7 +39,12 @@ from valuebias.stats.crossed import (
 from valuebias.stats.permutation import family_permutation
 
 Method = Literal[
-    "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman",
+    "crossed-delong",
+    "permutation",
+    "separation",
+    "families",
+    "freedman-lane",
+    "partial-spearman",
     "linearised",
 ]
 
@@ -58,9 +63,9 @@ class Effect:
     from relabelling families and ``p_high`` is the upper 99.9% limit of its Monte-Carlo error;
     "separation" where every word of one category beats every word of the other; "families" of a
     difference between families of models (`family`); "freedman-lane" where covariates are
-    controlled (`confounds`); "partial-spearman", which knows no categories and has one count (`inheritance`); or
-    "linearised" of a top share (`top`). A non-empty ``exploratory`` says why the effect may be shown but must
-    never PASS.
+    controlled (`confounds`); "partial-spearman", which knows no categories and has one count
+    (`inheritance`); or "linearised" of a top share (`top`). A non-empty ``exploratory`` says why
+    the effect may be shown but must never PASS.
     """
 
     estimate: float

@@ -29,7 +29,6 @@ from valuebias.format import signed
 from valuebias.stats.checks import GATE_FAMILIES, GATE_PROMPTS, Layout, check_scores
 from valuebias.stats.crossed import (
     Bools,
-    Factors,
     Floats,
     Ints,
     half_width,
@@ -219,9 +218,7 @@ def included(values: npt.NDArray[Any], weight: Floats, share: float) -> Floats:
     last = np.ones(values.shape, dtype=bool)
     last[:, :-1] = differs[:, 1:]
     begin = np.maximum.accumulate(np.where(differs, up_to - weight[order], 0.0), axis=1)
-    place = np.flip(
-        np.minimum.accumulate(np.flip(np.where(last, np.arange(n), n), 1), axis=1), 1
-    )
+    place = np.flip(np.minimum.accumulate(np.flip(np.where(last, np.arange(n), n), 1), axis=1), 1)
     end = np.take_along_axis(up_to, place, axis=1)
     part = np.clip((share * weight.sum() - begin) / (end - begin), 0.0, 1.0)
     whole: Floats = np.empty(values.shape)
