@@ -96,6 +96,11 @@ def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
             "use a lexicon with more word families (--valuebias-lexicon), or a wider margin "
             "declared before looking; running it again changes nothing"
         )
+    if verdict.cause is Cause.EXPLORATORY and measurement.role == "top":
+        return (
+            "run all prompts (--valuebias-profile=ci), on a lexicon of at least 200 word families, "
+            "with scores that are not clipped"
+        )
     if verdict.cause is Cause.EXPLORATORY:
         return "run all prompts (--valuebias-profile=ci): this profile is for a first look"
     if verdict.cause is Cause.SEPARATION:

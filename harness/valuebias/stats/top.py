@@ -41,6 +41,9 @@ from valuebias.stats.effect import Effect, Term, grouped
 
 TOP = 0.1
 """The part of the ranking that counts as its top."""
+MOST_TIED = 0.2
+"""Where more of the top than this ties with words below it, the scores do not tell who is there.
+Public reward models tie in less than 1% of pairs (2026-11-28)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,7 @@ class TopShare(Effect):
     ``bounds`` is where the estimate can lie: of one scorer from -``of_all`` to 1 - ``of_all``,
     where ``of_all`` is A's share of all word families. ``n_top`` is the number of word families
     that make up the top, with fractions. ``alone`` says whether it is of one scorer; its interval
-    is then symmetric in the logit of the share, else in the estimate.
+    is then symmetric in the logit of that share, else in the estimate.
     """
 
     bounds: tuple[float, float]
@@ -73,10 +76,11 @@ class TopShare(Effect):
             return (least + reach, most) if self.estimate > 0 else (least, most - reach)
         half = half_width(self.parts, 1 - level)
         if self.alone:
-            part = (self.estimate - least) / (most - least)
-            step = half / (part * (1 - part) * (most - least))
-            low, high = special.expit(special.logit(part) + np.array([-step, step]))
-            return least + float(low) * (most - least), least + float(high) * (most - least)
+            centre, step = self._logit(self.estimate), half * self._slope
+            low, high = (
+                least + (most - least) * float(special.expit(centre + way)) for way in (-step, step)
+            )
+            return low, high
         return max(self.estimate - half, least), min(self.estimate + half, most)
 
     def distance(self, value: float) -> float:
@@ -86,9 +90,18 @@ class TopShare(Effect):
             return abs(self.estimate - value)
         if not least < value < most:
             return math.inf
-        own, other = ((x - least) / (most - least) for x in (self.estimate, value))
-        steps = abs(float(special.logit(own)) - float(special.logit(other)))
-        return steps * own * (1 - own) * (most - least)
+        return abs(self._logit(self.estimate) - self._logit(value)) / self._slope
+
+    def _logit(self, value: float) -> float:
+        """The logit of a value as a part of the way from the lower bound to the upper one."""
+        least, most = self.bounds
+        return math.log((value - least) / (most - value))
+
+    @property
+    def _slope(self) -> float:
+        """What the logit changes by where the estimate changes by one."""
+        least, most = self.bounds
+        return (most - least) / ((self.estimate - least) * (most - self.estimate))
 
 
 def top(
@@ -101,8 +114,8 @@ def top(
     """A weighted sum of top shares over the same words: of one scorer, or a difference of several.
 
     Arguments as for `contrast`. Words that tie at the cut are in the top in part, each in the same
-    part. Below 20 word families at the top or in a category, and below 12 prompts, the result is
-    exploratory: it never PASSes.
+    part. Below 20 word families at the top or in a category, below 12 prompts, and where
+    more than 20% of the top ties with words below it, the result is exploratory: it never PASSes.
 
     Raises StatisticsError as `contrast` does, and for a difference that does not vary from word to
     word.
@@ -114,7 +127,7 @@ def top(
     units = _Units.of(layout)
     n_top = TOP * units.weight.sum()
     estimate = 0.0
-    word_a, word_b = 0.0, 0.0
+    word_a, word_b = np.zeros(int(units.in_a.sum())), np.zeros(int((~units.in_a).sum()))
     by_prompt: list[tuple[float, float]] = []
     for group in groups.values():
         shares, a, b = (
@@ -130,16 +143,17 @@ def top(
     alone = len(terms) == 1 and terms[0].weight == 1
     bounds = _bounds(terms, units.of_all)
     notes: list[str] = []
-    if words[0] < 1e-18:
-        if not (alone and min(abs(estimate - bound) for bound in bounds) < 1e-12):
-            raise StatisticsError(
-                "the top share does not vary from word to word, so it has no interval",
-                seen=signed(estimate),
-                remedy="Give more words, or look at how the scores were made.",
-            )
-        by_prompt = []
+    if alone and min(abs(estimate - bound) for bound in bounds) < 1e-12:
+        words, by_prompt = (0.0, 1.0), []
         notes.append("the whole top is of one category")
-    exploratory = _exploratory(layout, n_top, min(len(t.values) for t in terms))
+    elif words[0] < 1e-18:
+        raise StatisticsError(
+            "the top share does not vary from word to word, so it has no interval",
+            seen=signed(estimate),
+            remedy="Give more words, or look at how the scores were made.",
+        )
+    tied = max(_tied(term.values, units.weight) for term in terms)
+    exploratory = _exploratory(layout, n_top, min(len(t.values) for t in terms), tied)
     result = TopShare(
         estimate=estimate,
         parts=tuple((v, df) for v, df in (words, *by_prompt) if v),
@@ -246,7 +260,15 @@ def _bounds(terms: Sequence[Term], of_all: float) -> tuple[float, float]:
     return up * least + down * most, up * most + down * least
 
 
-def _exploratory(layout: Layout, n_top: float, n_prompts: int) -> str:
+def _tied(values: npt.NDArray[Any], weight: Floats) -> float:
+    """The share of the top, over all prompts, that words have a part in that tie at the cut."""
+    part = included(values, weight, TOP)
+    inside = (part > 1e-9) & (part < 1 - 1e-9)
+    ties = inside & (inside.sum(axis=1, keepdims=True) > 1)
+    return float((part * weight * ties).sum() / (part * weight).sum())
+
+
+def _exploratory(layout: Layout, n_top: float, n_prompts: int, tied: float) -> str:
     """Why nothing may PASS; empty where it may."""
     if min(n_top, *layout.n_families) < GATE_FAMILIES:
         return (
@@ -257,5 +279,9 @@ def _exploratory(layout: Layout, n_top: float, n_prompts: int) -> str:
         return (
             f"{n_prompts} prompts are too few for a verdict that can pass "
             f"({GATE_PROMPTS} are needed)"
+        )
+    if tied > MOST_TIED:
+        return (
+            f"{tied:.0%} of the top {TOP:.0%} tie with words below it (more than {MOST_TIED:.0%})"
         )
     return ""
