@@ -93,6 +93,8 @@ class Lexicon:
     lower case; an entry that ends in "*" stands for every word that begins so. ``families`` holds
     the families that the file itself declares. ``starter`` marks the short lists shipped with the
     tool. ``notes`` are the decisions made on reading, one line each; show them with the lexicon.
+    ``control`` is a contrast of its categories that every model that reads the questions tells
+    apart, its first side preferred; empty if none is declared.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Lexicon:
     licence: str = "unknown"
     title: str = ""
     notes: tuple[str, ...] = ()
+    control: str = ""
 
     @cached_property
     def digest(self) -> str:
