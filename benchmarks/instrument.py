@@ -32,7 +32,6 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from valuebias.errors import LexiconError
 from valuebias.lexicons.files import load_lexicon, starter
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast_scores import ContrastScores
@@ -114,7 +113,11 @@ def _agreements(scored: ContrastScores) -> dict[str, float]:
     return {
         f"prompts, {v}": between_prompts(scored.values[v], families).estimate
         for v in ("positive", "negative")
-    } | {"valences": between_valences(*scored.values.values(), families).estimate}
+    } | {
+        "valences": between_valences(
+            scored.values["positive"], scored.values["negative"], families
+        ).estimate
+    }
 
 
 def midway(weakest: float, ignorant: float) -> float:

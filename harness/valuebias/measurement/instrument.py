@@ -8,7 +8,7 @@ fixed is said there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -45,8 +45,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One figure with its 95% interval and threshold, a lower bound (``at_least``) or an upper."""
+    """One figure with its 95% interval and threshold, a lower bound (``at_least``) or an upper.
 
+    ``key`` is its name for programs, ``name`` for people.
+    """
+
+    key: str
     name: str
     estimate: float
     low: float
@@ -102,10 +106,8 @@ class Instrument:
             return f"{visible(self.model)} does not read the questions: {wrong} ({self.words})"
         if self.state is State.UNCHECKED:
             open_ones = "; ".join(str(check) for check in self.checks if not check.shown)
-            why = "; ".join(
-                part for part in (self.lacks, open_ones and f"not shown: {open_ones}") if part
-            )
-            return f"instrument not checked: {why}"
+            why = (self.lacks, f"not shown: {open_ones}" if open_ones else "")
+            return f"instrument not checked: {'; '.join(filter(None, why))}"
         return ""
 
     def admits(self, policy: Policy) -> bool:
@@ -127,6 +129,12 @@ _CAUSES = (
 )
 
 
+def weakest(instruments: Iterable[Instrument]) -> Instrument:
+    """Of several models that are judged together, the one that says least for them."""
+    order = (State.FAILED, State.UNCHECKED, State.SOUND)
+    return min(instruments, key=lambda one: order.index(one.state))
+
+
 @dataclass(frozen=True)
 class _Scored:
     """Scores of some words on the prompts of both valences."""
@@ -138,16 +146,18 @@ class _Scored:
     def agreements(self, whose: str) -> Iterator[Check]:
         """How far prompts agree, and how far the valences do."""
         limits = _data()["thresholds"][whose]
-        of = "" if whose == "control" else ", own words"
+        of = "" if whose == "control" else " on own words"
         for valence in VALENCES:
             found = between_prompts(getattr(self, valence), self.families)
             yield Check(
-                f"agreement of {valence} prompts{of}",
+                f"prompts_{valence}{'' if not of else '_own'}",
+                f"prompts agree{of}, {valence}",
                 found.estimate, found.low, found.high, limits["prompts"], at_least=True,
             )  # fmt: skip
         found = between_valences(self.positive, self.negative, self.families)
         yield Check(
-            f"agreement of the valences{of}",
+            f"valences{'' if not of else '_own'}",
+            f"valences agree{of}",
             found.estimate, found.low, found.high, limits["valences"], at_least=False,
         )  # fmt: skip
 
@@ -163,7 +173,7 @@ def _data() -> Mapping[str, Any]:
 def control_lexicon() -> Lexicon:
     """The fixed control words: 40 of virtue and 40 of vice, all from the starter mfd2."""
     categories = {side: tuple(words) for side, words in _data()["control"].items()}
-    return Lexicon("control", categories, title="words of virtue and of vice")
+    return Lexicon("control", categories, title="virtue and vice")
 
 
 def check_instrument(
@@ -197,7 +207,7 @@ def check_instrument(
         lacks = f"{asked.name} has no scores of control words ({visible(error.what)})"
     else:
         checks += _told_apart(told)
-        scored = _Scored(*told.values.values(), told.selection.families)
+        scored = _Scored(told.values["positive"], told.values["negative"], told.selection.families)
         checks += scored.agreements("control")
         words.append(f"{len(told.selection.words)} words of {controls.title or controls.name}")
     if lacks or control is not None:
@@ -220,7 +230,8 @@ def _told_apart(scored: ContrastScores) -> Iterator[Check]:
         effect = single(scored.values[valence], *scored.sides, prompts=factors, level=LEVEL)
         best = valence == "positive"
         yield Check(
-            f"{a} over {b} on {valence} prompts",
+            f"told_apart_{valence}",
+            f"{a} over {b}, {valence} prompts",
             effect.estimate, effect.low, effect.high,
             limits["told_apart"] if best else -limits["told_apart"], at_least=best,
         )  # fmt: skip
