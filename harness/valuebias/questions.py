@@ -131,7 +131,8 @@ _MORE_THAN: dict[str, Any] = {
     "beside": "reference",
     "fail": _FAIL_COMPARED,
 }
-_TOP_SHARE = "share of the top 10% less the share of all words"
+_SHARE = "share of the top 10% less the share of all words"
+_SHARES = "shares of the top 10% less the share of all words"
 _INHERITED: dict[str, Any] = {
     "unclear": "its taste in words is not shown to be its base's",
     "beside": "base",
@@ -261,7 +262,7 @@ QUESTIONS: Mapping[str, Question] = {
         **_MORE_THAN,
     ),
     "top": Question(
-        unit="{both}" + _TOP_SHARE,
+        unit="{share}",
         section="share of the top 10% of the ranking",
         above="the top 10% hold more of {first} than all words",
         both=_MORE,
@@ -271,7 +272,7 @@ QUESTIONS: Mapping[str, Question] = {
         asked="top 10%",
     ),
     "top shift": Question(
-        unit="{several}" + _TOP_SHARE,
+        unit="{several}" + _SHARES,
         section="share of the top 10%, against a reference",
         above="the top 10% hold more of {first} than those of {reference}",
         higher="the top 10% hold more {a} than those of {reference}",
@@ -334,7 +335,7 @@ def unit_of(question: Question, valence: str) -> str:
         one=_ONE,
         single=f"difference of {_ONE}s" if both else _ONE,
         several="difference of differences of " if both else "difference of ",
-        both="difference of " if both else "",
+        share=f"difference of {_SHARES}" if both else _SHARE,
     )
 
 
