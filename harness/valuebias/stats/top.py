@@ -191,9 +191,9 @@ class _Units:
     @classmethod
     def of(cls, layout: Layout) -> _Units:
         named = np.stack([layout.in_a, layout.family])
-        found, unit, size = np.unique(named, axis=1, return_inverse=True, return_counts=True)
+        sides, unit, size = np.unique(named, axis=1, return_inverse=True, return_counts=True)
         unit = unit.reshape(-1)
-        return cls(1 / size[unit], unit, found[0].astype(bool), found[1])
+        return cls(1 / size[unit], unit, sides[0].astype(bool), sides[1])
 
     @property
     def of_all(self) -> float:
