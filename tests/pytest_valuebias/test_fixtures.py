@@ -124,7 +124,7 @@ def test_a_users_fixture_cannot_change_a_shipped_verdict(
             raise RuntimeError("never asked for")
         """
     )
-    run(f"--rm=scores:{leaning}", "--valuebias-suite=big_two").assert_outcomes(failed=2)
+    run(f"--rm=scores:{leaning}", "--valuebias-suite=big_two").assert_outcomes(failed=4)
 
 
 def test_without_a_model_tests_skip_or_fail_as_asked(run: Run, pytester: pytest.Pytester) -> None:

@@ -39,14 +39,9 @@ from valuebias.stats.crossed import (
 from valuebias.stats.permutation import family_permutation
 
 Method = Literal[
-    "crossed-delong",
-    "permutation",
-    "separation",
-    "families",
-    "freedman-lane",
-    "partial-spearman",
+    "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman",
     "linearised",
-]
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
