@@ -91,7 +91,9 @@ def test_a_model_without_a_taste_passes_both_claims(run: Run, tmp_path: Path) ->
     )
     ids = [ID.format(valence, "calm.csv") for valence in ("positive", "negative")]
     assert [r["nodeid"] for r in of_top] == ids
-    low, high = (round(expected(d, 165 / 322), 3) for d in (-0.8, 0.8))
+    words = starter("big_two").select(AGENCY, starter("big_two").words())
+    n_a, n_b = (len(set(words.families[side])) for side in (words.in_a, ~words.in_a))
+    low, high = (round(expected(d, n_a / (n_a + n_b)), 3) for d in (-0.8, 0.8))
     for one, other in zip(of_range, of_top, strict=True):
         assert (other["margin_low"], other["margin_high"]) == (low, high)
         assert other["margin_basis"] == "convention"
