@@ -178,7 +178,7 @@ class Subject(TypedDict):
     rung: str | None
     base: str | None
     tokens: Tokens | None
-    instrument: InstrumentChecked | None
+    instrument: NotRequired[InstrumentChecked | None]
 
 
 class LexiconUsed(TypedDict):
