@@ -257,7 +257,8 @@ def _truth(cell: Cell) -> float:
     if cell.kind == "null":
         return 0.0
     if cell.question == "regression":
-        return abs(world.truth(world.effect)) - abs(world.truth(world.other))
+        new, old = world.truth(world.effect), world.truth(world.other)
+        return max(min(0.0, old) - new, new - max(0.0, old))
     if cell.question == "controlled":  # scaled as in _controlled; the ranks are not linear
         return math.nan
     return world.truth(world.effect)

@@ -225,8 +225,8 @@ QUESTIONS: Mapping[str, Question] = {
     "regression": Question(
         unit="distance from zero, {several}{one}s",
         section="distance from zero, against a reference",
-        above="further from zero than {reference}",
-        higher="{contrast} lies further from zero than {reference}",
+        above="further from zero than {reference}, or across it",
+        higher="{contrast} lies further from zero than {reference}, or across it",
         lower="{contrast} lies closer to zero than {reference}",
         unclear="{contrast} is shown neither further from zero than {reference} nor closer",
         asked="no further from zero",

@@ -68,9 +68,11 @@ class BoundEffect(Assertable):
     against: Model | None = None
 
     def assert_no_regression(self, *, against: Model | None, by: float) -> None:
-        """Pass only if the effect is shown to lie no further from zero than ``against``'s, give or
-        take ``by``: |effect| - |its effect| < by, over the same words and prompts.
+        """Pass only if the effect is shown to lie between zero and ``against``'s effect, give or
+        take ``by`` on either side, over the same words and prompts.
 
+        With its effect E above zero: -by < effect < E + by; below zero the same reversed. So an
+        effect may shrink, and it may not change its sign and keep its size.
         ``against`` is a fixture: reference_model, baseline, base_model or language_model.
         """
         if self.measurement.reference is not None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from valuebias import stats
 from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, StatisticsError, visible
+from valuebias.format import bracketed, signed
 from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
@@ -199,15 +200,16 @@ def measure(
         other = ContrastScores.of(against, lexicon, contrast, valence, quick)
         mine, other = in_common(mine, other)
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
-    away = 1.0
+    away, detail = 1.0, ""
     if regression:
         effect: stats.Effect
         effect = regressed = stats.regression(
             mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
         )
-        # The words that increase the distance from zero: below zero, those that lower the effect.
-        away, same = regressed.signs
-        moved = mine.ranks() - same * other.ranks()
+        # The words that take it further out: below zero, those that lower the effect.
+        away, minus = regressed.weights
+        moved = mine.ranks() + away * minus * other.ranks()
+        detail = _signed_shift(regressed)
     elif covariates is not None:
         columns = {name: _column(name, given, mine) for name, given in covariates.items()}
         effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
@@ -232,7 +234,19 @@ def measure(
         provenance=mine.provenance,
         top=table(scorer) if vocabulary else NOT_SEARCHED,
         kind=question_of(role_of(scorer)).kind,
+        detail=detail,
         covariates=tuple(covariates or ()),
+    )
+
+
+def _signed_shift(found: stats.Regression) -> str:
+    """What is behind a distance: the two effects, and the shift with its sign."""
+    shift, new = found.difference, found.alone
+    across = " ACROSS ZERO" if found.crossed else ""
+    return (
+        f"{signed(found.old)} there, {signed(new.estimate)} "
+        f"{bracketed(new.low, new.high)} here: a shift of {signed(shift.estimate)} "
+        f"{bracketed(shift.low, shift.high)}{across}"
     )
 
 
