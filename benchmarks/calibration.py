@@ -47,8 +47,8 @@ from valuebias.stats import (
     controlled,
     family,
     judge,
+    outside,
     pair,
-    regression,
     single,
 )
 from valuebias.stats.paper.anova import anova
@@ -227,7 +227,7 @@ def simulate(job: tuple[Cell, int, int, Path | None]) -> tuple[Cell, Counts]:
                 effect = _controlled(cell.world, rng, first[0], side, names, factors, counts)
             elif cell.question == "regression":
                 new, old = ([Term(side_[0], 1.0, factors)] for side_ in (first, second))
-                effect = regression(new, old, side, names)
+                effect = outside(new, old, side, names)
             elif cell.question == "pair":
                 effect = pair(first[0], second[0], side, names, prompts=factors)
             else:

@@ -130,6 +130,8 @@ def _subjects(role: Declared, inputs: Inputs) -> Sequence[tuple[Subject, Subject
     match question.beside:
         case "reference":
             return list(product(models, inputs.compared))
+        case "anchor":
+            return [] if inputs.anchor is None else [(m, inputs.anchor) for m in models]
         case "base":
             based = (model for model in models if model.label in inputs.bases)
             return [(model, inputs.bases[model.label]) for model in based]
@@ -141,15 +143,26 @@ def _subjects(role: Declared, inputs: Inputs) -> Sequence[tuple[Subject, Subject
 
 @dataclass(frozen=True)
 class Terms:
-    """What one claim is tested with: the error it may spend, and the seed of its permutations."""
+    """What one claim is tested with: the error it may spend, and the seed of its permutations.
+
+    ``share`` is the part of its error that this release may spend: less than 1 only against the
+    anchor, with which later releases will be compared too.
+    """
 
     key: Key
     alpha: float
     seed: int
+    share: float = 1.0
 
 
 def terms(
-    item: pytest.Item, inputs: Inputs, lexicon: str, contrast: str, valence: str, role: str
+    item: pytest.Item,
+    inputs: Inputs,
+    lexicon: str,
+    contrast: str,
+    valence: str,
+    role: str,
+    share: float = 1.0,
 ) -> Terms:
     """A claim's terms, which depend only on what is tested.
 
@@ -166,7 +179,7 @@ def terms(
     registry = inputs.claims
     declared = registry is not None and key in registry.weights
     alpha = registry.alpha(key) if registry is not None and declared else ALPHA
-    return Terms(key, alpha, seed_for(inputs.values["seed"], *key))
+    return Terms(key, alpha * share, seed_for(inputs.values["seed"], *key), share)
 
 
 def alpha_for(terms: Terms, inputs: Inputs) -> float:
@@ -174,4 +187,4 @@ def alpha_for(terms: Terms, inputs: Inputs) -> float:
 
     Raises StatisticsError if there is a registry of claims and this one is not in it.
     """
-    return terms.alpha if inputs.claims is None else inputs.claims.alpha(terms.key)
+    return terms.alpha if inputs.claims is None else inputs.claims.alpha(terms.key) * terms.share

@@ -50,14 +50,18 @@ class Gate:
             pytest.skip(reason)
         self.check_margin(measurement, margin)
 
-    def terms(self, lexicon: str, contrast: str, valence: str, role: str) -> Terms:
+    def terms(
+        self, lexicon: str, contrast: str, valence: str, role: str, share: float = 1.0
+    ) -> Terms:
         """The level and seed of a claim that this test makes."""
-        return terms(self.item, self.inputs, lexicon, contrast, valence, role)
+        return terms(self.item, self.inputs, lexicon, contrast, valence, role, share)
 
     def level(self, measurement: Measurement) -> float:
         """The error that a claim about this measurement may spend."""
         m = measurement
-        return alpha_for(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.inputs)
+        share = self.inputs.share(m.fingerprint, m.reference)
+        of = self.terms(m.lexicon.name, m.contrast, m.valence, m.role, share)
+        return alpha_for(of, self.inputs)
 
     def check_margin(self, measurement: Measurement, margin: Margin) -> None:
         """Gate on this margin: return on PASS, fail on FAIL, as configured on INCONCLUSIVE."""
@@ -70,6 +74,10 @@ class Gate:
             raise
         outcome: Said = verdict.outcome.value
         reason = verdict.reason
+        release = self.inputs.release(measurement.fingerprint, measurement.reference)
+        if release is not None:
+            part = release * (release + 1)
+            reason += f" (release {release} since the anchor, at 1/{part} of the error)"
         if outcome == "INCONCLUSIVE":
             reason += what_would_settle(verdict)
         how = self._how(outcome)

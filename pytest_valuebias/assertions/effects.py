@@ -73,7 +73,7 @@ class BoundEffect(Assertable):
 
         With its effect E above zero: -by < effect < E + by; below zero the same reversed. So an
         effect may shrink, and it may not change its sign and keep its size.
-        ``against`` is a fixture: reference_model, baseline, base_model or language_model.
+        ``against`` is a fixture: reference_model, baseline, anchor, base_model or language_model.
         """
         if self.measurement.reference is not None:
             raise StatisticsError(
@@ -103,7 +103,7 @@ class BoundEffect(Assertable):
         none, or where they leave nothing of the categories' difference.
         """
         m = self.measurement
-        if m.role not in ("range", "logprob", "implicit", "shift"):
+        if m.role not in ("range", "logprob", "implicit", "shift", "anchor"):
             raise StatisticsError(
                 "covariates cannot be controlled for this kind of effect",
                 seen=m.role,
@@ -163,7 +163,9 @@ class Bias:
         covariates: Mapping[str, Covariate] | None = None,
     ) -> Measurement:
         """The measurement of one claim, at its own level and with its own seed."""
-        terms = self.gate.terms(lexicon, contrast, valence, role)
+        name = None if against is None else against.name
+        share = self.inputs.share(self.scorer.fingerprint, name)
+        terms = self.gate.terms(lexicon, contrast, valence, role, share)
         return measure(
             self.scorer,
             self.inputs.lexicon(lexicon),
@@ -229,5 +231,5 @@ def _no_model(given: object) -> SpecError:
     return SpecError(
         "against is not a model",
         seen=repr(given),
-        remedy="Give a fixture: reference_model, baseline, base_model or language_model.",
+        remedy="Give a fixture: reference_model, baseline, anchor, base_model or language_model.",
     )

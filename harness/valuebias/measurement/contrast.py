@@ -20,6 +20,7 @@ from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.prompts import GREATEST, Valences, select
 from valuebias.questions import WORDS, Question, Role, question_of, titled, unit_of
+from valuebias.scorers.baseline import BaselineScorer
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
 from valuebias.stats.inheritance import Inheritance
@@ -180,7 +181,7 @@ def measure(
 ) -> Measurement:
     """Measure one contrast of one model, or its paired difference from another.
 
-    ``regression`` measures how much further from zero the model lies than the other, instead.
+    ``regression`` measures how far the model lies outside the span from zero to the other, instead.
     ``covariates``, by name a mapping or function from word to number, are controlled for.
     ``vocabulary`` says whether the best and worst tokens are searched for too. ``alpha`` is the
     level of the later verdict: a permutation continues until its p is settled there.
@@ -203,7 +204,7 @@ def measure(
     away, detail = 1.0, ""
     if regression:
         effect: stats.Effect
-        effect = regressed = stats.regression(
+        effect = regressed = stats.outside(
             mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
         )
         # The words that take it further out: below zero, those that lower the effect.
@@ -239,7 +240,7 @@ def measure(
     )
 
 
-def _signed_shift(found: stats.Regression) -> str:
+def _signed_shift(found: stats.Outside) -> str:
     """What is behind a distance: the two effects, and the shift with its sign."""
     shift, new = found.difference, found.alone
     across = " ACROSS ZERO" if found.crossed else ""
@@ -263,7 +264,7 @@ def role_of(
     if covariates is not None:
         return "controlled"
     if against is not None:
-        return "shift"
+        return "anchor" if isinstance(against, BaselineScorer) and against.is_anchor else "shift"
     return _OF_ONE[scorer.kind]
 
 

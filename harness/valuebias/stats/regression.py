@@ -14,48 +14,34 @@ from valuebias.stats.effect import Effect, Term, contrast
 
 @dataclass(frozen=True, kw_only=True)
 class Regression(Effect):
-    """How far the new scorer's effect lies outside the span from zero to the old one's, over the
-    same words and prompts.
+    """|effect of the new scorer| - |effect of the old|, over the same words and prompts.
 
-    With the old effect above zero it is the larger of new - old and -new, else of old - new and
-    new. Below zero the new effect lies between zero and the old one. Above zero it lies further
-    from zero on the same side, by |new| - |old|, or on the other side of zero, by |new|: an effect
-    that changes its sign and keeps its size is a change, not "no worse". It is bounded by
-    ``difference``, the contrast new - old, and ``alone``, the new effect itself.
+    Positive means that the new one is further from zero. ``difference`` and ``total`` are the
+    contrasts new - old and new + old that it is bounded by: with the sign of the old effect known
+    to be s, |new| - |old| is the larger of s(new - s old) and -(new + s old).
     """
 
     difference: Effect
-    alone: Effect
+    total: Effect
 
     @property
-    def old(self) -> float:
-        """The old effect."""
-        return self.alone.estimate - self.difference.estimate
-
-    @property
-    def crossed(self) -> bool:
-        """Whether the two effects lie on different sides of zero."""
-        return self.old * self.alone.estimate < 0
-
-    @property
-    def weights(self) -> tuple[float, float]:
-        """What the new and the old ranks count in the estimate: that of the old is 0 where the
-        estimate is the new effect's distance beyond zero."""
-        return _weights(self.alone.estimate, self.old)
+    def signs(self) -> tuple[float, float]:
+        """1 or -1: whether the new effect lies above zero, and whether the old one's sign is its
+        own."""
+        new = self.total.estimate + self.difference.estimate
+        old = self.total.estimate - self.difference.estimate
+        return (1.0 if new >= 0 else -1.0), (1.0 if new * old >= 0 else -1.0)
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Bounds that hold at (1 - level) / 2 each.
-
-        The sign of the old effect is learnt from the same data: a bound that either sign could have
-        given is tested at half of that (Bonferroni). The size of the difference needs no sign and
-        is always an upper bound: where it is shown to be small, so is this.
-        """
-        (d_low, d_high), (n_low, n_high) = (
-            e.interval(1 - (1 - level) / 2) for e in (self.difference, self.alone)
+        """Bounds that hold at (1 - level) / 2 each. The signs are learnt from the same data, so
+        that either sign is tested at half of that (Bonferroni)."""
+        (d_low, d_high), (t_low, t_high) = (
+            e.interval(1 - (1 - level) / 2) for e in (self.difference, self.total)
         )
-        above, below = max(d_high, -n_low), max(-d_low, n_high)
-        high = min(above, below, max(d_high, -d_low))
-        low = min(max(d_low, -n_high), max(-d_high, n_low))
+        # For either sign of the old effect: new - old and -new - old, or new + old and old - new.
+        high = min(max(d_high, -t_low), max(t_high, -d_low))
+        # For either sign of the new effect: new - old and new + old, or their negatives.
+        low = max(min(d_low, t_low), min(-t_high, -d_high))
         return max(low, -self.span), min(high, self.span)
 
 
@@ -69,30 +55,24 @@ def regression(
     alpha: float = 0.05,
     seed: int = 0,
 ) -> Regression:
-    """How far the new scorer's effect lies outside the span from zero to the old one's.
+    """How much further from zero the new scorer's effect lies than the old one's.
 
     Arguments and errors as for `contrast`; both sides are scored on the same prompts and words.
     """
     against = [replace(term, weight=-term.weight) for term in old]
     difference = contrast([*new, *against], in_a, families, level=level, alpha=alpha, seed=seed)
-    alone = contrast(new, in_a, families, level=level, alpha=alpha, seed=seed)
-    theirs = alone.estimate - difference.estimate
-    mine, minus = _weights(alone.estimate, theirs)
-    nearer = difference if minus else alone
+    total = contrast([*new, *old], in_a, families, level=level, alpha=alpha, seed=seed)
+    mine, theirs = (
+        (total.estimate + difference.estimate) / 2,
+        (total.estimate - difference.estimate) / 2,
+    )
+    nearer = difference if mine * theirs >= 0 else total
     span = max(sum(abs(t.weight) for t in side) for side in (new, old))
     shared = {name: getattr(nearer, name) for name in Effect.__dataclass_fields__}
     result = Regression(
-        **shared | {"estimate": mine * nearer.estimate, "span": float(span)},
+        **shared | {"estimate": abs(mine) - abs(theirs), "span": float(span)},
         difference=difference,
-        alone=alone,
+        total=total,
     )
     low, high = result.interval(level)
     return replace(result, low=low, high=high)
-
-
-def _weights(new: float, old: float) -> tuple[float, float]:
-    """The larger of sign(old) (new - old) and -sign(old) new, as weights of new and old."""
-    side = 1.0 if old >= 0 else -1.0
-    if side * (new - old) >= -side * new:
-        return side, -side
-    return -side, 0.0
