@@ -143,26 +143,15 @@ def _subjects(role: Declared, inputs: Inputs) -> Sequence[tuple[Subject, Subject
 
 @dataclass(frozen=True)
 class Terms:
-    """What one claim is tested with: the error it may spend, and the seed of its permutations.
-
-    ``share`` is the part of its error that this release may spend: less than 1 only against the
-    anchor, with which later releases will be compared too.
-    """
+    """What one claim is tested with: the error it may spend, and the seed of its permutations."""
 
     key: Key
     alpha: float
     seed: int
-    share: float = 1.0
 
 
 def terms(
-    item: pytest.Item,
-    inputs: Inputs,
-    lexicon: str,
-    contrast: str,
-    valence: str,
-    role: str,
-    share: float = 1.0,
+    item: pytest.Item, inputs: Inputs, lexicon: str, contrast: str, valence: str, role: str
 ) -> Terms:
     """A claim's terms, which depend only on what is tested.
 
@@ -179,7 +168,7 @@ def terms(
     registry = inputs.claims
     declared = registry is not None and key in registry.weights
     alpha = registry.alpha(key) if registry is not None and declared else ALPHA
-    return Terms(key, alpha * share, seed_for(inputs.values["seed"], *key), share)
+    return Terms(key, alpha, seed_for(inputs.values["seed"], *key))
 
 
 def alpha_for(terms: Terms, inputs: Inputs) -> float:
@@ -187,4 +176,4 @@ def alpha_for(terms: Terms, inputs: Inputs) -> float:
 
     Raises StatisticsError if there is a registry of claims and this one is not in it.
     """
-    return terms.alpha if inputs.claims is None else inputs.claims.alpha(terms.key) * terms.share
+    return terms.alpha if inputs.claims is None else inputs.claims.alpha(terms.key)

@@ -52,18 +52,19 @@ class Gate:
             pytest.skip(reason)
         self.check_margin(measurement, margin)
 
-    def terms(
-        self, lexicon: str, contrast: str, valence: str, role: str, share: float = 1.0
-    ) -> Terms:
+    def terms(self, lexicon: str, contrast: str, valence: str, role: str) -> Terms:
         """The level and seed of a claim that this test makes."""
-        return terms(self.item, self.inputs, lexicon, contrast, valence, role, share)
+        return terms(self.item, self.inputs, lexicon, contrast, valence, role)
 
     def level(self, measurement: Measurement) -> float:
-        """The error that a claim about this measurement may spend."""
+        """The error that a claim about this measurement may spend: against the anchor, with which
+        later releases are compared too, its release's share."""
+        from valuebias.stats.spending import share
+
         m = measurement
-        share = self.inputs.share(m.fingerprint, m.reference)
-        of = self.terms(m.lexicon.name, m.contrast, m.valence, m.role, share)
-        return alpha_for(of, self.inputs)
+        alpha = alpha_for(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.inputs)
+        release = self.inputs.release(m.fingerprint, m.reference)
+        return alpha if release is None else alpha * share(release)
 
     def check_margin(self, measurement: Measurement, margin: Margin) -> None:
         """Gate on this margin: return on PASS, fail on FAIL, as configured on INCONCLUSIVE."""

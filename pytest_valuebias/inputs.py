@@ -135,18 +135,20 @@ class Inputs:
 
     def release(self, fingerprint: str, against: str | None) -> int | None:
         """The number since the anchor of the model with this fingerprint, where it is compared with
-        the anchor; None where it is compared with anything else."""
+        the anchor; None where it is compared with anything else, or nothing."""
         if self.anchor is None or against != self.anchor.label:
             return None
         from valuebias.scorers.baseline_history import number
 
         return number(self._recorded(), fingerprint)
 
-    def share(self, fingerprint: str, against: str | None) -> float:
-        """The part of a claim's error that this comparison may spend."""
+    def share(self, scorer: Scorer, against: Scorer | None) -> float:
+        """The part of a claim's error that this comparison may spend: all, but for the anchor."""
+        if self.anchor is None or against is None:
+            return 1.0
         from valuebias.stats.spending import share
 
-        release = self.release(fingerprint, against)
+        release = self.release(scorer.fingerprint, against.name)
         return 1.0 if release is None else share(release)
 
     def other_bases(self, model: ModelSpec) -> tuple[Scorer, ...]:

@@ -29,8 +29,8 @@ the implicit reward of two models; ``inheritance``: how much a reward model inhe
 ``drift``: the change over a training run; ``gap``: how much further apart two runs are at their
 end; ``shift``: the paired difference from a reference; ``anchor``: the same from the release that
 the baseline's file began with, over all releases since; ``regression``: how much further from zero
-than a reference, or across it; ``controlled``: the preference with covariates controlled; ``family``: the
-difference of two families of models."""
+than a reference, or across it; ``controlled``: the preference with covariates controlled;
+``family``: the difference of two families of models."""
 
 Declared = Literal["range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor"]
 """The roles whose margins may be declared in a file; those of other roles are given in the

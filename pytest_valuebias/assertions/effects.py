@@ -176,19 +176,18 @@ class Bias:
         covariates: Mapping[str, Covariate] | None = None,
     ) -> Measurement:
         """The measurement of one claim, at its own level and with its own seed."""
-        name = None if against is None else against.name
-        share = self.inputs.share(self.scorer.fingerprint, name)
-        terms = self.gate.terms(lexicon, contrast, valence, role, share)
+        other = None if against is None else against.scorer
+        terms = self.gate.terms(lexicon, contrast, valence, role)
         return measure(
             self.scorer,
             self.inputs.lexicon(lexicon),
             contrast,
             valence,
-            against=None if against is None else against.scorer,
+            against=other,
             regression=role == "regression",
             covariates=covariates,
             quick=self.inputs.quick,
-            alpha=terms.alpha,
+            alpha=terms.alpha * self.inputs.share(self.scorer, other),
             seed=terms.seed,
         )
 

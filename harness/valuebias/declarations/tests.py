@@ -60,8 +60,8 @@ def read_suite(path: Path, lexicon: Callable[[str], Lexicon | None]) -> tuple[De
     the one effect minus the other), exactly one of ``within`` ([low, high]), ``above``, ``below``
     and ``no_regression`` (a number), and, if wanted, ``against`` (reference, baseline, anchor,
     base: the paired difference from it). In place of an interval or number may stand one for each
-    profile, as in {ci: [-0.2, 0.2], paper: [-0.1, 0.1]}. Beside ``tests:`` may stand what holds for every
-    entry without its own: ``lexicon``, ``contrast``, ``valence``.
+    profile, as in {ci: [-0.2, 0.2], paper: [-0.1, 0.1]}. Beside ``tests:`` may stand what holds
+    for every entry without its own: ``lexicon``, ``contrast``, ``valence``.
 
     ``lexicon`` gives the lexicon in force under a name, to check contrasts by, or None where that
     is not known yet. Raises SuiteError naming file and line.
