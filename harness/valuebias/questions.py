@@ -19,6 +19,7 @@ Role = Literal[
     "drift",
     "gap",
     "shift",
+    "anchor",
     "regression",
     "controlled",
     "family",
@@ -26,11 +27,12 @@ Role = Literal[
 """``range``: the preference of one reward model; ``logprob``: of a language model; ``implicit``: of
 the implicit reward of two models; ``inheritance``: how much a reward model inherits from its base;
 ``drift``: the change over a training run; ``gap``: how much further apart two runs are at their
-end; ``shift``: the paired difference from a reference; ``regression``: how much further from zero
-than a reference; ``controlled``: the preference with covariates controlled; ``family``: the
-difference of two families of models."""
+end; ``shift``: the paired difference from a reference; ``anchor``: the same from the release that
+the baseline's file began with, over all releases since; ``regression``: how much further from zero
+than a reference, or across it; ``controlled``: the preference with covariates controlled;
+``family``: the difference of two families of models."""
 
-Declared = Literal["range", "logprob", "implicit", "inheritance", "drift", "gap", "shift"]
+Declared = Literal["range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor"]
 """The roles whose margins may be declared in a file; those of other roles are given in the
 assertion."""
 
@@ -222,11 +224,23 @@ QUESTIONS: Mapping[str, Question] = {
         above="{first} preferred more than by {reference}",
         **_MORE_THAN,
     ),
+    "anchor": Question(
+        unit="{several}{one}s",
+        section="shift from the anchor, over all releases since",
+        above="{first} preferred more than by {reference}, over all releases since",
+        **_MORE_THAN
+        | {
+            "beside": "anchor",
+            "fail": "all releases since the anchor have together moved further than the budget "
+            "allows: train the shift away, or declare, with a reason, a wider one (role: anchor); "
+            "--valuebias-renew-anchor gives up what the anchor was there for",
+        },
+    ),
     "regression": Question(
         unit="distance from zero, {several}{one}s",
         section="distance from zero, against a reference",
-        above="further from zero than {reference}",
-        higher="{contrast} lies further from zero than {reference}",
+        above="further from zero than {reference}, or across it",
+        higher="{contrast} lies further from zero than {reference}, or across it",
         lower="{contrast} lies closer to zero than {reference}",
         unclear="{contrast} is shown neither further from zero than {reference} nor closer",
         asked="no further from zero",

@@ -18,3 +18,7 @@ def test_range(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> No
 
 def test_shift(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
     _valuebias_gate.check(_valuebias_measurement)
+
+
+def test_anchor(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
+    _valuebias_gate.check(_valuebias_measurement)

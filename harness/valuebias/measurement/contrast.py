@@ -14,11 +14,13 @@ import numpy.typing as npt
 from valuebias import stats
 from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, StatisticsError, visible
+from valuebias.format import bracketed, signed
 from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.prompts import GREATEST, Valences, select
 from valuebias.questions import WORDS, Question, Role, question_of, titled, unit_of
+from valuebias.scorers.baseline import BaselineScorer
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
 from valuebias.stats.inheritance import Inheritance
@@ -179,7 +181,7 @@ def measure(
 ) -> Measurement:
     """Measure one contrast of one model, or its paired difference from another.
 
-    ``regression`` measures how much further from zero the model lies than the other, instead.
+    ``regression`` measures how far the model lies outside the span from zero to the other, instead.
     ``covariates``, by name a mapping or function from word to number, are controlled for.
     ``vocabulary`` says whether the best and worst tokens are searched for too. ``alpha`` is the
     level of the later verdict: a permutation continues until its p is settled there.
@@ -199,15 +201,16 @@ def measure(
         other = ContrastScores.of(against, lexicon, contrast, valence, quick)
         mine, other = in_common(mine, other)
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
-    away = 1.0
+    away, detail = 1.0, ""
     if regression:
         effect: stats.Effect
-        effect = regressed = stats.regression(
+        effect = regressed = stats.outside(
             mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
         )
-        # The words that increase the distance from zero: below zero, those that lower the effect.
-        away, same = regressed.signs
-        moved = mine.ranks() - same * other.ranks()
+        # The words that take it further out: below zero, those that lower the effect.
+        away, minus = regressed.weights
+        moved = mine.ranks() + away * minus * other.ranks()
+        detail = _signed_shift(regressed)
     elif covariates is not None:
         columns = {name: _column(name, given, mine) for name, given in covariates.items()}
         effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
@@ -232,7 +235,19 @@ def measure(
         provenance=mine.provenance,
         top=table(scorer) if vocabulary else NOT_SEARCHED,
         kind=question_of(role_of(scorer)).kind,
+        detail=detail,
         covariates=tuple(covariates or ()),
+    )
+
+
+def _signed_shift(found: stats.Outside) -> str:
+    """What is behind a distance: the two effects, and the shift with its sign."""
+    shift, new = found.difference, found.alone
+    across = " ACROSS ZERO" if found.crossed else ""
+    return (
+        f"{signed(found.old)} there, {signed(new.estimate)} "
+        f"{bracketed(new.low, new.high)} here: a shift of {signed(shift.estimate)} "
+        f"{bracketed(shift.low, shift.high)}{across}"
     )
 
 
@@ -249,7 +264,7 @@ def role_of(
     if covariates is not None:
         return "controlled"
     if against is not None:
-        return "shift"
+        return "anchor" if isinstance(against, BaselineScorer) and against.is_anchor else "shift"
     return _OF_ONE[scorer.kind]
 
 

@@ -9,6 +9,7 @@ from valuebias.stats.family import Family, family
 from valuebias.stats.gap import Area, Gap, closed, gap, not_closed
 from valuebias.stats.inheritance import Inheritance, inheritance
 from valuebias.stats.movement import Movers, agreement, movers
+from valuebias.stats.outside import Outside, outside
 from valuebias.stats.quantities import Quantities, Trend, quantities
 from valuebias.stats.regression import Regression, regression
 from valuebias.stats.similarity import Similarity, similarity
@@ -30,6 +31,7 @@ __all__ = [
     "Margin",
     "Movers",
     "Outcome",
+    "Outside",
     "Quantities",
     "Regression",
     "Similarity",
@@ -54,6 +56,7 @@ __all__ = [
     "judge",
     "movers",
     "not_closed",
+    "outside",
     "pair",
     "prob_superiority",
     "quantities",
