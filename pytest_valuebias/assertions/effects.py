@@ -98,6 +98,12 @@ class BoundEffect(Assertable):
         if not isinstance(against, Model):
             raise _no_model(against)
         m = self.measurement
+        if m.role == "top":
+            raise StatisticsError(
+                "assert_no_regression does not apply to a top share",
+                seen=m.title,
+                remedy="Use bias(..., against=...).top.assert_within(low, high).",
+            )
         if m.role == "controlled":
             raise StatisticsError(
                 "assert_no_regression does not apply to an effect with controlled covariates",

@@ -14,6 +14,7 @@ from valuebias.stats.quantities import Quantities, Trend, quantities
 from valuebias.stats.regression import Regression, regression
 from valuebias.stats.similarity import Similarity, similarity
 from valuebias.stats.sizes import Sizes, d_equiv, hedges_g, prob_superiority, rank_biserial, sizes
+from valuebias.stats.top import TopShare, top
 from valuebias.stats.trajectory import Trajectory, trajectory
 from valuebias.stats.verdict import Answer, Cause, Margin, Outcome, Verdict, judge
 
@@ -37,6 +38,7 @@ __all__ = [
     "Similarity",
     "Sizes",
     "Term",
+    "TopShare",
     "Trajectory",
     "Trend",
     "Verdict",
@@ -66,5 +68,6 @@ __all__ = [
     "similarity",
     "single",
     "sizes",
+    "top",
     "trajectory",
 ]
