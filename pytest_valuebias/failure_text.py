@@ -103,6 +103,11 @@ def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
             "the two sides do not overlap at all, which leaves no spread to test with: read the "
             "ranks, or use a lexicon with more words"
         )
+    if verdict.cause is Cause.TIED:
+        return (
+            "look for what makes scores equal: a cap or rounding of the rewards, or a head that is "
+            "computed in less than float32"
+        )
     return (
         "the prompts disagree, and more words would not settle it: declare a wider margin, or "
         "decide which prompts count; running it again changes nothing"

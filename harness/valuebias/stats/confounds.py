@@ -86,6 +86,7 @@ def controlled(
         method="freedman-lane",
         notes=(*plain.notes, note),
         fisher=False,
+        by_prompt=None if plain.by_prompt is None else plain.by_prompt.around(estimate),
     )
 
 
