@@ -34,6 +34,8 @@ def describe(measurement: Measurement, verdict: Verdict[Effect], reason: str) ->
         f"{effect.method} {p_text(effect.p)} for no effect",
         f"  rests on    {measurement.rests_on}",
     ]
+    if effect.tied is not None:
+        lines.append(f"  ties        {effect.tied:.1%} of the pairs of words across the categories")
     if measurement.raised_by:
         lines += [
             f"  raised by   {grouped(measurement.raised_by, a, b)}",

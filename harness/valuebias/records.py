@@ -114,6 +114,8 @@ def record(
             "warning": top.warning,
         },
     }
+    if effect.tied is not None:
+        entry["tied"] = round(effect.tied, 6)
     if cause is not None:
         entry["cause"] = str(cause)
     if verdict is not None:

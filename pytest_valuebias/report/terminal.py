@@ -13,7 +13,7 @@ from pytest_valuebias.report import matrix, paper
 from pytest_valuebias.report.console import write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.report.document import Record, RunRecord, Step, Tokens
-from valuebias.report.lines import differ, passes
+from valuebias.report.lines import differ, passes, ties
 from valuebias.report.wording import cells, contrast, path_of, question, rests_on
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _model(
                     reporter, f"{_name(r)}: {path_of(r)} by step, simultaneous 95% band", indent=2
                 )
                 write(reporter, _trajectory(r["trajectory"]), indent=2)
-    lines = _bases(records) + differ(records)
+    lines = _bases(records) + ties(records) + differ(records)
     lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
     lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
     for line in dict.fromkeys(lines):

@@ -70,6 +70,7 @@ class Record(TypedDict):
     n_families: NotRequired[int]
     n_prompts: NotRequired[int]
     n_shared: NotRequired[int]
+    tied: NotRequired[float]
     p: NotRequired[float | None]
     mde: NotRequired[float | None]
     method: NotRequired[str]

@@ -49,5 +49,16 @@ def differ(records: Iterable[Record]) -> list[str]:
     ]
 
 
+def ties(records: Iterable[Record]) -> list[str]:
+    """The share of pairs of words across the categories with the same score."""
+    shares = sorted(100 * r["tied"] for r in records if "tied" in r)
+    if not shares:
+        return []
+    span = f"{shares[0]:.1f}%"
+    if f"{shares[-1]:.1f}%" != span:
+        span = f"{span} to {shares[-1]:.1f}%"
+    return [f"ties: {span} of the pairs of words across the categories (above 20%: no PASS)"]
+
+
 def _short(alpha: float) -> str:
     return f"{alpha:.3g}".removeprefix("0")
