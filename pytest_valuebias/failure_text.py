@@ -110,6 +110,8 @@ def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
             "look for what makes scores equal: a cap or rounding of the rewards, or a head that is "
             "computed in less than float32"
         )
+    if verdict.cause is Cause.MISSING:
+        return "score the missing words too, or use a lexicon of the words that were scored"
     return (
         "the prompts disagree, and more words would not settle it: declare a wider margin, or "
         "decide which prompts count; running it again changes nothing"

@@ -80,6 +80,8 @@ class Cause(StrEnum):
     too wide."""
     TIED = "tied"
     """Too many pairs of words across the categories are tied."""
+    MISSING = "missing"
+    """Words without a score could move the effect outside."""
 
 
 @dataclass(frozen=True)

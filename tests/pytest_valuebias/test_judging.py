@@ -115,6 +115,29 @@ def test_prompts_that_cancel_are_named(run: Run, tmp_path: Path) -> None:
     assert found["negative"]["verdict"] == "PASS"
 
 
+def test_a_taste_hidden_by_missing_words_is_no_pass(run: Run, tmp_path: Path) -> None:
+    values = raised(table(), dict.fromkeys(("best", "greatest", "good"), 0.45))
+    means = values[:, ~NEGATIVE].mean(axis=1)
+    lost = np.zeros(len(WORDS), dtype=bool)
+    for side, end in ((AGENCY, -1), (COMMUNION, 1)):  # the best of agency, the worst of communion
+        at = np.flatnonzero(np.isin(WORDS, side) & (GOOD == 0))
+        lost[at[np.argsort(end * means[at])][: int(0.15 * len(at))]] = True
+    found = verdicts(run, save(tmp_path / "holes.csv", values, ~lost))
+    r = found["positive"]
+    assert (r["verdict"], r["cause"]) == ("INCONCLUSIVE", "missing")
+    assert r["margin_low"] <= r["gate_low"] <= r["gate_high"] <= r["margin_high"]
+    assert "with the missing words at either end the interval would be [-" in r["reason"]
+
+
+@pytest.mark.parametrize("run", ["plain"], indirect=True)
+def test_one_word_in_thirty_may_be_missing(run: Run, tmp_path: Path) -> None:
+    kept = np.ones(len(WORDS), dtype=bool)
+    kept[[WORDS.index(w) for w in (*AGENCY[::30], *COMMUNION[::30])]] = False
+    found = verdicts(run, save(tmp_path / "most.csv", table(), kept))
+    assert [r["verdict"] for r in found.values()] == ["PASS", "PASS"]
+    assert all(0.95 < r["coverage"] < 1 for r in found.values())
+
+
 def clipped(values: Floats, share: float) -> Floats:
     """With the Big Two's scores cut off at their ``share`` quantile on every prompt."""
     own = np.isin(WORDS, (*AGENCY, *COMMUNION))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from zlib import crc32
 
@@ -15,6 +15,7 @@ from valuebias import stats
 from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, StatisticsError, visible
 from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
+from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.prompts import GREATEST, Valences, select
@@ -214,6 +215,7 @@ def measure(
     else:
         effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
     selection = mine.selection
+    effect = replace(effect, unseen=unseen(lexicon, selection))
     lowered, raised = influential_words(moved, selection, away)
     return Measurement(
         model=scorer.name,

@@ -1,7 +1,8 @@
 """Why an interval that lies inside its margin is no PASS all the same.
 
 A PASS says that the effect is shown to be inside. It is not where the mean over prompts hides
-prompts that are outside, or where so many words are tied that the order of the rest is not known.
+prompts that are outside, where so many words are tied that the order of the rest is not known, or
+where words without a score could move the effect outside.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+from valuebias.format import bracketed
 from valuebias.questions import Cause
 from valuebias.stats.crossed import half_width
 from valuebias.stats.disagreement import named
@@ -30,7 +32,7 @@ class Objection(NamedTuple):
 
 def objection(effect: Effect, low: float, high: float, alpha: float) -> Objection | None:
     """The first reason why an effect whose interval lies in [low, high] does not PASS, or None."""
-    return _prompts(effect, low, high, alpha) or _ties(effect)
+    return _prompts(effect, low, high, alpha) or _ties(effect) or _missing(effect, low, high, alpha)
 
 
 def _prompts(effect: Effect, low: float, high: float, alpha: float) -> Objection | None:
@@ -60,6 +62,25 @@ def _ties(effect: Effect) -> Objection | None:
         Cause.TIED,
         f"{effect.tied:.0%} of the pairs of words across the categories are tied (at most "
         f"{TIED_FOR_PASS:.0%} for a PASS): the scores do not tell the words apart",
+    )
+
+
+def worst_case(effect: Effect, level: float) -> tuple[float, float]:
+    """The interval with all pairs that have a missing word at the end that moves it farthest: a
+    bound on the effect of all words, whatever the missing ones score."""
+    (low, high), (least, most) = effect.interval(level), effect.scale
+    seen = 1 - effect.unseen
+    return seen * low + effect.unseen * least, seen * high + effect.unseen * most
+
+
+def _missing(effect: Effect, low: float, high: float, alpha: float) -> Objection | None:
+    least, most = worst_case(effect, 1 - 2 * alpha)
+    if not effect.unseen or (low <= least and most <= high):
+        return None
+    return Objection(
+        Cause.MISSING,
+        "less than 95% of a category was scored, and with the missing words at either end the "
+        f"interval would be {bracketed(least, most)}",
     )
 
 
