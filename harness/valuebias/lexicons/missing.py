@@ -14,8 +14,8 @@ November 2026."""
 
 
 def unseen(lexicon: Lexicon, selection: Selection) -> float:
-    """The share of a contrast's pairs of words, one of either side, with a word that has no score; 0
-    where every category has at least 95% of its entries scored.
+    """The share of a contrast's pairs of words, one of either side, with a word that has no score;
+    0 where every category has at least 95% of its entries scored.
 
     Of words and of word families the larger share is taken: an estimate may count either. A missing
     entry counts as one word, a wildcard too; those that are missing on both sides are of neither.
