@@ -38,7 +38,7 @@ _INJECTED = {
     "spellings": "words in any spelling",
     "turn": "words to the end of the turn",
 }
-_EXPLAINED = ("INCONCLUSIVE", "ERROR", "NO MARGIN")
+_EXPLAINED = ("INCONCLUSIVE", "ERROR", "NO MARGIN", "NOT GATED")
 
 
 def header(inputs: Inputs) -> list[str]:

@@ -15,7 +15,9 @@ from valuebias.questions import Cause, Role
 FORMAT, VERSION = "pytest-valuebias report", 1
 """What a document says it is."""
 
-Said = Literal["PASS", "FAIL", "INCONCLUSIVE", "NO MARGIN", "ERROR", "REPRODUCTION ONLY"]
+Said = Literal[
+    "PASS", "FAIL", "INCONCLUSIVE", "NO MARGIN", "NOT GATED", "ERROR", "REPRODUCTION ONLY"
+]
 Soundness = Literal["sound", "failed", "unchecked"]
 CameOut = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "INCOMPLETE", "NOT GATED"]
 
