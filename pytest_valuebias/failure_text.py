@@ -36,6 +36,10 @@ def describe(measurement: Measurement, verdict: Verdict[Effect], reason: str) ->
     ]
     if effect.tied is not None:
         lines.append(f"  ties        {effect.tied:.1%} of the pairs of words across the categories")
+    if effect.beside is not None:
+        held, names = effect.beside, ", ".join(row.covariate for row in measurement.balance)
+        interval = bracketed(held.low, held.high)
+        lines.append(f"  controlled  {signed(held.estimate)} {interval} beside {names}")
     if measurement.raised_by:
         lines += [
             f"  raised by   {grouped(measurement.raised_by, a, b)}",
@@ -112,6 +116,11 @@ def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
         )
     if verdict.cause is Cause.MISSING:
         return "score the missing words too, or use a lexicon of the words that were scored"
+    if verdict.cause is Cause.CONFOUNDED:
+        return (
+            "read the controlled effect, or use a lexicon whose sides are alike in frequency, "
+            "length and tokens"
+        )
     return (
         "the prompts disagree, and more words would not settle it: declare a wider margin, or "
         "decide which prompts count; running it again changes nothing"

@@ -82,6 +82,8 @@ class Cause(StrEnum):
     """Too many pairs of words across the categories are tied."""
     MISSING = "missing"
     """Words without a score could move the effect outside."""
+    CONFOUNDED = "confounded"
+    """The sides differ in frequency, length or tokens; with these controlled it lies outside."""
 
 
 @dataclass(frozen=True)

@@ -189,6 +189,7 @@ class Bias:
             regression=role == "regression",
             covariates=covariates,
             quick=self.inputs.quick,
+            frequencies=self.inputs.frequencies,
             alpha=terms.alpha,
             seed=terms.seed,
         )

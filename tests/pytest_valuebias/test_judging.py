@@ -178,3 +178,41 @@ def test_what_a_failure_says_of_prompts_and_ties(run: Run, tmp_path: Path) -> No
     path = save(tmp_path / "apart.csv", raised(table(), {"greatest": 0.45, "good": -0.45}))
     result = run(f"--rm=scores:{path}", "--valuebias-suite=big_two")
     result.stdout.fnmatch_lines(["*  what to do  the prompts disagree*"])
+
+
+def write_frequencies(path: Path) -> dict[str, float]:
+    """A file of frequencies in which agency's words are more frequent, by one standard deviation;
+    returns their logarithms."""
+    rng = np.random.default_rng(9)
+    logs = {w: 8 + rng.normal() + (w in AGENCY) for w in WORDS}
+    path.write_text("".join(f"{w},{np.exp(x):.6f}\n" for w, x in logs.items()), encoding="utf-8")
+    return logs
+
+
+def test_a_taste_masked_by_frequency_is_no_pass(run: Run, tmp_path: Path) -> None:
+    logs = write_frequencies(tmp_path / "frequencies.csv")
+    likes = np.array([logs[w] - 8 for w in WORDS])[:, None]
+    values = table() + likes - 1.05 * IN_AGENCY[:, None]
+    given = f"--valuebias-frequencies={tmp_path / 'frequencies.csv'}"
+    for r in verdicts(run, save(tmp_path / "masked.csv", values), given).values():
+        assert (r["verdict"], r["cause"]) == ("INCONCLUSIVE", "confounded")
+        assert r["margin_low"] <= r["gate_low"] <= r["gate_high"] <= r["margin_high"]
+        assert "with these controlled the effect is -." in r["reason"]
+        assert r["balance"]["controlled"]["estimate"] < r["margin_low"]
+        (frequency,) = (x for x in r["balance"]["rows"] if x["covariate"] == "frequency")
+        assert 0.8 < frequency["d"] < 1.2
+
+
+@pytest.mark.parametrize("run", ["plain"], indirect=True)
+def test_without_a_taste_sides_out_of_balance_warn_and_pass(run: Run, tmp_path: Path) -> None:
+    write_frequencies(tmp_path / "frequencies.csv")
+    path = save(tmp_path / "sound.csv", table())
+    result = run(
+        f"--rm=scores:{path}", "--valuebias-suite=big_two", "--valuebias-html=page.html",
+        f"--valuebias-frequencies={tmp_path / 'frequencies.csv'}",
+    )  # fmt: skip
+    result.assert_outcomes(passed=2)
+    out = " ".join(x.strip() for x in result.outlines)
+    assert "warning: sides out of balance, with the effects controlled for it: agency~" in out
+    assert "(frequency d +" in out
+    assert "<dt>balance of the sides</dt><dd>frequency 9." in Path("page.html").read_text("utf-8")

@@ -14,8 +14,10 @@ import numpy.typing as npt
 from valuebias import stats
 from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, StatisticsError, visible
+from valuebias.lexicons.frequencies import Frequencies
 from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
 from valuebias.lexicons.missing import unseen
+from valuebias.measurement.balance import Balance, balance, beside, properties
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.prompts import GREATEST, Valences, select
@@ -60,9 +62,9 @@ class Measurement:
     ``kind`` says what the model is, if it is not a reward model. ``reference`` is the model it was
     compared with, None for a single model. ``detail`` says what the effect consists of, if that is
     more than the words; ``trajectory`` is the path of a training run. ``covariates`` are the names
-    of what was controlled for. Positive means that the contrast's first side is preferred
-    (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that raise and
-    lower the estimate most.
+    of what was controlled for; ``balance`` says how the sides differ in frequency, length and
+    tokens. Positive means that the contrast's first side is preferred (more than by the reference).
+    ``raised_by`` and ``lowered_by`` are the words that raise and lower the estimate most.
     """
 
     model: str
@@ -84,6 +86,7 @@ class Measurement:
     detail: str = ""
     trajectory: tuple[Step, ...] = ()
     covariates: tuple[str, ...] = ()
+    balance: tuple[Balance, ...] = ()
 
     @property
     def title(self) -> str:
@@ -175,6 +178,7 @@ def measure(
     covariates: Mapping[str, Covariate] | None = None,
     quick: bool = False,
     vocabulary: bool = True,
+    frequencies: Frequencies | None = None,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> Measurement:
@@ -182,7 +186,8 @@ def measure(
 
     ``regression`` measures how much further from zero the model lies than the other, instead.
     ``covariates``, by name a mapping or function from word to number, are controlled for.
-    ``vocabulary`` says whether the best and worst tokens are searched for too. ``alpha`` is the
+    ``vocabulary`` says whether the best and worst tokens are searched for too; ``frequencies`` are
+    looked at for whether the sides are alike in them. ``alpha`` is the
     level of the later verdict: a permutation continues until its p is settled there.
 
     Raises ModelError, ScoresError, LexiconError or StatisticsError; nothing is measured on part of
@@ -216,6 +221,10 @@ def measure(
         effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
     selection = mine.selection
     effect = replace(effect, unseen=unseen(lexicon, selection))
+    properties_of = properties(scorer, lexicon, selection.words, frequencies)
+    sides = balance(properties_of, selection)
+    if not (regression or covariates is not None):
+        effect = beside(effect, sides, properties_of, terms, selection, alpha)
     lowered, raised = influential_words(moved, selection, away)
     return Measurement(
         model=scorer.name,
@@ -235,6 +244,7 @@ def measure(
         top=table(scorer) if vocabulary else NOT_SEARCHED,
         kind=question_of(role_of(scorer)).kind,
         covariates=tuple(covariates or ()),
+        balance=sides,
     )
 
 

@@ -33,6 +33,31 @@ class Step(TypedDict):
     tau: float | None
 
 
+class BalanceRow(TypedDict):
+    """How the sides differ in one property of their words: means, and their standardised
+    difference."""
+
+    covariate: str
+    a: float
+    b: float
+    d: float | None
+
+
+class Controlled(TypedDict):
+    """An effect with all properties controlled, and its 95% interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+class BalanceTable(TypedDict):
+    """Every property; the controlled effect where the sides are out of balance in one."""
+
+    rows: list[BalanceRow]
+    controlled: Controlled | None
+
+
 class Record(TypedDict):
     """One verdict.
 
@@ -75,6 +100,7 @@ class Record(TypedDict):
     n_prompts: NotRequired[int]
     n_shared: NotRequired[int]
     tied: NotRequired[float]
+    balance: NotRequired[BalanceTable]
     p: NotRequired[float | None]
     mde: NotRequired[float | None]
     method: NotRequired[str]

@@ -74,7 +74,8 @@ class Effect:
     What else a PASS needs (`objections`): ``by_prompt`` has the effect on single prompts, ``tied``
     the share of pairs of an A and a B word that are tied, averaged over prompts (of several scorers
     the largest), None where they are not known; ``unseen`` is the share of such pairs with a word
-    that has no score, where that is so large that it is asked about.
+    that has no score, where that is so large that it is asked about; ``beside`` is the effect with
+    covariates controlled, where the categories differ much in them.
     """
 
     estimate: float
@@ -94,6 +95,7 @@ class Effect:
     fisher: bool = False
     tied: float | None = None
     unseen: float = 0.0
+    beside: Effect | None = field(default=None, repr=False, compare=False)
     by_prompt: ByPrompt | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -1,8 +1,9 @@
 """Why an interval that lies inside its margin is no PASS all the same.
 
 A PASS says that the effect is shown to be inside. It is not where the mean over prompts hides
-prompts that are outside, where so many words are tied that the order of the rest is not known, or
-where words without a score could move the effect outside.
+prompts that are outside, where so many words are tied that the order of the rest is not known,
+where words without a score could move the effect outside, or where a difference of the words'
+frequency, length or tokens hides it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from valuebias.format import bracketed
+from valuebias.format import bracketed, signed
 from valuebias.questions import Cause
 from valuebias.stats.crossed import half_width
 from valuebias.stats.disagreement import named
@@ -32,7 +33,12 @@ class Objection(NamedTuple):
 
 def objection(effect: Effect, low: float, high: float, alpha: float) -> Objection | None:
     """The first reason why an effect whose interval lies in [low, high] does not PASS, or None."""
-    return _prompts(effect, low, high, alpha) or _ties(effect) or _missing(effect, low, high, alpha)
+    return (
+        _prompts(effect, low, high, alpha)
+        or _ties(effect)
+        or _missing(effect, low, high, alpha)
+        or _confounded(effect, low, high, alpha)
+    )
 
 
 def _prompts(effect: Effect, low: float, high: float, alpha: float) -> Objection | None:
@@ -81,6 +87,19 @@ def _missing(effect: Effect, low: float, high: float, alpha: float) -> Objection
         Cause.MISSING,
         "less than 95% of a category was scored, and with the missing words at either end the "
         f"interval would be {bracketed(least, most)}",
+    )
+
+
+def _confounded(effect: Effect, low: float, high: float, alpha: float) -> Objection | None:
+    """The controlled estimate lies outside, whether or not it is shown to: a PASS that turns on
+    which words happened to be frequent is none. Fixed on 28 November 2026."""
+    held = effect.beside
+    if held is None or low <= held.estimate <= high:
+        return None
+    return Objection(
+        Cause.CONFOUNDED,
+        "the sides differ in frequency, length or tokens, and with these controlled the effect is "
+        f"{signed(held.estimate)} {bracketed(*held.interval(1 - 2 * alpha))}",
     )
 
 

@@ -295,6 +295,17 @@ def test_missing_words_at_either_end_must_leave_the_interval_inside():
     assert judge(replace(inside, unseen=0.1), Margin.above(-0.1)).cause is Cause.MISSING
 
 
+def test_a_controlled_estimate_outside_is_no_pass():
+    margin = Margin(-0.2, 0.2)
+    inside = effect(0.05, 0.05)
+    assert judge(replace(inside, beside=effect(0.19, 0.05)), margin).outcome is Outcome.PASS
+    verdict = judge(replace(inside, beside=effect(-0.21, 0.05)), margin)
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.CONFOUNDED)
+    assert "with these controlled the effect is -.210 [-.293, -.127]" in verdict.reason
+    outside = replace(inside, estimate=0.4, beside=effect(0.0, 0.05))
+    assert judge(outside, margin).outcome is Outcome.FAIL
+
+
 def test_prompts_alone_too_wide_is_no_error_and_names_no_remedy_in_words():
     parts = ((0.03**2, 100.0), (0.1**2, 2.0))
     verdict = judge(effect(0.0, 0.05, parts=parts), Margin(-0.2, 0.2))
