@@ -172,10 +172,13 @@ _API = {
     },
     "Effects and verdicts": {
         "valuebias.measurement.contrast": ("measure", "Measurement"),
-        "valuebias.stats.effect": ("Effect", "Term", "single", "pair", "contrast"),
+        "valuebias.stats.effect": ("Effect", "single", "pair", "contrast"),
+        "valuebias.stats.terms": ("Term",),
         "valuebias.stats.verdict": ("Margin", "Verdict", "judge"),
         "valuebias.declarations.margins": ("Margins", "load_margins"),
+        "valuebias.stats.outside": ("Outside", "outside"),
         "valuebias.stats.regression": ("regression",),
+        "valuebias.stats.spending": ("share",),
         "valuebias.stats.confounds": ("controlled",),
         "valuebias.stats.family": ("Family", "family"),
         "valuebias.stats.sizes": ("Sizes", "sizes"),
@@ -278,6 +281,10 @@ scores have the shape (prompts, candidates), and higher is preferred.
 _QUESTIONS = {
     "range": ("one reward model", "how much it prefers the first side"),
     "shift": ("a reward model and each `--reference` or the baseline", "its effect minus theirs"),
+    "anchor": (
+        "a reward model and the baseline's anchor",
+        "the same, over all releases since",
+    ),
     "logprob": ("one language model", "the same by log-probability"),
     "implicit": ("two language models", "what the second prefers more than the first (MWLR)"),
     "inheritance": (
@@ -295,7 +302,7 @@ _QUESTIONS = {
 
 def _suites() -> str:
     from valuebias.lexicons.files import starter
-    from valuebias_suites import CONTRASTS, LEXICONS, TESTS
+    from valuebias_suites import BUDGET, BUDGET_SOURCE, CONTRASTS, LEXICONS, TESTS
 
     rows = [
         (f"`{suite}`", f"`{test}`", f"`{role}`", *_QUESTIONS[role], ", ".join(LEXICONS[suite]))
@@ -331,6 +338,9 @@ where your margins file declares a margin with `role: top` for it.
 that nothing is held against is an error.
 
 {marked(_between(load_margins.__doc__ or ""))}
+
+Margins of role `anchor` are budgets: what all releases since the baseline's anchor may shift
+together. Where none is declared it is {BUDGET}, by convention ({BUDGET_SOURCE}).
 
 ## Shipped margins
 

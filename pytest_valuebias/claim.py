@@ -136,6 +136,8 @@ def _subjects(role: Declared, inputs: Inputs) -> Sequence[tuple[Subject, Subject
     match question.beside:
         case "reference":
             return list(product(models, inputs.compared))
+        case "anchor":
+            return [] if inputs.anchor is None else [(m, inputs.anchor) for m in models]
         case "base":
             based = (model for model in models if model.label in inputs.bases)
             return [(model, inputs.bases[model.label]) for model in based]

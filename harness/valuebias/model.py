@@ -13,6 +13,7 @@ from valuebias.candidates import VOCABULARY, Candidates
 from valuebias.errors import ReportError, SpecError, StatisticsError
 from valuebias.files import write_whole
 from valuebias.format import bracketed, signed
+from valuebias.lexicons.frequencies import installed
 from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.lexicons.lexicon import Lexicon, contrast_of
 from valuebias.measurement.contrast import Covariate, Measurement, measure
@@ -124,6 +125,7 @@ class Model:
             covariates=covariates,
             quick=self.quick if quick is None else quick,
             vocabulary=False,
+            frequencies=installed(),
             seed=seed,
         )
         scorers = (self.scorer,) if against is None else (self.scorer, against.scorer)

@@ -21,5 +21,9 @@ def test_shift(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> No
     _valuebias_gate.check(_valuebias_measurement)
 
 
+def test_anchor(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
+    _valuebias_gate.check(_valuebias_measurement)
+
+
 def test_top(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
     _valuebias_gate.check(_valuebias_measurement)

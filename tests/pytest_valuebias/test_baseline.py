@@ -66,6 +66,7 @@ def test_a_new_release_of_another_name_passes_or_fails(
     result = run(f"--rm=release-3=scores:{leaning}", BIG_TWO, last)
     result.assert_outcomes(failed=6)
     assert "release-3 minus baseline" in result.stdout.str()
+    assert "release-3 minus anchor" in result.stdout.str()
     both = run(f"--rm=release-2=scores:{near}", f"--reference=old=scores:{even}", BIG_TWO, last)
     both.assert_outcomes(passed=8)
 
@@ -211,12 +212,18 @@ def test_a_run_that_was_stopped_records_nothing(
         assert not file.exists()
 
 
-def test_the_old_file_is_not_read_when_a_new_one_is_made(run: Run, even: Path, file: Path) -> None:
+def test_a_damaged_file_is_replaced_only_if_its_anchor_is_given_up(
+    run: Run, even: Path, file: Path
+) -> None:
     file.write_text("<<<<<<< HEAD")
     args = (f"--rm=scores:{even}", f"--valuebias-baseline={file}", BIG_TWO)
     assert run(*args).ret == pytest.ExitCode.USAGE_ERROR
-    run(*args, UPDATE).assert_outcomes(passed=4)
-    run(*args).assert_outcomes(errors=2, passed=4)  # the same release: nothing to compare
+    result = run(*args, UPDATE)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--valuebias-renew-anchor" in result.stderr.str()
+    assert file.read_text() == "<<<<<<< HEAD"
+    run(*args, UPDATE, "--valuebias-renew-anchor").assert_outcomes(passed=4)
+    run(*args).assert_outcomes(errors=4, passed=4)  # the same release: nothing to compare
 
 
 # What is said before anything runs

@@ -16,7 +16,7 @@ from valuebias.prompts import Valences
 from valuebias.stats.verdict import Margin
 from valuebias.yaml_nodes import YamlFile
 
-Against = Literal["reference", "baseline", "base"]
+Against = Literal["reference", "baseline", "anchor", "base"]
 Demand = Literal["within", "above", "below", "no_regression", "top"]
 
 _TWO = ("within", "top")
@@ -62,8 +62,8 @@ def read_suite(path: Path, lexicon: Callable[[str], Lexicon | None]) -> tuple[De
     ("agency~communion", "care.virtue"), ``valence`` (positive, negative, or positive-negative for
     the one effect minus the other), exactly one of ``within`` ([low, high]), ``above``, ``below``,
     ``no_regression`` (a number) and ``top`` ([low, high]: the share of the top 10% less the share
-    of all), and, if wanted, ``against`` (reference, baseline, base: the paired difference from it).
-    In place of an interval or number may stand one for each profile, as in
+    of all), and, if wanted, ``against`` (reference, baseline, anchor, base: the paired difference
+    from it). In place of an interval or number may stand one for each profile, as in
     {ci: [-0.2, 0.2], paper: [-0.1, 0.1]}. Beside ``tests:`` may stand what holds for every
     entry without its own: ``lexicon``, ``contrast``, ``valence``.
 
@@ -132,7 +132,7 @@ class _Entry:
             raise self.file.fail(
                 self.fields[demand][0],
                 "`no_regression` needs a model to compare with",
-                "Add `against: reference`, `baseline` or `base`.",
+                "Add `against: reference`, `baseline`, `anchor` or `base`.",
             )
         # The difference of two effects, each in [-1, 1], lies in [-2, 2].
         limit = 2.0 if valence == "positive-negative" else 1.0

@@ -14,13 +14,18 @@ import numpy.typing as npt
 from valuebias import stats
 from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, StatisticsError
+from valuebias.format import bracketed, signed
+from valuebias.lexicons.frequencies import Frequencies
 from valuebias.lexicons.lexicon import Coverage, Lexicon
+from valuebias.lexicons.missing import unseen
+from valuebias.measurement.balance import Balance, balance, beside, properties
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.measurement.top_share import AtTop, at_top
 from valuebias.prompts import GREATEST, Valences, select
 from valuebias.questions import WORDS, Question, Role, question_of, titled, unit_of
+from valuebias.scorers.baseline import BaselineScorer
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
 from valuebias.stats.inheritance import Inheritance
@@ -50,10 +55,11 @@ class Measurement:
     ``kind`` says what the model is, if it is not a reward model. ``reference`` is the model it was
     compared with, None for a single model. ``detail`` says what the effect consists of, if that is
     more than the words; ``trajectory`` is the path of a training run. ``covariates`` are the names
-    of what was controlled for. ``at_top`` is the top share beside the effect, None where none was
-    asked or it has no interval. Positive means that the contrast's first side is preferred
-    (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that raise and
-    lower the estimate most.
+    of what was controlled for; ``balance`` says how the sides differ in frequency, length and
+    tokens; ``at_top`` is the top share beside the effect, None where none was asked or it has no
+    interval. Positive means that the contrast's first side is preferred (more than by the
+    reference). ``raised_by`` and ``lowered_by`` are the words that raise and lower the estimate
+    most.
     """
 
     model: str
@@ -75,6 +81,7 @@ class Measurement:
     detail: str = ""
     trajectory: tuple[Step, ...] = ()
     covariates: tuple[str, ...] = ()
+    balance: tuple[Balance, ...] = ()
     at_top: AtTop | None = None
 
     def top_share(self) -> Measurement:
@@ -92,7 +99,7 @@ class Measurement:
         return replace(
             self,
             role="top",
-            effect=at_top.effect,
+            effect=replace(at_top.effect, unseen=self.effect.unseen),
             raised_by=at_top.raised_by,
             lowered_by=at_top.lowered_by,
             at_top=None,
@@ -188,14 +195,16 @@ def measure(
     covariates: Mapping[str, Covariate] | None = None,
     quick: bool = False,
     vocabulary: bool = True,
+    frequencies: Frequencies | None = None,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> Measurement:
     """Measure one contrast of one model, or its paired difference from another.
 
-    ``regression`` measures how much further from zero the model lies than the other, instead.
+    ``regression`` measures how far the model lies outside the span from zero to the other, instead.
     ``covariates``, by name a mapping or function from word to number, are controlled for.
-    ``vocabulary`` says whether the best and worst tokens are searched for too. ``alpha`` is the
+    ``vocabulary`` says whether the best and worst tokens are searched for too; ``frequencies`` are
+    looked at for whether the sides are alike in them. ``alpha`` is the
     level of the later verdict: a permutation continues until its p is settled there.
 
     Raises ModelError, ScoresError, LexiconError or StatisticsError; nothing is measured on part of
@@ -213,21 +222,27 @@ def measure(
         other = ContrastScores.of(against, lexicon, contrast, valence, quick)
         mine, other = in_common(mine, other)
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
-    away = 1.0
+    away, detail = 1.0, ""
     if regression:
         effect: stats.Effect
-        effect = regressed = stats.regression(
+        effect = regressed = stats.outside(
             mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
         )
-        # The words that increase the distance from zero: below zero, those that lower the effect.
-        away, same = regressed.signs
-        moved = mine.ranks() - same * other.ranks()
+        # The words that take it further out: below zero, those that lower the effect.
+        away, minus = regressed.weights
+        moved = mine.ranks() + away * minus * other.ranks()
+        detail = _signed_shift(regressed)
     elif covariates is not None:
         columns = {name: _column(name, given, mine) for name, given in covariates.items()}
         effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
     else:
         effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
     selection = mine.selection
+    effect = replace(effect, unseen=unseen(lexicon, selection))
+    properties_of = properties(scorer, lexicon, selection.words, frequencies)
+    sides = balance(properties_of, selection)
+    if not (regression or covariates is not None):
+        effect = beside(effect, sides, properties_of, terms, selection, alpha)
     lowered, raised = influential_words(moved, selection, away)
     return Measurement(
         model=scorer.name,
@@ -246,8 +261,21 @@ def measure(
         provenance=mine.provenance,
         top=table(scorer) if vocabulary else NOT_SEARCHED,
         kind=question_of(role_of(scorer)).kind,
+        detail=detail,
         covariates=tuple(covariates or ()),
         at_top=at_top(terms, selection) if covariates is None else None,
+        balance=sides,
+    )
+
+
+def _signed_shift(found: stats.Outside) -> str:
+    """What is behind a distance: the two effects, and the shift with its sign."""
+    shift, new = found.difference, found.alone
+    across = " ACROSS ZERO" if found.crossed else ""
+    return (
+        f"{signed(found.old)} there, {signed(new.estimate)} "
+        f"{bracketed(new.low, new.high)} here: a shift of {signed(shift.estimate)} "
+        f"{bracketed(shift.low, shift.high)}{across}"
     )
 
 
@@ -264,7 +292,7 @@ def role_of(
     if covariates is not None:
         return "controlled"
     if against is not None:
-        return "shift"
+        return "anchor" if isinstance(against, BaselineScorer) and against.is_anchor else "shift"
     return _OF_ONE[scorer.kind]
 
 
