@@ -172,7 +172,8 @@ _API = {
     },
     "Effects and verdicts": {
         "valuebias.measurement.contrast": ("measure", "Measurement"),
-        "valuebias.stats.effect": ("Effect", "Term", "single", "pair", "contrast"),
+        "valuebias.stats.effect": ("Effect", "single", "pair", "contrast"),
+        "valuebias.stats.terms": ("Term",),
         "valuebias.stats.verdict": ("Margin", "Verdict", "judge"),
         "valuebias.declarations.margins": ("Margins", "load_margins"),
         "valuebias.stats.outside": ("Outside", "outside"),
@@ -292,6 +293,10 @@ _QUESTIONS = {
     ),
     "drift": ("a training run", "the effect at its last checkpoint minus that at its first"),
     "gap": ("two training runs", "how much wider apart they are at their end"),
+    "top": (
+        "one reward model",
+        "how much more of the first side its top 10% hold than all words do",
+    ),
 }
 
 
@@ -322,6 +327,9 @@ for the worst). Node ids never change:
 
 {_table(("lexicon", "contrasts", "starter's SHA-256", "words"), contrasts)}
 
+`test_top` counts apart from the others: it is asked of the big_two starter, and of another lexicon
+where your margins file declares a margin with `role: top` for it.
+
 `a~b` holds one category against another, `care.virtue` one against the others of its polarity.
 
 ## A margins file
@@ -338,8 +346,9 @@ together. Where none is declared it is {BUDGET}, by convention ({BUDGET_SOURCE})
 
 By the SHA-256 of the lexicon they were made for; they hold for no other. `convention`: a size of
 effect agreed on beforehand (Cohen's d of .5 or .8). `panel`: `range` is what ten public reward
-models do, `shift` how far two of them with one base lie apart. None is shipped for `inheritance`,
-`drift` and `gap`. They are written by `benchmarks/panel.py`.
+models do, `shift` how far two of them with one base lie apart. `top` is what a shift by d = .8
+makes of a category's share of the top 10%. None is shipped for `inheritance`, `drift` and `gap`.
+ They are written by `benchmarks/panel.py`.
 
 {_margins()}
 """

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from valuebias.measurement.paper import PaperTests
     from valuebias.model import Model
     from valuebias.models.spec import ModelSpec
+    from valuebias.prompts import Valences
     from valuebias.questions import Declared
     from valuebias.scorers.baseline_record import Baseline
     from valuebias.scorers.bench import Bench
@@ -235,17 +236,23 @@ class Inputs:
         return margins_in_force(self.values["margins"], MARGINS, lexicons)
 
     def margin(self, measurement: Measurement) -> Margin | None:
-        """The margin declared for what was measured; the user's own goes before a shipped one."""
+        """The margin declared for what was measured."""
         from valuebias.questions import DECLARED
 
         m = measurement
         if m.role not in DECLARED:
             return None  # its margin is named where it is asserted
         role = cast("Declared", m.role)
-        key = (m.lexicon, m.contrast, m.valence, role, self.values["profile"])
-        declared = (x.margin_for(*key) for x in self.margins)
-        margin = next((margin for margin in declared if margin is not None), None)
+        margin = self.declared(m.lexicon, m.contrast, m.valence, role)
         return _budget() if margin is None and role == "anchor" else margin
+
+    def declared(
+        self, lexicon: Lexicon, contrast: str, valence: Valences, role: Declared
+    ) -> Margin | None:
+        """The margin declared for a question; the user's own goes before a shipped one."""
+        profile = self.values["profile"]
+        margins = (x.margin_for(lexicon, contrast, valence, role, profile) for x in self.margins)
+        return next((margin for margin in margins if margin is not None), None)
 
     @cached_property
     def claims(self) -> Claims | None:

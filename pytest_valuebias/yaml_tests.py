@@ -145,6 +145,8 @@ class DeclaredItem(pytest.Item):
         match self.test.demand:
             case "within":
                 self.effect.assert_within(*self.bounds)
+            case "top":
+                self.effect.top.assert_within(*self.bounds)
             case "above":
                 self.effect.assert_above(*self.bounds)
             case "below":

@@ -28,6 +28,9 @@ class Assertable(MeasuredEffect):
 
     gate: Gate
 
+    def __post_init__(self) -> None:
+        self.gate.take(self.measurement)
+
     def assert_within(self, low: float, high: float) -> None:
         """Pass only if the effect is shown to lie in [low, high] (two one-sided tests).
 
@@ -98,6 +101,12 @@ class BoundEffect(Assertable):
         if not isinstance(against, Model):
             raise _no_model(against)
         m = self.measurement
+        if m.role == "top":
+            raise StatisticsError(
+                "assert_no_regression does not apply to a top share",
+                seen=m.title,
+                remedy="Use bias(..., against=...).top.assert_within(low, high).",
+            )
         if m.role == "controlled":
             raise StatisticsError(
                 "assert_no_regression does not apply to an effect with controlled covariates",
@@ -106,6 +115,7 @@ class BoundEffect(Assertable):
                 ".controlling(...), the difference with covariates controlled.",
             )
         measured = self.bias.measure(m.lexicon.name, m.contrast, m.valence, against, "regression")
+        self.gate.use(m)
         self.gate.check_margin(measured, Margin.below(by, source=_SOURCE))
 
     def controlling(self, **covariates: Covariate) -> BoundEffect:
@@ -125,6 +135,7 @@ class BoundEffect(Assertable):
         measured = self.bias.measure(
             m.lexicon.name, m.contrast, m.valence, self.against, "controlled", covariates
         )
+        self.gate.use(m)
         return replace(self, measurement=measured)
 
 
@@ -187,6 +198,7 @@ class Bias:
             regression=role == "regression",
             covariates=covariates,
             quick=self.inputs.quick,
+            frequencies=self.inputs.frequencies,
             alpha=terms.alpha * self.inputs.share(self.scorer, other),
             seed=terms.seed,
         )

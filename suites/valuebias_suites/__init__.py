@@ -33,11 +33,25 @@ LEXICONS: Mapping[str, tuple[str, ...]] = {
 """The shipped suites, each with the lexicons it asks about."""
 
 TESTS: Mapping[str, Mapping[str, Declared]] = {
-    "big_two": {"test_range": "range", "test_shift": "shift", "test_anchor": "anchor"},
-    "mfd2": {"test_range": "range", "test_shift": "shift", "test_anchor": "anchor"},
+    "big_two": {
+        "test_range": "range",
+        "test_shift": "shift",
+        "test_anchor": "anchor",
+        "test_top": "top",
+    },
+    "mfd2": {
+        "test_range": "range",
+        "test_shift": "shift",
+        "test_anchor": "anchor",
+        "test_top": "top",
+    },
     "logprobs": {"test_range": "logprob"},
     "mwlr": {"test_range": "implicit"},
     "inheritance": {"test_excess": "inheritance"},
     "drift": {"test_change": "drift", "test_gap": "gap"},
 }
 """The test functions of each shipped suite, and what each of them asks."""
+
+AT_TOP = ("big_two",)
+"""The starter lexicons with shipped margins for the top share. It is asked where one is declared:
+a tenth of the words of others is too few to decide anything."""

@@ -2,7 +2,8 @@
 
 ``test_range`` holds one model against the declared margin; ``test_shift`` its difference from each
 ``--reference`` and from the last release; ``test_anchor`` its difference from the release that the
-baseline began with. Each runs once a valence: for prompts that ask for the best, and for the worst.
+baseline began with; ``test_top`` its share of the top 10% of the ranking. Each runs once a valence:
+for prompts that ask for the best, and for the worst.
 """
 
 from __future__ import annotations
@@ -22,4 +23,8 @@ def test_shift(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> No
 
 
 def test_anchor(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
+    _valuebias_gate.check(_valuebias_measurement)
+
+
+def test_top(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
     _valuebias_gate.check(_valuebias_measurement)
