@@ -102,7 +102,7 @@ def test_garbage_is_an_error_and_nothing_of_it_passes(
     properties = {(p.get("name"), p.get("value")) for p in tree(pytester).iter("property")}
     assert ("valuebias.instrument", "failed") in properties
     assert not any(value == "PASS" for _, value in properties)
-    result.stdout.fnmatch_lines(["*instrument failed: virtue over vice*", "*Likely causes:*"])
+    result.stdout.fnmatch_lines(["*Likely causes:*", "*instrument failed: virtue over vice*"])
 
 
 def test_a_model_that_reads_the_questions_is_sound(
@@ -125,7 +125,7 @@ def test_a_model_that_reads_the_questions_is_sound(
     assert figures["told_apart_negative"]["estimate"] < -0.8
     properties = {p.get("name"): p.get("value") for p in tree(pytester).iter("property")}
     assert properties["valuebias.instrument"] == "sound"
-    assert float(properties["valuebias.instrument.valences"]) == pytest.approx(
+    assert float(properties["valuebias.instrument.valences"] or "nan") == pytest.approx(
         figures["valences"]["estimate"], abs=1e-6
     )
 

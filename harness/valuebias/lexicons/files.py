@@ -194,7 +194,8 @@ def _rows(builder: Builder, text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _read_yaml(builder: Builder, text: str) -> None:
     """`categories:` (name -> list of words) and, if wanted, `families:` (word -> family), `facets:`
-    (word -> facet), `title`, `licence`, `starter` and `note`."""
+    (word -> facet), `control` (two categories that every model that reads the questions tells
+    apart, such as good~bad), `title`, `licence`, `starter` and `note`."""
     file = YamlFile(builder.path, text, LexiconError)
     top = file.mapping(file.root, "the file")
     keys = (*_YAML_TEXTS, "categories", "families", "facets", "control")

@@ -9,8 +9,9 @@ import numpy as np
 
 from valuebias.lexicons.lexicon import Coverage, Lexicon
 from valuebias.lexicons.missing import unseen
-from valuebias.measurement.contrast import InfluentialWord, Measurement, influential_words
+from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
+from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import TopTokens
 from valuebias.prompts import GREATEST, Valences
 from valuebias.questions import QUESTIONS, unit_of

@@ -49,7 +49,13 @@ from valuebias.stats.terms import Term as Term
 from valuebias.stats.terms import grouped
 
 Method = Literal[
-    "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman"
+    "crossed-delong",
+    "permutation",
+    "separation",
+    "families",
+    "freedman-lane",
+    "partial-spearman",
+    "linearised",
 ]
 
 
@@ -67,9 +73,9 @@ class Effect:
     from relabelling families and ``p_high`` is the upper 99.9% limit of its Monte-Carlo error;
     "separation" where every word of one category beats every word of the other; "families" of a
     difference between families of models (`family`); "freedman-lane" where covariates are
-    controlled (`confounds`); or "partial-spearman", which knows no categories and has one count
-    (`inheritance`). A non-empty ``exploratory`` says why the effect may be shown but must
-    never PASS.
+    controlled (`confounds`); "partial-spearman", which knows no categories and has one count
+    (`inheritance`); or "linearised" of a top share (`top`). A non-empty ``exploratory`` says why
+    the effect may be shown but must never PASS.
 
     What else a PASS needs (`objections`): ``by_prompt`` has the effect on single prompts, ``tied``
     the share of pairs of an A and a B word that are tied, averaged over prompts (of several scorers
