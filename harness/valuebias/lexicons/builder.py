@@ -28,6 +28,7 @@ class Builder:
         self.starter = False
         self.licence = "unknown"
         self.title = ""
+        self.control = ""
 
     def fail(self, line: int, what: str, remedy: str, seen: object = None) -> LexiconError:
         return LexiconError(f"{self.path}, line {line}: {what}", seen=seen, remedy=remedy)
@@ -116,6 +117,7 @@ class Builder:
             starter=self.starter,
             licence=self.licence,
             title=self.title,
+            control=self.control,
             notes=tuple(self.notes),
         )
         if (split := lexicon.split_family()) is not None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from valuebias.errors import LexiconError, visible
 from valuebias.lexicons.builder import Builder
-from valuebias.lexicons.lexicon import Lexicon
+from valuebias.lexicons.lexicon import Lexicon, normal_contrast
 from valuebias.yaml_nodes import YamlFile
 
 _WORD_HEADERS = ("word", "words", "term", "dicterm", "entry", "token", "token_decoded", "response")
@@ -194,10 +194,11 @@ def _rows(builder: Builder, text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _read_yaml(builder: Builder, text: str) -> None:
     """`categories:` (name -> list of words) and, if wanted, `families:` (word -> family), `facets:`
-    (word -> facet), `title`, `licence`, `starter` and `note`."""
+    (word -> facet), `control` (two categories that every model that reads the questions tells
+    apart, such as good~bad), `title`, `licence`, `starter` and `note`."""
     file = YamlFile(builder.path, text, LexiconError)
     top = file.mapping(file.root, "the file")
-    keys = (*_YAML_TEXTS, "categories", "families", "facets")
+    keys = (*_YAML_TEXTS, "categories", "families", "facets", "control")
     for name, (key, _) in top.items():
         if name not in keys:
             raise file.fail(key, "unknown key", f"Use one of {', '.join(keys)}.", name)
@@ -223,9 +224,29 @@ def _read_yaml(builder: Builder, text: str) -> None:
     texts = {k: file.text(top[k][1], f"`{k}`") for k in _YAML_TEXTS if k in top}
     builder.title = texts.get("title", "")
     builder.licence = texts.get("licence", "unknown")
+    if "control" in top:
+        node = top["control"][1]
+        builder.control = file.text(node, "`control`")
+        _check_control(builder, file.line(node))
     if texts.get("starter", "false") not in ("true", "false"):
         raise file.fail(top["starter"][1], "`starter` must be true or false", "Write true.")
     builder.starter = texts.get("starter") == "true"
+
+
+def _check_control(builder: Builder, line: int) -> None:
+    """Raise LexiconError unless the control contrast names two of the file's categories."""
+    try:
+        a, _, b = normal_contrast(builder.control).partition("~")
+    except LexiconError as error:
+        raise builder.fail(line, error.what, error.remedy, error.seen) from None
+    if a == b or not {a, b} <= builder.categories.keys():
+        raise builder.fail(
+            line,
+            "`control` must name two categories of this file, the better one first",
+            "Write it as in good~bad.",
+            builder.control,
+        )
+    builder.control = f"{a}~{b}"
 
 
 READERS: dict[str, Callable[[Builder, str], None]] = {

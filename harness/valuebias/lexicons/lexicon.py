@@ -99,7 +99,9 @@ class Lexicon:
     lower case; an entry that ends in "*" stands for every word that begins so. ``families`` and
     ``facets`` (groups of families of like meaning) hold what the file itself declares, by entry.
     ``starter`` marks the short lists shipped with the tool. ``notes`` are the decisions made on
-    reading, one line each; show them with the lexicon.
+    reading, one line each; show them with the lexicon. ``control`` is a contrast of its categories
+    that every model that reads the questions tells apart, its first side preferred; empty if none
+    is declared.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Lexicon:
     licence: str = "unknown"
     title: str = ""
     notes: tuple[str, ...] = ()
+    control: str = ""
 
     @cached_property
     def digest(self) -> str:
@@ -118,6 +121,8 @@ class Lexicon:
         lines = [f"{c}\x1f{w}" for c, words in self.categories.items() for w in words]
         lines += [f"\x1d{word}\x1f{family}" for word, family in self.families.items()]
         lines += [f"\x1c{word}\x1f{facet}" for word, facet in self.facets.items()]
+        if self.control:
+            lines.append(f"\x1c{self.control}")
         return hashlib.sha256("\x1e".join(sorted(lines)).encode()).hexdigest()
 
     def words(self, contrast: str | None = None) -> tuple[str, ...]:
