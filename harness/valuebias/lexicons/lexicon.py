@@ -174,16 +174,14 @@ class Lexicon:
         return self._declared_by_root.get(root, root)
 
     def facet(self, word: str) -> str:
-        """The facet declared for an entry of the word's family; "" where none is.
-
-        Raises LexiconError if two entries of one family are declared to be of two facets."""
+        """The facet declared for the word's family, "" if none; a LexiconError if two are."""
         return self._facets.get(self.family(word), "")
 
     def split_family(self) -> tuple[str, str] | None:
         """Two entries of one family that are declared to be of two facets, if there are any."""
         first: dict[str, str] = {}
         for entry, facet in self.facets.items():
-            other = first.setdefault(self._family_of_entry(entry), entry)
+            other = first.setdefault(self.family(entry.removesuffix("*")), entry)
             if self.facets[other] != facet:
                 return other, entry
         return None
@@ -193,10 +191,7 @@ class Lexicon:
         """Each family's facet."""
         if (split := self.split_family()) is not None:
             raise LexiconError(f"{self.name}: {TWO_FACETS}", seen=split, remedy=ONE_FACET)
-        return {self._family_of_entry(entry): facet for entry, facet in self.facets.items()}
-
-    def _family_of_entry(self, entry: str) -> str:
-        return self.family(entry.removesuffix("*"))  # a wildcard's: of all that it stands for
+        return {self.family(entry.removesuffix("*")): facet for entry, facet in self.facets.items()}
 
     @cached_property
     def _declared(self) -> frozenset[str]:
