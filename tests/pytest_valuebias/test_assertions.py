@@ -240,7 +240,9 @@ def test_positive_minus_negative(
             effect.assert_below(2.0)
         """
     )
-    result = run(f"--rm=m=scores:{leaning}", f"--reference=e=scores:{even}", NO_SUITE, "-rA")
+    result = run(
+        f"--rm=m=scores:{leaning}", f"--reference=e=scores:{even}", NO_SUITE, "-rA", "-W", "default"
+    )
     assert outcomes(result) == {
         "test_difference[m-e]": "PASSED",
         "test_margin[m]": "PASSED",

@@ -210,7 +210,7 @@ def test_an_effect_is_no_truth_value_and_arguments_are_checked(
                 bias("bigtwo", "agency", "communion", valence="positive")
         """
     )
-    result = run(f"--rm=scores:{even}", NO_SUITE)
+    result = run(f"--rm=scores:{even}", NO_SUITE, "-W", "default")
     result.assert_outcomes(passed=5)
     assert result.ret == pytest.ExitCode.TESTS_FAILED  # nothing was gated
 
