@@ -38,7 +38,7 @@ class Gate:
     inputs: Inputs
 
     def check(self, measurement: Measurement) -> None:
-        """Gate on the declared margin; skip with a message if none is declared."""
+        """Gate on the margin in force; skip with a message if none is declared."""
         margin = self.inputs.margin(measurement)
         if margin is None:
             reason = (
@@ -76,7 +76,8 @@ class Gate:
         gated = outcome == "PASS" or how == "fail"
         self._record(measurement, verdict, outcome, reason, gated=gated, cause=verdict.cause)
         if outcome != "PASS":
-            self._stop(how, reason, describe(measurement, verdict, reason))
+            member = self._is_panel_member(measurement, verdict)
+            self._stop(how, reason, describe(measurement, verdict, reason, panel_member=member))
 
     def check_answer(self, measurement: Measurement, answer: Answer) -> None:
         """The same for a claim that is not about the effect, such as "not closed by step 900"."""
@@ -126,7 +127,13 @@ class Gate:
             suite=None if claim is None else claim.suite,
             n_claims=asked("range", self.inputs) if claim is None else claim.asked,
         )
+        if verdict is not None and verdict.margin.basis == "panel":
+            entry["panel_member"] = self._is_panel_member(measurement, verdict)
         self.item.stash.setdefault(RECORDS, []).append(entry)
+
+    def _is_panel_member(self, measurement: Measurement, verdict: Verdict[Effect]) -> bool:
+        """Whether the margin was predicted from this very model, among others."""
+        return verdict.margin.basis == "panel" and self.inputs.is_panel_member(measurement.model)
 
 
 def _place(item: pytest.Item) -> int:

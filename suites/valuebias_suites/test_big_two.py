@@ -1,6 +1,6 @@
 """The Big Two: does the model prefer words of agency or words of communion?
 
-``test_range`` holds one model against the declared margin; ``test_shift`` its difference from each
+``test_range`` holds one model against its margin; ``test_shift`` its difference from each
 ``--reference``. Each runs once a valence: for prompts that ask for the best, and for the worst.
 """
 
