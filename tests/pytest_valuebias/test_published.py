@@ -44,10 +44,18 @@ def computed_apart(root: Path, model: str, valence: Valence) -> tuple[float, flo
     return found.estimate, *found.interval
 
 
+def control(data: Path, file: Path) -> str:
+    """The option that names the same model's other table, which has words of virtue and vice."""
+    model = file.stem.partition("_rewards_")[2]
+    (table,) = (data / "reward_model_scores" / "dict_MFD_20").glob(f"*_rewards_{model}.csv")
+    return f"--valuebias-control={file.stem.split('_', 3)[-1]}=scores:{table}"
+
+
 def test_each_published_model_gets_its_verdict(run: Run, pytester: pytest.Pytester) -> None:
     data = Path(FOLDER or "") / "data"
     files = sorted((data / "reward_model_scores" / "dict_big2_nouns").glob("*.csv"))
     models = [f"--rm={file.stem.split('_', 3)[-1]}=scores:{file}" for file in files]
+    models += [control(data, file) for file in files]
     xml = pytester.path / "junit.xml"
     result = run(
         *models,
@@ -99,6 +107,7 @@ def test_one_of_the_ten_is_told_so_whatever_its_table_is_called(
             f"--rm=ours=scores:{table}",
             f"--valuebias-lexicon=big_two={data / 'corpora' / 'dict_big2_nouns.csv'}",
             "--valuebias-suite=big_two",
+            control(data, file).replace("=QRM-Gemma-2-27B=", "=ours="),
             f"--valuebias-json={report}",
         )
         document = json.loads(report.read_text())
