@@ -11,7 +11,7 @@ written are summaries (`valuebias.stats.prediction` has the model):
   stays in how well their mean is known.
 * shift: the 95% interval of the true difference between two new models on one base model, from how
   much models differ within Gemma and within Llama. Where that is so little beside the sampling
-  error that no pair of the ten could PASS, the convention holds.
+  error that half the pairs of the ten could not PASS, the convention holds.
 
 With two base families how much families differ cannot be estimated: the ten count as ten draws, and
 the interval is for models like these. Each model is then judged by what the other nine predict, and
@@ -52,7 +52,7 @@ from valuebias.scorers.recorded import RecordedScores
 from valuebias.scorers.table_order import order_digest
 from valuebias.stats import Effect, Margin, Term, judge, pair, single
 from valuebias.stats.checks import GATE_FAMILIES
-from valuebias.stats.crossed import Floats
+from valuebias.stats.crossed import Floats, half_width
 from valuebias.stats.joint import joint
 from valuebias.stats.prediction import Prediction, predict_difference, predict_effect
 from valuebias_suites import MARGINS
@@ -116,9 +116,11 @@ class Panel:
 
     @property
     def shift(self) -> Margin | None:
-        """None where what siblings differ by is too little for a PASS to be possible."""
+        """None where it is narrower than the 90% interval of half the pairs, which thus could not
+        PASS whatever their estimates."""
         found = self.difference()
-        if all(verdict(e, found) == "too narrow" for e in self.pairs.values()):
+        halves = [half_width(e.parts, 0.1) for e in self.pairs.values()]
+        if found.interval()[1] <= np.median(halves):
             return None
         return _margin(
             found,
