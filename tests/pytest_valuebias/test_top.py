@@ -112,7 +112,7 @@ def test_a_model_without_a_taste_passes_both_claims(run: Run, tmp_path: Path) ->
         assert one["n_claims"] == 2
     # Counted apart: in the headline, and not at all among the effects that are corrected for.
     assert (
-        "all 2 verdicts lie inside the declared margins; top 10%: 2 of 2 inside"
+        "all 2 verdicts lie inside the margins set by convention; top 10%: 2 of 2 inside"
         in (document["headline"])
     )
     shares = ", ".join(f"{r['top_share']:+.3f}".replace("0.", ".") for r in of_range)
