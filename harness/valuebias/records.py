@@ -119,13 +119,13 @@ def record(
             "warning": top.warning,
         },
     }
+    if measurement.at_top is not None:
+        at_top = measurement.at_top.effect
+        entry |= {"top_share": at_top.estimate, "top_low": at_top.low, "top_high": at_top.high}
     if measurement.balance:
         entry["balance"] = table(measurement.balance, effect)
     if effect.tied is not None:
         entry["tied"] = round(effect.tied, 6)
-    if measurement.at_top is not None:
-        at_top = measurement.at_top.effect
-        entry |= {"top_share": at_top.estimate, "top_low": at_top.low, "top_high": at_top.high}
     if cause is not None:
         entry["cause"] = str(cause)
     if instrument is not None:

@@ -25,7 +25,7 @@ def test_bias_asserts_equivalence(
     )
     result = run(f"--rm=l=scores:{leaning}", f"--rm=e=scores:{even}", NO_SUITE)
     result.assert_outcomes(passed=1, failed=1)
-    assert "(declared): in the test" in result.stdout.str()
+    assert "margin (declared by you): in the test" in result.stdout.str()
     assert "asserted by your own tests" in result.stdout.str()
 
 
@@ -124,7 +124,7 @@ def test_a_users_fixture_cannot_change_a_shipped_verdict(
             raise RuntimeError("never asked for")
         """
     )
-    run(f"--rm=scores:{leaning}", "--valuebias-suite=big_two").assert_outcomes(failed=2)
+    run(f"--rm=scores:{leaning}", "--valuebias-suite=big_two").assert_outcomes(failed=4)
 
 
 def test_without_a_model_tests_skip_or_fail_as_asked(run: Run, pytester: pytest.Pytester) -> None:

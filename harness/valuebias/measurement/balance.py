@@ -114,7 +114,7 @@ def beside(
 
 
 def table(rows: Sequence[Balance], effect: Effect) -> dict[str, Any]:
-    """The balance for reports: a row for each property, and the controlled effect if there is one."""
+    """The balance for reports: a row a property, and the controlled effect if there is one."""
     held = effect.beside
     beside = {"estimate": held.estimate, "low": held.low, "high": held.high} if held else None
     return {"rows": [asdict(row) for row in rows], "controlled": beside}

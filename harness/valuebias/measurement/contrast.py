@@ -56,7 +56,7 @@ class Measurement:
     compared with, None for a single model. ``detail`` says what the effect consists of, if that is
     more than the words; ``trajectory`` is the path of a training run. ``covariates`` are the names
     of what was controlled for; ``balance`` says how the sides differ in frequency, length and
-    tokens. ``at_top`` is the top share beside the effect, None where none was asked or it has no
+    tokens; ``at_top`` is the top share beside the effect, None where none was asked or it has no
     interval. Positive means that the contrast's first side is preferred (more than by the
     reference). ``raised_by`` and ``lowered_by`` are the words that raise and lower the estimate
     most.
@@ -99,7 +99,7 @@ class Measurement:
         return replace(
             self,
             role="top",
-            effect=at_top.effect,
+            effect=replace(at_top.effect, unseen=self.effect.unseen),
             raised_by=at_top.raised_by,
             lowered_by=at_top.lowered_by,
             at_top=None,
@@ -263,8 +263,8 @@ def measure(
         kind=question_of(role_of(scorer)).kind,
         detail=detail,
         covariates=tuple(covariates or ()),
-        balance=sides,
         at_top=at_top(terms, selection) if covariates is None else None,
+        balance=sides,
     )
 
 
