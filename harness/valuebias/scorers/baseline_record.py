@@ -9,7 +9,6 @@ words, prompts or chat template differ from those it was made with.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -20,7 +19,7 @@ from scipy.stats import rankdata
 
 from valuebias.errors import ScoresError, ValueBiasError
 from valuebias.lexicons.lexicon import Coverage, Lexicon
-from valuebias.prompts import PAPER_PROMPTS, Valence, select
+from valuebias.prompts import PAPER, PromptSet, Valence
 from valuebias.scores import Scores
 
 Ranks = npt.NDArray[np.int32]
@@ -40,8 +39,8 @@ class Ranking:
     """The scored words of one lexicon in order of preference.
 
     ``ranks`` (prompts, words) are dense: 1 is the least preferred, equal scores have one rank, and
-    no rank is left out. Prompts are PAPER_PROMPTS in their order; ``sha256`` is the lexicon's
-    digest.
+    no rank is left out. Prompts are those of the recorded set in their order; ``sha256`` is the
+    lexicon's digest.
     """
 
     sha256: str
@@ -51,7 +50,7 @@ class Ranking:
     @classmethod
     def of(cls, scores: Scores, lexicon: Lexicon) -> Ranking:
         """Rank the responses that the lexicon's entries stand for. ``scores`` are those of
-        PAPER_PROMPTS. Raises ScoresError if no word was scored, or one has several scores."""
+        a prompt set, in its order. Raises ScoresError if no word was scored, or one has several scores."""
         responses = scores.candidates.responses
         by_category = lexicon.expand(responses)
         words = tuple(dict.fromkeys(word for category in by_category.values() for word in category))
@@ -106,6 +105,7 @@ class Baseline:
 
     ``about`` says how it was scored: fingerprint, head, dtype, injection, template. ``source`` is
     the file it was read from, ``fingerprint`` that file's SHA-256; both are empty before.
+    ``prompts`` are those it was recorded on.
     """
 
     model: str
@@ -115,6 +115,7 @@ class Baseline:
     tool: str
     source: str = ""
     fingerprint: str = ""
+    prompts: PromptSet = PAPER
     _checked: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def ranking(self, lexicon: Lexicon) -> Ranking:
@@ -149,7 +150,7 @@ class Baseline:
         for effect in self.effects:
             if effect.lexicon != name:
                 continue
-            prompts = [PAPER_PROMPTS.index(prompt) for prompt in select(effect.valence)]
+            prompts = [i for i, p in enumerate(self.prompts.prompts) if p.valence == effect.valence]
             try:
                 selection = lexicon.select(effect.contrast, ranking.words)
             except ValueBiasError as error:
@@ -220,12 +221,6 @@ def check_pair(
                 seen=f"{', '.join(sorted(absent)[:5])} on one side only",
                 remedy=f"Score all of the lexicon's words, or {ANEW}",
             )
-
-
-def prompts_digest() -> str:
-    """SHA-256 of the ids and texts of PAPER_PROMPTS."""
-    text = "\x1e".join(f"{prompt.id}\x1f{prompt.text}" for prompt in PAPER_PROMPTS)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _template(provenance: Mapping[str, str]) -> tuple[str, str]:
