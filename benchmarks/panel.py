@@ -13,10 +13,11 @@ written to the margins file are these summaries:
   (21 pairs), on either side of zero.
 
 Contrasts with fewer than 20 word families in a category get no panel margin: nothing can PASS
-there. The starter lexicons' margins, basis "convention", are written along: an effect of d = 0.5
-either side of zero, as a rank-biserial correlation 2 Phi(d / sqrt 2) - 1; of d = 0.8 for the moral
-foundations, which have far fewer words, and for the Big Two range on negative prompts, where public
-models lie well away from zero.
+there. Margins of basis "convention" are written along, for the starter lexicons and for prompts
+that are not the paper's, on which no panel was scored: an effect of d = 0.5 either side of zero, as
+a rank-biserial correlation 2 Phi(d / sqrt 2) - 1; of d = 0.8 for the moral foundations, which have
+far fewer words, and for the Big Two range on negative prompts, where public models lie well away
+from zero.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from valuebias.stats import Effect, Margin, Outcome, judge, pair, single
 from valuebias.stats.effect import GATE_FAMILIES
 
 VALENCES: tuple[Valence, ...] = get_args(Valence)
+ROLES = ("range", "shift", "logprob", "implicit")
 SCORES = Path("data/reward_model_scores")
 CORPORA = Path("data/corpora")
 HEADER = """\
@@ -177,7 +179,7 @@ def entry(lexicon: Lexicon, contrast: str, valence: str, role: str, margin: Marg
     return "  - {" + ", ".join(f"{k}: {v}" for k, v in fields.items()) + "}\n"
 
 
-def conventions(lexicon: Lexicon, roles: Sequence[str]) -> Iterator[str]:
+def conventions(lexicon: Lexicon) -> Iterator[str]:
     """The entries of one lexicon that rest on an agreed size of effect."""
     names = tuple(lexicon.categories)
     for contrast in ["~".join(names)] if len(names) == 2 else names:
@@ -188,7 +190,7 @@ def conventions(lexicon: Lexicon, roles: Sequence[str]) -> Iterator[str]:
         in_a = selection.in_a
         if min(len(set(selection.families[side])) for side in (in_a, ~in_a)) < GATE_FAMILIES:
             continue
-        for valence, role in itertools.product(VALENCES, roles):
+        for valence, role in itertools.product(VALENCES, ROLES):
             wide = len(names) > 2 or (valence == "negative" and role != "shift")
             d = 0.8 if wide else 0.5
             half = 2 * float(stats.norm.cdf(d / math.sqrt(2))) - 1
@@ -215,17 +217,14 @@ def main() -> None:
         sources.append(("dict_MFD_20", "mfd2", dicx))
         if args.mfd2_dic:
             sources.append(("dict_MFD_20", "mfd2", args.mfd2_dic))
-    language = ("logprob", "implicit")  # of language models no panel was published
-    lines = [
-        line
-        for name in STARTERS
-        for line in conventions(starter(name), ("range", "shift", *language))
-    ]
+    # Of language models no panel was published; and on prompts that are not the paper's, no panel
+    # margin holds.
+    lines = [line for name in STARTERS for line in conventions(starter(name))]
     figures: list[dict[str, object]] = []
     for folder, name, path in sources:
         models = load(args.data / SCORES / folder)
         lexicon = load_lexicon(name, path)
-        lines += conventions(lexicon, language)
+        lines += conventions(lexicon)
         print(f"\n{path.name}: {len(models)} models, sha256:{lexicon.digest[:12]}")
         for panel in panels(path.name, lexicon, models):
             report(panel, figures)

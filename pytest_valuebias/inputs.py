@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from valuebias.measurement.paper import PaperTests
     from valuebias.model import Model
     from valuebias.models.spec import ModelSpec
+    from valuebias.prompts import PromptSet
     from valuebias.questions import Declared
     from valuebias.scorers.bench import Bench
     from valuebias.scorers.protocol import Scorer
@@ -61,6 +62,18 @@ class Inputs:
     def quick(self) -> bool:
         return bool(self.values["profile"] == "quick")
 
+    @cached_property
+    def prompt_set(self) -> PromptSet:
+        """The prompt set in force: a shipped one, or the user's file."""
+        from valuebias.declarations.prompts import prompts_in_force
+
+        return prompts_in_force(self.values["prompts"])
+
+    @property
+    def prompts(self) -> PromptSet:
+        """What is asked of it under the profile: all, or the six a valence of ``quick``."""
+        return self.prompt_set.quick if self.quick else self.prompt_set
+
     # Models
 
     @cached_property
@@ -81,7 +94,7 @@ class Inputs:
             answer_cue=values["answer-cue"],
         )
         folder = default_folder() if directory is None else Path(directory).expanduser()
-        return Bench(Store(folder / "scores.sqlite"), settings)
+        return Bench(Store(folder / "scores.sqlite"), settings, prompts=self.prompt_set)
 
     def close(self) -> None:
         """Close the store, if it was opened."""
@@ -93,7 +106,7 @@ class Inputs:
         """A model as tests hold it."""
         from valuebias.model import Model
 
-        return Model(self.bench.scorer(spec), self.lexicon, self.quick)
+        return Model(self.bench.scorer(spec), self.lexicon, self.quick, self.prompt_set)
 
     @cached_property
     def pairs(self) -> tuple[ModelSpec, ...]:
@@ -163,7 +176,7 @@ class Inputs:
         if m.role not in DECLARED:
             return None  # its margin is named where it is asserted
         role = cast("Declared", m.role)
-        key = (m.lexicon, m.contrast, m.valence, role, self.values["profile"])
+        key = (m.lexicon, m.contrast, m.valence, role, self.values["profile"], m.prompts.name)
         declared = (x.margin_for(*key) for x in self.margins)
         return next((margin for margin in declared if margin is not None), None)
 

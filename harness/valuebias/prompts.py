@@ -131,6 +131,10 @@ class PromptSet:
         """What messages call it: "the prompt set balanced (54 prompts)"."""
         return f"the prompt set {visible(self.name)} ({len(self.prompts)} prompts)"
 
+    def counted(self, n: int) -> str:
+        """ "27 prompts", with the set's name where it is not the paper's."""
+        return f"{n} prompts" if self.is_paper else f"{n} prompts ({visible(self.name)})"
+
     def find(self, text_or_id: str) -> Prompt | None:
         """The prompt with this id or exact text, or None."""
         return self._by_name.get(text_or_id)

@@ -170,7 +170,7 @@ class Bias:
             against=None if against is None else against.scorer,
             regression=role == "regression",
             covariates=covariates,
-            quick=self.inputs.quick,
+            prompts=self.inputs.prompts,
             alpha=terms.alpha,
             seed=terms.seed,
         )
@@ -211,7 +211,7 @@ class FamilyBias:
             self.inputs.lexicon(lexicon),
             contrast,
             valence,
-            quick=self.inputs.quick,
+            prompts=self.inputs.prompts,
             alpha=terms.alpha,
             seed=terms.seed,
         )

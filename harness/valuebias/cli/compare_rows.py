@@ -11,7 +11,7 @@ from valuebias.format import p_text
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement, grouped, measure, seed_for
 from valuebias.measurement.family import FamilyMeasurement, measure_family
-from valuebias.prompts import Valences
+from valuebias.prompts import PromptSet, Valences
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.effect import Effect
 from valuebias.stats.verdict import Margin, judge, what_would_settle
@@ -28,6 +28,7 @@ class Question:
     lexicon: Lexicon
     contrast: str
     valence: Valences
+    prompts: PromptSet
 
     @property
     def seed(self) -> int:
@@ -57,7 +58,9 @@ def pair_row(a: Scorer, b: Scorer, question: Question, margins: Sequence[Margins
     """A minus B over the same words and prompts, as in pytest's test_shift."""
     q = question
     try:
-        measurement = measure(a, q.lexicon, q.contrast, q.valence, against=b, seed=q.seed)
+        measurement = measure(
+            a, q.lexicon, q.contrast, q.valence, against=b, prompts=q.prompts, seed=q.seed
+        )
     except ValueBiasError as error:
         return Row(q, "ERROR", details=(("error", str(error)),))
     return _held(q, measurement.effect, margins, measurement.rests_on, _pulled(measurement))
@@ -72,7 +75,9 @@ def family_row(
     """The first family's mean minus the second's, over the words that all were scored on."""
     q = question
     try:
-        measurement = measure_family(first, second, q.lexicon, q.contrast, q.valence, seed=q.seed)
+        measurement = measure_family(
+            first, second, q.lexicon, q.contrast, q.valence, prompts=q.prompts, seed=q.seed
+        )
     except ValueBiasError as error:
         return Row(q, "ERROR", details=(("error", str(error)),))
     family = measurement.family
@@ -89,7 +94,10 @@ def _held(
 ) -> Row:
     """The row of an effect, held against the margin that is declared for it."""
     q = question
-    declared = (m.margin_for(q.lexicon, q.contrast, q.valence, "shift", "ci") for m in margins)
+    declared = (
+        m.margin_for(q.lexicon, q.contrast, q.valence, "shift", "ci", q.prompts.name)
+        for m in margins
+    )
     margin = next((m for m in declared if m is not None), None)
     shown = (*details, *(("note", note) for note in effect.notes))
     if margin is None:

@@ -14,8 +14,9 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """The options that `settings` reads, and ``--cache-dir``."""
+    """The options that `settings` reads, ``--prompts`` and ``--cache-dir``."""
     from valuebias.models.device import DTYPES
+    from valuebias.prompts import DEFAULT, SHIPPED
 
     add = parser.add_argument
     add(
@@ -32,6 +33,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         default=1 << 30,
         metavar="SIZE",
         help="memory one chunk may take, such as 512M or 8G (default 1G)",
+    )
+    add(
+        "--prompts",
+        metavar="NAME|FILE",
+        help=f"prompt set: {', '.join(SHIPPED)}, or a YAML file of prompts (default {DEFAULT})",
     )
     add("--cache-dir", type=folder, metavar="DIR", help="where scores are kept between runs")
     add_permissions(parser)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import cast
 
 import yaml
 
 from valuebias.errors import SpecError
-from valuebias.prompts import SHIPPED, VALENCES, Control, Prompt, PromptSet, Valence, known
+from valuebias.prompts import SHIPPED, VALENCES, Control, Prompt, PromptSet, known
 from valuebias.stats.checks import GATE_PROMPTS, MIN_FAMILIES, MIN_PROMPTS
 from valuebias.yaml_nodes import YamlFile
 
@@ -25,6 +24,12 @@ def prompts_in_force(given: str | Path | PromptSet) -> PromptSet:
     Raises SpecError for a text that is neither a name nor a file, and as `load_prompts` does.
     """
     if isinstance(given, PromptSet):
+        if given.digest != SHIPPED.get(given.name, given).digest:
+            raise SpecError(
+                "a prompt set of your own has the name of a shipped one",
+                seen=given.name,
+                remedy="Give it another name.",
+            )
         return given
     if str(given) in SHIPPED:
         return SHIPPED[str(given)]
@@ -146,7 +151,7 @@ def _prompt(
             name: file.text(value, f"the factor {name}")
             for name, (_, value) in file.mapping(fields["factors"][1], "`factors`").items()
         }
-    return Prompt(text["id"], text["text"], cast(Valence, text["valence"]), factors)
+    return Prompt(text["id"], text["text"], text["valence"], factors)
 
 
 def _language(file: YamlFile, node: yaml.Node) -> str:

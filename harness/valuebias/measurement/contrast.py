@@ -17,7 +17,7 @@ from valuebias.errors import SpecError, StatisticsError, visible
 from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
-from valuebias.prompts import GREATEST, Valences, select
+from valuebias.prompts import PAPER, PromptSet, Valences
 from valuebias.questions import WORDS, Question, Role, question_of, titled, unit_of
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
@@ -57,11 +57,11 @@ class Measurement:
     """An effect and everything that a reader needs to interpret it.
 
     ``kind`` says what the model is, if it is not a reward model. ``reference`` is the model it was
-    compared with, None for a single model. ``detail`` says what the effect consists of, if that is
-    more than the words; ``trajectory`` is the path of a training run. ``covariates`` are the names
-    of what was controlled for. Positive means that the contrast's first side is preferred
-    (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that raise and
-    lower the estimate most.
+    compared with, None for a single model; ``prompts`` the set that was asked. ``detail`` says
+    what the effect consists of, if that is more than the words; ``trajectory`` is the path of a
+    training run. ``covariates`` are the names of what was controlled for. Positive
+    means that the contrast's first side is preferred (more than by the reference). ``raised_by``
+    and ``lowered_by`` are the words that raise and lower the estimate most.
     """
 
     model: str
@@ -83,6 +83,7 @@ class Measurement:
     detail: str = ""
     trajectory: tuple[Step, ...] = ()
     covariates: tuple[str, ...] = ()
+    prompts: PromptSet = PAPER
 
     @property
     def title(self) -> str:
@@ -138,7 +139,7 @@ class Measurement:
         words, families = self.effect.n_words, self.effect.n_families
         return (
             f"{self.lexicon_title}: {sum(words)} words in {sum(families)} families, "
-            f"{self.covered}; {self.effect.n_prompts} prompts; "
+            f"{self.covered}; {self.prompts.counted(self.effect.n_prompts)}; "
             f"{self.unit}, {self.effect.method} by word family"
         )
 
@@ -147,7 +148,7 @@ def prepare(
     scorer: Scorer,
     lexicons: Iterable[Lexicon],
     *,
-    quick: bool,
+    prompts: PromptSet,
     vocabulary: bool = True,
     besides: Sequence[Job] = (),
 ) -> None:
@@ -156,10 +157,9 @@ def prepare(
 
     Raises what loading the model raises; an error of one lexicon is raised where it is measured.
     """
-    prompts = select("positive", quick=quick) + select("negative", quick=quick)
-    jobs = [Job(prompts, scorer.candidates(lexicon)) for lexicon in lexicons]
+    jobs = [Job(prompts.both, scorer.candidates(lexicon)) for lexicon in lexicons]
     if vocabulary:
-        jobs.append(Job((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT))
+        jobs.append(Job((prompts.lead,), VOCABULARY, time_limit=VOCABULARY_LIMIT))
     scorer.prepare([*jobs, *besides])
 
 
@@ -172,7 +172,7 @@ def measure(
     against: Scorer | None = None,
     regression: bool = False,
     covariates: Mapping[str, Covariate] | None = None,
-    quick: bool = False,
+    prompts: PromptSet = PAPER,
     vocabulary: bool = True,
     alpha: float = 0.05,
     seed: int = 0,
@@ -181,14 +181,15 @@ def measure(
 
     ``regression`` measures how much further from zero the model lies than the other, instead.
     ``covariates``, by name a mapping or function from word to number, are controlled for.
-    ``vocabulary`` says whether the best and worst tokens are searched for too. ``alpha`` is the
-    level of the later verdict: a permutation continues until its p is settled there.
+    ``prompts`` are what is asked. ``vocabulary`` says whether the best and worst tokens are
+    searched for too. ``alpha`` is the level of the later verdict: a permutation continues until its
+    p is settled there.
 
     Raises ModelError, ScoresError, LexiconError or StatisticsError; nothing is measured on part of
     the prompts.
     """
-    prepare(scorer, [lexicon], quick=quick, vocabulary=vocabulary)
-    mine = ContrastScores.of(scorer, lexicon, contrast, valence, quick)
+    prepare(scorer, [lexicon], prompts=prompts, vocabulary=vocabulary)
+    mine = ContrastScores.of(scorer, lexicon, contrast, valence, prompts)
     if against is None:
         if regression:
             raise SpecError(
@@ -196,7 +197,7 @@ def measure(
             )
         terms, moved = mine.terms(), mine.ranks()
     else:
-        other = ContrastScores.of(against, lexicon, contrast, valence, quick)
+        other = ContrastScores.of(against, lexicon, contrast, valence, prompts)
         mine, other = in_common(mine, other)
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
     away = 1.0
@@ -230,9 +231,10 @@ def measure(
         raised_by=raised,
         lowered_by=lowered,
         provenance=mine.provenance,
-        top=table(scorer) if vocabulary else NOT_SEARCHED,
+        top=table(scorer, prompts.lead) if vocabulary else NOT_SEARCHED,
         kind=question_of(role_of(scorer)).kind,
         covariates=tuple(covariates or ()),
+        prompts=prompts,
     )
 
 

@@ -79,7 +79,6 @@ class BaselineScorer:
                 "no ranks for this prompt",
                 absent[0],
                 f"Give one of {self.baseline.prompts.title}.",
-
             )
         values = ranking.ranks[[rows[prompt.text] for prompt in prompts]].astype(np.float32)
         provenance = {

@@ -173,12 +173,14 @@ class _Reader:
         digest, ids = prompts["sha256"], self.sequence(prompts["ids"], "`ids` of `prompts`")
         if digest == self.asked.digest and ids == [p.id for p in self.asked.prompts]:
             return
-        recorded = next((s.title for s in SHIPPED.values() if s.digest == digest), None)
+        others = (s for s in SHIPPED.values() if s.digest != self.asked.digest)
+        recorded = next((s.title for s in others if s.digest == digest), None)
         raise self.fail(
             f"it was recorded on other prompts than {self.asked.title}, and ranks on different "
             "prompts are never compared",
             recorded or f"{len(ids)} prompts, sha256 {str(digest)[:12]}",
-            f"Give --valuebias-prompts as it was recorded (valuebias compare: --prompts), or {ANEW}",
+            "Give the prompt set it was recorded on (--valuebias-prompts; valuebias compare: "
+            f"--prompts), or {ANEW}",
         )
 
     def ranking(self, name: str, value: Any) -> Ranking:

@@ -50,7 +50,8 @@ class Ranking:
     @classmethod
     def of(cls, scores: Scores, lexicon: Lexicon) -> Ranking:
         """Rank the responses that the lexicon's entries stand for. ``scores`` are those of
-        a prompt set, in its order. Raises ScoresError if no word was scored, or one has several scores."""
+        a prompt set, in its order. Raises ScoresError if no word was scored, or one has several
+        scores."""
         responses = scores.candidates.responses
         by_category = lexicon.expand(responses)
         words = tuple(dict.fromkeys(word for category in by_category.values() for word in category))

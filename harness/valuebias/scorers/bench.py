@@ -15,7 +15,8 @@ from valuebias.store.database import Store
 class Bench:
     """Opens scorers; statistics always read from the store behind them.
 
-    ``prompts`` is the prompt set in force, by which recorded scores and baselines are read. A context manager that frees the loaded model and closes the store.
+    ``prompts`` is the prompt set in force, by which recorded scores and baselines are read.
+    A context manager that frees the loaded model and closes the store.
     """
 
     def __init__(

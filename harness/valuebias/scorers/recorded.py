@@ -59,7 +59,8 @@ class RecordedScores:
         load_as: LoadAs = "rm",
         prompts: PromptSet = PAPER,
     ) -> RecordedScores:
-        """Read CSV or Parquet, with columns named by ids or texts of ``prompts``. Raises ScoresError naming file and line (of Parquet: row)."""
+        """Read CSV or Parquet, with columns named by ids or texts of ``prompts``. Raises
+        ScoresError naming file and line (of Parquet: row)."""
         from valuebias.scorers.recorded_file import read_scores
 
         label = name or path.name
@@ -106,8 +107,11 @@ class RecordedScores:
         absent = [p.id for p in prompts if p.text not in rows]
         if absent:
             raise self._lacks(
-                "prompts", absent, len(prompts), "Record these too (valuebias search --prompts), "
-                "or name the prompt set that was recorded (--valuebias-prompts)"
+                "prompts",
+                absent,
+                len(prompts),
+                "Record these too (valuebias search --prompts), "
+                "or name the prompt set that was recorded (--valuebias-prompts)",
             )
         own = self.recorded.candidates.token_ids
         if own is not None and candidates.token_ids is not None:

@@ -33,7 +33,8 @@ _LONGEST_CELL = 1 << 20
 
 def read_scores(path: Path, label: str, prompts: PromptSet = PAPER) -> Scores:
     """Read CSV or Parquet, with columns named by ids or texts of ``prompts``; the provenance names
-    the model by ``label`` and has the file's SHA-256 as fingerprint. Raises ScoresError naming file and line (of Parquet: row)."""
+    the model by ``label`` and has the file's SHA-256 as fingerprint. Raises ScoresError naming file
+    and line (of Parquet: row)."""
     _check_suffix(path)
     try:
         data = path.read_bytes()
