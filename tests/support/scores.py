@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from valuebias.lexicons.files import starter
-from valuebias.prompts import PAPER_PROMPTS
+from valuebias.prompts import PAPER_PROMPTS, Prompt
 
 
 def write_scores(
@@ -21,8 +22,9 @@ def write_scores(
     lexicons: tuple[str, ...] = ("big_two", "mfd2"),
     level: float = 0.0,
     noise: int | None = None,
+    prompts: Sequence[Prompt] = PAPER_PROMPTS,
 ) -> Path:
-    """Scores of the starter lexicons' words on the 54 prompts; ``shift`` raises agency's words.
+    """Scores of the starter lexicons' words on the prompts; ``shift`` raises agency's words.
 
     ``seed`` decides the taste in words, ``noise`` the rest where it is given; a ``level`` well
     below zero makes log-probabilities of them.
@@ -33,12 +35,12 @@ def write_scores(
     taste = rng.normal(size=len(words)) * spread + np.array([shift * (w in agency) for w in words])
     if noise is not None:
         rng = np.random.default_rng(noise)
-    values = level + taste[:, None] + 0.3 * rng.normal(size=(len(words), len(PAPER_PROMPTS)))
+    values = level + taste[:, None] + 0.3 * rng.normal(size=(len(words), len(prompts)))
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
-        out.writerow(["response", *(p.id for p in PAPER_PROMPTS)])
+        out.writerow(["response", *(p.id for p in prompts)])
         for word, row in zip(words, values, strict=True):
             out.writerow([word, *(f"{x:.6f}" for x in row)])
         for word, value in (extra or {}).items():
-            out.writerow([word, *[value] * len(PAPER_PROMPTS)])
+            out.writerow([word, *[value] * len(prompts)])
     return path
