@@ -178,12 +178,12 @@ def test_a_file_that_cannot_be_read_names_its_line(
     run: Run, pytester: pytest.Pytester, even: Path
 ) -> None:
     path = pytester.path / "mine.yaml"
-    path.write_text("prompts:\n  - {id: a, text: What?}\n")
+    path.write_text("prompts:\n  - {id: a, text: What}\n")
     result = run(f"--rm=scores:{even}", f"--valuebias-prompts={path}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*mine.yaml, line 2: a prompt has no `valence`*"])
     path.write_text("language: fr\n" + "prompts:\n" + "".join(
-        f"  - {{id: {v}{i}, text: Quoi {v} {i} ?, valence: {v}}}\n"
+        f"  - {{id: {v}{i}, text: Quoi {v} {i}, valence: {v}}}\n"
         for v in VALENCES for i in range(6)
     ))  # fmt: skip
     result = run(f"--rm=scores:{even}", f"--valuebias-prompts={path}")
@@ -192,15 +192,16 @@ def test_a_file_that_cannot_be_read_names_its_line(
 
 
 def test_a_baseline_of_other_prompts_is_refused(
-    run: Run, pytester: pytest.Pytester, balanced: Path, even: Path
+    run: Run, pytester: pytest.Pytester, balanced: Path, even: Path, tmp_path: Path
 ) -> None:
     file = pytester.path / "last.json"
     record = (f"--valuebias-baseline={file}", "--valuebias-update-baseline")
     on = "--valuebias-prompts=balanced"
     result = run(f"--rm=scores:{balanced}", BIG_TWO, on, *record)
     result.stdout.fnmatch_lines(["BASELINE WRITTEN to *"])
-    result = run(f"--rm=scores:{balanced}", BIG_TWO, on, f"--valuebias-baseline={file}")
-    result.assert_outcomes(passed=4)  # its own margins, and no distance from itself
+    later = write_scores(tmp_path / "later.csv", prompts=BALANCED.prompts, noise=1)
+    result = run(f"--rm=scores:{later}", BIG_TWO, on, f"--valuebias-baseline={file}")
+    result.assert_outcomes(passed=4)
     result = run(f"--rm=scores:{even}", BIG_TWO, f"--valuebias-baseline={file}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     said = " ".join(result.stderr.str().split())
