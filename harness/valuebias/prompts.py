@@ -212,7 +212,7 @@ _PAPER_QUICK = (
     ("world_please", "time_one"),
 )
 
-PAPER = PromptSet(
+PAPER: PromptSet = PromptSet(
     "paper",
     PAPER_PROMPTS,
     short=frozenset(
@@ -223,7 +223,7 @@ PAPER = PromptSet(
     ),
 )
 """The paper's prompts: three adjectives a valence."""
-BALANCED = PromptSet("balanced", _fraction())
+BALANCED: PromptSet = PromptSet("balanced", _fraction())
 """As many prompts of nine adjectives a valence, each in three of them."""
 
 SHIPPED: Mapping[str, PromptSet] = {each.name: each for each in (PAPER, BALANCED)}

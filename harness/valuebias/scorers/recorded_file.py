@@ -67,8 +67,7 @@ def write_scores(scores: Scores, path: Path, prompts: PromptSet = PAPER) -> None
             "two responses are the same once written as valid Unicode",
             remedy="Score by token id.",
         )
-    headers = [p.id if known(p.id) == p else p.text for p in scores.prompts]
-    for header in headers:
+    for header in (headers := [p.id if known(p.id) == p else p.text for p in scores.prompts]):
         _prompt(header, str(path), prompts)
     handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
     try:
@@ -329,9 +328,8 @@ def _prompt(header: str, where: str, prompts: PromptSet) -> Prompt:
             f"{where}: a column's name is neither response, token_id, the id of a prompt nor a "
             "question",
             seen=header,
-            remedy="Rename or remove the column, or name the set that it is of "
-            f"(--valuebias-prompts). Ids of {prompts.title} look like "
-            f"{visible(prompts.lead.id)}.",
+            remedy="Rename or remove the column, or name its set (--valuebias-prompts). Ids of "
+            f"{prompts.title} look like {visible(prompts.lead.id)}.",
         ) from e
 
 
