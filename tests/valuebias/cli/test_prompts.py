@@ -26,8 +26,8 @@ def own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def table(name: str, prompts: PromptSet, **how: int) -> str:
-    return f"scores:{write_scores(Path(name).absolute(), prompts=prompts.prompts, **how)}"
+def table(name: str, prompts: PromptSet, noise: int | None = None) -> str:
+    return f"scores:{write_scores(Path(name).absolute(), prompts=prompts.prompts, noise=noise)}"
 
 
 def test_search_records_all_of_a_set(capsys: pytest.CaptureFixture[str]) -> None:

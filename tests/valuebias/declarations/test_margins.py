@@ -133,56 +133,6 @@ def test_a_margin_holds_both_directions(tmp_path):
         load_margins(write(tmp_path, beginning, whole))
 
 
-def test_a_panel_margin_holds_on_the_papers_prompts_alone(tmp_path):
-    """Elsewhere the convention counts, which is shipped beside it."""
-    panel, agreed = (
-        f"{GOOD}, interval: [-{x}, {x}], basis: {b}" for x, b in ((0.1, "panel"), (0.3, "agreed"))
-    )
-    margins = load_margins(write(tmp_path, panel, agreed))
-    asked = (LEXICON, "agency~communion", "positive", "range", "ci")
-    for prompts, basis in (("paper", "panel"), ("balanced", "agreed"), ("own", "agreed")):
-        found = margins.margin_for(*asked, prompts)
-        assert found is not None
-        assert found.basis == basis
-    assert load_margins(write(tmp_path, panel)).margin_for(*asked, "balanced") is None
-    with pytest.raises(StatisticsError, match=r"line 2: a panel margin holds on the paper's"):
-        load_margins(write(tmp_path, f"{panel}, prompts: balanced"))
-
-
-def test_a_margin_may_name_its_prompt_set(tmp_path):
-    margins = load_margins(
-        write(
-            tmp_path,
-            f"{GOOD}, interval: [-0.1, 0.1], prompts: own",
-            f"{GOOD}, interval: [-0.2, 0.2]",
-            f"{GOOD}, interval: [-0.3, 0.3], prompts: paper, profile: quick",
-        )
-    )
-    asked = (LEXICON, "communion~agency", "positive", "range")
-    for profile, prompts, high in (
-        ("ci", "own", 0.1),
-        ("quick", "own", 0.1),
-        ("ci", "paper", 0.2),
-        ("quick", "paper", 0.3),
-        ("quick", "balanced", 0.2),
-    ):
-        found = margins.margin_for(*asked, profile, prompts)
-        assert found is not None
-        assert found.high == high
-    one = f"{GOOD}, interval: [-0.1, 0.1], prompts: own"
-    with pytest.raises(StatisticsError, match="line 3: duplicate margin"):
-        load_margins(write(tmp_path, one, one))
-
-
-def test_every_shipped_panel_margin_has_a_convention_for_other_prompts():
-    entries = load_margins(SHIPPED).entries
-    panel = [key for key, margin in entries.items() if margin.basis == "panel"]
-    assert panel
-    for *key, prompts in panel:
-        assert prompts == "paper"
-        assert entries[(*key, None)].basis == "convention"
-
-
 def test_a_category_alone_is_the_contrast_with_the_only_other(tmp_path):
     """Else a margin that a user declared would be left for a wider one that is shipped."""
     entry = "lexicon: mine, contrast: {}, valence: positive, role: range, interval: [-0.05, 0.1]"
