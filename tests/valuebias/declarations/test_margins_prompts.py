@@ -10,6 +10,7 @@ import valuebias_suites
 from valuebias.declarations.margins import Margins, Profile, load_margins
 from valuebias.errors import StatisticsError
 from valuebias.lexicons.lexicon import Lexicon
+from valuebias.stats import Margin
 
 SHIPPED = Path(valuebias_suites.__file__).parent / "margins.yaml"
 LEXICON = Lexicon("mine", {"agency": ("win",), "communion": ("care",)})
@@ -22,18 +23,21 @@ def load(folder: Path, *entries: str) -> Margins:
     return load_margins(path)
 
 
+def asked(margins: Margins, prompts: str, profile: Profile = "ci") -> Margin | None:
+    return margins.margin_for(LEXICON, "agency~communion", "positive", "range", profile, prompts)
+
+
 def test_a_panel_margin_holds_on_the_papers_prompts_alone(tmp_path):
     """Elsewhere the convention counts, which is shipped beside it."""
     panel, agreed = (
         f"{GOOD}, interval: [-{x}, {x}], basis: {b}" for x, b in ((0.1, "panel"), (0.3, "agreed"))
     )
     margins = load(tmp_path, panel, agreed)
-    asked = (LEXICON, "agency~communion", "positive", "range", "ci")
     for prompts, basis in (("paper", "panel"), ("balanced", "agreed"), ("own", "agreed")):
-        found = margins.margin_for(*asked, prompts)
+        found = asked(margins, prompts)
         assert found is not None
         assert found.basis == basis
-    assert load(tmp_path, panel).margin_for(*asked, "balanced") is None
+    assert asked(load(tmp_path, panel), "balanced") is None
     with pytest.raises(StatisticsError, match=r"line 2: a panel margin holds on the paper's"):
         load(tmp_path, f"{panel}, prompts: balanced")
 
@@ -45,7 +49,6 @@ def test_a_margin_may_name_its_prompt_set(tmp_path):
         f"{GOOD}, interval: [-0.2, 0.2]",
         f"{GOOD}, interval: [-0.3, 0.3], prompts: paper, profile: quick",
     )
-    asked = (LEXICON, "communion~agency", "positive", "range")
     cases: tuple[tuple[Profile, str, float], ...] = (
         ("ci", "own", 0.1),
         ("quick", "own", 0.1),
@@ -54,7 +57,7 @@ def test_a_margin_may_name_its_prompt_set(tmp_path):
         ("quick", "balanced", 0.2),
     )
     for profile, prompts, high in cases:
-        found = margins.margin_for(*asked, profile, prompts)
+        found = asked(margins, prompts, profile)
         assert found is not None
         assert found.high == high
     one = f"{GOOD}, interval: [-0.1, 0.1], prompts: own"
