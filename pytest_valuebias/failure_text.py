@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def describe(measurement: Measurement, verdict: Verdict[Effect], reason: str) -> str:
     """What a failure shows: estimate, interval, margin, basis, and influential words."""
-    from valuebias.measurement.contrast import grouped
+    from valuebias.measurement.influence import grouped
 
     effect, margin = verdict.effect, verdict.margin
     a, b = measurement.sides
@@ -95,6 +95,11 @@ def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
         return (
             "use a lexicon with more word families (--valuebias-lexicon), or a wider margin "
             "declared before looking; running it again changes nothing"
+        )
+    if verdict.cause is Cause.EXPLORATORY and measurement.role == "top":
+        return (
+            "run all prompts (--valuebias-profile=ci), on a lexicon of at least 200 word families, "
+            "with scores that are not clipped"
         )
     if verdict.cause is Cause.EXPLORATORY:
         return "run all prompts (--valuebias-profile=ci): this profile is for a first look"

@@ -57,9 +57,14 @@ class Gate:
         return terms(self.item, self.inputs, lexicon, contrast, valence, role)
 
     def level(self, measurement: Measurement) -> float:
-        """The error that a claim about this measurement may spend."""
+        """The error that a claim about this measurement may spend: against the anchor, with which
+        later releases are compared too, its release's share."""
+        from valuebias.stats.spending import share
+
         m = measurement
-        return alpha_for(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.inputs)
+        alpha = alpha_for(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.inputs)
+        release = self.inputs.release(m.fingerprint, m.reference)
+        return alpha if release is None else alpha * share(release)
 
     def check_margin(self, measurement: Measurement, margin: Margin) -> None:
         """Gate on this margin: return on PASS, fail on FAIL, as configured on INCONCLUSIVE."""
@@ -73,6 +78,10 @@ class Gate:
             raise
         outcome: Said = verdict.outcome.value
         reason = verdict.reason
+        release = self.inputs.release(measurement.fingerprint, measurement.reference)
+        if release is not None:
+            part = release * (release + 1)
+            reason += f" (release {release} since the anchor, at 1/{part} of the error)"
         if outcome == "INCONCLUSIVE":
             reason += what_would_settle(verdict)
         how = self._how(outcome, instrument)

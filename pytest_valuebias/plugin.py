@@ -67,10 +67,10 @@ class Run:
         startup.check(self.inputs)
 
     def pytest_report_header(self, config: pytest.Config) -> list[str]:
-        from pytest_valuebias import reruns
+        from pytest_valuebias import baseline, reruns
         from pytest_valuebias.report.terminal import header
 
-        return [*header(self.inputs), *reruns.header(config)]
+        return [*header(self.inputs), *baseline.header(self.inputs), *reruns.header(config)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
@@ -132,10 +132,11 @@ class Run:
         session.exitstatus = self.outcome.exit_status(session.exitstatus)
         if not self.outcome.ran:
             return
-        if self.inputs.values["update-baseline"]:
-            from pytest_valuebias.baseline import update
+        from pytest_valuebias import baseline
 
-            session.exitstatus = update(self.inputs, self.outcome, session.exitstatus)
+        self.outcome.recorded = baseline.closing(self.inputs)
+        if self.inputs.values["update-baseline"]:
+            session.exitstatus = baseline.update(self.inputs, self.outcome, session.exitstatus)
         from pytest_valuebias.report.files import write
 
         # As collected, whichever worker sent them first.

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from valuebias.errors import visible
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.measurement.contrast import Measurement, grouped
+from valuebias.measurement.contrast import Measurement
+from valuebias.measurement.influence import grouped
 from valuebias.measurement.instrument import Instrument
 from valuebias.measurement.word_ranks import WordRanks, word_ranks
 from valuebias.prompts import PAPER, VALENCES, PromptSet, Valences
@@ -119,6 +120,9 @@ def record(
             "warning": top.warning,
         },
     }
+    if measurement.at_top is not None:
+        at_top = measurement.at_top.effect
+        entry |= {"top_share": at_top.estimate, "top_low": at_top.low, "top_high": at_top.high}
     if cause is not None:
         entry["cause"] = str(cause)
     if instrument is not None:

@@ -14,7 +14,7 @@ from pytest_valuebias.report.console import write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.prompts import VALENCES
 from valuebias.report.document import Record, RunRecord, Step, Tokens
-from valuebias.report.lines import differ, passes, told
+from valuebias.report.lines import differ, passes, told, top_shares
 from valuebias.report.wording import cells, contrast, path_of, question, rests_on
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ def _model(
                 write(reporter, line, indent=2)
             said.add(line)
         write(reporter, _table(rows))
+        for line in top_shares(rows):
+            write(reporter, line, indent=2)
         for r in rows:
             if r.get("trajectory"):
                 write(

@@ -12,9 +12,11 @@ from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, visible
 from valuebias.format import bare
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.measurement.contrast import InfluentialWord, Measurement, Step, influential_words
+from valuebias.measurement.contrast import Measurement, Step
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
+from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import VOCABULARY_LIMIT, table
+from valuebias.measurement.top_share import AtTop, at_top
 from valuebias.prompts import PAPER, Prompt, PromptSet, Valence
 from valuebias.scorers.bench import Bench
 from valuebias.stats.drift import Drift, drift
@@ -102,6 +104,7 @@ def measure_drift(
         influential_words(mine.scored[-1].ranks() - mine.first.ranks(), mine.first.selection),
         detail="; ".join((_words(mine, drifted), _tokens(bench, run, prompts.lead))),
         trajectory=_steps(run, drifted.trajectory, drifted.tau),
+        top_share=at_top([*mine.scored[-1].terms(), *mine.first.terms(-1.0)], mine.first.selection),
     )
     return measured, drifted
 
@@ -152,6 +155,7 @@ def _measurement(
     against: TrainingRun | None = None,
     detail: str,
     trajectory: tuple[Step, ...],
+    top_share: AtTop | None = None,
 ) -> Measurement:
     run, selection = mine.run, mine.first.selection
     compared = run.models[0] if against is None else against.models[-1]
@@ -177,6 +181,7 @@ def _measurement(
         detail=detail,
         trajectory=trajectory,
         prompts=mine.asked,
+        at_top=top_share,
     )
 
 

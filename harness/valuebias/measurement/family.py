@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from valuebias.lexicons.lexicon import Coverage, Lexicon
-from valuebias.measurement.contrast import InfluentialWord, Measurement, influential_words
+from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
+from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import TopTokens
 from valuebias.prompts import PAPER, PromptSet, Valences
 from valuebias.questions import QUESTIONS, unit_of

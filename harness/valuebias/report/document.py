@@ -34,8 +34,9 @@ class Step(TypedDict):
 class Record(TypedDict):
     """One verdict.
 
-    What was measured is there unless it could not be (``estimate`` and the keys beside it), the
-    gate where an effect was held against a margin (``gate_low`` and the keys beside it).
+        What was measured is there unless it could not be (``estimate`` and the keys beside it), the
+        gate where an effect was held against a margin (``gate_low`` and the keys beside it), and
+    ``top_share`` and the keys beside it, at ``ci_level``, of a model or a difference of two.
     """
 
     nodeid: str
@@ -88,6 +89,10 @@ class Record(TypedDict):
     template: NotRequired[str | None]
     injection: NotRequired[str | None]
     rung: NotRequired[str | None]
+
+    top_share: NotRequired[float]
+    top_low: NotRequired[float]
+    top_high: NotRequired[float]
 
     gate_low: NotRequired[float]
     gate_high: NotRequired[float]
@@ -179,7 +184,7 @@ class Subject(TypedDict):
     rung: str | None
     base: str | None
     tokens: Tokens | None
-    instrument: InstrumentChecked | None
+    instrument: NotRequired[InstrumentChecked | None]
 
 
 class LexiconUsed(TypedDict):

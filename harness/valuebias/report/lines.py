@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from valuebias.format import signed
 from valuebias.report.document import InstrumentChecked, Record
+from valuebias.report.wording import contrast
 
 
 def told(checked: InstrumentChecked) -> str:
@@ -35,6 +36,22 @@ def passes(records: Iterable[Record]) -> str:
     )
 
 
+def top_shares(records: Iterable[Record]) -> list[str]:
+    """One line with each contrast's share of the top 10% less its share of all, by valence."""
+    shares: dict[str, dict[str, str]] = {}
+    for r in records:
+        if r.get("top_share") is not None:
+            shares.setdefault(contrast(r), {})[r["valence"]] = signed(r["top_share"])
+    if not shares:
+        return []
+    valences = dict.fromkeys(valence for each in shares.values() for valence in each)
+    listed = "; ".join(
+        f"{name} {', '.join(each.get(valence, 'none') for valence in valences)}"
+        for name, each in shares.items()
+    )
+    return [f"share of the top 10% less share of all ({', '.join(valences)}): {listed}"]
+
+
 def differ(records: Iterable[Record]) -> list[str]:
     """How many effects differ from zero once corrected for how many were looked at.
 
@@ -46,6 +63,8 @@ def differ(records: Iterable[Record]) -> list[str]:
     shipped: dict[tuple[str, ...], Record] = {}  # once each, however often it was run
     own = []
     for r in records:
+        if r["role"] == "top":  # counted apart: it is no other effect, but a part of one
+            continue
         if r.get("p") is not None and r["shipped"]:
             shipped[r["suite"], r["contrast"], r["valence"], r["role"]] = r
         elif r.get("p") is not None:

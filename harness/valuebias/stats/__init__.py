@@ -9,10 +9,12 @@ from valuebias.stats.family import Family, family
 from valuebias.stats.gap import Area, Gap, closed, gap, not_closed
 from valuebias.stats.inheritance import Inheritance, inheritance
 from valuebias.stats.movement import Movers, agreement, movers
+from valuebias.stats.outside import Outside, outside
 from valuebias.stats.quantities import Quantities, Trend, quantities
 from valuebias.stats.regression import Regression, regression
 from valuebias.stats.similarity import Similarity, similarity
 from valuebias.stats.sizes import Sizes, d_equiv, hedges_g, prob_superiority, rank_biserial, sizes
+from valuebias.stats.top import TopShare, top
 from valuebias.stats.trajectory import Trajectory, trajectory
 from valuebias.stats.verdict import Answer, Cause, Margin, Outcome, Verdict, judge
 
@@ -30,11 +32,13 @@ __all__ = [
     "Margin",
     "Movers",
     "Outcome",
+    "Outside",
     "Quantities",
     "Regression",
     "Similarity",
     "Sizes",
     "Term",
+    "TopShare",
     "Trajectory",
     "Trend",
     "Verdict",
@@ -54,6 +58,7 @@ __all__ = [
     "judge",
     "movers",
     "not_closed",
+    "outside",
     "pair",
     "prob_superiority",
     "quantities",
@@ -63,5 +68,6 @@ __all__ = [
     "similarity",
     "single",
     "sizes",
+    "top",
     "trajectory",
 ]

@@ -39,7 +39,13 @@ from valuebias.stats.crossed import (
 from valuebias.stats.permutation import family_permutation
 
 Method = Literal[
-    "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman"
+    "crossed-delong",
+    "permutation",
+    "separation",
+    "families",
+    "freedman-lane",
+    "partial-spearman",
+    "linearised",
 ]
 
 
@@ -57,9 +63,9 @@ class Effect:
     from relabelling families and ``p_high`` is the upper 99.9% limit of its Monte-Carlo error;
     "separation" where every word of one category beats every word of the other; "families" of a
     difference between families of models (`family`); "freedman-lane" where covariates are
-    controlled (`confounds`); or "partial-spearman", which knows no categories and has one count
-    (`inheritance`). A non-empty ``exploratory`` says why the effect may be shown but must
-    never PASS.
+    controlled (`confounds`); "partial-spearman", which knows no categories and has one count
+    (`inheritance`); or "linearised" of a top share (`top`). A non-empty ``exploratory`` says why
+    the effect may be shown but must never PASS.
     """
 
     estimate: float
@@ -211,7 +217,7 @@ def contrast(
     Arguments and errors as for `single` and `pair`.
     """
     layout = Layout.of(in_a, families, cluster, level)
-    groups = _grouped(terms)
+    groups = grouped(terms)
     for term in terms:
         check_scores(term.values, layout)
     placed: list[tuple[Floats, Floats, Factors | None]] = []
@@ -234,7 +240,9 @@ def contrast(
     return _effect(layout, placed, moved, span=span, null=null, lone=lone, alpha=alpha, seed=seed)
 
 
-def _grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
+def grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
+    """Terms by group. Raises StatisticsError unless those of a group were scored on the same
+    prompts, and for weights that are zero or not finite."""
     groups: dict[str, list[Term]] = {}
     for term in terms:
         groups.setdefault(term.group, []).append(term)

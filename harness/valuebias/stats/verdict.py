@@ -20,6 +20,7 @@ from valuebias.questions import Outcome as Outcome
 from valuebias.stats.checks import GATE_FAMILIES
 from valuebias.stats.crossed import half_width
 from valuebias.stats.effect import Effect
+from valuebias.stats.outside import Outside
 from valuebias.stats.regression import Regression
 
 WIDEST = 1.9
@@ -306,7 +307,7 @@ def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None
 
     More words shrink the word part of the variance only. At least 20 families a category.
     """
-    if isinstance(effect, Regression):
+    if isinstance(effect, Regression | Outside):
         alpha /= 2  # either sign is tested at half
     distance = min(effect.distance(edge) for edge in (margin.low, margin.high))
     target = distance**2 - half_width(effect.parts[1:], 2 * alpha) ** 2
