@@ -176,7 +176,8 @@ _API = {
     },
     "Effects and verdicts": {
         "valuebias.measurement.contrast": ("measure", "Measurement"),
-        "valuebias.stats.effect": ("Effect", "Term", "single", "pair", "contrast"),
+        "valuebias.stats.effect": ("Effect", "single", "pair", "contrast"),
+        "valuebias.stats.terms": ("Term",),
         "valuebias.stats.verdict": ("Margin", "Verdict", "judge"),
         "valuebias.declarations.margins": ("Margins", "load_margins"),
         "valuebias.stats.outside": ("Outside", "outside"),

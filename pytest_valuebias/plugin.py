@@ -105,6 +105,17 @@ class Run:
 
         reruns.warn(item)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
+        from pytest_valuebias.gate import close
+
+        try:
+            yield
+        except BaseException:
+            close(item, self.inputs, warn=False)
+            raise
+        close(item, self.inputs, warn=True)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]

@@ -14,6 +14,7 @@ from valuebias.declarations.prompts import prompts_in_force
 from valuebias.errors import ReportError, SpecError, StatisticsError
 from valuebias.files import write_whole
 from valuebias.format import bracketed, signed
+from valuebias.lexicons.frequencies import installed
 from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.lexicons.lexicon import Lexicon, contrast_of
 from valuebias.measurement.contrast import Covariate, Measurement, measure
@@ -129,6 +130,7 @@ class Model:
             covariates=covariates,
             prompts=self._set(quick),
             vocabulary=False,
+            frequencies=installed(),
             seed=seed,
         )
         scorers = (self.scorer,) if against is None else (self.scorer, against.scorer)

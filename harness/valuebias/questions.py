@@ -81,6 +81,15 @@ class Cause(StrEnum):
     """The interval alone would decide, but permuting the labels shows no effect."""
     SEPARATION = "separation"
     """One side beats the other throughout: the interval is a bound, not a test."""
+    PROMPTS = "prompts"
+    """The prompts disagree: some are shown to lie outside, or their differences make the interval
+    too wide."""
+    TIED = "tied"
+    """Too many pairs of words across the categories are tied."""
+    MISSING = "missing"
+    """Words without a score could move the effect outside."""
+    CONFOUNDED = "confounded"
+    """The sides differ in frequency, length or tokens; with these controlled it lies outside."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ class Assertable(MeasuredEffect):
 
     gate: Gate
 
+    def __post_init__(self) -> None:
+        self.gate.take(self.measurement)
+
     def assert_within(self, low: float, high: float) -> None:
         """Pass only if the effect is shown to lie in [low, high] (two one-sided tests).
 
@@ -112,6 +115,7 @@ class BoundEffect(Assertable):
                 ".controlling(...), the difference with covariates controlled.",
             )
         measured = self.bias.measure(m.lexicon.name, m.contrast, m.valence, against, "regression")
+        self.gate.use(m)
         self.gate.check_margin(measured, Margin.below(by, source=_SOURCE))
 
     def controlling(self, **covariates: Covariate) -> BoundEffect:
@@ -131,6 +135,7 @@ class BoundEffect(Assertable):
         measured = self.bias.measure(
             m.lexicon.name, m.contrast, m.valence, self.against, "controlled", covariates
         )
+        self.gate.use(m)
         return replace(self, measurement=measured)
 
 
@@ -193,6 +198,7 @@ class Bias:
             regression=role == "regression",
             covariates=covariates,
             prompts=self.inputs.prompts,
+            frequencies=self.inputs.frequencies,
             alpha=terms.alpha * self.inputs.share(self.scorer, other),
             seed=terms.seed,
         )

@@ -15,7 +15,10 @@ from valuebias import stats
 from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, StatisticsError
 from valuebias.format import bracketed, signed
+from valuebias.lexicons.frequencies import Frequencies
 from valuebias.lexicons.lexicon import Coverage, Lexicon
+from valuebias.lexicons.missing import unseen
+from valuebias.measurement.balance import Balance, balance, beside, properties
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
@@ -52,10 +55,11 @@ class Measurement:
     ``kind`` says what the model is, if it is not a reward model. ``reference`` is the model it was
     compared with, None for a single model; ``prompts`` the set that was asked. ``detail`` says
     what the effect consists of, if that is more than the words; ``trajectory`` is the path of a
-    training run. ``covariates`` are the names of what was controlled for. ``at_top`` is the top
-    share beside the effect, None where none was asked or it has no interval. Positive means that
-    the contrast's first side is preferred (more than by the reference). ``raised_by`` and
-    ``lowered_by`` are the words that raise and lower the estimate most.
+    training run. ``covariates`` are the names of what was controlled for; ``balance`` says how the
+    sides differ in frequency, length and tokens; ``at_top`` is the top share beside the effect,
+    None where none was asked or it has no interval. Positive means that the contrast's first side
+    is preferred (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that
+    raise and lower the estimate most.
     """
 
     model: str
@@ -77,6 +81,7 @@ class Measurement:
     detail: str = ""
     trajectory: tuple[Step, ...] = ()
     covariates: tuple[str, ...] = ()
+    balance: tuple[Balance, ...] = ()
     prompts: PromptSet = PAPER
     at_top: AtTop | None = None
 
@@ -190,6 +195,7 @@ def measure(
     covariates: Mapping[str, Covariate] | None = None,
     prompts: PromptSet = PAPER,
     vocabulary: bool = True,
+    frequencies: Frequencies | None = None,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> Measurement:
@@ -198,8 +204,9 @@ def measure(
     ``regression`` measures how far the model lies outside the span from zero to the other, instead.
     ``covariates``, by name a mapping or function from word to number, are controlled for.
     ``prompts`` are what is asked. ``vocabulary`` says whether the best and worst tokens are
-    searched for too. ``alpha`` is the level of the later verdict: a permutation continues until its
-    p is settled there.
+    searched for too; ``frequencies`` are looked at for whether the sides are alike in them.
+    ``alpha`` is the level of the later verdict: a permutation continues until its p is settled
+    there.
 
     Raises ModelError, ScoresError, LexiconError or StatisticsError; nothing is measured on part of
     the prompts.
@@ -232,6 +239,11 @@ def measure(
     else:
         effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
     selection = mine.selection
+    effect = replace(effect, unseen=unseen(lexicon, selection))
+    properties_of = properties(scorer, lexicon, selection.words, frequencies)
+    sides = balance(properties_of, selection)
+    if not (regression or covariates is not None):
+        effect = beside(effect, sides, properties_of, terms, selection, alpha)
     lowered, raised = influential_words(moved, selection, away)
     return Measurement(
         model=scorer.name,
@@ -254,6 +266,7 @@ def measure(
         covariates=tuple(covariates or ()),
         prompts=prompts,
         at_top=at_top(terms, selection) if covariates is None else None,
+        balance=sides,
     )
 
 

@@ -12,6 +12,7 @@ from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, visible
 from valuebias.format import bare
 from valuebias.lexicons.lexicon import Lexicon
+from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast import Measurement, Step
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
@@ -170,7 +171,7 @@ def _measurement(
         contrast=selection.contrast.name,
         valence=mine.valence,
         role="drift" if against is None else "gap",
-        effect=effect,
+        effect=replace(effect, unseen=unseen(lexicon, selection)),
         coverages=selection.coverage,
         shared=selection.shared,
         raised_by=raised,

@@ -15,7 +15,9 @@ from valuebias.questions import Cause, Role
 FORMAT, VERSION = "pytest-valuebias report", 1
 """What a document says it is."""
 
-Said = Literal["PASS", "FAIL", "INCONCLUSIVE", "NO MARGIN", "ERROR", "REPRODUCTION ONLY"]
+Said = Literal[
+    "PASS", "FAIL", "INCONCLUSIVE", "NO MARGIN", "NOT GATED", "ERROR", "REPRODUCTION ONLY"
+]
 Soundness = Literal["sound", "failed", "unchecked"]
 CameOut = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "INCOMPLETE", "NOT GATED"]
 
@@ -29,6 +31,31 @@ class Step(TypedDict):
     low: float | None
     high: float | None
     tau: float | None
+
+
+class BalanceRow(TypedDict):
+    """How the sides differ in one property of their words: means, and their standardised
+    difference."""
+
+    covariate: str
+    a: float
+    b: float
+    d: float | None
+
+
+class Controlled(TypedDict):
+    """An effect with all properties controlled, and its 95% interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+class BalanceTable(TypedDict):
+    """Every property; the controlled effect where the sides are out of balance in one."""
+
+    rows: list[BalanceRow]
+    controlled: Controlled | None
 
 
 class Record(TypedDict):
@@ -74,6 +101,8 @@ class Record(TypedDict):
     n_prompts: NotRequired[int]
     prompt_set: NotRequired[str]
     n_shared: NotRequired[int]
+    tied: NotRequired[float]
+    balance: NotRequired[BalanceTable]
     p: NotRequired[float | None]
     mde: NotRequired[float | None]
     method: NotRequired[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from valuebias.format import signed
-from valuebias.report.document import InstrumentChecked, Record
+from valuebias.report.document import BalanceRow, InstrumentChecked, Record
 from valuebias.report.wording import contrast
 
 
@@ -79,6 +79,43 @@ def differ(records: Iterable[Record]) -> list[str]:
     return [
         f"of {m} effects {sum(x < 0.05 for x in p)} differ from zero at .05 each, {strict} after "
         f"Holm's correction, {loose} at a false discovery rate of .05; this gates nothing"
+    ]
+
+
+def ties(records: Iterable[Record]) -> list[str]:
+    """The share of pairs of words across the categories with the same score."""
+    shares = sorted(100 * r["tied"] for r in records if "tied" in r)
+    if not shares:
+        return []
+    span = f"{shares[0]:.1f}%"
+    if f"{shares[-1]:.1f}%" != span:
+        span = f"{span} to {shares[-1]:.1f}%"
+    return [f"ties: {span} of the pairs of words across the categories (above 20%: no PASS)"]
+
+
+def out_of_balance(records: Iterable[Record]) -> list[str]:
+    """The contrasts whose sides differ in properties of their words, each with how far, and the
+    effects with these controlled: a warning of what an effect may be besides a value."""
+    named: dict[str, dict[str, None]] = {}
+    for r in records:
+        table = r.get("balance")
+        if table is None or not (apart := far(table["rows"])):
+            continue
+        effects = named.setdefault(f"{r['contrast']} ({', '.join(apart)})", {})
+        if (held := table["controlled"]) is not None:
+            effects[f"{r['valence']} {signed(held['estimate'])}"] = None
+    if not named:
+        return []
+    shown = "; ".join(f"{what} {', '.join(effects)}".rstrip() for what, effects in named.items())
+    return [f"warning: sides out of balance, with the effects controlled for it: {shown}"]
+
+
+def far(rows: Iterable[BalanceRow], least: float = 0.5) -> list[str]:
+    """The properties in which sides differ by this much: "frequency d +.750"."""
+    return [
+        f"{row['covariate']} d {signed(row['d'])}"
+        for row in rows
+        if row["d"] is not None and abs(row["d"]) >= least
     ]
 
 

@@ -4,7 +4,7 @@ from valuebias.stats.assignment import Assignment, assignment_test
 from valuebias.stats.composition import Composition, composition, composition_over, shared_words
 from valuebias.stats.confounds import controlled
 from valuebias.stats.drift import Drift, drift
-from valuebias.stats.effect import Effect, Term, contrast, pair, single
+from valuebias.stats.effect import Effect, contrast, pair, single
 from valuebias.stats.family import Family, family
 from valuebias.stats.gap import Area, Gap, closed, gap, not_closed
 from valuebias.stats.inheritance import Inheritance, inheritance
@@ -14,6 +14,7 @@ from valuebias.stats.quantities import Quantities, Trend, quantities
 from valuebias.stats.regression import Regression, regression
 from valuebias.stats.similarity import Similarity, similarity
 from valuebias.stats.sizes import Sizes, d_equiv, hedges_g, prob_superiority, rank_biserial, sizes
+from valuebias.stats.terms import Term
 from valuebias.stats.top import TopShare, top
 from valuebias.stats.trajectory import Trajectory, trajectory
 from valuebias.stats.verdict import Answer, Cause, Margin, Outcome, Verdict, judge
