@@ -59,7 +59,7 @@ def test_the_shipped_suites_ask_the_set_in_force(
         run, pytester, f"--rm=scores:{balanced}", BIG_TWO, "--valuebias-prompts=balanced",
         "--junitxml=junit.xml", "--valuebias-html=page.html",
     )  # fmt: skip
-    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(
         ["valuebias: prompts balanced: 27 positive and 27 negative, language en, sha256 *"]
     )
@@ -85,7 +85,7 @@ def test_without_the_option_the_papers_prompts_are_asked(
     run: Run, pytester: pytest.Pytester, even: Path
 ) -> None:
     found, result = report(run, pytester, f"--rm=scores:{even}", BIG_TWO)
-    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.OK
     assert found["prompt_set"] == {"name": "paper", "language": "en", "sha256": PAPER.digest}
     assert {r["prompt_set"] for r in found["verdicts"]} == {"paper"}
     assert "(paper)" not in result.stdout.str()
@@ -114,7 +114,7 @@ def test_a_file_in_german(run: Run, pytester: pytest.Pytester, german: Path) -> 
     )
     pytester.makeini(f"[pytest]\nvaluebias_prompts = {GERMAN}\n")
     found, result = report(run, pytester, f"--rm=scores:{german}", BIG_TWO, pytester.path)
-    result.assert_outcomes(passed=5)
+    assert result.ret == pytest.ExitCode.OK
     assert found["prompt_set"]["name"] == "prompts_de"
     assert found["prompt_set"]["language"] == "de"
     assert {r["prompt_set"] for r in found["verdicts"]} == {"prompts_de"}
@@ -128,12 +128,14 @@ def test_environment_ini_and_command_line(
 ) -> None:
     model = (f"--rm=scores:{balanced}", BIG_TWO)
     pytester.makeini("[pytest]\nvaluebias_prompts = balanced\n")
-    run(*model).assert_outcomes(passed=2)  # the name, though ini paths are relative to the ini file
+    assert (
+        run(*model).ret == pytest.ExitCode.OK
+    )  # the name, though ini paths are relative to the ini file
     monkeypatch.setenv("VALUEBIAS_PROMPTS", "nowhere.yaml")
     result = run(*model)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*neither the name of a prompt set nor a file*nowhere.yaml*"])
-    run(*model, "--valuebias-prompts=balanced").assert_outcomes(passed=2)
+    assert run(*model, "--valuebias-prompts=balanced").ret == pytest.ExitCode.OK
 
 
 def test_quick_asks_six_of_the_set(run: Run, pytester: pytest.Pytester, balanced: Path) -> None:
@@ -153,7 +155,8 @@ def test_a_table_of_other_prompts_is_an_error(
 ) -> None:
     """Recorded on the paper's prompts, asked for others: named, and never a verdict."""
     result = run(f"--rm=scores:{even}", BIG_TWO, "--valuebias-prompts=balanced")
-    result.assert_outcomes(errors=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "PASS " not in result.stdout.str()
     out = " ".join(result.stdout.str().split())
     assert "has no score for 21 of 27 prompts" in out
     assert "name the prompt set that was recorded (--valuebias-prompts)" in out
@@ -171,7 +174,7 @@ def test_a_table_of_both_shipped_sets_serves_either(
     path = write_scores(tmp_path / "both.csv", prompts=tuple(both))
     for name in SHIPPED:
         args = (f"--rm=scores:{path}", BIG_TWO, f"--valuebias-prompts={name}")
-        run(*args).assert_outcomes(passed=2)
+        assert run(*args).ret == pytest.ExitCode.OK
 
 
 def test_a_file_that_cannot_be_read_names_its_line(
@@ -201,7 +204,7 @@ def test_a_baseline_of_other_prompts_is_refused(
     result.stdout.fnmatch_lines(["BASELINE WRITTEN to *"])
     later = write_scores(tmp_path / "later.csv", prompts=BALANCED.prompts, noise=1)
     result = run(f"--rm=scores:{later}", BIG_TWO, on, f"--valuebias-baseline={file}")
-    result.assert_outcomes(passed=4)
+    assert result.ret == pytest.ExitCode.OK
     result = run(f"--rm=scores:{even}", BIG_TWO, f"--valuebias-baseline={file}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     said = " ".join(result.stderr.str().split())
@@ -228,8 +231,9 @@ def test_margins_may_name_a_prompt_set(run: Run, pytester: pytest.Pytester, tmp_
             run, pytester, f"--rm=scores:{path}", BIG_TWO, f"--valuebias-prompts={name}",
             f"--valuebias-margins={margins}",
         )  # fmt: skip
-        result.assert_outcomes(passed=2)
-        assert {r["margin_source"] for r in found["verdicts"]} == {source}
+        assert result.ret == pytest.ExitCode.OK
+        told = {r["margin_source"] for r in found["verdicts"] if r["role"] == "range"}
+        assert told == {source}
 
 
 def test_the_papers_own_tests_stay_on_its_prompts(
