@@ -49,14 +49,9 @@ from valuebias.stats.terms import Term as Term
 from valuebias.stats.terms import grouped
 
 Method = Literal[
-    "crossed-delong",
-    "permutation",
-    "separation",
-    "families",
-    "freedman-lane",
-    "partial-spearman",
+    "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman",
     "linearised",
-]
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

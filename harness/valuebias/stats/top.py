@@ -37,7 +37,8 @@ from valuebias.stats.crossed import (
     residual_variance,
     word_variance,
 )
-from valuebias.stats.effect import Effect, Term, grouped
+from valuebias.stats.effect import Effect
+from valuebias.stats.terms import Term, grouped
 
 TOP = 0.1
 """The part of the ranking that counts as its top."""
