@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from valuebias.errors import LexiconError
 from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
-from valuebias.prompts import Prompt, Valence, Valences, select
+from valuebias.prompts import Prompt, PromptSet, Valence, Valences
 from valuebias.scorers.baseline_record import check_pair
 from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Scores
@@ -42,18 +42,23 @@ class ContrastScores:
 
     @classmethod
     def of(
-        cls, scorer: Scorer, lexicon: Lexicon, contrast: str, valence: Valences, quick: bool
+        cls,
+        scorer: Scorer,
+        lexicon: Lexicon,
+        contrast: str,
+        valence: Valences,
+        prompts: PromptSet,
     ) -> ContrastScores:
-        prompts = {v: select(v, quick=quick) for v in WEIGHTS[valence]}
-        asked = tuple(prompt for part in prompts.values() for prompt in part)
+        by_valence = {v: prompts.of(v) for v in WEIGHTS[valence]}
+        asked = tuple(prompt for part in by_valence.values() for prompt in part)
         scores = lexicon_scores(scorer, lexicon, asked)
         selection = lexicon.select(contrast, scores.candidates.responses)
         rows = np.split(
             scores.values[:, selection.columns],
-            np.cumsum([len(part) for part in prompts.values()])[:-1],
+            np.cumsum([len(part) for part in by_valence.values()])[:-1],
         )
-        values = dict(zip(prompts, rows, strict=True))
-        return cls(selection, WEIGHTS[valence], values, prompts, scores.provenance)
+        values = dict(zip(by_valence, rows, strict=True))
+        return cls(selection, WEIGHTS[valence], values, by_valence, scores.provenance)
 
     @property
     def sides(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.str_]]:
