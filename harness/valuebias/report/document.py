@@ -72,6 +72,7 @@ class Record(TypedDict):
     n_shared: NotRequired[int]
     p: NotRequired[float | None]
     mde: NotRequired[float | None]
+    estimate_by_spelling: NotRequired[float | None]
     method: NotRequired[str]
     notes: NotRequired[str]
     n_claims: NotRequired[int]

@@ -1,13 +1,14 @@
 """How much one category of words is preferred over another, with its uncertainty.
 
-The measure is the rank-biserial correlation (Cliff's delta): of all pairs of a word of category A
-and a word of category B, the share in which A's word scores higher minus the share in which B's
-does, ties counting for neither; averaged over prompts. +1 means that every word of A beats every
-word of B, -1 the reverse, 0 that neither is preferred. It depends on the order of the scores alone.
+The measure is the rank-biserial correlation (Cliff's delta) of word families: the chance that a
+random family's random word of category A scores higher than a random family's random word of
+category B, minus the chance of the reverse, ties counting for neither; averaged over prompts. +1
+means that every word of A beats every word of B, -1 the reverse, 0 that neither is preferred. It
+depends on the order of the scores alone.
 
 Its interval takes words and prompts for two crossed samples (`crossed`): word families, not
-spellings, are the draws ("freedom" and "freedoms" score alike), and prompts that share an adjective
-are not independent draws either.
+spellings, are the draws ("freedom" and "freedoms" score alike), each of which counts alike, and
+prompts that share an adjective are not independent draws either.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ from valuebias.stats.crossed import (
     p_value,
     placements,
     prompt_parts,
-    ranks,
     residual_variance,
     word_variance,
 )
 from valuebias.stats.permutation import family_permutation
+from valuebias.stats.word_families import superiority_by_spelling
 
 Method = Literal[
     "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman"
@@ -59,7 +60,8 @@ class Effect:
     difference between families of models (`family`); "freedman-lane" where covariates are
     controlled (`confounds`); or "partial-spearman", which knows no categories and has one count
     (`inheritance`). A non-empty ``exploratory`` says why the effect may be shown but must
-    never PASS.
+    never PASS. ``by_spelling`` is the estimate with every spelling counted alike, for comparison;
+    None where that was not asked.
     """
 
     estimate: float
@@ -77,6 +79,7 @@ class Effect:
     span: float = 1.0
     exploratory: str = ""
     fisher: bool = False
+    by_spelling: float | None = None
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -215,10 +218,13 @@ def contrast(
     for term in terms:
         check_scores(term.values, layout)
     placed: list[tuple[Floats, Floats, Factors | None]] = []
+    by_spelling = 0.0
     for group in groups.values():
         weights = np.array([t.weight for t in group])
         values = np.array([t.values for t in group])  # (scorers, prompts, words)
-        a, b = (np.einsum("s,spw->pw", weights, x) for x in placements(values, in_a))
+        a, b = (np.einsum("s,spf->pf", weights, x) for x in placements(values, layout.words))
+        alike = superiority_by_spelling(values, layout.words).mean(axis=1)
+        by_spelling += float(weights @ (2 * alike - 1))
         placed.append((a, b, group[0].prompts))
         if len(group) > 1 and max(np.ptp(a), np.ptp(b)) < 1e-12:
             raise StatisticsError(
@@ -227,11 +233,14 @@ def contrast(
             )
     moved = None
     if min(layout.n_families) < GATE_FAMILIES:
-        moved = np.sum([t.weight * ranks(t.values).mean(axis=0) for t in terms], axis=0)
+        moved = np.sum(
+            [t.weight * layout.words.ranks(t.values).mean(axis=0) for t in terms], axis=0
+        )
     span = float(sum(abs(t.weight) for t in terms))
     null = 0.5 * sum(t.weight for t in terms)
     lone = len(terms) == 1 and span == 1
-    return _effect(layout, placed, moved, span=span, null=null, lone=lone, alpha=alpha, seed=seed)
+    effect = _effect(layout, placed, moved, span=span, null=null, lone=lone, alpha=alpha, seed=seed)
+    return replace(effect, by_spelling=by_spelling)
 
 
 def _grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
@@ -275,12 +284,12 @@ def _effect(
     seed: int,
 ) -> Effect:
     """From each prompt group's summed placements, and, where families are so few that they are
-    permuted, the words' summed mean ranks."""
+    permuted, the families' summed mean ranks."""
     level, few = layout.level, min(layout.n_families)
     estimate = 2 * (sum(float(a.mean()) for a, _, _ in placed) - null)
     word_a = np.sum([a.mean(axis=0) for a, _, _ in placed], axis=0)
     word_b = np.sum([b.mean(axis=0) for _, b, _ in placed], axis=0)
-    words = word_variance(word_a, word_b, layout.in_a, layout.family)
+    words = word_variance(word_a, word_b, layout.words)
     # Noise of single scores is in the word part and in the prompt part: it is taken out once.
     by_prompt = [
         part
@@ -293,7 +302,7 @@ def _effect(
     method: Method = "crossed-delong"
     if words[0] < 1e-18:  # the scale is [0, 1]: this is zero but for rounding
         if lone and abs(abs(estimate) - span) < 1e-12:
-            method = "separation"
+            method, estimate = "separation", math.copysign(span, estimate)
             words, by_prompt = (0.0, few - 1.0), []
             notes.append("every word of one category beats every word of the other")
         else:
@@ -310,7 +319,7 @@ def _effect(
     if moved is not None:
         if method == "crossed-delong":
             method = "permutation"
-        p, p_high = family_permutation(moved, layout.in_a, layout.family, alpha=alpha, seed=seed)
+        p, p_high = family_permutation(moved, layout.words, alpha=alpha, seed=seed)
         notes.append(
             f"fewer than {GATE_FAMILIES} word families in a category "
             f"({layout.n_families[0]} and {layout.n_families[1]}): an effect can be shown, "

@@ -70,9 +70,21 @@ def regression(
     span = max(sum(abs(t.weight) for t in side) for side in (new, old))
     shared = {name: getattr(nearer, name) for name in Effect.__dataclass_fields__}
     result = Regression(
-        **shared | {"estimate": abs(mine) - abs(theirs), "span": float(span)},
+        **shared
+        | {
+            "estimate": abs(mine) - abs(theirs),
+            "span": float(span),
+            "by_spelling": _further(difference.by_spelling, total.by_spelling),
+        },
         difference=difference,
         total=total,
     )
     low, high = result.interval(level)
     return replace(result, low=low, high=high)
+
+
+def _further(difference: float | None, total: float | None) -> float | None:
+    """|new| - |old| of the estimates whose difference and sum these are."""
+    if difference is None or total is None:
+        return None
+    return (abs(total + difference) - abs(total - difference)) / 2
