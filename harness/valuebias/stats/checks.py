@@ -73,6 +73,13 @@ class Layout:
         n_a = int(in_a.sum())
         return cls(in_a, family, (n_a, len(in_a) - n_a), n_families, level)
 
+    def restricted(self, keep: Bools) -> Layout:
+        """The same of these words alone."""
+        in_a, family = self.in_a[keep], self.family[keep]
+        n_a = int(in_a.sum())
+        n_families = (len(np.unique(family[in_a])), len(np.unique(family[~in_a])))
+        return Layout(in_a, family, (n_a, len(in_a) - n_a), n_families, self.level)
+
     @cached_property
     def words(self) -> WordFamilies:
         """The families of either side, of which each counts alike."""

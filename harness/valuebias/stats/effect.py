@@ -13,130 +13,23 @@ prompts that share an adjective are not independent draws either.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
-from valuebias.format import signed
-from valuebias.stats.checks import GATE_FAMILIES, GATE_PROMPTS, Cluster, Layout, check_scores
-from valuebias.stats.crossed import (
-    Bools,
-    Factors,
-    Floats,
-    Parts,
-    half_width,
-    p_value,
-    placements,
-    prompt_parts,
-    residual_variance,
-    word_variance,
-)
-from valuebias.stats.permutation import family_permutation
-from valuebias.stats.word_families import superiority_by_spelling
-
-Method = Literal[
-    "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman"
-]
-
-
-@dataclass(frozen=True)
-class Effect:
-    """An estimate on the rank-biserial scale; positive means that category A is preferred.
-
-    Of a single scorer it lies in [-1, 1]; a contrast lies in [-``span``, ``span``], the sum of its
-    absolute weights: a difference of two (``span`` 2) is positive where the first scorer prefers A
-    more than the second does. ``low`` and ``high`` bound it at ``level``; ``p`` tests zero,
-    two-sided. ``parts`` are the parts of its variance, the words' first, with their degrees of
-    freedom (empty for complete separation). Counts are (A, B).
-
-    ``method`` is "crossed-delong"; "permutation" below 20 families in a category, where ``p`` comes
-    from relabelling families and ``p_high`` is the upper 99.9% limit of its Monte-Carlo error;
-    "separation" where every word of one category beats every word of the other; "families" of a
-    difference between families of models (`family`); "freedman-lane" where covariates are
-    controlled (`confounds`); or "partial-spearman", which knows no categories and has one count
-    (`inheritance`). A non-empty ``exploratory`` says why the effect may be shown but must
-    never PASS. ``by_spelling`` is the estimate with every spelling counted alike, for comparison;
-    None where that was not asked.
-    """
-
-    estimate: float
-    parts: Parts
-    low: float
-    high: float
-    level: float
-    p: float
-    n_words: tuple[int, ...]
-    n_families: tuple[int, ...]
-    n_prompts: int
-    method: Method
-    notes: tuple[str, ...] = ()
-    p_high: float = 1.0
-    span: float = 1.0
-    exploratory: str = ""
-    fisher: bool = False
-    by_spelling: float | None = None
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """The interval that an effect of this kind can lie in."""
-        return -self.span, self.span
-
-    @property
-    def se(self) -> float:
-        """The standard error."""
-        return math.sqrt(sum(variance for variance, _ in self.parts))
-
-    @property
-    def se_prompts(self) -> float:
-        """The part of the standard error that more words would not take away."""
-        return math.sqrt(sum(variance for variance, _ in self.parts[1:]))
-
-    @property
-    def mde(self) -> float:
-        """The smallest true effect that a test of zero would detect with 80% power."""
-        if not self.parts:
-            return self.high - self.low
-        return half_width(self.parts, 1 - self.level) + half_width(self.parts, 0.4)
-
-    def interval(self, level: float) -> tuple[float, float]:
-        """The two-sided confidence interval at another level, within the scale's own bounds."""
-        if self.method == "separation":
-            # The n disjoint pairs of an A and a B family all came out one way: Clopper-Pearson.
-            bound = float(2 * ((1 - level) / 2) ** (1 / min(self.n_families)) - 1)
-            return (bound, 1.0) if self.estimate > 0 else (-1.0, -bound)
-        half = half_width(self.parts, 1 - level)
-        if self.fisher:
-            centre, half = math.atanh(self.estimate), half / (1 - self.estimate**2)
-            return math.tanh(centre - half), math.tanh(centre + half)
-        return max(self.estimate - half, -self.span), min(self.estimate + half, self.span)
-
-    def distance(self, value: float) -> float:
-        """How far the estimate lies from a value, in the units of a half width."""
-        if not self.fisher:
-            return abs(self.estimate - value)
-        if abs(value) >= 1:
-            return math.inf
-        return abs(math.atanh(self.estimate) - math.atanh(value)) * (1 - self.estimate**2)
-
-
-@dataclass(frozen=True)
-class Term:
-    """One scorer on one set of prompts, and its weight in a contrast.
-
-    ``values`` is (prompts, words), higher is preferred. ``prompts`` holds each prompt's factors;
-    without them prompts count as independent draws. Terms with the same ``group`` were scored on
-    the same prompts, in the same order.
-    """
-
-    values: npt.NDArray[Any]
-    weight: float = 1.0
-    prompts: Factors | None = None
-    group: str = ""
+from valuebias.stats.checks import GATE_FAMILIES, Cluster, Layout, check_scores
+from valuebias.stats.crossed import Bools, Factors
+from valuebias.stats.estimate import Effect as Effect
+from valuebias.stats.estimate import FacetEffect as FacetEffect
+from valuebias.stats.estimate import Method as Method
+from valuebias.stats.estimate import Scale, by_spelling, effect_of, placed_groups
+from valuebias.stats.facets import Facets
+from valuebias.stats.terms import Term as Term
+from valuebias.stats.terms import grouped
 
 
 def single(
@@ -145,6 +38,7 @@ def single(
     families: Sequence[str] | npt.NDArray[Any],
     *,
     prompts: Factors | None = None,
+    facets: Facets | None = None,
     level: float = 0.95,
     cluster: Cluster = "family",
     alpha: float = 0.05,
@@ -155,9 +49,10 @@ def single(
     ``values`` is (prompts, words), higher is preferred; ``in_a`` (words,) is True for a word of A
     and False for one of B; ``families`` (words,) names each word's family; ``prompts`` holds each
     prompt's factors (``[p.factors for p in prompts]``), without which prompts count as independent
-    draws. ``cluster="word"`` takes every spelling for a draw of its own; its intervals are too
-    short and serve for comparison. ``seed`` is used where a permutation is, which goes on until its
-    p is settled at ``alpha``.
+    draws. ``facets`` are groups of families of like meaning, which are no independent draws: the
+    words' variance then has their part too. ``cluster="word"`` takes every spelling for a draw of
+    its own; its intervals are too short and serve for comparison. ``seed`` is used where a
+    permutation is, which goes on until its p is settled at ``alpha``.
 
     Raises StatisticsError for data without a valid interval: scores that are not finite or
     nearly all tied, fewer than 5 families in a category, fewer than 6 prompts, prompts with the
@@ -167,6 +62,7 @@ def single(
         [Term(values, 1.0, prompts)],
         in_a,
         families,
+        facets=facets,
         level=level,
         cluster=cluster,
         alpha=alpha,
@@ -181,6 +77,7 @@ def pair(
     families: Sequence[str] | npt.NDArray[Any],
     *,
     prompts: Factors | None = None,
+    facets: Facets | None = None,
     level: float = 0.95,
     cluster: Cluster = "family",
     alpha: float = 0.05,
@@ -193,7 +90,16 @@ def pair(
     one model under two names or the same numbers recorded twice.
     """
     terms = [Term(values, 1.0, prompts), Term(reference, -1.0, prompts)]
-    return contrast(terms, in_a, families, level=level, cluster=cluster, alpha=alpha, seed=seed)
+    return contrast(
+        terms,
+        in_a,
+        families,
+        facets=facets,
+        level=level,
+        cluster=cluster,
+        alpha=alpha,
+        seed=seed,
+    )
 
 
 def contrast(
@@ -201,6 +107,7 @@ def contrast(
     in_a: Bools,
     families: Sequence[str] | npt.NDArray[Any],
     *,
+    facets: Facets | None = None,
     level: float = 0.95,
     cluster: Cluster = "family",
     alpha: float = 0.05,
@@ -214,141 +121,23 @@ def contrast(
     Arguments and errors as for `single` and `pair`.
     """
     layout = Layout.of(in_a, families, cluster, level)
-    groups = _grouped(terms)
+    groups = grouped(terms)
     for term in terms:
         check_scores(term.values, layout)
-    placed: list[tuple[Floats, Floats, Factors | None]] = []
-    by_spelling = 0.0
-    for group in groups.values():
-        weights = np.array([t.weight for t in group])
-        values = np.array([t.values for t in group])  # (scorers, prompts, words)
-        a, b = (np.einsum("s,spf->pf", weights, x) for x in placements(values, layout.words))
-        alike = superiority_by_spelling(values, layout.words).mean(axis=1)
-        by_spelling += float(weights @ (2 * alike - 1))
-        placed.append((a, b, group[0].prompts))
-        if len(group) > 1 and max(np.ptp(a), np.ptp(b)) < 1e-12:
-            raise StatisticsError(
-                "the two scorers order every word alike on every prompt",
-                remedy="They look like one model under two names: give the reference you mean.",
-            )
+    placed = placed_groups(groups, layout.words)
+    if any(
+        len(group) > 1 and max(np.ptp(a), np.ptp(b)) < 1e-12
+        for group, (a, b, _) in zip(groups.values(), placed, strict=True)
+    ):
+        raise StatisticsError(
+            "the two scorers order every word alike on every prompt",
+            remedy="They look like one model under two names: give the reference you mean.",
+        )
     moved = None
     if min(layout.n_families) < GATE_FAMILIES:
         moved = np.sum(
             [t.weight * layout.words.ranks(t.values).mean(axis=0) for t in terms], axis=0
         )
-    span = float(sum(abs(t.weight) for t in terms))
-    null = 0.5 * sum(t.weight for t in terms)
-    lone = len(terms) == 1 and span == 1
-    effect = _effect(layout, placed, moved, span=span, null=null, lone=lone, alpha=alpha, seed=seed)
-    return replace(effect, by_spelling=by_spelling)
-
-
-def _grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
-    groups: dict[str, list[Term]] = {}
-    for term in terms:
-        groups.setdefault(term.group, []).append(term)
-    for group in groups.values():
-        shapes = {term.values.shape for term in group}
-        if len(shapes) > 1:
-            raise StatisticsError(
-                "the scorers were not scored on the same words and prompts",
-                seen=" and ".join(map(str, sorted(shapes))),
-                remedy="Take the words and prompts that all have, in one order.",
-            )
-        asked = [None if t.prompts is None else [dict(f) for f in t.prompts] for t in group]
-        if any(a != asked[0] or (a is not None and len(a) != len(group[0].values)) for a in asked):
-            raise StatisticsError(
-                "prompts and factors do not describe the same prompts",
-                seen=f"{len(group[0].values)} prompts, factors of "
-                + " and ".join("none" if a is None else str(len(a)) for a in asked),
-                remedy="Give each scorer's factors in the order of its prompts, the same for all.",
-            )
-    if not groups or not all(math.isfinite(t.weight) and t.weight for t in terms):
-        raise StatisticsError(
-            "a contrast needs a scorer, and finite weights other than zero",
-            seen=[t.weight for t in terms],
-            remedy="Give at least one Term(values, weight).",
-        )
-    return groups
-
-
-def _effect(
-    layout: Layout,
-    placed: Sequence[tuple[Floats, Floats, Factors | None]],
-    moved: Floats | None,
-    *,
-    span: float,
-    null: float,
-    lone: bool,
-    alpha: float,
-    seed: int,
-) -> Effect:
-    """From each prompt group's summed placements, and, where families are so few that they are
-    permuted, the families' summed mean ranks."""
-    level, few = layout.level, min(layout.n_families)
-    estimate = 2 * (sum(float(a.mean()) for a, _, _ in placed) - null)
-    word_a = np.sum([a.mean(axis=0) for a, _, _ in placed], axis=0)
-    word_b = np.sum([b.mean(axis=0) for _, b, _ in placed], axis=0)
-    words = word_variance(word_a, word_b, layout.words)
-    # Noise of single scores is in the word part and in the prompt part: it is taken out once.
-    by_prompt = [
-        part
-        for a, b, factors in placed
-        for part in prompt_parts(
-            a.mean(axis=1), factors, residual_variance(a) + residual_variance(b)
-        )
-    ]
-    notes: list[str] = []
-    method: Method = "crossed-delong"
-    if words[0] < 1e-18:  # the scale is [0, 1]: this is zero but for rounding
-        if lone and abs(abs(estimate) - span) < 1e-12:
-            method, estimate = "separation", math.copysign(span, estimate)
-            words, by_prompt = (0.0, few - 1.0), []
-            notes.append("every word of one category beats every word of the other")
-        else:
-            raise StatisticsError(
-                "the effect does not vary from word to word, so it has no interval",
-                seen=signed(estimate),
-                remedy="Give more words, or look at how the scores were made.",
-            )
-    parts = tuple((4 * variance, df) for variance, df in (words, *by_prompt) if variance)
-    fisher = lone and bool(parts) and abs(estimate) < 1
-    scaled = math.atanh(estimate) * (1 - estimate**2) if fisher else estimate
-    p = p_value(scaled, parts) if parts else 0.5 ** (few - 1)  # of a sign test of families
-    p_high = p
-    if moved is not None:
-        if method == "crossed-delong":
-            method = "permutation"
-        p, p_high = family_permutation(moved, layout.words, alpha=alpha, seed=seed)
-        notes.append(
-            f"fewer than {GATE_FAMILIES} word families in a category "
-            f"({layout.n_families[0]} and {layout.n_families[1]}): an effect can be shown, "
-            "its absence cannot"
-        )
-    exploratory = ""
-    n_prompts = min(len(a) for a, _, _ in placed)
-    if n_prompts < GATE_PROMPTS:
-        exploratory = (
-            f"{n_prompts} prompts are too few for a verdict that can pass "
-            f"({GATE_PROMPTS} are needed)"
-        )
-        notes.append(exploratory)
-    effect = Effect(
-        estimate=estimate,
-        parts=parts,
-        low=-span,
-        high=span,
-        level=level,
-        p=p,
-        n_words=layout.n_words,
-        n_families=layout.n_families,
-        n_prompts=sum(len(a) for a, _, _ in placed),
-        method=method,
-        notes=tuple(notes),
-        p_high=p_high,
-        span=span,
-        exploratory=exploratory,
-        fisher=fisher,
-    )
-    low, high = effect.interval(level)
-    return replace(effect, low=low, high=high)
+    scale = Scale.of(terms)
+    effect = effect_of(layout, placed, moved, scale, facets, alpha=alpha, seed=seed)
+    return replace(effect, by_spelling=2 * (by_spelling(groups, layout.words) - scale.null))

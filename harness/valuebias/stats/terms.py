@@ -1,0 +1,59 @@
+"""What a contrast is made of: scorers, each on a set of prompts, with weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from valuebias.errors import StatisticsError
+from valuebias.stats.crossed import Factors
+
+
+@dataclass(frozen=True)
+class Term:
+    """One scorer on one set of prompts, and its weight in a contrast.
+
+    ``values`` is (prompts, words), higher is preferred. ``prompts`` holds each prompt's factors;
+    without them prompts count as independent draws. Terms with the same ``group`` were scored on
+    the same prompts, in the same order.
+    """
+
+    values: npt.NDArray[Any]
+    weight: float = 1.0
+    prompts: Factors | None = None
+    group: str = ""
+
+
+def grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
+    """Terms by group. Raises StatisticsError unless those of a group were scored on the same
+    prompts, and for weights that are zero or not finite."""
+    groups: dict[str, list[Term]] = {}
+    for term in terms:
+        groups.setdefault(term.group, []).append(term)
+    for group in groups.values():
+        shapes = {term.values.shape for term in group}
+        if len(shapes) > 1:
+            raise StatisticsError(
+                "the scorers were not scored on the same words and prompts",
+                seen=" and ".join(map(str, sorted(shapes))),
+                remedy="Take the words and prompts that all have, in one order.",
+            )
+        asked = [None if t.prompts is None else [dict(f) for f in t.prompts] for t in group]
+        if any(a != asked[0] or (a is not None and len(a) != len(group[0].values)) for a in asked):
+            raise StatisticsError(
+                "prompts and factors do not describe the same prompts",
+                seen=f"{len(group[0].values)} prompts, factors of "
+                + " and ".join("none" if a is None else str(len(a)) for a in asked),
+                remedy="Give each scorer's factors in the order of its prompts, the same for all.",
+            )
+    if not groups or not all(math.isfinite(t.weight) and t.weight for t in terms):
+        raise StatisticsError(
+            "a contrast needs a scorer, and finite weights other than zero",
+            seen=[t.weight for t in terms],
+            remedy="Give at least one Term(values, weight).",
+        )
+    return groups
