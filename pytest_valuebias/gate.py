@@ -17,6 +17,7 @@ from valuebias.report.document import RunRecord, Said
 
 if TYPE_CHECKING:
     from valuebias.measurement.contrast import Measurement
+    from valuebias.measurement.instrument import Instrument
     from valuebias.questions import Cause
     from valuebias.stats.effect import Effect
     from valuebias.stats.verdict import Answer, Margin, Verdict
@@ -40,13 +41,14 @@ class Gate:
     def check(self, measurement: Measurement) -> None:
         """Gate on the declared margin; skip with a message if none is declared."""
         margin = self.inputs.margin(measurement)
+        instrument = self._admitted(measurement)
         if margin is None:
             reason = (
                 f"no margin is declared for {measurement.contrast}, {measurement.valence} prompts, "
                 f"{measurement.role}, with lexicon {measurement.lexicon.name} "
                 f"({measurement.lexicon.digest[:12]}): declare one with --valuebias-margins FILE"
             )
-            self._record(measurement, None, "NO MARGIN", reason, gated=False)
+            self._record(measurement, instrument, None, "NO MARGIN", reason, gated=False)
             pytest.skip(reason)
         self.check_margin(measurement, margin)
 
@@ -63,33 +65,62 @@ class Gate:
         """Gate on this margin: return on PASS, fail on FAIL, as configured on INCONCLUSIVE."""
         from valuebias.stats.verdict import judge, what_would_settle
 
+        instrument = self._admitted(measurement)
         try:
             verdict = judge(measurement.effect, margin, alpha=self.level(measurement))
         except ValueBiasError as error:  # a margin that these data can never settle
-            self._record(measurement, None, "ERROR", str(error), gated=False)
+            self._record(measurement, instrument, None, "ERROR", str(error), gated=False)
             raise
         outcome: Said = verdict.outcome.value
         reason = verdict.reason
         if outcome == "INCONCLUSIVE":
             reason += what_would_settle(verdict)
-        how = self._how(outcome)
-        gated = outcome == "PASS" or how == "fail"
-        self._record(measurement, verdict, outcome, reason, gated=gated, cause=verdict.cause)
+        how = self._how(outcome, instrument)
+        gated = how == "fail" or (how == "" and outcome == "PASS")
+        self._record(
+            measurement, instrument, verdict, outcome, reason, gated=gated, cause=verdict.cause
+        )
+        if how == "skip":
+            pytest.skip(f"NOT GATED: {instrument.reason}")
         if outcome != "PASS":
             self._stop(how, reason, describe(measurement, verdict, reason))
 
     def check_answer(self, measurement: Measurement, answer: Answer) -> None:
         """The same for a claim that is not about the effect, such as "not closed by step 900"."""
+        instrument = self._admitted(measurement)
         outcome: Said = answer.outcome.value
         reason = f"{answer.claim}: {answer.reason}"
-        how = self._how(outcome)
-        gated = outcome == "PASS" or how == "fail"
-        self._record(measurement, None, outcome, reason, gated=gated, cause=answer.cause)
+        how = self._how(outcome, instrument)
+        gated = how == "fail" or (how == "" and outcome == "PASS")
+        self._record(
+            measurement, instrument, None, outcome, reason, gated=gated, cause=answer.cause
+        )
+        if how == "skip":
+            pytest.skip(f"NOT GATED: {instrument.reason}")
         if outcome != "PASS":
             self._stop(how, reason, describe_answer(measurement, outcome, reason))
 
-    def _how(self, outcome: str) -> str:
-        """What happens on a verdict that is not PASS: fail, xfail or warn."""
+    def _admitted(self, measurement: Measurement) -> Instrument:
+        """The instrument check of what was measured.
+
+        Raises InstrumentError for a model that does not read the questions, unless that is only
+        reported.
+        """
+        instrument = self.inputs.instrument(measurement)
+        try:
+            instrument.admits(self.inputs.values["instrument"])
+        except ValueBiasError as error:
+            self._record(measurement, instrument, None, "ERROR", str(error), gated=False)
+            raise
+        return instrument
+
+    def _how(self, outcome: str, instrument: Instrument) -> str:
+        """What happens on a verdict: skip if the model is not known to read the questions; nothing
+        on PASS; else fail, xfail or warn."""
+        if not instrument.admits("report"):
+            return "skip"
+        if outcome == "PASS":
+            return ""
         how: str = self.inputs.values["inconclusive"] if outcome == "INCONCLUSIVE" else "fail"
         if how == "xfail" and self.item.config.getoption("runxfail"):
             return "fail"  # pytest.xfail does nothing then, and the test would pass
@@ -106,6 +137,7 @@ class Gate:
     def _record(
         self,
         measurement: Measurement,
+        instrument: Instrument,
         verdict: Verdict[Effect] | None,
         outcome: Said,
         reason: str,
@@ -123,6 +155,7 @@ class Gate:
             reason,
             gated=gated,
             cause=cause,
+            instrument=instrument,
             suite=None if claim is None else claim.suite,
             n_claims=asked("range", self.inputs) if claim is None else claim.asked,
         )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from valuebias.lexicons.frequencies import Frequencies
     from valuebias.lexicons.lexicon import Lexicon
     from valuebias.measurement.contrast import Measurement
+    from valuebias.measurement.instrument import Instrument
     from valuebias.measurement.paper import PaperTests
     from valuebias.model import Model
     from valuebias.models.spec import ModelSpec
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 class Inputs:
     """One pytest process's inputs, kept under ``KEY`` in the config's stash.
 
-    ``bases`` holds the base of each ``--rm`` by its label. ``baseline`` is the recorded release
+    ``bases`` holds the base of each ``--rm`` by its label, ``controls`` other recorded scores of it
+    for the instrument check. ``baseline`` is the recorded release
     that every model is compared with besides the references. ``selection`` holds the node ids of
     shipped tests named on the command line. What is read or computed from them is kept: lexicons,
     margins, the open store, the paper's own tests.
@@ -45,12 +47,14 @@ class Inputs:
     language_models: tuple[ModelSpec, ...]
     runs: tuple[TrainingRun, ...]
     bases: Mapping[str, ModelSpec]
+    controls: Mapping[str, ModelSpec]
     lexicon_files: Mapping[str, Path]
     is_worker: bool
     baseline: ModelSpec | None = None
     selection: tuple[str, ...] = ()
     _lexicons: dict[str, Lexicon] = field(default_factory=dict, repr=False)
     _paper_tests: dict[str, PaperTests] = field(default_factory=dict, repr=False)
+    _instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict, repr=False)
 
     @property
     def in_use(self) -> bool:
@@ -114,6 +118,43 @@ class Inputs:
         by_source = {base.source: base for base in self.bases.values()}
         by_source.pop(self.bases[model.label].source, None)
         return tuple(map(self.bench.scorer, by_source.values()))
+
+    def instrument(self, measurement: Measurement) -> Instrument:
+        """Whether the models that a measurement is about read the questions; of several, the one
+        that says least. Raises what loading a model raises."""
+        from valuebias.measurement.instrument import weakest
+
+        return weakest(
+            self._instrument(spec, measurement.lexicon, required=required)
+            for spec, required in self._under_test(measurement)
+        )
+
+    def _instrument(self, spec: ModelSpec, lexicon: Lexicon, *, required: bool) -> Instrument:
+        from valuebias.measurement.instrument import check_instrument
+
+        scorer, control = self.bench.scorer(spec), self.controls.get(spec.label)
+        key = (scorer.fingerprint, lexicon.digest)
+        if key not in self._instruments:
+            self._instruments[key] = check_instrument(
+                scorer,
+                lexicon,
+                control=self.bench.scorer(control) if control and required else None,
+                required=required,
+                quick=self.quick,
+            )
+        return self._instruments[key]
+
+    def _under_test(self, m: Measurement) -> list[tuple[ModelSpec, bool]]:
+        """What a measurement is about, each with whether it must read the questions."""
+        if m.role == "family":
+            return [(spec, True) for spec in self.models if spec.label in self.bases]
+        if m.kind == "training run":
+            return [(run.models[-1], True) for run in self.runs if run.label == m.model]
+        mine = [spec for spec in self.models if spec.label == m.model]
+        if m.kind == "language model" or not mine:
+            spoken = self.language_models if m.kind == "language model" else self.pairs
+            return [(spec, False) for spec in spoken if spec.label == m.model]
+        return [(spec, True) for spec in mine]
 
     # Files
 

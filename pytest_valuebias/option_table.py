@@ -250,6 +250,22 @@ OPTIONS: tuple[Option, ...] = (
         parse=_choice("fail", "xfail", "warn"),
     ),
     Option(
+        "instrument",
+        "what a reward model that does not read the questions gets: require (the default; errors) "
+        "or report (verdicts that gate nothing)",
+        "require",
+        "HOW",
+        parse=_choice("require", "report"),
+    ),
+    Option(
+        "control",
+        "recorded scores of the k-th --rm for the words of the instrument check, or RM=SPEC, such "
+        "as scores:FILE; repeatable",
+        (),
+        "SPEC",
+        True,
+    ),
+    Option(
         "allow-uncalibrated",
         "test of the paper that the paper_tests fixture may assert on although it is not "
         f"calibrated: {', '.join(PAPER_TESTS)}; repeatable",

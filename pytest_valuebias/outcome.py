@@ -32,10 +32,19 @@ class Outcome:
     def gated(self) -> bool:
         return any(record["gated"] for record in self.records)
 
+    @property
+    def unchecked(self) -> list[str]:
+        """Why models are not known to read the questions, each reason once."""
+        from valuebias.report.headline import not_sound
+
+        reasons = (r["instrument_check"]["reason"] for r in self.records if not_sound(r))
+        return list(dict.fromkeys(reasons))
+
     def exit_status(self, status: int) -> int:
-        """The exit status; never 0 for a run in which nothing was gated."""
+        """The exit status; never 0 for a run in which nothing was gated, or of a model that is not
+        known to read the questions."""
         quiet = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if self.ran and status in quiet and not self.gated:
+        if self.ran and status in quiet and (not self.gated or self.unchecked):
             return pytest.ExitCode.TESTS_FAILED
         return status
 

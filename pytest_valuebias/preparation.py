@@ -26,6 +26,7 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
     """
     from valuebias.errors import ValueBiasError
     from valuebias.measurement import contrast
+    from valuebias.measurement.instrument import control_lexicon
 
     # Of each model, whether it is under test (its vocabulary is read too), and the lexicons read.
     under_test: dict[ModelSpec, bool] = {}
@@ -43,7 +44,9 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
             # leaves nothing to do for the other workers.
             contrast.prepare(
                 scorer,
-                [inputs.lexicon(name) for name in lexicons[spec]],
+                [*(inputs.lexicon(name) for name in lexicons[spec]), control_lexicon()]
+                if vocabulary
+                else [inputs.lexicon(name) for name in lexicons[spec]],
                 quick=inputs.quick,
                 vocabulary=vocabulary,
                 besides=shown(scorer, vocabulary),

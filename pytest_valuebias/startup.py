@@ -41,6 +41,7 @@ def read(config: pytest.Config) -> Inputs:
         language_models=language_models,
         runs=runs,
         bases=_bases(values["base"], models),
+        controls=_beside("--valuebias-control", values["control"], models),
         lexicon_files=_lexicon_files(values["lexicon"], values["cache-dir"]),
         is_worker=hasattr(config, "workerinput"),
         baseline=recorded,
@@ -122,6 +123,16 @@ def _check_labels(specs: tuple[ModelSpec, ...]) -> None:
 
 
 def _bases(texts: tuple[str, ...], models: tuple[ModelSpec, ...]) -> Mapping[str, ModelSpec]:
+    bases = _beside("--base", texts, models)
+    # A family is known by its base's label: two bases with one label would be one family.
+    _check_labels(tuple({base.source: base for base in bases.values()}.values()))
+    return bases
+
+
+def _beside(
+    option: str, texts: tuple[str, ...], models: tuple[ModelSpec, ...]
+) -> Mapping[str, ModelSpec]:
+    """What belongs to each ``--rm``, by its label: given in their order, or as RM=SPEC."""
     if not texts:
         return {}
     labels = [model.label for model in models]
@@ -131,23 +142,19 @@ def _bases(texts: tuple[str, ...], models: tuple[ModelSpec, ...]) -> Mapping[str
         if equals and not Path(text).exists():
             if label not in labels or label in named or not spec:
                 raise pytest.UsageError(
-                    f"--base is {text!r}, and {label!r} is not the label of one --rm. "
+                    f"{option} is {text!r}, and {label!r} is not the label of one --rm. "
                     f"The labels are {', '.join(labels)}."
                 )
             named[label] = spec
-    bases: dict[str, ModelSpec] = {}
     if len(named) == len(texts):
-        bases = {label: _specs([spec], "--base")[0] for label, spec in named.items()}
-    elif len(texts) == len(labels) and not named:
-        bases = dict(zip(labels, _specs(texts, "--base"), strict=True))
-    if bases:
-        # A family is known by its base's label: two bases with one label would be one family.
-        _check_labels(tuple({base.source: base for base in bases.values()}.values()))
-        return bases
+        return {label: _specs([spec], option)[0] for label, spec in named.items()}
+    if len(texts) == len(labels) and not named:
+        return dict(zip(labels, _specs(texts, option), strict=True))
     raise pytest.UsageError(
-        f"--base was given {len(texts)} times for {len(labels)} reward models "
+        f"{option} was given {len(texts)} times for {len(labels)} reward models "
         f"({', '.join(labels)}). "
-        "Give one --base for each --rm, in their order, or --base RM=BASE with the label of a --rm."
+        f"Give one {option} for each --rm, in their order, or {option} RM=SPEC with the label of a "
+        "--rm."
     )
 
 

@@ -45,6 +45,10 @@ class LexiconError(ValueBiasError):
     """A lexicon that cannot be read, or that covers too little of what was scored."""
 
 
+class InstrumentError(ValueBiasError):
+    """A reward model that does not read the questions: it gets no verdicts."""
+
+
 class SuiteError(ValueBiasError):
     """A file of declared tests that cannot be used: a collection error."""
 

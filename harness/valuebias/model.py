@@ -15,6 +15,7 @@ from valuebias.format import bracketed, signed
 from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.lexicons.lexicon import Lexicon, contrast_of
 from valuebias.measurement.contrast import Covariate, Measurement, measure
+from valuebias.measurement.instrument import Instrument, Policy, check_instrument
 from valuebias.measurement.tokens import TopTokens, top_tokens
 from valuebias.models.settings import Settings
 from valuebias.models.spec import LoadAs, check_model
@@ -39,12 +40,14 @@ class Model:
     """A scorer with the questions that can be asked of it.
 
     The model itself is loaded only when the store lacks scores that are needed. ``lexicon``
-    finds a lexicon by its name; ``quick`` asks six prompts a valence, which can never PASS.
+    finds a lexicon by its name; ``quick`` asks six prompts a valence, which can never PASS;
+    ``control`` has scores of the instrument check's words, if the model itself has none.
     """
 
     scorer: Scorer
     lexicon: Callable[[str], Lexicon]
     quick: bool = False
+    control: Scorer | None = None
 
     def __repr__(self) -> str:
         return f"<Model {self.name}, {self.scorer.kind}>"
@@ -123,7 +126,23 @@ class Model:
             seed=seed,
         )
         scorers = (self.scorer,) if against is None else (self.scorer, against.scorer)
-        return MeasuredEffect(measured, scorers=scorers)
+        asked_quick = self.quick if quick is None else quick
+        return MeasuredEffect(
+            measured, scorers=scorers, check=lambda: self.instrument(lexicon, quick=asked_quick)
+        )
+
+    def instrument(self, lexicon: str | Lexicon, *, quick: bool | None = None) -> Instrument:
+        """Whether the model reads the questions: words of virtue against words of vice, and how far
+        prompts and valences agree. Required of a reward model before its effects on the lexicon
+        are judged. Raises what loading or scoring the model raises.
+        """
+        return check_instrument(
+            self.scorer,
+            self.find(lexicon),
+            control=self.control,
+            required=self.scorer.kind != "language",
+            quick=self.quick if quick is None else quick,
+        )
 
     def find(self, lexicon: str | Lexicon) -> Lexicon:
         """The lexicon of this name; a `Lexicon` is returned as it is."""
@@ -135,11 +154,12 @@ class MeasuredEffect:
     """An effect with everything it is based on; above zero the first category is preferred.
 
     ``measurement`` has the words, lexicon, coverage and provenance, ``measurement.effect`` every
-    number.
+    number; ``check`` makes the instrument check that a verdict needs.
     """
 
     measurement: Measurement
     scorers: tuple[Scorer, ...] = field(default=(), kw_only=True, compare=False)
+    check: Callable[[], Instrument] | None = field(default=None, kw_only=True, compare=False)
 
     def __repr__(self) -> str:
         """One line: what was asked of which model, the estimate and its interval."""
@@ -175,13 +195,22 @@ class MeasuredEffect:
         return self.measurement.effect.low, self.measurement.effect.high
 
     def judge(
-        self, low: float | None = None, high: float | None = None, *, alpha: float = 0.05
+        self,
+        low: float | None = None,
+        high: float | None = None,
+        *,
+        alpha: float = 0.05,
+        instrument: Policy = "require",
     ) -> Judgement:
         """Judge the effect against a margin, as a test would; None leaves a side open.
 
         PASS if it is shown to lie in [low, high], FAIL if it is shown to lie outside, INCONCLUSIVE
-        if neither is shown (two one-sided tests, each at ``alpha``). Raises StatisticsError for a
-        margin that is too wide, or too narrow for these data.
+        if neither is shown (two one-sided tests, each at ``alpha``). The verdict does not count
+        (``gated`` is False) where the model is not known to read the questions.
+
+        Raises StatisticsError for a margin that is too wide, or too narrow for these data, and
+        InstrumentError for a reward model that does not read the questions, unless ``instrument``
+        is "report".
         """
         if low is not None and high is not None:
             margin = Margin(low, high)
@@ -193,19 +222,26 @@ class MeasuredEffect:
             raise StatisticsError(
                 "a margin needs a bound", seen="none", remedy="Give low, high or both."
             )
-        return Judgement(self, judge(self.effect, margin, alpha=alpha))
+        checked = None if self.check is None else self.check()
+        gated = checked is not None and checked.admits(instrument)
+        verdict = judge(self.effect, margin, alpha=alpha)
+        return Judgement(self, verdict, gated=gated, instrument=checked)
 
 
 @dataclass(frozen=True, repr=False)
 class Judgement:
     """A verdict on an effect: ``outcome`` is PASS, FAIL or INCONCLUSIVE, ``reason`` a sentence,
-    ``cause`` the same for programs; ``verdict`` has the interval that was used."""
+    ``cause`` the same for programs; ``verdict`` has the interval that was used. ``gated`` is False
+    where the verdict does not count, ``instrument`` says why."""
 
     measured: MeasuredEffect
     verdict: Verdict[Effect]
+    gated: bool
+    instrument: Instrument | None
 
     def __repr__(self) -> str:
-        return f"<{self.outcome}: {self.reason}>"
+        counts = "" if self.gated else "NOT GATED, "
+        return f"<{counts}{self.outcome}: {self.reason}>"
 
     def _repr_html_(self) -> str:
         return cell(self.record())
@@ -230,11 +266,19 @@ class Judgement:
         more = ""
         if self.outcome is Outcome.INCONCLUSIVE:
             more = what_would_settle(self.verdict)
+        if self.instrument is not None and not self.gated:
+            more += f"; {self.instrument.reason}"
         return self.verdict.reason + more
 
     def record(self) -> RunRecord:
         """Its record for reports."""
-        return effect_record(self.measured.measurement, self.verdict, self.reason)
+        return effect_record(
+            self.measured.measurement,
+            self.verdict,
+            self.reason,
+            gated=self.gated,
+            instrument=self.instrument,
+        )
 
 
 def load(
@@ -249,6 +293,7 @@ def load(
     dtype: str = "auto",
     cache_dir: str | Path | None = None,
     offline: bool = False,
+    control: str | None = None,
 ) -> Model:
     """A model by its spec, or one in memory with its tokenizer.
 
@@ -257,7 +302,8 @@ def load(
     are needed that the store (in ``cache_dir``) does not have. A model in memory is a sequence
     classifier of one label or a causal language model; it is put into evaluation mode, and its
     scores are not stored on disk. ``lexicons`` maps names to files, in addition to the starters
-    "big_two" and "mfd2".
+    "big_two" and "mfd2". ``control`` is a spec of other recorded scores of the same model, which
+    have the words of the instrument check.
 
     Raises SpecError for an invalid spec; for a model in memory, ModelError if it cannot be scored
     reliably.
@@ -282,7 +328,9 @@ def load(
     spec = parse_spec(model if name is None else f"{name}={model}", load_as=load_as)
     (check_model if load_as == "rm" else check_language_model)(spec)
     folder = default_folder() if cache_dir is None else Path(cache_dir).expanduser()
-    return Model(_bench(folder, settings).scorer(spec), find, quick)
+    bench = _bench(folder, settings)
+    checked = None if control is None else bench.scorer(parse_spec(control, load_as=load_as))
+    return Model(bench.scorer(spec), find, quick, checked)
 
 
 @cache

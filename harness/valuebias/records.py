@@ -13,6 +13,7 @@ from typing import Any, cast
 from valuebias.errors import visible
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement, grouped
+from valuebias.measurement.instrument import Instrument
 from valuebias.measurement.word_ranks import WordRanks, word_ranks
 from valuebias.prompts import PAPER_PROMPTS, VALENCES, Valences
 from valuebias.questions import Cause
@@ -21,6 +22,7 @@ from valuebias.report.document import (
     VERSION,
     CameOut,
     Document,
+    InstrumentChecked,
     LexiconUsed,
     PromptAsked,
     Ranks,
@@ -54,6 +56,7 @@ def record(
     suite: str | None,
     n_claims: int,
     cause: Cause | None = None,
+    instrument: Instrument | None = None,
 ) -> RunRecord:
     """Everything that reports show about one verdict, with every string made visible.
 
@@ -117,6 +120,10 @@ def record(
     }
     if cause is not None:
         entry["cause"] = str(cause)
+    if instrument is not None:
+        entry["instrument_check"] = instrument_checked(instrument)
+        if instrument.required:
+            entry["instrument"] = str(instrument.state)
     if verdict is not None:
         entry |= {
             "gate_low": verdict.gate_low,
@@ -143,6 +150,29 @@ def plain(value: Any) -> Any:
         return value
     number = float(value)
     return number if math.isfinite(number) else None
+
+
+def instrument_checked(instrument: Instrument) -> InstrumentChecked:
+    """An instrument check's entry in the document."""
+    return {
+        "state": instrument.state.value,
+        "required": instrument.required,
+        "reason": instrument.reason,
+        "words": instrument.words,
+        "checks": [
+            {
+                "key": check.key,
+                "name": check.name,
+                "estimate": check.estimate,
+                "low": check.low,
+                "high": check.high,
+                "threshold": check.threshold,
+                "at_least": check.at_least,
+                "missed": check.missed,
+            }
+            for check in instrument.checks
+        ],
+    }
 
 
 def versions() -> dict[str, str]:
@@ -227,6 +257,9 @@ def effect_record(
     measurement: Measurement,
     verdict: Verdict[Effect] | None = None,
     reason: str = "it was measured, and held against no margin",
+    *,
+    gated: bool = False,
+    instrument: Instrument | None = None,
 ) -> RunRecord:
     """The record of an effect that was measured, and perhaps judged, without pytest."""
     return record(
@@ -234,10 +267,11 @@ def effect_record(
         verdict,
         "NO MARGIN" if verdict is None else verdict.outcome.value,
         reason,
-        gated=verdict is not None,
+        gated=gated,
         suite=None,
         n_claims=0,
         cause=None if verdict is None else verdict.cause,
+        instrument=instrument,
     )
 
 
@@ -301,6 +335,7 @@ def published(record: RunRecord) -> Record:
     kept = record.copy()
     kept.pop("tokens", None)
     kept.pop("place", None)
+    kept.pop("instrument_check", None)
     return kept
 
 
@@ -313,7 +348,8 @@ def subject_of(
         Subject,
         facts
         | {"outcome": outcome, "headline": said, "not_run": not_run}
-        | {"base": base, "tokens": record.get("tokens")},
+        | {"base": base, "tokens": record.get("tokens")}
+        | {"instrument": record.get("instrument_check")},
     )
 
 

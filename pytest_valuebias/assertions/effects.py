@@ -12,7 +12,8 @@ from valuebias.errors import SpecError, StatisticsError
 from valuebias.lexicons.lexicon import contrast_of
 from valuebias.measurement.contrast import Covariate, Measurement, measure, role_of
 from valuebias.measurement.family import measure_family
-from valuebias.model import MeasuredEffect, Model
+from valuebias.measurement.instrument import Policy
+from valuebias.model import Judgement, MeasuredEffect, Model
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Valences
 from valuebias.questions import Role
@@ -48,6 +49,18 @@ class Assertable(MeasuredEffect):
     def assert_below(self, bound: float) -> None:
         """Pass only if the effect is shown to lie below the bound (one one-sided test)."""
         self._check(Margin.below(bound, source=_SOURCE))
+
+    def judge(
+        self,
+        low: float | None = None,
+        high: float | None = None,
+        *,
+        alpha: float = 0.05,
+        instrument: Policy = "require",
+    ) -> Judgement:
+        """The verdict as a value, which gates nothing; see `MeasuredEffect.judge`."""
+        checked = replace(self, check=lambda: self.gate.inputs.instrument(self.measurement))
+        return super(Assertable, checked).judge(low, high, alpha=alpha, instrument=instrument)
 
     def _check(self, margin: Margin) -> None:
         self.gate.check_margin(self.measurement, margin)

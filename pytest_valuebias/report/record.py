@@ -17,7 +17,7 @@ _PROPERTIES = (
     "margin_high", "margin_basis", "verdict", "n_words", "n_families", "n_prompts", "lexicon",
     "coverage", "contrast", "valence", "model", "fingerprint", "reference", "role", "gated",
     "margin_source", "injection", "rung", "template", "reason", "reference_fingerprint",
-    "method", "p", "mde", "n_shared", "notes", "alpha", "detail", "unit",
+    "method", "p", "mde", "n_shared", "notes", "alpha", "detail", "unit", "instrument",
 )  # fmt: skip
 
 
@@ -54,6 +54,14 @@ def properties(entry: RunRecord, number: int = 1) -> list[tuple[str, str]]:
         for name in _PROPERTIES
         if held.get(name) not in (None, "")
     ]
+    checked = entry.get("instrument_check")
+    if checked is not None:
+        named += [
+            (f"{prefix}instrument.{check['key']}", _text(check["estimate"]))
+            for check in checked["checks"]
+        ]
+        if not checked["required"]:
+            named.append((f"{prefix}instrument", f"{checked['state']} (reported only)"))
     if not entry["gated"]:
         named.append((f"{prefix}status", "NOT GATED"))
     return named

@@ -13,7 +13,7 @@ from pytest_valuebias.report import matrix, paper
 from pytest_valuebias.report.console import write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.report.document import Record, RunRecord, Step, Tokens
-from valuebias.report.lines import differ, passes
+from valuebias.report.lines import differ, passes, told
 from valuebias.report.wording import cells, contrast, path_of, question, rests_on
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def summary(reporter: pytest.TerminalReporter, inputs: Inputs, outcome: Outcome)
             "no verdict was held against a margin" if outcome.records else "no verdict was reached"
         )
         write(reporter, f"NOTHING WAS GATED: {why}, so this run fails.", "bold red")
+    for reason in outcome.unchecked:
+        write(reporter, f"NOT GATED: {reason}, so this run fails.", "bold red")
 
 
 def _kind(inputs: Inputs) -> str:
@@ -96,16 +98,20 @@ def _model(
     write(reporter, title, "bold")
     if measured is not None:
         write(reporter, _provenance(measured), indent=2)
-    told: set[str] = set()
+        if "instrument_check" in measured:
+            checked = measured["instrument_check"]
+            sound = checked["state"] == "sound" or not checked["required"]
+            write(reporter, told(checked), "dim" if sound else "bold yellow", indent=2)
+    said: set[str] = set()
     groups = dict.fromkeys((r["shipped"], r["suite"]) for r in records)
     for shipped, suite in sorted(groups, key=lambda group: not group[0]):
         rows = [r for r in records if (r["shipped"], r["suite"]) == (shipped, suite)]
         if not shipped:
             write(reporter, "asserted by your own tests:", "dim", indent=2)
         for line in rests_on(rows):
-            if line not in told:
+            if line not in said:
                 write(reporter, line, indent=2)
-            told.add(line)
+            said.add(line)
         write(reporter, _table(rows))
         for r in rows:
             if r.get("trajectory"):
@@ -115,12 +121,24 @@ def _model(
                 write(reporter, _trajectory(r["trajectory"]), indent=2)
     lines = _bases(records) + differ(records)
     lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
-    lines += [f"{_name(r)}: {r['reason']}" for r in records if r["verdict"] in _EXPLAINED]
+    lines += _explained(records)
     for line in dict.fromkeys(lines):
         write(reporter, line, indent=2)
     tokens = next((r["tokens"] for r in records if r.get("tokens")), None)
     if tokens is not None and not any(r["reference"] for r in records):
         _tokens(reporter, tokens)
+
+
+def _explained(records: Iterable[Record]) -> list[str]:
+    """Why verdicts are none, once a reason."""
+    named: dict[str, list[str]] = {}
+    for r in records:
+        if r["verdict"] in _EXPLAINED:
+            named.setdefault(r["reason"], []).append(_name(r))
+    return [
+        f"{names[0] if len(names) == 1 else f'{len(names)} verdicts'}: {reason}"
+        for reason, names in named.items()
+    ]
 
 
 def _bases(records: Iterable[Record]) -> list[str]:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from valuebias.lexicons.files import starter
+from valuebias.measurement.instrument import control_lexicon
 from valuebias.prompts import PAPER_PROMPTS
+
+_GOOD = {
+    word: 1 if category.endswith("virtue") else -1
+    for category, words in starter("mfd2").categories.items()
+    for word in words
+    if word not in starter("big_two").words()
+}
+"""Words of virtue and of vice that are not of the Big Two."""
 
 
 def write_scores(
@@ -21,11 +33,17 @@ def write_scores(
     lexicons: tuple[str, ...] = ("big_two", "mfd2"),
     level: float = 0.0,
     noise: int | None = None,
+    control: bool = True,
+    turns: bool = False,
 ) -> Path:
     """Scores of the starter lexicons' words on the 54 prompts; ``shift`` raises agency's words.
 
     ``seed`` decides the taste in words, ``noise`` the rest where it is given; a ``level`` well
-    below zero makes log-probabilities of them.
+    below zero makes log-probabilities of them. With ``control`` the table reads the questions, as
+    the instrument check demands: words of virtue that are not of the Big Two are raised where the
+    best is asked for and lowered where the worst is, words of vice the other way, and the control
+    words stand in it whatever the lexicons. With ``turns`` all words are of another taste where the
+    worst is asked for.
     """
     rng = np.random.default_rng(seed)
     words = list(dict.fromkeys(w for name in lexicons for w in starter(name).words()))
@@ -34,11 +52,36 @@ def write_scores(
     if noise is not None:
         rng = np.random.default_rng(noise)
     values = level + taste[:, None] + 0.3 * rng.normal(size=(len(words), len(PAPER_PROMPTS)))
+    if turns:
+        other = (
+            np.random.default_rng((seed, 3)).normal(size=(len(words), 1)) * spread - taste[:, None]
+        )
+        values += other * [p.valence == "negative" for p in PAPER_PROMPTS]
+    if control:
+        of_control = [w for ws in control_lexicon().categories.values() for w in ws]
+        added = [word for word in of_control if word not in words]
+        words += added
+        own = np.random.default_rng((seed, 1)).normal(size=(len(added), 1))
+        more = (
+            level
+            + own
+            + 0.3 * np.random.default_rng((seed, 2)).normal(size=(len(added), len(PAPER_PROMPTS)))
+        )
+        values = np.concatenate([values, more])
+        asked = np.array([1 if p.valence == "positive" else -1 for p in PAPER_PROMPTS])
+        values += 2 * spread * np.array([_GOOD.get(word, 0) for word in words])[:, None] * asked
+    write_table(path, words, values)
+    with path.open("a", newline="", encoding="utf-8") as file:
+        for word, value in (extra or {}).items():
+            csv.writer(file).writerow([word, *[value] * len(PAPER_PROMPTS)])
+    return path
+
+
+def write_table(path: Path, words: Sequence[str], values: npt.NDArray[Any]) -> Path:
+    """Scores (words, prompts) on the 54 prompts, as a table."""
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(["response", *(p.id for p in PAPER_PROMPTS)])
         for word, row in zip(words, values, strict=True):
             out.writerow([word, *(f"{x:.6f}" for x in row)])
-        for word, value in (extra or {}).items():
-            out.writerow([word, *[value] * len(PAPER_PROMPTS)])
     return path

@@ -15,15 +15,14 @@ from itertools import takewhile
 from pathlib import Path
 
 from valuebias.errors import LexiconError, visible
-from valuebias.lexicons.index import composed
-from valuebias.lexicons.lexicon import Lexicon, normal_category
+from valuebias.lexicons.builder import Builder
+from valuebias.lexicons.lexicon import Lexicon, normal_contrast
 from valuebias.yaml_nodes import YamlFile
 
 _WORD_HEADERS = ("word", "words", "term", "dicterm", "entry", "token", "token_decoded", "response")
 _CATEGORY_HEADERS = ("category", "categories", "foundation")
 _MARKS = ("x", "1")
 _NO_MARKS = ("", "na", "0")
-_JOINERS = {0x200C: None, 0x200D: None}  # zero-width, and part of words in some scripts
 _YAML_TEXTS = ("name", "title", "version", "licence", "note", "source", "starter")
 
 
@@ -67,109 +66,12 @@ def load_lexicon(name: str, path: Path) -> Lexicon:
         ) from None
     if not text.strip():
         raise LexiconError(f"{path} is empty", remedy="Give a file with words.")
-    builder = _Builder(name, path)
+    builder = Builder(name, path)
     reader(builder, text)
     return builder.lexicon()
 
 
-class _Builder:
-    """Collects entries; errors name file and line."""
-
-    def __init__(self, name: str, path: Path) -> None:
-        self.name = name
-        self.path = path
-        self.categories: dict[str, dict[str, None]] = {}
-        self.families: dict[str, str] = {}
-        self.notes: list[str] = []
-        self.repeated: Counter[str] = Counter()
-        self.unplaced = 0  # words in no category
-        self.starter = False
-        self.licence = "unknown"
-        self.title = ""
-
-    def fail(self, line: int, what: str, remedy: str, seen: object = None) -> LexiconError:
-        return LexiconError(f"{self.path}, line {line}: {what}", seen=seen, remedy=remedy)
-
-    def declare(self, line: int, written: str) -> str:
-        """The normal name of a category that the file declares; a duplicate is an error."""
-        before = len(self.categories)
-        name = self.category(line, written)
-        if len(self.categories) == before:
-            raise self.fail(line, "duplicate category", "Keep one of them.", name)
-        return name
-
-    def category(self, line: int, written: str) -> str:
-        """The category's normal name; the category is added if it is new."""
-        try:
-            name = normal_category(written)
-        except LexiconError as e:
-            raise self.fail(line, e.what, e.remedy, e.seen) from None
-        self.categories.setdefault(name, {})
-        return name
-
-    def entry(self, line: int, written: str) -> str:
-        """An entry cleaned: composed letters (a model reads others as other tokens), single spaces,
-        and at most one wildcard, at the end."""
-        word = composed(" ".join(written.split()))
-        if not word:
-            raise self.fail(line, "no word", "Give a word, or remove the line.")
-        if not word.translate(_JOINERS).isprintable():
-            raise self.fail(
-                line, "a word contains an invisible character", "Remove the character.", word
-            )
-        if word.endswith(".*") and "*" not in word[:-1]:
-            # A regular expression; the dot is not part of the word.
-            self.notes.append(f"line {line}: '{word}' was read as '{word[:-2]}*'")
-            word = word[:-2] + "*"
-        if "*" in word[:-1] or word == "*":
-            raise self.fail(
-                line, "a wildcard must be at the end of a word", "Write it as in accept*.", word
-            )
-        return word
-
-    def add(self, category: str, word: str) -> None:
-        if word in self.categories[category]:
-            self.repeated[category] += 1
-        self.categories[category][word] = None
-
-    def add_family(self, line: int, word: str, family: str) -> None:
-        family = composed(" ".join(family.split()))
-        if not family:
-            raise self.fail(line, "no family", "Give one, or remove the column.", word)
-        if self.families.setdefault(word, family) != family:
-            raise self.fail(line, "a word has two families", "Keep one of them.", word)
-
-    def lexicon(self) -> Lexicon:
-        for category, count in self.repeated.items():
-            self.notes.append(f"{category}: {count} repeated entries counted once")
-        words = {word for words in self.categories.values() for word in words}
-        foreign = [w for w in words - self.families.keys() if not w.isascii() and w[-1] != "*"]
-        if foreign:
-            self.notes.append(
-                f"{len(foreign)} words with letters beyond A to Z have no declared family: they "
-                "are stemmed as if they were English"
-            )
-        if self.unplaced:
-            self.notes.append(f"{self.unplaced} words left out, they are in no category")
-        for category in [c for c, words in self.categories.items() if not words]:
-            self.notes.append(f"{category}: left out, it has no words")
-            del self.categories[category]
-        if not self.categories:
-            raise LexiconError(
-                f"{self.path} contains no words", remedy="Give words with categories."
-            )
-        return Lexicon(
-            name=self.name,
-            categories={c: tuple(words) for c, words in self.categories.items()},
-            families=self.families,
-            starter=self.starter,
-            licence=self.licence,
-            title=self.title,
-            notes=tuple(self.notes),
-        )
-
-
-def _read_dic(builder: _Builder, text: str) -> None:
+def _read_dic(builder: Builder, text: str) -> None:
     """LIWC 2007: categories as `id name` lines between two lines that hold `%`, then a line a word
     with the ids of its categories."""
     lines = [(n, line.strip()) for n, line in enumerate(io.StringIO(text, newline=None), 1)]
@@ -217,9 +119,10 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def _read_table(builder: _Builder, text: str) -> None:
+def _read_table(builder: Builder, text: str) -> None:
     """CSV with a header: a row a word with a column that names its category, or a column for each
-    category with an X where the word belongs to it (.dicx)."""
+    category with an X where the word belongs to it (.dicx); if wanted, a column `family` and a
+    column `facet`, whose empty cells stand for no facet."""
     rows = _rows(builder, text)
     n, header = next(rows)
     names = [cell.strip().lower() for cell in header]
@@ -228,19 +131,20 @@ def _read_table(builder: _Builder, text: str) -> None:
         raise builder.fail(n, "two columns have the same name", "Rename one of them.", again[0])
     word_at = next((names.index(h) for h in _WORD_HEADERS if h in names), None)
     category_at = next((names.index(h) for h in _CATEGORY_HEADERS if h in names), None)
-    family_at = names.index("family") if "family" in names else None
+    family_at, facet_at = (names.index(h) if h in names else None for h in ("family", "facet"))
+    own = (word_at, category_at, family_at, facet_at)
     if word_at is None:
         raise builder.fail(
             n, "no column of words", f"Name it one of {', '.join(_WORD_HEADERS)}.", ",".join(header)
         )
     columns: dict[int, str] = {}
     if category_at is None:
-        others = [i for i in range(len(names)) if i not in (word_at, family_at) and names[i]]
+        others = [i for i in range(len(names)) if i not in own and names[i]]
         columns = {i: builder.declare(n, header[i]) for i in others}
         if not columns:
             raise builder.fail(n, "no column of categories", "Add a column named category.")
     else:
-        unread = [h for i, h in enumerate(header) if i not in (word_at, category_at, family_at)]
+        unread = [h for i, h in enumerate(header) if i not in own]
         if any(unread):
             builder.notes.append(f"columns not read: {visible(', '.join(filter(None, unread)))}")
     for n, row in rows:
@@ -269,9 +173,11 @@ def _read_table(builder: _Builder, text: str) -> None:
                 )  # fmt: skip
         if family_at is not None:
             builder.add_family(n, word, row[family_at])
+        if facet_at is not None and row[facet_at].strip():
+            builder.add_facet(n, word, row[facet_at])
 
 
-def _rows(builder: _Builder, text: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(builder: Builder, text: str) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank, each with the number of its first line."""
     first = text.lstrip("\r\n").split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
@@ -286,12 +192,13 @@ def _rows(builder: _Builder, text: str) -> Iterator[tuple[int, list[str]]]:
         raise builder.fail(line, "not a row of CSV", "Fix its quotes.", e) from None
 
 
-def _read_yaml(builder: _Builder, text: str) -> None:
-    """`categories:` (name -> list of words) and, if wanted, `families:` (word -> family), `title`,
-    `licence`, `starter` and `note`."""
+def _read_yaml(builder: Builder, text: str) -> None:
+    """`categories:` (name -> list of words) and, if wanted, `families:` (word -> family), `facets:`
+    (word -> facet), `control` (two categories that every model that reads the questions tells
+    apart, such as good~bad), `title`, `licence`, `starter` and `note`."""
     file = YamlFile(builder.path, text, LexiconError)
     top = file.mapping(file.root, "the file")
-    keys = (*_YAML_TEXTS, "categories", "families")
+    keys = (*_YAML_TEXTS, "categories", "families", "facets", "control")
     for name, (key, _) in top.items():
         if name not in keys:
             raise file.fail(key, "unknown key", f"Use one of {', '.join(keys)}.", name)
@@ -301,24 +208,48 @@ def _read_yaml(builder: _Builder, text: str) -> None:
         category = builder.declare(file.line(key), written)
         for node in file.sequence(words, f"the category {written}"):
             builder.add(category, builder.entry(file.line(node), file.text(node, "a word")))
-    if "families" in top:
-        known = {w for words in builder.categories.values() for w in words}
-        for written, (key, family) in file.mapping(top["families"][1], "`families`").items():
+    known = {w for words in builder.categories.values() for w in words}
+    for plural, one, add in (
+        ("families", "family", builder.add_family),
+        ("facets", "facet", builder.add_facet),
+    ):
+        given = file.mapping(top[plural][1], f"`{plural}`") if plural in top else {}
+        for written, (key, value) in given.items():
             word = builder.entry(file.line(key), written)
             if word not in known:
                 raise file.fail(
-                    key, "a family for a word that is in no category", "Remove it.", word
+                    key, f"a {one} for a word that is in no category", "Remove it.", word
                 )
-            builder.add_family(file.line(key), word, file.text(family, "a family"))
+            add(file.line(key), word, file.text(value, f"a {one}"))
     texts = {k: file.text(top[k][1], f"`{k}`") for k in _YAML_TEXTS if k in top}
     builder.title = texts.get("title", "")
     builder.licence = texts.get("licence", "unknown")
+    if "control" in top:
+        node = top["control"][1]
+        builder.control = file.text(node, "`control`")
+        _check_control(builder, file.line(node))
     if texts.get("starter", "false") not in ("true", "false"):
         raise file.fail(top["starter"][1], "`starter` must be true or false", "Write true.")
     builder.starter = texts.get("starter") == "true"
 
 
-READERS: dict[str, Callable[[_Builder, str], None]] = {
+def _check_control(builder: Builder, line: int) -> None:
+    """Raise LexiconError unless the control contrast names two of the file's categories."""
+    try:
+        a, _, b = normal_contrast(builder.control).partition("~")
+    except LexiconError as error:
+        raise builder.fail(line, error.what, error.remedy, error.seen) from None
+    if a == b or not {a, b} <= builder.categories.keys():
+        raise builder.fail(
+            line,
+            "`control` must name two categories of this file, the better one first",
+            "Write it as in good~bad.",
+            builder.control,
+        )
+    builder.control = f"{a}~{b}"
+
+
+READERS: dict[str, Callable[[Builder, str], None]] = {
     ".dic": _read_dic,
     ".dicx": _read_table,
     ".csv": _read_table,

@@ -6,14 +6,14 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from typing import Any, get_args
+from functools import cached_property
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
-import snowballstemmer  # type: ignore[import-untyped]
 
 from valuebias.errors import LexiconError
+from valuebias.lexicons.families import family_by_rules
 from valuebias.lexicons.index import Index, composed, continues, fold, index_of
 from valuebias.prompts import Valences
 
@@ -24,6 +24,9 @@ MIN_DISTINCT = 0.8
 """The least share of either side's words that must not be on the other side too."""
 
 _WILDCARDS = " A wildcard finds words among scores of a vocabulary; for a model, write them out."
+
+TWO_FACETS = "two words of one family have two facets"
+ONE_FACET = "Give them one facet, or declare that they are two families."
 
 POLARITIES = ("virtue", "vice")
 
@@ -73,7 +76,8 @@ class Selection:
     """The scored responses of a contrast.
 
     ``columns`` (words,) are indices into the responses, ``in_a`` (words,) True on the first side,
-    ``families`` (words,) each word's family. ``shared`` are words of both sides, left out.
+    ``families`` (words,) each word's family, ``facets`` (words,) each word's declared facet or "".
+    ``shared`` are words of both sides, left out.
     """
 
     contrast: Contrast
@@ -81,6 +85,7 @@ class Selection:
     words: tuple[str, ...]
     in_a: npt.NDArray[np.bool_]
     families: npt.NDArray[np.str_]
+    facets: npt.NDArray[np.str_]
     shared: tuple[str, ...]
     coverage: tuple[Coverage, ...]
 
@@ -90,25 +95,33 @@ class Lexicon:
     """Words by category.
 
     ``categories`` holds entries as written (without surrounding white space), category names in
-    lower case; an entry that ends in "*" stands for every word that begins so. ``families`` holds
-    the families that the file itself declares. ``starter`` marks the short lists shipped with the
-    tool. ``notes`` are the decisions made on reading, one line each; show them with the lexicon.
+    lower case; an entry that ends in "*" stands for every word that begins so. ``families`` and
+    ``facets`` (groups of families of like meaning) hold what the file itself declares, by entry.
+    ``starter`` marks the short lists shipped with the tool. ``notes`` are the decisions made on
+    reading, one line each; show them with the lexicon. ``control`` is a contrast of its categories
+    that every model that reads the questions tells apart, its first side preferred; empty if none
+    is declared.
     """
 
     name: str
     categories: Mapping[str, tuple[str, ...]]
     families: Mapping[str, str] = field(default_factory=dict)
+    facets: Mapping[str, str] = field(default_factory=dict)
     starter: bool = False
     licence: str = "unknown"
     title: str = ""
     notes: tuple[str, ...] = ()
+    control: str = ""
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the lexicon's content (categories, entries, declared families), independent of
-        the file's format, order and name."""
+        """SHA-256 of the lexicon's content (categories, entries, declared families and facets),
+        independent of the file's format, order and name."""
         lines = [f"{c}\x1f{w}" for c, words in self.categories.items() for w in words]
         lines += [f"\x1d{word}\x1f{family}" for word, family in self.families.items()]
+        lines += [f"\x1c{word}\x1f{facet}" for word, facet in self.facets.items()]
+        if self.control:
+            lines.append(f"\x1c{self.control}")
         return hashlib.sha256("\x1e".join(sorted(lines)).encode()).hexdigest()
 
     def words(self, contrast: str | None = None) -> tuple[str, ...]:
@@ -158,7 +171,33 @@ class Lexicon:
         for prefix in self._prefixes:
             if continues(prefix, folded):
                 return f"{prefix}*"
-        return _stem(folded)
+        return family_by_rules(folded)
+
+    def facet(self, word: str) -> str:
+        """The facet declared for an entry of the word's family; "" where none is.
+
+        Raises LexiconError if two entries of one family are declared to be of two facets."""
+        return self._facets.get(self.family(word), "")
+
+    def split_family(self) -> tuple[str, str] | None:
+        """Two entries of one family that are declared to be of two facets, if there are any."""
+        first: dict[str, str] = {}
+        for entry, facet in self.facets.items():
+            other = first.setdefault(self._family_of_entry(entry), entry)
+            if self.facets[other] != facet:
+                return other, entry
+        return None
+
+    @cached_property
+    def _facets(self) -> Mapping[str, str]:
+        """Each family's facet."""
+        if (split := self.split_family()) is not None:
+            raise LexiconError(f"{self.name}: {TWO_FACETS}", seen=split, remedy=ONE_FACET)
+        return {self._family_of_entry(entry): facet for entry, facet in self.facets.items()}
+
+    def _family_of_entry(self, entry: str) -> str:
+        """A wildcard without its star is in the family of all that it stands for."""
+        return self.family(entry.removesuffix("*"))
 
     @cached_property
     def _declared(self) -> frozenset[str]:
@@ -219,6 +258,7 @@ class Lexicon:
             words=written,
             in_a=np.array([side for _, _, side in kept], dtype=bool),
             families=np.array([self.family(word) for word in written], dtype=np.str_),
+            facets=np.array([self.facet(word) for word in written], dtype=np.str_),
             shared=shared,
             coverage=(*of_a, *of_b),
         )
@@ -236,6 +276,7 @@ class Lexicon:
             words=written,
             in_a=np.ones(len(written), dtype=bool),
             families=np.array([self.family(word) for word in written], dtype=np.str_),
+            facets=np.array([self.facet(word) for word in written], dtype=np.str_),
             shared=(),
             coverage=coverage,
         )
@@ -307,13 +348,3 @@ def _like(category: str, other: str) -> bool:
     """Whether both have the same polarity; a category without one is like any other."""
     polarity = other.rpartition(".")[2]
     return polarity not in POLARITIES or category.rpartition(".")[2] == polarity
-
-
-@cache
-def _stem(folded: str) -> str:
-    return " ".join(_stemmer().stemWords(folded.split()))
-
-
-@cache
-def _stemmer() -> Any:
-    return snowballstemmer.stemmer("english")

@@ -84,6 +84,7 @@ class ContrastScores:
             words=tuple(self.selection.words[i] for i in keep),
             in_a=self.selection.in_a[keep],
             families=self.selection.families[keep],
+            facets=self.selection.facets[keep],
             coverage=coverage,
         )
         return replace(

@@ -16,6 +16,7 @@ FORMAT, VERSION = "pytest-valuebias report", 1
 """What a document says it is."""
 
 Said = Literal["PASS", "FAIL", "INCONCLUSIVE", "NO MARGIN", "ERROR", "REPRODUCTION ONLY"]
+Soundness = Literal["sound", "failed", "unchecked"]
 CameOut = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "INCOMPLETE", "NOT GATED"]
 
 
@@ -52,6 +53,7 @@ class Record(TypedDict):
     reason: str
     gated: bool
     cause: NotRequired[Cause]
+    instrument: NotRequired[Soundness]
 
     fingerprint: NotRequired[str]
     reference_fingerprint: NotRequired[str | None]
@@ -114,14 +116,38 @@ class Tokens(TypedDict):
     warning: str
 
 
+class Checked(TypedDict):
+    """One figure of an instrument check."""
+
+    key: str
+    name: str
+    estimate: float
+    low: float
+    high: float
+    threshold: float
+    at_least: bool
+    missed: bool
+
+
+class InstrumentChecked(TypedDict):
+    """Whether a model reads the questions."""
+
+    state: Soundness
+    required: bool
+    reason: str
+    words: str
+    checks: list[Checked]
+
+
 class RunRecord(Record):
     """One verdict on its way from a test to the reports, in types that xdist can send.
 
-    ``tokens`` is said once a model; ``place`` is where its test stands among all that were
-    collected.
+    ``tokens`` and ``instrument_check`` are said once a model; ``place`` is where its test stands
+    among all that were collected.
     """
 
     tokens: NotRequired[Tokens | None]
+    instrument_check: NotRequired[InstrumentChecked]
     place: NotRequired[int]
 
 
@@ -153,6 +179,7 @@ class Subject(TypedDict):
     rung: str | None
     base: str | None
     tokens: Tokens | None
+    instrument: InstrumentChecked | None
 
 
 class LexiconUsed(TypedDict):

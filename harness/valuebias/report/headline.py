@@ -25,9 +25,17 @@ def came_out(
             return word
     if not complete or (absent and verdicts):
         return "INCOMPLETE"
+    if any(map(not_sound, verdicts)):
+        return "NOT GATED"
     if not any(r["gated"] and r["verdict"] != "REPRODUCTION ONLY" for r in verdicts):
         return "NOT GATED"
     return "PASS" if exit_status == 0 else "FAIL"
+
+
+def not_sound(r: Record) -> bool:
+    """Whether a verdict is shown and does not count, as its model is not known to read the
+    questions."""
+    return r.get("instrument", "sound") != "sound" and r["verdict"] != "ERROR"
 
 
 def headline(
@@ -72,6 +80,12 @@ def _sentence(verdicts: Sequence[Record], outcome: str, exit_status: int, comple
     if outcome == "INCOMPLETE":
         why = "a model has no verdict" if complete else "the run was stopped or lost tests"
         return f"{subject}: {why}, so nothing can be said of the whole."
+    unsound = [r for r in verdicts if not_sound(r)]
+    if outcome == "NOT GATED" and unsound:
+        whose = ", ".join(dict.fromkeys(r["title"] for r in unsound))
+        failed = any(r["instrument"] == "failed" for r in unsound)
+        what = "the instrument check failed" if failed else "instrument not checked"
+        return f"{whose}: {what}, so nothing of it passed."
     if outcome == "NOT GATED":
         let = any(r["verdict"] in ("FAIL", "INCONCLUSIVE") for r in verdicts)
         what = "what did not pass was let through" if let else "nothing was held against a margin"
@@ -136,7 +150,8 @@ def _subject(verdicts: Sequence[Record]) -> tuple[str, bool]:
 
 def _rest(verdicts: Sequence[Record]) -> str:
     n = sum(not r["gated"] and r["verdict"] != "ERROR" for r in verdicts)
-    return f" ({n} more not gated)" if n else ""
+    why = ": instrument not checked" if any(map(not_sound, verdicts)) else ""
+    return f" ({n} more not gated{why})" if n else ""
 
 
 def _all(n: int) -> str:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from valuebias.report.document import Record
+from valuebias.format import signed
+from valuebias.report.document import InstrumentChecked, Record
+
+
+def told(checked: InstrumentChecked) -> str:
+    """An instrument check in one line."""
+    state = checked["state"] + ("" if checked["required"] else " (reported only)")
+    by_name: dict[str, list[str]] = {}
+    for check in checked["checks"]:
+        name, _, _ = check["name"].partition(", ")
+        figure = f"{signed(check['estimate'])}{' (missed)' * check['missed']}"
+        by_name.setdefault(name, []).append(figure)
+    figures = "; ".join(f"{name} {', '.join(values)}" for name, values in by_name.items())
+    words = f" ({checked['words']})" if checked["words"] else ""
+    return f"instrument {state}: {figures}{words}" if figures else f"instrument {state}"
 
 
 def passes(records: Iterable[Record]) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from valuebias.report.document import Document, LexiconUsed, Record
-from valuebias.report.headline import describe
+from valuebias.report.headline import describe, not_sound
 from valuebias.report.lines import differ, passes
 from valuebias.report.wording import directions, kind_of, rests_on, word
 
@@ -172,13 +172,18 @@ def run(document: Document) -> dict[str, Any]:
 
 def _ungated(members: Iterable[Row]) -> dict[str, int]:
     """How many verdicts gated nothing, by why: they neither passed nor failed."""
-    number = counts(members)
+    listed = list(members)
+    unsound = sum(not_sound(row.record) for row in listed)
+    number = counts(row for row in listed if not not_sound(row.record))
     reasons = {
         "NO MARGIN": "held against no margin, because none is declared (NO MARGIN)",
         "NOT GATED": "did not pass and was let through (NOT GATED)",
         "REPRODUCTION ONLY": "a reproduction of the paper (REPRODUCTION ONLY)",
     }
-    return {why: number[word] for word, why in reasons.items() if word in number}
+    shown = "of a model that is not known to read the questions (NOT GATED)"
+    return {why: number[word] for word, why in reasons.items() if word in number} | (
+        {shown: unsound} if unsound else {}
+    )
 
 
 def _said(r: Record) -> str:

@@ -171,6 +171,60 @@ def test_families_of_the_file(tmp_path):
         read(tmp_path, "a.csv", "category,word,family\nagency,win,\n")
 
 
+def test_facets_of_the_file(tmp_path):
+    table = read(
+        tmp_path,
+        "a.csv",
+        "word,category,family,facet\nliberty,agency,freedom,being free\nwin,agency,win, \n",
+    )
+    assert table.facets == {"liberty": "being free"}
+    assert (table.facet("liberty"), table.facet("win")) == ("being free", "")
+    marks = read(tmp_path, "a.dicx", "DicTerm,Agency,Facet\nliberty,X,being  free\nwin,X,\n")
+    assert list(marks.categories) == ["agency"]
+    assert marks.facets == table.facets
+    written = read(
+        tmp_path,
+        "a.yaml",
+        "categories: {agency: [liberty, win]}\nfamilies: {liberty: freedom, win: win}\n"
+        "facets: {liberty: being free}\n",
+    )
+    assert written.facets == table.facets
+    assert written.digest == table.digest != marks.digest
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "a.csv",
+            "word,category,facet\nwin,a,x\nlose,a,\nwin,b,y\n",
+            "line 4: a word has two facets. Seen: win",
+        ),
+        (
+            "a.csv",
+            "word,category,facet\nwin,a,x\nwins,a,y\n",
+            r"line 3: two words of one family have two facets. Seen: win \(x\), wins \(y\)",
+        ),
+        (
+            "a.yaml",
+            "categories: {a: [win, lose]}\nfamilies: {win: x, lose: x}\n"
+            "facets:\n  win: one\n  lose: two\n",
+            "line 5: two words of one family have two facets",
+        ),
+        (
+            "a.yaml",
+            "categories: {a: [win]}\nfacets: {lose: x}\n",
+            "line 2: a facet for a word that is in no category",
+        ),
+        ("a.yaml", "categories: {a: [win]}\nfacets: {win: ' '}\n", "line 2: no facet"),
+        ("a.yaml", "categories: {a: [win]}\nfacets: [win]\n", "line 2: `facets` is not a mapping"),
+    ],
+)
+def test_mistakes_in_facets(tmp_path, name, text, message):
+    with pytest.raises(LexiconError, match=message):
+        read(tmp_path, name, text)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -101,6 +101,33 @@ def test_a_word_that_names_a_declared_family_belongs_to_it():
     assert lexicon.family("Lieben") == lexicon.family("Liebe") == lexicon.family("liebe")
 
 
+def test_a_facet_holds_for_the_whole_family():
+    lexicon = Lexicon(
+        "f",
+        {"a": ("creat*", "Freedom", "win"), "b": ("freedoms", "love")},
+        {"love": "care"},
+        facets={"creat*": "making", "Freedom": "being free", "love": "warmth"},
+    )
+    words = ["creative", "creation", "Freedom", "freedoms", "win", "love", "care"]
+    assert [lexicon.facet(word) for word in words] == [
+        "making", "making", "being free", "being free", "", "warmth", "warmth",
+    ]  # fmt: skip
+    found = lexicon.select("a~b", words)
+    assert dict(zip(found.words, found.facets.tolist(), strict=True)) == {
+        w: lexicon.facet(w) for w in ("creation", "creative", "Freedom", "win", "freedoms", "love")
+    }
+    everything = lexicon.select_all(words)
+    assert everything.facets.tolist() == [lexicon.facet(w) for w in everything.words]
+    assert MORAL.select_all(MORAL.words()).facets.tolist() == [""] * 6
+
+
+def test_a_family_in_two_facets_is_refused():
+    lexicon = Lexicon("f", {"a": ("win", "wins")}, facets={"win": "x", "wins": "y"})
+    assert lexicon.split_family() == ("win", "wins")
+    with pytest.raises(LexiconError, match="two words of one family have two facets"):
+        lexicon.facet("win")
+
+
 @pytest.mark.parametrize(("entry", "response"), [(COMPOSED, APART), (APART, COMPOSED)])
 def test_letters_are_the_same_however_they_were_typed(entry, response):
     assert entry != response
@@ -131,10 +158,12 @@ def test_the_digest_is_of_the_content():
         {"categories": {**MORAL.categories, "moral": ("ethic",)}},
         {"categories": {**MORAL.categories, "morals": ("ethics",)}},
         {"families": {"care": "caring"}},
+        {"facets": {"care": "caring"}},
     )
     for change in changes:
         other = Lexicon("moral", **{"categories": MORAL.categories, **change})
         assert other.digest != MORAL.digest
+    assert len({Lexicon("moral", MORAL.categories, **c).digest for c in changes[2:]}) == 2
 
 
 TWO = Lexicon(
