@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from zlib import crc32
 
@@ -21,6 +21,7 @@ from valuebias.prompts import GREATEST, Valences, select
 from valuebias.questions import WORDS, Question, Role, question_of, titled, unit_of
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
+from valuebias.stats.facets import Facets
 from valuebias.stats.inheritance import Inheritance
 from valuebias.stats.word_families import WordFamilies
 
@@ -195,16 +196,23 @@ def measure(
             raise SpecError(
                 "a regression needs a model to compare with", remedy="Give the model as against."
             )
-        terms, moved = mine.terms(), mine.ranks()
+        terms, moved, facets = mine.terms(), mine.ranks(), mine.facets()
     else:
         other = ContrastScores.of(against, lexicon, contrast, valence, quick)
         mine, other = in_common(mine, other)
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
+        facets = mine.facets(other)
     away = 1.0
     if regression:
         effect: stats.Effect
         effect = regressed = stats.regression(
-            mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
+            mine.terms(),
+            other.terms(),
+            *mine.sides,
+            facets=facets
+            and Facets(facets.names),  # of the difference and of the sum, each its own
+            alpha=alpha,
+            seed=seed,
         )
         # The words that increase the distance from zero: below zero, those that lower the effect.
         away, same = regressed.signs
@@ -213,7 +221,9 @@ def measure(
         columns = {name: _column(name, given, mine) for name, given in covariates.items()}
         effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
     else:
-        effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
+        effect = stats.contrast(terms, *mine.sides, facets=facets, alpha=alpha, seed=seed)
+        if facets is not None:
+            effect = replace(effect, facets=stats.facet_effects(terms, *mine.sides, facets))
     selection = mine.selection
     lowered, raised = influential_words(moved, selection, away)
     return Measurement(

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from valuebias.errors import visible
+from valuebias.format import bracketed, signed
 from valuebias.stats.checks import MIN_FAMILIES, Layout
 from valuebias.stats.crossed import Bools, Floats, Ints
 from valuebias.stats.estimate import Effect, FacetEffect, Scale, averaged, placed_groups
@@ -86,3 +88,18 @@ def facet_outside(
         if least > high or most < low:
             outside.append((max(least - high, low - most), facet))
     return tuple(facet for _, facet in sorted(outside, key=lambda found: -found[0]))
+
+
+def facets_outside(effect: Effect, low: float, high: float, alpha: float) -> str:
+    """Part of a sentence that names the facets shown to lie outside; empty where none is."""
+    outside = facet_outside(effect, low, high, alpha=alpha)
+    if not outside:
+        return ""
+    level = 1 - 2 * alpha / len(effect.facets)
+    each = (
+        f"{visible(f.name)} {signed(f.estimate)} {bracketed(*f.interval(level))}" for f in outside
+    )
+    lies = "lies the facet" if len(outside) == 1 else "lie the facets"
+    return (
+        f"outside it {lies} {'; '.join(each)} (bands for all {len(effect.facets)} facets at once)"
+    )

@@ -20,6 +20,7 @@ from valuebias.questions import Outcome as Outcome
 from valuebias.stats.checks import GATE_FAMILIES
 from valuebias.stats.crossed import half_width
 from valuebias.stats.effect import Effect
+from valuebias.stats.facet_effects import facets_outside
 from valuebias.stats.regression import Regression
 
 WIDEST = 1.9
@@ -177,7 +178,8 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     PASS if the 1 - 2 alpha interval lies inside the margin, FAIL if it lies wholly outside, else
     INCONCLUSIVE. An exploratory estimate and an effect from fewer than 20 word families a category
     never PASS; the latter FAILs only if its permutation p is below ``alpha`` too, and if the margin
-    holds zero, which is all that a permutation can contradict.
+    holds zero, which is all that a permutation can contradict. Nor does an effect of which a single
+    facet is shown to lie outside the margin (`facet_effects`).
 
     Raises StatisticsError for an alpha not between 0 and .5, an estimate or interval that is not
     finite, a margin that no estimate on this scale could meet or next to none could miss, and where
@@ -248,9 +250,11 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
             f"{'; '.join(words.notes)}: the {interval} is a bound, not a test",
         )
     if margin.low <= low and high <= margin.high:
-        return verdict(
-            Outcome.PASS, Cause.INSIDE, f"the {interval} lies inside the margin {margin}"
-        )
+        reason = f"the {interval} lies inside the margin {margin}"
+        facets = "" if words is None else facets_outside(words, margin.low, margin.high, alpha)
+        if facets:
+            return verdict(Outcome.INCONCLUSIVE, Cause.FACET, f"{reason}, but {facets}")
+        return verdict(Outcome.PASS, Cause.INSIDE, reason)
     _check_width(effect, margin, alpha, interval, high - low)
     reason = f"the {interval} crosses an edge of the margin {margin}"
     return verdict(Outcome.INCONCLUSIVE, Cause.CROSSES, reason, needed)
