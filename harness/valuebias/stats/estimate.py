@@ -119,9 +119,10 @@ class FacetEffect:
     """One facet's families against all of the other side: ``in_a`` says which side it is of. The
     direction is that of the contrast: positive means that A is preferred.
 
-    ``parts`` are those of its variance, by the spread of its own families; ``pooled`` the same by
-    that of all facets of its side, which is better known, and is not made small by all of a
-    facet's families lying at one end. Its interval is the longer one, on the scale of the estimate.
+    ``parts`` are those of its variance. The spread of its families is that within all facets of its
+    side, which is better known than the own one of so few, and is not made small where all of a
+    facet's families lie at one end; or the own one, where that is greater. Its interval is on the
+    scale of the estimate.
     """
 
     name: str
@@ -129,12 +130,11 @@ class FacetEffect:
     estimate: float
     n_families: int
     parts: Parts
-    pooled: Parts
     span: float
 
     def interval(self, level: float) -> tuple[float, float]:
         """The two-sided confidence interval, within the scale's own bounds."""
-        half = max(half_width(parts, 1 - level) for parts in (self.parts, self.pooled))
+        half = half_width(self.parts, 1 - level)
         return max(self.estimate - half, -self.span), min(self.estimate + half, self.span)
 
 

@@ -53,13 +53,10 @@ def facet_effects(
             opposite = (float(other.var(ddof=1)) / len(other), len(other) - 1.0)
             of_other = facets_of(part.b if of_a else part.a, names[keep])
             opposite = widened(opposite, [(other, of_other)], component)
-            rest = [p for p in (opposite, *by_prompt) if p[0]]
-            parts, of_side = (
-                tuple((4 * variance, df) for variance, df in (first, *rest))
-                for first in ((float(own.var(ddof=1)) / n, n - 1.0), (within / n, within_df))
-            )
+            families_of = (max(within, float(own.var(ddof=1))) / n, within_df)
+            parts = [(4 * v, df) for v, df in (families_of, opposite, *by_prompt) if v]
             estimate = 2 * (float(word_a.mean()) - scale.null)
-            effects.append(FacetEffect(str(name), of_a, estimate, n, parts, of_side, scale.span))
+            effects.append(FacetEffect(str(name), of_a, estimate, n, tuple(parts), scale.span))
     return tuple(effects)
 
 
