@@ -19,18 +19,24 @@ Role = Literal[
     "drift",
     "gap",
     "shift",
+    "anchor",
     "regression",
     "controlled",
     "family",
+    "top",
 ]
 """``range``: the preference of one reward model; ``logprob``: of a language model; ``implicit``: of
 the implicit reward of two models; ``inheritance``: how much a reward model inherits from its base;
 ``drift``: the change over a training run; ``gap``: how much further apart two runs are at their
-end; ``shift``: the paired difference from a reference; ``regression``: how much further from zero
-than a reference; ``controlled``: the preference with covariates controlled; ``family``: the
-difference of two families of models."""
+end; ``shift``: the paired difference from a reference; ``anchor``: the same from the release that
+the baseline's file began with, over all releases since; ``regression``: how much further from zero
+than a reference, or across it; ``controlled``: the preference with covariates controlled;
+``family``: the difference of two families of models; ``top``: the share of the first side's words
+in the top 10% of the ranking, less their share of all."""
 
-Declared = Literal["range", "logprob", "implicit", "inheritance", "drift", "gap", "shift"]
+Declared = Literal[
+    "range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor", "top"
+]
 """The roles whose margins may be declared in a file; those of other roles are given in the
 assertion."""
 
@@ -77,6 +83,15 @@ class Cause(StrEnum):
     """One side beats the other throughout: the interval is a bound, not a test."""
     FACET = "facet"
     """The interval lies inside, but a facet is shown to lie outside."""
+    PROMPTS = "prompts"
+    """The prompts disagree: some are shown to lie outside, or their differences make the interval
+    too wide."""
+    TIED = "tied"
+    """Too many pairs of words across the categories are tied."""
+    MISSING = "missing"
+    """Words without a score could move the effect outside."""
+    CONFOUNDED = "confounded"
+    """The sides differ in frequency, length or tokens; with these controlled it lies outside."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +146,8 @@ _MORE_THAN: dict[str, Any] = {
     "beside": "reference",
     "fail": _FAIL_COMPARED,
 }
+_SHARE = "share of the top 10% less the share of all words"
+_SHARES = "shares of the top 10% less the share of all words"
 _INHERITED: dict[str, Any] = {
     "unclear": "its taste in words is not shown to be its base's",
     "beside": "base",
@@ -224,11 +241,23 @@ QUESTIONS: Mapping[str, Question] = {
         above="{first} preferred more than by {reference}",
         **_MORE_THAN,
     ),
+    "anchor": Question(
+        unit="{several}{one}s",
+        section="shift from the anchor, over all releases since",
+        above="{first} preferred more than by {reference}, over all releases since",
+        **_MORE_THAN
+        | {
+            "beside": "anchor",
+            "fail": "all releases since the anchor have together moved further than the budget "
+            "allows: train the shift away, or declare, with a reason, a wider one (role: anchor); "
+            "--valuebias-renew-anchor gives up what the anchor was there for",
+        },
+    ),
     "regression": Question(
         unit="distance from zero, {several}{one}s",
         section="distance from zero, against a reference",
-        above="further from zero than {reference}",
-        higher="{contrast} lies further from zero than {reference}",
+        above="further from zero than {reference}, or across it",
+        higher="{contrast} lies further from zero than {reference}, or across it",
         lower="{contrast} lies closer to zero than {reference}",
         unclear="{contrast} is shown neither further from zero than {reference} nor closer",
         asked="no further from zero",
@@ -259,8 +288,31 @@ QUESTIONS: Mapping[str, Question] = {
         asked="families",
         **_MORE_THAN,
     ),
+    "top": Question(
+        unit="{share}",
+        section="share of the top 10% of the ranking",
+        above="the top 10% hold more of {first} than all words",
+        both=_MORE,
+        higher="the top 10% hold more {a} than all words",
+        lower="the top 10% hold more {b} than all words",
+        unclear="the top 10% are shown to hold more of neither side of {contrast} than all words",
+        asked="top 10%",
+    ),
+    "top shift": Question(
+        unit="{several}" + _SHARES,
+        section="share of the top 10%, against a reference",
+        above="the top 10% hold more of {first} than those of {reference}",
+        higher="the top 10% hold more {a} than those of {reference}",
+        lower="the top 10% hold more {b} than those of {reference}",
+        unclear="the top 10% are not shown to differ from those of {reference} on {contrast}",
+        both=_AND_MORE,
+        beside="reference",
+        fail=_FAIL_COMPARED,
+        variant=" shift",
+        asked="top 10%",
+    ),
 }
-"""By role; two roles have a second row, for use without or with another model."""
+"""By role; three roles have a second row, for use without or with another model."""
 
 
 def fill(
@@ -310,6 +362,7 @@ def unit_of(question: Question, valence: str) -> str:
         one=_ONE,
         single=f"difference of {_ONE}s" if both else _ONE,
         several="difference of differences of " if both else "difference of ",
+        share=f"difference of {_SHARES}" if both else _SHARE,
     )
 
 

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from valuebias.errors import visible
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.measurement.contrast import Measurement, grouped
+from valuebias.measurement.contrast import Measurement
+from valuebias.measurement.influence import grouped
 from valuebias.measurement.instrument import Instrument
 from valuebias.measurement.word_ranks import WordRanks, word_ranks
 from valuebias.prompts import PAPER_PROMPTS, VALENCES, Valences
@@ -118,6 +119,13 @@ def record(
             "warning": top.warning,
         },
     }
+    if measurement.at_top is not None:
+        at_top = measurement.at_top.effect
+        entry |= {"top_share": at_top.estimate, "top_low": at_top.low, "top_high": at_top.high}
+    if measurement.balance:
+        entry["balance"] = balance_entry(measurement)
+    if effect.tied is not None:
+        entry["tied"] = round(effect.tied, 6)
     if cause is not None:
         entry["cause"] = str(cause)
     if instrument is not None:
@@ -135,6 +143,17 @@ def record(
             "margin_source": verdict.margin.source,
         }
     return cast(RunRecord, plain(entry))
+
+
+def balance_entry(measurement: Measurement) -> dict[str, Any]:
+    """How the sides differ in each property of their words, and the effect beside all of them."""
+    held = measurement.effect.beside
+    return {
+        "rows": [asdict(row) for row in measurement.balance],
+        "controlled": None
+        if held is None
+        else {"estimate": held.estimate, "low": held.low, "high": held.high},
+    }
 
 
 def plain(value: Any) -> Any:

@@ -64,10 +64,11 @@ def test_a_new_release_of_another_name_passes_or_fails(
     assert f"{name}[big_two-agency~communion-positive-release-2-vs-baseline]" in result.stdout.str()
     assert result.ret == pytest.ExitCode.OK
     result = run(f"--rm=release-3=scores:{leaning}", BIG_TWO, last)
-    result.assert_outcomes(failed=4)
+    result.assert_outcomes(failed=6)
     assert "release-3 minus baseline" in result.stdout.str()
+    assert "release-3 minus anchor" in result.stdout.str()
     both = run(f"--rm=release-2=scores:{near}", f"--reference=old=scores:{even}", BIG_TWO, last)
-    both.assert_outcomes(passed=6)
+    both.assert_outcomes(passed=8)
 
 
 def test_a_baseline_and_its_scores_give_one_verdict(
@@ -138,14 +139,14 @@ def test_ini_and_environment_name_the_file(
 ) -> None:
     near = f"--rm=scores:{write_scores(tmp_path / 'near.csv', seed=1)}"
     monkeypatch.setenv("VALUEBIAS_BASELINE", str(file))
-    run(near, BIG_TWO).assert_outcomes(passed=4)
+    run(near, BIG_TWO).assert_outcomes(passed=6)
     monkeypatch.delenv("VALUEBIAS_BASELINE")
     (pytester.path / "values").mkdir()
     file.rename(pytester.path / "values" / "last.json")
     pytester.makeini("[pytest]\nvaluebias_baseline = values/last.json\n")
     pytester.makepyfile("def test_ok(): pass")
     monkeypatch.chdir(pytester.mkdir("below"))
-    run(near, BIG_TWO).assert_outcomes(passed=4)
+    run(near, BIG_TWO).assert_outcomes(passed=6)
     run(pytester.path).assert_outcomes(passed=1)  # a run without a model compares nothing
 
 
@@ -211,12 +212,18 @@ def test_a_run_that_was_stopped_records_nothing(
         assert not file.exists()
 
 
-def test_the_old_file_is_not_read_when_a_new_one_is_made(run: Run, even: Path, file: Path) -> None:
+def test_a_damaged_file_is_replaced_only_if_its_anchor_is_given_up(
+    run: Run, even: Path, file: Path
+) -> None:
     file.write_text("<<<<<<< HEAD")
     args = (f"--rm=scores:{even}", f"--valuebias-baseline={file}", BIG_TWO)
     assert run(*args).ret == pytest.ExitCode.USAGE_ERROR
-    run(*args, UPDATE).assert_outcomes(passed=2)
-    run(*args).assert_outcomes(errors=2, passed=2)  # the same release: nothing to compare
+    result = run(*args, UPDATE)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--valuebias-renew-anchor" in result.stderr.str()
+    assert file.read_text() == "<<<<<<< HEAD"
+    run(*args, UPDATE, "--valuebias-renew-anchor").assert_outcomes(passed=2)
+    run(*args).assert_outcomes(errors=4, passed=2)  # the same release: nothing to compare
 
 
 # What is said before anything runs

@@ -184,8 +184,7 @@ class StoredModel:
 
     def _compute(self, model: RewardModel | LanguageModel, job: Job) -> None:
         if isinstance(job.candidates, Candidates):
-            if self.kind == "language" and job.candidates.injection == "spellings":
-                self._count_tokens(model, job.candidates.responses)
+            self._count_tokens(model, job.candidates.responses)
             self._search(model, job, job.candidates)
             return
         self._keep_vocabulary(model)

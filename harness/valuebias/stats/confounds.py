@@ -38,13 +38,15 @@ def controlled(
     level: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
+    permute: bool = True,
 ) -> Effect:
     """The effect beside what ``covariates`` (each (words,)) explain, linearly in the ranks.
 
     Terms and other arguments are those of `contrast`. The interval is from the regression over
     word families (Bell and McCaffrey's CR2, a family with words on both sides being one cluster),
     and over prompts; p is the larger of its own and that of Freedman and Lane's permutation of the
-    families' residuals (Journal of Business & Economic Statistics 1983).
+    families' residuals (Journal of Business & Economic Statistics 1983), which ``permute=False``
+    leaves out.
 
     Raises StatisticsError for a covariate that is not finite, does not vary, or leaves nothing of
     the categories' difference, and what `contrast` raises.
@@ -74,7 +76,9 @@ def controlled(
         beaten_by += sum(t.weight * _beaten_by(t.values, weights, words) for t in group)
     of_words = _word_part(moved, beaten_by / len(side), design, weights, words.numbers)
     parts = [of_words, *((variance, df) for variance, df in parts if variance)]
-    permuted, permuted_high = _freedman_lane(moved, design, alpha=alpha, seed=seed)
+    permuted = permuted_high = 0.0
+    if permute:
+        permuted, permuted_high = _freedman_lane(moved, design, alpha=alpha, seed=seed)
     p = p_value(estimate, parts)
     half = half_width(parts, 1 - level)
     note = f"controlled for {', '.join(covariates)}: {signed(plain.estimate)} without"
@@ -90,6 +94,7 @@ def controlled(
         notes=(*plain.notes, note),
         fisher=False,
         by_spelling=None,
+        by_prompt=None if plain.by_prompt is None else plain.by_prompt.around(estimate),
     )
 
 

@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
-from valuebias.stats.checks import GATE_FAMILIES, Cluster, Layout, check_scores
+from valuebias.stats.checks import GATE_FAMILIES, Cluster, Layout, check_scores, tied_share
 from valuebias.stats.crossed import Bools, Factors
+from valuebias.stats.disagreement import ByPrompt
 from valuebias.stats.estimate import Effect as Effect
 from valuebias.stats.estimate import FacetEffect as FacetEffect
 from valuebias.stats.estimate import Method as Method
@@ -126,8 +127,8 @@ def contrast(
         check_scores(term.values, layout)
     placed = placed_groups(groups, layout.words)
     if any(
-        len(group) > 1 and max(np.ptp(a), np.ptp(b)) < 1e-12
-        for group, (a, b, _) in zip(groups.values(), placed, strict=True)
+        len(group) > 1 and max(np.ptp(asked.a), np.ptp(asked.b)) < 1e-12
+        for group, asked in zip(groups.values(), placed, strict=True)
     ):
         raise StatisticsError(
             "the two scorers order every word alike on every prompt",
@@ -140,4 +141,14 @@ def contrast(
         )
     scale = Scale.of(terms)
     effect = effect_of(layout, placed, moved, scale, facets, alpha=alpha, seed=seed)
-    return replace(effect, by_spelling=2 * (by_spelling(groups, layout.words) - scale.null))
+    return replace(
+        effect,
+        by_spelling=2 * (by_spelling(groups, layout.words) - scale.null),
+        tied=max(tied_share(term.values, in_a) for term in terms),
+        by_prompt=ByPrompt.of(
+            placed,
+            layout.words,
+            mean=effect.estimate,
+            df=effect.parts[0][1] if effect.parts else 1.0,
+        ),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -13,7 +13,6 @@ from valuebias.errors import StatisticsError
 from valuebias.format import signed
 from valuebias.stats.checks import GATE_FAMILIES, GATE_PROMPTS, Layout
 from valuebias.stats.crossed import (
-    Factors,
     Floats,
     Parts,
     half_width,
@@ -23,14 +22,16 @@ from valuebias.stats.crossed import (
     residual_variance,
     word_variance,
 )
+from valuebias.stats.disagreement import Asked, ByPrompt
 from valuebias.stats.facets import Facets
 from valuebias.stats.permutation import family_permutation
 from valuebias.stats.terms import Term
 from valuebias.stats.word_families import WordFamilies, superiority_by_spelling
 
 Method = Literal[
-    "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman"
-]
+    "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman",
+    "linearised",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,17 @@ class Effect:
     from relabelling families and ``p_high`` is the upper 99.9% limit of its Monte-Carlo error;
     "separation" where every word of one category beats every word of the other; "families" of a
     difference between families of models (`family`); "freedman-lane" where covariates are
-    controlled (`confounds`); or "partial-spearman", which knows no categories and has one count
-    (`inheritance`). A non-empty ``exploratory`` says why the effect may be shown but must
-    never PASS. ``by_spelling`` is the estimate with every spelling counted alike, for comparison;
-    None where there is none. ``facets`` are the effects of single facets of at least 5 families.
+    controlled (`confounds`); "partial-spearman", which knows no categories and has one count
+    (`inheritance`); or "linearised" of a top share (`top`). A non-empty ``exploratory`` says why
+    the effect may be shown but must never PASS.
+
+    What else a PASS needs (`objections`): ``by_prompt`` has the effect on single prompts, ``tied``
+    the share of pairs of an A and a B word that are tied, averaged over prompts (of several scorers
+    the largest), None where they are not known; ``unseen`` is the share of such pairs with a word
+    that has no score, where that is so large that it is asked about; ``beside`` is the effect with
+    covariates controlled, where the categories differ much in them; ``facets`` are the effects of
+    single facets of at least 5 families. ``by_spelling`` is the estimate with every spelling
+    counted alike, for comparison; None where there is none.
     """
 
     estimate: float
@@ -68,6 +76,10 @@ class Effect:
     span: float = 1.0
     exploratory: str = ""
     fisher: bool = False
+    tied: float | None = None
+    unseen: float = 0.0
+    beside: Effect | None = field(default=None, repr=False, compare=False)
+    by_prompt: ByPrompt | None = field(default=None, repr=False, compare=False)
     by_spelling: float | None = None
     facets: tuple[FacetEffect, ...] = ()
 
@@ -154,18 +166,14 @@ class Scale:
         return cls(span, null, lone=len(terms) == 1 and span == 1)
 
 
-Placed = Sequence[tuple[Floats, Floats, Factors | None]]
-"""Each prompt group's summed placements, (prompts, families of a side), and factors."""
-
-
-def placed_groups(groups: Mapping[str, Sequence[Term]], words: WordFamilies) -> Placed:
+def placed_groups(groups: Mapping[str, Sequence[Term]], words: WordFamilies) -> list[Asked]:
     """The placements of each group's terms, summed by their weights."""
     placed = []
     for group in groups.values():
         weights = np.array([t.weight for t in group])
         values = np.array([t.values for t in group])  # (scorers, prompts, words)
         a, b = (np.einsum("s,spf->pf", weights, x) for x in placements(values, words))
-        placed.append((a, b, group[0].prompts))
+        placed.append(Asked(a, b, group[0].prompts, group[0].ids))
     return placed
 
 
@@ -178,17 +186,19 @@ def by_spelling(groups: Mapping[str, Sequence[Term]], words: WordFamilies) -> fl
     )
 
 
-def averaged(placed: Placed) -> tuple[Floats, Floats, list[tuple[float, float]]]:
+def averaged(placed: Sequence[Asked]) -> tuple[Floats, Floats, list[tuple[float, float]]]:
     """Placements summed over groups and averaged over prompts, (families of A,) and (families of
     B,), and the parts of the variance of their mean that the prompts have."""
-    word_a = np.sum([a.mean(axis=0) for a, _, _ in placed], axis=0)
-    word_b = np.sum([b.mean(axis=0) for _, b, _ in placed], axis=0)
+    word_a = np.sum([group.a.mean(axis=0) for group in placed], axis=0)
+    word_b = np.sum([group.b.mean(axis=0) for group in placed], axis=0)
     # Noise of single scores is in the word part and in the prompt part: it is taken out once.
     by_prompt = [
         part
-        for a, b, factors in placed
+        for group in placed
         for part in prompt_parts(
-            a.mean(axis=1), factors, residual_variance(a) + residual_variance(b)
+            group.a.mean(axis=1),
+            group.factors,
+            residual_variance(group.a) + residual_variance(group.b),
         )
     ]
     return word_a, word_b, by_prompt
@@ -196,7 +206,7 @@ def averaged(placed: Placed) -> tuple[Floats, Floats, list[tuple[float, float]]]
 
 def effect_of(
     layout: Layout,
-    placed: Placed,
+    placed: Sequence[Asked],
     moved: Floats | None,
     scale: Scale,
     facets: Facets | None,
@@ -207,7 +217,7 @@ def effect_of(
     """From each prompt group's summed placements, and, where families are so few that they are
     permuted, the families' summed mean ranks."""
     level, few, span = layout.level, min(layout.n_families), scale.span
-    estimate = 2 * (sum(float(a.mean()) for a, _, _ in placed) - scale.null)
+    estimate = 2 * (sum(float(group.a.mean()) for group in placed) - scale.null)
     word_a, word_b, by_prompt = averaged(placed)
     words = word_variance(word_a, word_b, layout.words)
     notes: list[str] = []
@@ -242,7 +252,7 @@ def effect_of(
             "its absence cannot"
         )
     exploratory = ""
-    n_prompts = min(len(a) for a, _, _ in placed)
+    n_prompts = min(len(group.a) for group in placed)
     if n_prompts < GATE_PROMPTS:
         exploratory = (
             f"{n_prompts} prompts are too few for a verdict that can pass "
@@ -258,7 +268,7 @@ def effect_of(
         p=p,
         n_words=layout.n_words,
         n_families=layout.n_families,
-        n_prompts=sum(len(a) for a, _, _ in placed),
+        n_prompts=sum(len(group.a) for group in placed),
         method=method,
         notes=(*notes, *of_facets),
         p_high=p_high,

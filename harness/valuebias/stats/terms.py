@@ -1,4 +1,4 @@
-"""What a contrast is made of: scorers, each on a set of prompts, with weights."""
+"""What an effect is computed from: scorers' scores on sets of prompts, with weights."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ class Term:
     """One scorer on one set of prompts, and its weight in a contrast.
 
     ``values`` is (prompts, words), higher is preferred. ``prompts`` holds each prompt's factors;
-    without them prompts count as independent draws. Terms with the same ``group`` were scored on
-    the same prompts, in the same order.
+    without them prompts count as independent draws; ``ids`` their names in messages. Terms with the
+    same ``group`` were scored on the same prompts, in the same order.
     """
 
     values: npt.NDArray[Any]
     weight: float = 1.0
     prompts: Factors | None = None
     group: str = ""
+    ids: tuple[str, ...] = ()
 
 
 def grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
-    """Terms by group. Raises StatisticsError unless those of a group were scored on the same
-    prompts, and for weights that are zero or not finite."""
+    """The terms by group. Raises StatisticsError unless those of a group share words and prompts,
+    and weights are finite and not zero."""
     groups: dict[str, list[Term]] = {}
     for term in terms:
         groups.setdefault(term.group, []).append(term)
