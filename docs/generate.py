@@ -348,10 +348,11 @@ together. Where none is declared it is {BUDGET}, by convention ({BUDGET_SOURCE})
 ## Shipped margins
 
 By the SHA-256 of the lexicon they were made for; they hold for no other. `convention`: a size of
-effect agreed on beforehand (Cohen's d of .5 or .8). `panel`: `range` is what ten public reward
-models do, `shift` how far two of them with one base lie apart. `top` is what a shift by d = .8
-makes of a category's share of the top 10%. None is shipped for `inheritance`, `drift` and `gap`.
- They are written by `benchmarks/panel.py`.
+effect agreed on beforehand (Cohen's d of .5 or .8). `panel`: predicted from ten public reward
+models, the 95% interval of a new model's true effect (`range`), and of the difference between two
+new models on one base (`shift`; where the ten cannot say, the convention holds). `top` is what a
+shift by d = .8 makes of a category's share of the top 10%. None is shipped for `inheritance`,
+`drift` and `gap`. They are written by `benchmarks/panel.py`.
 
 {_margins()}
 """

@@ -104,6 +104,13 @@ class Inputs:
 
         return Model(self.bench.scorer(spec), self.lexicon, self.quick)
 
+    def is_panel_member(self, label: str) -> bool:
+        """Whether the model with this label is one of the ten that panel margins are from."""
+        from valuebias_suites.panel import is_member
+
+        spec = next((spec for spec in self.models if spec.label == label), None)
+        return spec is not None and is_member(spec, self.bench.scorer(spec))
+
     @cached_property
     def pairs(self) -> tuple[ModelSpec, ...]:
         """The implicit reward of each two ``--llm``: from the one given first to the other."""

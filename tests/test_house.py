@@ -27,6 +27,7 @@ LONG = {
     "benchmarks/drift.py": "one simulation with its tables",
     "benchmarks/inheritance.py": "one simulation with its tables",
     "benchmarks/inherited_taste.py": "one study from training to its table",
+    "benchmarks/panel.py": "one prediction with its margins and tables",
     "benchmarks/search.py": "one comparison of four architectures",
     "docs/generate.py": "six pages of one reference, which share their helpers",
     "tests/docs/test_architecture.py": "one page, and all of its changes in one copy",

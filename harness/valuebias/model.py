@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Self
 
@@ -197,7 +197,7 @@ class MeasuredEffect:
         """The confidence interval at ``effect.level``."""
         return self.measurement.effect.low, self.measurement.effect.high
 
-    @property
+    @cached_property
     def top(self) -> Self:
         """The share of the top 10% of the ranking beside this effect: ``category``'s share of the
         best-ranked tenth of both categories' words less its share of all of them. Above zero the

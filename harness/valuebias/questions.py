@@ -12,19 +12,9 @@ from enum import StrEnum
 from typing import Any, Literal, get_args
 
 Role = Literal[
-    "range",
-    "logprob",
-    "implicit",
-    "inheritance",
-    "drift",
-    "gap",
-    "shift",
-    "anchor",
-    "regression",
-    "controlled",
-    "family",
-    "top",
-]
+    "range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor",
+    "regression", "controlled", "family", "top",
+]  # fmt: skip
 """``range``: the preference of one reward model; ``logprob``: of a language model; ``implicit``: of
 the implicit reward of two models; ``inheritance``: how much a reward model inherits from its base;
 ``drift``: the change over a training run; ``gap``: how much further apart two runs are at their
@@ -159,6 +149,13 @@ _INHERITED: dict[str, Any] = {
     "all_words": True,
 }
 
+
+def _held_by_top(than: str) -> dict[str, Any]:
+    more = f"the top 10% hold more of {{}} than {than}"
+    a, b, first = (more.replace("{}", side) for side in ("{a}", "{b}", "{first}"))
+    return {"above": first, "higher": a, "lower": b, "asked": "top 10%"}
+
+
 QUESTIONS: Mapping[str, Question] = {
     "range": Question(
         unit="{single}",
@@ -291,25 +288,15 @@ QUESTIONS: Mapping[str, Question] = {
     "top": Question(
         unit="{share}",
         section="share of the top 10% of the ranking",
-        above="the top 10% hold more of {first} than all words",
-        both=_MORE,
-        higher="the top 10% hold more {a} than all words",
-        lower="the top 10% hold more {b} than all words",
         unclear="the top 10% are shown to hold more of neither side of {contrast} than all words",
-        asked="top 10%",
+        both=_MORE,
+        **_held_by_top("all words"),
     ),
     "top shift": Question(
         unit="{several}" + _SHARES,
         section="share of the top 10%, against a reference",
-        above="the top 10% hold more of {first} than those of {reference}",
-        higher="the top 10% hold more {a} than those of {reference}",
-        lower="the top 10% hold more {b} than those of {reference}",
-        unclear="the top 10% are not shown to differ from those of {reference} on {contrast}",
-        both=_AND_MORE,
-        beside="reference",
-        fail=_FAIL_COMPARED,
         variant=" shift",
-        asked="top 10%",
+        **_MORE_THAN | _held_by_top("those of {reference}"),
     ),
 }
 """By role; three roles have a second row, for use without or with another model."""

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from valuebias.errors import visible
 from valuebias.lexicons.lexicon import Lexicon
+from valuebias.measurement.balance import table
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.influence import grouped
 from valuebias.measurement.instrument import Instrument
@@ -123,7 +124,7 @@ def record(
         at_top = measurement.at_top.effect
         entry |= {"top_share": at_top.estimate, "top_low": at_top.low, "top_high": at_top.high}
     if measurement.balance:
-        entry["balance"] = balance_entry(measurement)
+        entry["balance"] = table(measurement.balance, effect)
     if effect.tied is not None:
         entry["tied"] = round(effect.tied, 6)
     if cause is not None:
@@ -143,17 +144,6 @@ def record(
             "margin_source": verdict.margin.source,
         }
     return cast(RunRecord, plain(entry))
-
-
-def balance_entry(measurement: Measurement) -> dict[str, Any]:
-    """How the sides differ in each property of their words, and the effect beside all of them."""
-    held = measurement.effect.beside
-    return {
-        "rows": [asdict(row) for row in measurement.balance],
-        "controlled": None
-        if held is None
-        else {"estimate": held.estimate, "low": held.low, "high": held.high},
-    }
 
 
 def plain(value: Any) -> Any:

@@ -40,6 +40,7 @@ ALLOWED_NEW = {
     "top_share",
     "top_low",
     "top_high",
+    "panel_member",
 }
 """Fields, and properties of JUnit, that reports had not."""
 

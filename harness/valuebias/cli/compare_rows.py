@@ -13,6 +13,7 @@ from valuebias.measurement.contrast import Measurement, measure, seed_for
 from valuebias.measurement.family import FamilyMeasurement, measure_family
 from valuebias.measurement.influence import grouped
 from valuebias.prompts import Valences
+from valuebias.report.margin_words import origin
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.effect import Effect
 from valuebias.stats.verdict import Margin, judge, what_would_settle
@@ -99,7 +100,7 @@ def _held(
         verdict = "NO MARGIN" if counts else "NOT GATED"
         shown = (*shown, ("margin", "none is declared: declare one with --margins FILE"))
         return Row(q, verdict, effect, None, rests_on, shown, counts)
-    shown = (*shown, ("margin", f"{margin} ({margin.basis}: {margin.source})"))
+    shown = (*shown, ("margin", f"{margin} ({origin(margin.basis)}: {margin.source})"))
     try:
         judged = judge(effect, margin)
     except ValueBiasError as error:

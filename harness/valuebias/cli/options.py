@@ -13,8 +13,8 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 """Exit statuses."""
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """The options that `settings` reads, and ``--cache-dir``."""
+def add_model_options(parser: argparse.ArgumentParser, *, cache: bool = True) -> None:
+    """The options that `settings` reads, and ``--cache-dir`` for commands that keep scores."""
     from valuebias.models.device import DTYPES
 
     add = parser.add_argument
@@ -33,7 +33,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="memory one chunk may take, such as 512M or 8G (default 1G)",
     )
-    add("--cache-dir", type=folder, metavar="DIR", help="where scores are kept between runs")
+    if cache:
+        add("--cache-dir", type=folder, metavar="DIR", help="where scores are kept between runs")
     add_permissions(parser)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -110,3 +111,10 @@ def beside(
     except StatisticsError:
         return effect
     return replace(effect, beside=held)
+
+
+def table(rows: Sequence[Balance], effect: Effect) -> dict[str, Any]:
+    """The balance for reports: a row a property, and the controlled effect if there is one."""
+    held = effect.beside
+    beside = {"estimate": held.estimate, "low": held.low, "high": held.high} if held else None
+    return {"rows": [asdict(row) for row in rows], "controlled": beside}

@@ -100,7 +100,7 @@ class Measurement:
         return replace(
             self,
             role="top",
-            effect=at_top.effect,
+            effect=replace(at_top.effect, unseen=self.effect.unseen),
             raised_by=at_top.raised_by,
             lowered_by=at_top.lowered_by,
             at_top=None,

@@ -130,6 +130,7 @@ class Record(TypedDict):
     alpha: NotRequired[float]
     margin_basis: NotRequired[str]
     margin_source: NotRequired[str]
+    panel_member: NotRequired[bool]
 
 
 Scored = list[str | float]

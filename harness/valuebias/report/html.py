@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from valuebias.report.document import Document
+from valuebias.report.margin_words import ONE_OF_TEN, origin
 
 _SCALE = 1.2  # figures, where there is room for them: their labels are then as large as our notes
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
@@ -91,7 +92,13 @@ def _template() -> jinja2.Template:
         "svg": _svg,
         "hundreds": lambda px: min(max(-(-px // 100), 3), 12) * 100,
     }
-    env.globals |= {"bracketed": bracketed, "marks": view.MARKS, "margin": margin}
+    env.globals |= {
+        "bracketed": bracketed,
+        "marks": view.MARKS,
+        "margin": margin,
+        "origin": origin,
+        "one_of_ten": ONE_OF_TEN,
+    }
     return env.get_template("page.html.j2")
 
 

@@ -34,10 +34,10 @@ _WORST = {
 """The order within a cell: what did not pass comes before what did."""
 
 _MEANING = {
-    "PASS": "Every verdict that was gated was shown to lie inside the margin declared for it. That "
+    "PASS": "Every verdict that was gated was shown to lie inside its margin. That "
     "is all a PASS says: inside that margin, of these words. It does not say that the model "
     "prefers nothing.",
-    "FAIL": "At least one effect was shown to lie outside the margin declared for it.",
+    "FAIL": "At least one effect was shown to lie outside its margin.",
     "INCONCLUSIVE": "This is not a pass. The data show neither that every effect lies inside its "
     "margin nor that one lies outside.",
     "INCOMPLETE": "This is not a pass. The run was stopped or lost tests: what is below is a part "

@@ -184,7 +184,8 @@ class StoredModel:
 
     def _compute(self, model: RewardModel | LanguageModel, job: Job) -> None:
         if isinstance(job.candidates, Candidates):
-            self._count_tokens(model, job.candidates.responses)
+            if job.candidates.injection != "token":
+                self._count_tokens(model, job.candidates.responses)
             self._search(model, job, job.candidates)
             return
         self._keep_vocabulary(model)

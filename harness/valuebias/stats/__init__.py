@@ -1,4 +1,4 @@
-"""Effects with valid intervals, and verdicts against a declared margin."""
+"""Effects with valid intervals, and verdicts against a margin."""
 
 from valuebias.stats.assignment import Assignment, assignment_test
 from valuebias.stats.composition import Composition, composition, composition_over, shared_words

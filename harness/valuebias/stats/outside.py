@@ -95,7 +95,8 @@ def outside(
         alone=alone,
     )
     low, high = result.interval(level)
-    return replace(result, low=low, high=high)
+    turned = None if nearer.by_prompt is None else nearer.by_prompt.times(mine)
+    return replace(result, low=low, high=high, by_prompt=turned)
 
 
 def _weights(new: float, old: float) -> tuple[float, float]:

@@ -51,8 +51,9 @@ E = TypeVar("E", bound=Estimate)
 class Margin:
     """The interval an effect must be shown to lie in, on the rank-biserial scale.
 
-    ``basis`` is "panel" (what ten public reward models do), "convention" (a size of effect agreed
-    on beforehand) or "declared" (the user's own); ``source`` says in one line where it comes from.
+    ``basis`` is "panel" (predicted from ten public reward models), "convention" (a size of effect
+    agreed on beforehand) or "declared" (the user's own); ``source`` says in one line how it was
+    set.
 
     A one-sided margin has an infinite bound on the other side: `above` and `below`.
 
