@@ -176,7 +176,10 @@ _API = {
     },
     "Effects and verdicts": {
         "valuebias.measurement.contrast": ("measure", "Measurement"),
-        "valuebias.stats.effect": ("Effect", "single", "pair", "contrast"),
+        "valuebias.stats.estimate": ("Effect", "FacetEffect"),
+        "valuebias.stats.effect": ("single", "pair", "contrast"),
+        "valuebias.stats.facets": ("Facets", "FacetComponent", "facet_component"),
+        "valuebias.stats.facet_effects": ("facet_effects", "facet_outside"),
         "valuebias.stats.terms": ("Term",),
         "valuebias.stats.verdict": ("Margin", "Verdict", "judge"),
         "valuebias.declarations.margins": ("Margins", "load_margins"),

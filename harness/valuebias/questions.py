@@ -71,6 +71,8 @@ class Cause(StrEnum):
     """The interval alone would decide, but permuting the labels shows no effect."""
     SEPARATION = "separation"
     """One side beats the other throughout: the interval is a bound, not a test."""
+    FACET = "facet"
+    """The interval lies inside, but a facet is shown to lie outside."""
     PROMPTS = "prompts"
     """The prompts disagree: some are shown to lie outside, or their differences make the interval
     too wide."""

@@ -82,6 +82,7 @@ def record(
         "lexicon_name": measurement.lexicon.name,
         "coverage": round(measurement.coverage, 6),
         "estimate": effect.estimate,
+        "estimate_by_spelling": effect.by_spelling,
         "ci_level": effect.level,
         "ci_low": effect.low,
         "ci_high": effect.high,

@@ -28,6 +28,7 @@ from valuebias.questions import WORDS, Question, Role, question_of, titled, unit
 from valuebias.scorers.baseline import BaselineScorer
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
+from valuebias.stats.facets import Facets
 from valuebias.stats.inheritance import Inheritance
 
 Covariate = Mapping[str, float] | Callable[[str], float]
@@ -218,16 +219,22 @@ def measure(
             raise SpecError(
                 "a regression needs a model to compare with", remedy="Give the model as against."
             )
-        terms, moved = mine.terms(), mine.ranks()
+        terms, moved, facets = mine.terms(), mine.ranks(), mine.facets()
     else:
         other = ContrastScores.of(against, lexicon, contrast, valence, prompts)
         mine, other = in_common(mine, other)
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
+        facets = mine.facets(other)
     away, detail = 1.0, ""
     if regression:
         effect: stats.Effect
         effect = regressed = stats.outside(
-            mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
+            mine.terms(),
+            other.terms(),
+            *mine.sides,
+            facets=facets and Facets(facets.names),  # of each of its contrasts its own
+            alpha=alpha,
+            seed=seed,
         )
         # The words that take it further out: below zero, those that lower the effect.
         away, minus = regressed.weights
@@ -237,7 +244,9 @@ def measure(
         columns = {name: _column(name, given, mine) for name, given in covariates.items()}
         effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
     else:
-        effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
+        effect = stats.contrast(terms, *mine.sides, facets=facets, alpha=alpha, seed=seed)
+        if facets is not None:
+            effect = replace(effect, facets=stats.facet_effects(terms, *mine.sides, facets))
     selection = mine.selection
     effect = replace(effect, unseen=unseen(lexicon, selection))
     properties_of = properties(scorer, lexicon, selection.words, frequencies)

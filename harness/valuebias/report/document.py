@@ -105,6 +105,7 @@ class Record(TypedDict):
     balance: NotRequired[BalanceTable]
     p: NotRequired[float | None]
     mde: NotRequired[float | None]
+    estimate_by_spelling: NotRequired[float | None]
     method: NotRequired[str]
     notes: NotRequired[str]
     n_claims: NotRequired[int]

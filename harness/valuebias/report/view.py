@@ -51,8 +51,8 @@ _OTHER_TEST = "This is not a pass. The verdicts below pass, but another test of 
 _NUMBERS = (
     "nodeid", "suite", "role", "title", "contrast", "valence", "verdict", "gated", "estimate",
     "ci_level", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low", "margin_high",
-    "alpha", "p", "mde", "n_words", "n_families", "n_prompts", "n_shared", "n_claims", "coverage",
-    "top_share", "top_low", "top_high",
+    "alpha", "p", "mde", "estimate_by_spelling", "n_words", "n_families", "n_prompts", "n_shared",
+    "n_claims", "coverage", "top_share", "top_low", "top_high",
 )  # fmt: skip
 
 

@@ -181,7 +181,8 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     INCONCLUSIVE. An exploratory estimate and an effect from fewer than 20 word families a category
     never PASS; the latter FAILs only if its permutation p is below ``alpha`` too, and if the margin
     holds zero, which is all that a permutation can contradict. What else an effect inside must
-    meet is in `objections`: prompts that agree, and words that are told apart.
+    meet is in `objections`: prompts that agree, facets that are all inside, and words
+    that are told apart.
 
     Raises StatisticsError for an alpha not between 0 and .5, an estimate or interval that is not
     finite, a margin that no estimate on this scale could meet or next to none could miss, and where
