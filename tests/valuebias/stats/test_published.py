@@ -165,14 +165,14 @@ def test_the_margins_are_those_the_script_computes(root, lexicon, tmp_path):
 def test_how_much_models_differ_beyond_sampling_error_from_pairs_alone(data, lexicon, valence):
     """Half of what squared differences have above their own sampling variance, over all pairs of
     models: by loops and by paired intervals, without the covariance of ten models."""
-    ten = [data(model, valence) for model in FIGURES]
+    ten = [data(model, valence) for model in BY_SPELLING]
     _, in_a, families = ten[0]
     above = []
     for (x, *_), (y, *_) in itertools.combinations(ten, 2):
         found = naive_effect.effect([[(1, x), (-1, y)]], in_a, families, factors(valence))
         above.append((found.estimate**2 - found.se**2) / 2)
     between = max(float(np.mean(above)), 0.0) ** 0.5
-    mean = np.mean([naive_effect.rank_biserial(x, in_a) for x, *_ in ten])
+    mean = np.mean([naive_effect.rank_biserial(x, in_a, families) for x, *_ in ten])
     margins = load_margins(valuebias_suites.MARGINS)
     margin = margins.margin_for(lexicon, "agency~communion", valence, "range")
     assert margin is not None
