@@ -173,7 +173,7 @@ class Gate:
         gated: bool,
         cause: Cause | None = None,
     ) -> None:
-        from valuebias.records import record
+        from valuebias.records.record import record
 
         unjudged.judged(self.item, measurement)
         claim = claim_of(self.item)

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from valuebias.errors import ValueBiasError as ValueBiasError
     from valuebias.lexicons.files import load_lexicon as load_lexicon
     from valuebias.lexicons.lexicon import Lexicon as Lexicon
-    from valuebias.model import Judgement as Judgement
-    from valuebias.model import MeasuredEffect as MeasuredEffect
     from valuebias.model import Model as Model
     from valuebias.model import compare as compare
     from valuebias.model import load as load
@@ -29,15 +27,17 @@ if TYPE_CHECKING:
     from valuebias.prompts import Prompt as Prompt
     from valuebias.questions import Cause as Cause
     from valuebias.questions import Outcome as Outcome
+    from valuebias.records.measured import Judgement as Judgement
+    from valuebias.records.measured import MeasuredEffect as MeasuredEffect
     from valuebias.scorers.protocol import Scorer as Scorer
     from valuebias.scores import Scores as Scores
 
 _HOMES = {
     "Candidates": "candidates",
     "Cause": "questions",
-    "Judgement": "model",
+    "Judgement": "records.measured",
     "Lexicon": "lexicons.lexicon",
-    "MeasuredEffect": "model",
+    "MeasuredEffect": "records.measured",
     "Model": "model",
     "Outcome": "questions",
     "PAPER_PROMPTS": "prompts",
