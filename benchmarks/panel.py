@@ -64,6 +64,7 @@ from valuebias.stats.crossed import Floats, half_width
 from valuebias.stats.joint import joint
 from valuebias.stats.prediction import Prediction, predict_difference, predict_effect
 from valuebias.stats.top import TOP, expected
+from valuebias.stats.word_families import WordFamilies
 from valuebias_suites import MARGINS
 from valuebias_suites.panel import MEMBERS
 
@@ -216,7 +217,7 @@ def _panel(
         contrast,
         valence,
         singles,
-        joint(terms, list(singles.values()), side, family).covariance,
+        joint(terms, list(singles.values()), WordFamilies(side, family)).covariance,
         {
             (m, n): pair(values[m], values[n], side, families, prompts=factors)
             for m, n in itertools.combinations(values, 2)
