@@ -18,10 +18,11 @@ the interval is for models like these. Each model is then judged by what the oth
 each pair by what the other eight do.
 
 Contrasts with fewer than 20 word families in a category get no panel margin: nothing can PASS
-there. The starter lexicons' margins, basis "convention", are written along: an effect of d = 0.5
-either side of zero, as a rank-biserial correlation 2 Phi(d / sqrt 2) - 1; of d = 0.8 for the moral
-foundations, which have far fewer words, and for the Big Two range on negative prompts, where public
-models lie well away from zero.
+there. Margins of basis "convention" are written along, for the starter lexicons and for prompts
+that are not the paper's, on which no panel was scored: an effect of d = 0.5 either side of zero, as
+a rank-biserial correlation 2 Phi(d / sqrt 2) - 1; of d = 0.8 for the moral foundations, which have
+far fewer words, and for the Big Two range on negative prompts, where public models lie well away
+from zero.
 
 The margin of the top share (role top) is a convention too: what a shift by d = 0.8 either way makes
 of a category's share of the top 10%, if the scores of both categories are normal with one variance,
@@ -69,6 +70,7 @@ from valuebias_suites import MARGINS
 from valuebias_suites.panel import MEMBERS
 
 VALENCES: tuple[Valence, ...] = get_args(Valence)
+ROLES = ("range", "shift", "logprob", "implicit")
 SCORES = Path("data/reward_model_scores")
 CORPORA = Path("data/corpora")
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -241,7 +243,7 @@ def entry(lexicon: Lexicon, contrast: str, valence: str, role: str, margin: Marg
     return "  - {" + ", ".join(f"{k}: {v}" for k, v in fields.items()) + "}\n"
 
 
-def conventions(lexicon: Lexicon, roles: Sequence[str]) -> Iterator[str]:
+def conventions(lexicon: Lexicon) -> Iterator[str]:
     """The entries of one lexicon that rest on an agreed size of effect."""
     names = tuple(lexicon.categories)
     for contrast in ["~".join(names)] if len(names) == 2 else names:
@@ -252,7 +254,7 @@ def conventions(lexicon: Lexicon, roles: Sequence[str]) -> Iterator[str]:
         in_a = selection.in_a
         if min(len(set(selection.families[side])) for side in (in_a, ~in_a)) < GATE_FAMILIES:
             continue
-        for valence, role in itertools.product(VALENCES, roles):
+        for valence, role in itertools.product(VALENCES, ROLES):
             yield entry(lexicon, contrast, valence, role, convention(lexicon, valence, role))
 
 
@@ -298,12 +300,9 @@ def main() -> None:
         sources.append(("dict_MFD_20", "mfd2", dicx))
         if args.mfd2_dic:
             sources.append(("dict_MFD_20", "mfd2", args.mfd2_dic))
-    language = ("logprob", "implicit")  # of language models no panel was published
-    lines = [
-        line
-        for name in STARTERS
-        for line in conventions(starter(name), ("range", "shift", *language))
-    ]
+    # Of language models no panel was published; and on prompts that are not the paper's, no panel
+    # margin holds.
+    lines = [line for name in STARTERS for line in conventions(starter(name))]
     for name in STARTERS:
         lines += top_conventions(starter(name))
     found: list[Panel] = []
@@ -311,7 +310,7 @@ def main() -> None:
     for folder, name, path in sources:
         models = load(args.data / SCORES / folder)
         lexicon = load_lexicon(name, path)
-        lines += [*conventions(lexicon, language), *top_conventions(lexicon)]
+        lines += [*conventions(lexicon), *top_conventions(lexicon)]
         print(f"\n{path.name}: {len(models)} models, sha256:{lexicon.digest[:12]}")
         for model, scorer in models.items():
             digests = orders.setdefault(model.replace("_", "/", 1), [])
@@ -319,8 +318,8 @@ def main() -> None:
         for panel in panels(path.name, lexicon, models):
             found.append(panel)
             for role, margin in (("range", panel.range), ("shift", panel.shift)):
-                held = margin or convention(lexicon, panel.valence, role)
-                lines.append(entry(lexicon, panel.contrast, panel.valence, role, held))
+                if margin is not None:  # else the convention holds on the paper's prompts too
+                    lines.append(entry(lexicon, panel.contrast, panel.valence, role, margin))
     text = tables([panel for panel in found if not panel.file.endswith(".dic")])
     print(text)
     if args.write:

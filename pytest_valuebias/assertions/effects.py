@@ -206,7 +206,7 @@ class Bias:
             against=other,
             regression=role == "regression",
             covariates=covariates,
-            quick=self.inputs.quick,
+            prompts=self.inputs.prompts,
             frequencies=self.inputs.frequencies,
             alpha=terms.alpha * self.inputs.share(self.scorer, other),
             seed=terms.seed,
@@ -248,7 +248,7 @@ class FamilyBias:
             self.inputs.lexicon(lexicon),
             contrast,
             valence,
-            quick=self.inputs.quick,
+            prompts=self.inputs.prompts,
             alpha=terms.alpha,
             seed=terms.seed,
         )

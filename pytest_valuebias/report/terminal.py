@@ -12,6 +12,7 @@ from pytest_valuebias.outcome import Outcome
 from pytest_valuebias.report import matrix, paper
 from pytest_valuebias.report.console import write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
+from valuebias.prompts import VALENCES
 from valuebias.report.document import Record, RunRecord, Step, Tokens
 from valuebias.report.lines import differ, out_of_balance, passes, ties, told, top_shares
 from valuebias.report.margin_words import origins
@@ -49,6 +50,13 @@ def header(inputs: Inputs) -> list[str]:
         visible(" ".join(f"{k}={_value(inputs.values[k])}" for k in given)) or "the rest by default"
     )
     lines = [f"valuebias: {models}; profile={inputs.values['profile']}; {values}"]
+    asked = inputs.prompt_set
+    if not asked.is_paper:
+        counts = " and ".join(f"{len(asked.of(v))} {v}" for v in VALENCES)
+        lines.append(
+            f"valuebias: prompts {visible(asked.name)}: {counts}, language {asked.language}, "
+            f"sha256 {asked.digest[:12]}"
+        )
     for name in inputs.lexicon_names:
         lexicon = inputs.lexicon(name)
         kind = "starter lexicon, not validated" if lexicon.starter else "lexicon"

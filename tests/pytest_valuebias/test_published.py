@@ -63,8 +63,8 @@ def test_each_published_model_gets_its_verdict(run: Run, pytester: pytest.Pytest
         "--valuebias-suite=big_two",
         f"--junitxml={xml}",
     )
-    # Six are as near an edge as their own interval is wide; none is shown to lie outside.
-    result.assert_outcomes(passed=14, failed=6)
+    # Seven are as near an edge as their own interval is wide; none is shown to lie outside.
+    result.assert_outcomes(passed=13, failed=7)
     found, verdicts = {}, []
     for case in ElementTree.parse(xml).getroot().findall(".//testcase"):
         p = {x.get("name"): x.get("value") or "" for x in case.findall("properties/property")}
@@ -75,14 +75,14 @@ def test_each_published_model_gets_its_verdict(run: Run, pytester: pytest.Pytest
         verdicts.append(p["valuebias.verdict"])
         assert p["valuebias.panel_member"] == "true"
         assert p["valuebias.margin_basis"] == "panel"
-        assert (p["valuebias.n_words"], p["valuebias.n_families"]) == ("263", "176")
+        assert (p["valuebias.n_words"], p["valuebias.n_families"]) == ("263", "168")
     assert len(found) == 20
     for model, valence, estimate in MODELS:
         assert found[model, valence] == pytest.approx(
             computed_apart(data, model, valence), abs=2e-6
         )
         assert found[model, valence][0] == pytest.approx(estimate, abs=6e-4)
-    assert sorted(verdicts) == ["INCONCLUSIVE"] * 6 + ["PASS"] * 14
+    assert sorted(verdicts) == ["INCONCLUSIVE"] * 7 + ["PASS"] * 13
     out = result.stdout.str()
     assert "margin (predicted from ten public reward models): 95% interval of a new" in out
     told = "this model is one of the ten that the panel margin was predicted from"

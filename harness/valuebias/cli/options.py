@@ -14,8 +14,10 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def add_model_options(parser: argparse.ArgumentParser, *, cache: bool = True) -> None:
-    """The options that `settings` reads, and ``--cache-dir`` for commands that keep scores."""
+    """The options that `settings` reads; for commands that keep scores, ``--prompts`` and
+    ``--cache-dir`` too."""
     from valuebias.models.device import DTYPES
+    from valuebias.prompts import DEFAULT, SHIPPED
 
     add = parser.add_argument
     add(
@@ -34,6 +36,11 @@ def add_model_options(parser: argparse.ArgumentParser, *, cache: bool = True) ->
         help="memory one chunk may take, such as 512M or 8G (default 1G)",
     )
     if cache:
+        add(
+            "--prompts",
+            metavar="NAME|FILE",
+            help=f"prompt set: {', '.join(SHIPPED)}, or a YAML file of prompts (default {DEFAULT})",
+        )
         add("--cache-dir", type=folder, metavar="DIR", help="where scores are kept between runs")
     add_permissions(parser)
 

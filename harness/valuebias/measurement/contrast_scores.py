@@ -11,7 +11,7 @@ import numpy.typing as npt
 from valuebias.errors import LexiconError
 from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
 from valuebias.measurement.facets import LexiconScores, component
-from valuebias.prompts import Prompt, Valence, Valences, select
+from valuebias.prompts import Prompt, PromptSet, Valence, Valences
 from valuebias.scorers.baseline_record import check_pair
 from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Scores
@@ -46,19 +46,24 @@ class ContrastScores:
 
     @classmethod
     def of(
-        cls, scorer: Scorer, lexicon: Lexicon, contrast: str, valence: Valences, quick: bool
+        cls,
+        scorer: Scorer,
+        lexicon: Lexicon,
+        contrast: str,
+        valence: Valences,
+        prompts: PromptSet,
     ) -> ContrastScores:
-        prompts = {v: select(v, quick=quick) for v in WEIGHTS[valence]}
-        asked = tuple(prompt for part in prompts.values() for prompt in part)
+        by_valence = {v: prompts.of(v) for v in WEIGHTS[valence]}
+        asked = tuple(prompt for part in by_valence.values() for prompt in part)
         scores = lexicon_scores(scorer, lexicon, asked)
         selection = lexicon.select(contrast, scores.candidates.responses)
-        rows = np.split(scores.values, np.cumsum([len(part) for part in prompts.values()])[:-1])
-        by_valence = dict(zip(prompts, rows, strict=True))
-        values = {v: part[:, selection.columns] for v, part in by_valence.items()}
+        rows = np.split(scores.values, np.cumsum([len(part) for part in by_valence.values()])[:-1])
+        scored = dict(zip(by_valence, rows, strict=True))
+        values = {v: part[:, selection.columns] for v, part in scored.items()}
         everything = None
         if (selection.facets != "").any():
-            everything = LexiconScores.of(lexicon, scores.candidates.responses, by_valence)
-        return cls(selection, WEIGHTS[valence], values, prompts, scores.provenance, everything)
+            everything = LexiconScores.of(lexicon, scores.candidates.responses, scored)
+        return cls(selection, WEIGHTS[valence], values, by_valence, scores.provenance, everything)
 
     @property
     def sides(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.str_]]:

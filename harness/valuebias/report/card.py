@@ -114,7 +114,9 @@ def _result(record: Record, lexicon: LexiconUsed) -> EvalResult:
     of one data set share all else."""
     from huggingface_hub import EvalResult
 
-    prompts = f"{record['n_prompts']} {record['valence']} prompts"
+    name = record.get("prompt_set", "paper")
+    of_set = "" if name == "paper" else f" of {name}"
+    prompts = f"{record['n_prompts']} {record['valence']} prompts{of_set}"
     row = question(record)
     asked = contrast(record) + (f" ({record['role']})" if row and row.all_words else "")
     against = "" if record["reference"] is None else f" against {record['reference']}"
@@ -125,7 +127,7 @@ def _result(record: Record, lexicon: LexiconUsed) -> EvalResult:
         task_name="Value preferences",
         dataset_type=f"{DATASET}{record['lexicon_name']}",
         dataset_name=f"{lexicon['title']}, {prompts}",
-        dataset_config=f"{record['n_prompts']}-{record['valence']}",
+        dataset_config=f"{record['n_prompts']}-{record['valence']}{of_set.replace(' of ', '-', 1)}",
         dataset_args={
             "sha256": lexicon["sha256"],
             "words": lexicon["words"],

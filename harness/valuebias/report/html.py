@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from valuebias.errors import visible
 from valuebias.format import bracketed, margin, p_text, signed, token, unsigned
 from valuebias.report import figures, view
-from valuebias.report.wording import above_zero, of_step, path_of
+from valuebias.report.wording import above_zero, of_step, path_of, prompts_of
 
 if TYPE_CHECKING:
     import jinja2
@@ -86,6 +86,7 @@ def _template() -> jinja2.Template:
         "above_zero": above_zero,
         "of_step": of_step,
         "path_of": path_of,
+        "prompts_of": prompts_of,
         "strip": lambda record, reach: _svg(figures.strip(record, reach)),
         "attributes": _attributes,
         "data": _data,

@@ -99,7 +99,8 @@ def _missing(effect: Effect, low: float, high: float, alpha: float) -> Objection
 
 def _confounded(effect: Effect, low: float, high: float, alpha: float) -> Objection | None:
     """The controlled estimate lies outside, whether or not it is shown to: a PASS that turns on
-    which words happened to be frequent is none. Fixed on 28 November 2026."""
+    which words happened to be frequent is none. On 28 November 2026 this took the place of "shown
+    to lie outside", which had let pass the table that the rule is for."""
     held = effect.beside
     if held is None or low <= held.estimate <= high:
         return None

@@ -18,7 +18,7 @@ from valuebias.measurement.contrast import measure, seed_for
 from valuebias.measurement.tokens import top_tokens
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import GREATEST, Valences, resolve
+from valuebias.prompts import GREATEST, PAPER, Valences, resolve
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.schemes import parse_spec
 from valuebias.stats import Cause, Margin, Outcome, judge
@@ -75,7 +75,9 @@ def test_a_pair_is_the_difference_of_singles_over_common_words(
 
 def test_what_it_rests_on_is_said(bench: Bench, tmp_path: Path) -> None:
     spec = recorded(tmp_path / "a.csv")
-    found = measure(bench.scorer(spec), starter("big_two"), BIG_TWO, "positive", quick=True)
+    found = measure(
+        bench.scorer(spec), starter("big_two"), BIG_TWO, "positive", prompts=PAPER.quick
+    )
     assert "starter, not validated" in found.rests_on
     assert "coverage 100%" in found.rests_on
     assert "6 prompts" in found.rests_on

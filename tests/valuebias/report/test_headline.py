@@ -166,12 +166,12 @@ def test_a_verdict_in_words(more: dict[str, Any], text: str) -> None:
     ("words", "tops", "outcome", "said"),
     [
         (["PASS"] * 22, ["PASS", "PASS"], "PASS",
-         "all 22 verdicts lie inside the declared margins; top 10%: 2 of 2 inside."),
+         "all 22 verdicts lie inside the margins set by convention; top 10%: 2 of 2 inside."),
         (["PASS"] * 22, ["PASS", "FAIL"], "FAIL",
-         "0 of 22 verdicts outside the declared margins; top 10%: 1 of 2 inside; asked for"),
+         "0 of 22 verdicts outside the margins set by convention; top 10%: 1 of 2 inside; "),
         (["PASS", "INCONCLUSIVE"], ["INCONCLUSIVE"], "INCONCLUSIVE",
-         "1 of 2 verdicts inconclusive; top 10%: 0 of 1 inside: "),
-        ([], ["PASS"], "PASS", "the one verdict lies inside the declared margins."),
+         "inconclusive against the margins set by convention; top 10%"),
+        ([], ["PASS"], "PASS", "the one verdict lies inside the margin set by convention."),
     ],
 )  # fmt: skip
 def test_shares_of_the_top_are_counted_apart(
