@@ -151,7 +151,7 @@ _RETURNED = {
 _API = {
     "The front door": {
         "valuebias.model": ("load", "compare", "report"),
-        "valuebias.questions": ("Outcome", "Cause"),
+        "valuebias.outcomes": ("Outcome", "Cause"),
     },
     "Models and words": {
         "valuebias.models.spec": ("ModelSpec",),

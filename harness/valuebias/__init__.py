@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from valuebias.model import compare as compare
     from valuebias.model import load as load
     from valuebias.model import report as report
+    from valuebias.outcomes import Cause as Cause
+    from valuebias.outcomes import Outcome as Outcome
     from valuebias.prompts import PAPER_PROMPTS as PAPER_PROMPTS
     from valuebias.prompts import Prompt as Prompt
-    from valuebias.questions import Cause as Cause
-    from valuebias.questions import Outcome as Outcome
     from valuebias.records.measured import Judgement as Judgement
     from valuebias.records.measured import MeasuredEffect as MeasuredEffect
     from valuebias.scorers.protocol import Scorer as Scorer
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Candidates": "candidates",
-    "Cause": "questions",
+    "Cause": "outcomes",
     "Judgement": "records.measured",
     "Lexicon": "lexicons.lexicon",
     "MeasuredEffect": "records.measured",
     "Model": "model",
-    "Outcome": "questions",
+    "Outcome": "outcomes",
     "PAPER_PROMPTS": "prompts",
     "Prompt": "prompts",
     "Scorer": "scorers.protocol",

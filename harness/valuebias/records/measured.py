@@ -11,7 +11,7 @@ from valuebias.errors import StatisticsError
 from valuebias.format import bracketed, signed
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.instrument import Instrument, Policy
-from valuebias.questions import Cause, Outcome
+from valuebias.outcomes import Cause, Outcome
 from valuebias.records.record import effect_record
 from valuebias.report.document import RunRecord
 from valuebias.report.notebook import cell

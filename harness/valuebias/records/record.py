@@ -14,7 +14,7 @@ from valuebias.measurement.balance import table
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.influence import grouped
 from valuebias.measurement.instrument import Instrument
-from valuebias.questions import Cause
+from valuebias.outcomes import Cause
 from valuebias.report.document import (
     CameOut,
     InstrumentChecked,
