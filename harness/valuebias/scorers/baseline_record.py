@@ -15,12 +15,12 @@ from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from valuebias.errors import ScoresError, ValueBiasError
 from valuebias.lexicons.lexicon import Coverage, Lexicon
 from valuebias.prompts import PAPER, PromptSet, Valence
 from valuebias.scores import Scores
+from valuebias.stats.word_families import WordFamilies, placements
 
 Ranks = npt.NDArray[np.int32]
 
@@ -164,9 +164,10 @@ class Baseline:
                     error.seen,
                     f"Restore the file from version control, or {ANEW}",
                 )
-            midranks = rankdata(ranking.ranks[prompts][:, selection.columns], axis=1)
-            sides = (midranks[:, side].mean() for side in (selection.in_a, ~selection.in_a))
-            estimate = 2 * float(next(sides) - next(sides)) / midranks.shape[1]
+            family = np.unique(selection.families, return_inverse=True)[1].reshape(-1)
+            words = WordFamilies(selection.in_a, family)
+            a, _ = placements(ranking.ranks[prompts][:, selection.columns], words)
+            estimate = 2 * float(a.mean()) - 1
             if abs(estimate - effect.estimate) > _ROUNDED:
                 self.refuse(
                     f"its effect for {effect.contrast}, {effect.valence}, does not follow from "

@@ -257,7 +257,7 @@ def test_templates_are_compared_by_digest_and_only_for_baselines() -> None:
 def test_words_that_only_one_side_has_are_refused(
     bench: Bench, file: Path, tmp_path: Path, side: str
 ) -> None:
-    short = write_scores(tmp_path / "short.csv", lexicons=("big_two",), seed=2)
+    short = write_scores(tmp_path / "short.csv", lexicons=("big_two",), control=None, seed=2)
     lines = short.read_text().splitlines()
     short.write_text("\n".join(lines[:-1]))
     new, against = parse_spec(f"scores:{short}"), parse_spec(f"baseline:{file}")
