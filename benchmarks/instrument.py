@@ -199,11 +199,13 @@ def main() -> None:
         args.fix.write_text(written(fixed), encoding="utf-8")
         written_out: Any = {"fixed": fixed, "ten": figures}
     else:
-        models = [base_model("neutral"), *([args.model] if args.model else [])]
+        bases = {"demo_neutral": base_model("neutral")}
+        if args.model:
+            bases[args.model.resolve().name] = args.model
         heads = min(args.heads, 5) if args.quick else args.heads
         with tempfile.TemporaryDirectory() as name:
             sections = trial(
-                Path(name), args.data.resolve(), models, heads, args.states, quick=args.quick
+                Path(name), args.data.resolve(), bases, heads, args.states, quick=args.quick
             )
             written_out = [figure for section in sections for figure in section]
         for figure in written_out:

@@ -178,12 +178,11 @@ def embedded(folder: Path) -> Figures:
     return [figure("embedded models: sound", sound, "of 3", 3, sound == 3)]
 
 
-def of_heads(folder: Path, model: Path, count: int, kept: Path | None) -> Figures:
+def of_heads(folder: Path, name: str, model: Path, count: int, kept: Path | None) -> Figures:
     """Random heads on one language model: what passes with the check and would without it."""
     found = states(model, PAPER_PROMPTS, WORDS, kept)
     drawn = heads(count, found.shape[-1])
     scores = np.einsum("pwh,kh->kwp", found, drawn, optimize=True)
-    name = model.resolve().name
     paths = [
         write(folder / f"{name}_{k}.parquet", values, WORDS) for k, values in enumerate(scores)
     ]
@@ -255,13 +254,20 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def trial(
-    folder: Path, data: Path, models: Sequence[Path], count: int, kept: Path | None, *, quick: bool
+    folder: Path,
+    data: Path,
+    models: Mapping[str, Path],
+    count: int,
+    kept: Path | None,
+    *,
+    quick: bool,
 ) -> Iterator[Figures]:
-    """Every section, each with its figures."""
+    """Every section's figures. ``models`` are language models by name, of which each gets ``count``
+    random heads; their states are kept in the folder ``kept``."""
     yield ten(folder, data)
     yield of_garbage(folder, 1 if quick else 5)
-    yield of_virtuous(folder, 3 if quick else 100)
+    yield of_virtuous(folder, 3 if quick else 50)
     yield embedded(folder)
-    for model in models:
-        yield of_heads(folder, model, count, kept)
-    yield cost(folder, 1 if quick else 7)
+    for name, model in models.items():
+        yield of_heads(folder, name, model, count, kept)
+    yield cost(folder, 1 if quick else 5)
