@@ -47,8 +47,8 @@ from valuebias.stats import (
     controlled,
     family,
     judge,
+    outside,
     pair,
-    regression,
     single,
 )
 from valuebias.stats.paper.anova import anova
@@ -227,7 +227,7 @@ def simulate(job: tuple[Cell, int, int, Path | None]) -> tuple[Cell, Counts]:
                 effect = _controlled(cell.world, rng, first[0], side, names, factors, counts)
             elif cell.question == "regression":
                 new, old = ([Term(side_[0], 1.0, factors)] for side_ in (first, second))
-                effect = regression(new, old, side, names)
+                effect = outside(new, old, side, names)
             elif cell.question == "pair":
                 effect = pair(first[0], second[0], side, names, prompts=factors)
             else:
@@ -257,7 +257,8 @@ def _truth(cell: Cell) -> float:
     if cell.kind == "null":
         return 0.0
     if cell.question == "regression":
-        return abs(world.truth(world.effect)) - abs(world.truth(world.other))
+        new, old = world.truth(world.effect), world.truth(world.other)
+        return max(min(0.0, old) - new, new - max(0.0, old))
     if cell.question == "controlled":  # scaled as in _controlled; the ranks are not linear
         return math.nan
     return world.truth(world.effect)

@@ -17,6 +17,14 @@ there. The starter lexicons' margins, basis "convention", are written along: an 
 either side of zero, as a rank-biserial correlation 2 Phi(d / sqrt 2) - 1; of d = 0.8 for the moral
 foundations, which have far fewer words, and for the Big Two range on negative prompts, where public
 models lie well away from zero.
+
+The margin of the top share (role top) is a convention too: what a shift by d = 0.8 either way makes
+of a category's share of the top 10%, if the scores of both categories are normal with one variance,
+at the category's share of all word families (`stats.top.expected`, which finds the cut
+numerically). Not d = 0.5: the top 10% of the starter's 322 words are 32, and of 600 simulated
+tables without a taste, with adjective slopes of d = 0.15, 58% would pass at d = 0.5 and 98% at
+d = 0.8 (2026-11-28, fixed before any table was held against it). It is written for two categories
+whose top 10% are at least 20 word families: nothing can PASS below that.
 """
 
 from __future__ import annotations
@@ -41,6 +49,7 @@ from valuebias.prompts import Valence, select
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import Effect, Margin, Outcome, judge, pair, single
 from valuebias.stats.effect import GATE_FAMILIES
+from valuebias.stats.top import TOP, expected
 
 VALENCES: tuple[Valence, ...] = get_args(Valence)
 SCORES = Path("data/reward_model_scores")
@@ -197,6 +206,22 @@ def conventions(lexicon: Lexicon, roles: Sequence[str]) -> Iterator[str]:
             yield entry(lexicon, contrast, valence, role, margin)
 
 
+def top_conventions(lexicon: Lexicon) -> Iterator[str]:
+    """The entries of a lexicon's top share, if it has two categories and words enough."""
+    names = tuple(lexicon.categories)
+    if len(names) != 2:
+        return
+    selection = lexicon.select("~".join(names), lexicon.words())
+    a, b = (len(set(selection.families[side])) for side in (selection.in_a, ~selection.in_a))
+    if TOP * (a + b) < GATE_FAMILIES:
+        return
+    low, high = (expected(d, a / (a + b)) for d in (-0.8, 0.8))
+    source = "Cohen's d of 0.8 either side of zero, as a share of the top 10% under normal scores"
+    margin = Margin(low, high, "convention", source)
+    for valence in VALENCES:
+        yield entry(lexicon, "~".join(names), valence, "top", margin)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="copy of the authors' repository")
@@ -221,11 +246,13 @@ def main() -> None:
         for name in STARTERS
         for line in conventions(starter(name), ("range", "shift", *language))
     ]
+    for name in STARTERS:
+        lines += top_conventions(starter(name))
     figures: list[dict[str, object]] = []
     for folder, name, path in sources:
         models = load(args.data / SCORES / folder)
         lexicon = load_lexicon(name, path)
-        lines += conventions(lexicon, language)
+        lines += [*conventions(lexicon, language), *top_conventions(lexicon)]
         print(f"\n{path.name}: {len(models)} models, sha256:{lexicon.digest[:12]}")
         for panel in panels(path.name, lexicon, models):
             report(panel, figures)

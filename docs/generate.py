@@ -172,10 +172,13 @@ _API = {
     },
     "Effects and verdicts": {
         "valuebias.measurement.contrast": ("measure", "Measurement"),
-        "valuebias.stats.effect": ("Effect", "Term", "single", "pair", "contrast"),
+        "valuebias.stats.effect": ("Effect", "single", "pair", "contrast"),
+        "valuebias.stats.terms": ("Term",),
         "valuebias.stats.verdict": ("Margin", "Verdict", "judge"),
         "valuebias.declarations.margins": ("Margins", "load_margins"),
+        "valuebias.stats.outside": ("Outside", "outside"),
         "valuebias.stats.regression": ("regression",),
+        "valuebias.stats.spending": ("share",),
         "valuebias.stats.confounds": ("controlled",),
         "valuebias.stats.family": ("Family", "family"),
         "valuebias.stats.sizes": ("Sizes", "sizes"),
@@ -278,6 +281,10 @@ scores have the shape (prompts, candidates), and higher is preferred.
 _QUESTIONS = {
     "range": ("one reward model", "how much it prefers the first side"),
     "shift": ("a reward model and each `--reference` or the baseline", "its effect minus theirs"),
+    "anchor": (
+        "a reward model and the baseline's anchor",
+        "the same, over all releases since",
+    ),
     "logprob": ("one language model", "the same by log-probability"),
     "implicit": ("two language models", "what the second prefers more than the first (MWLR)"),
     "inheritance": (
@@ -286,12 +293,16 @@ _QUESTIONS = {
     ),
     "drift": ("a training run", "the effect at its last checkpoint minus that at its first"),
     "gap": ("two training runs", "how much wider apart they are at their end"),
+    "top": (
+        "one reward model",
+        "how much more of the first side its top 10% hold than all words do",
+    ),
 }
 
 
 def _suites() -> str:
     from valuebias.lexicons.files import starter
-    from valuebias_suites import CONTRASTS, LEXICONS, TESTS
+    from valuebias_suites import BUDGET, BUDGET_SOURCE, CONTRASTS, LEXICONS, TESTS
 
     rows = [
         (f"`{suite}`", f"`{test}`", f"`{role}`", *_QUESTIONS[role], ", ".join(LEXICONS[suite]))
@@ -316,6 +327,9 @@ for the worst). Node ids never change:
 
 {_table(("lexicon", "contrasts", "starter's SHA-256", "words"), contrasts)}
 
+`test_top` counts apart from the others: it is asked of the big_two starter, and of another lexicon
+where your margins file declares a margin with `role: top` for it.
+
 `a~b` holds one category against another, `care.virtue` one against the others of its polarity.
 
 ## A margins file
@@ -325,12 +339,16 @@ that nothing is held against is an error.
 
 {marked(_between(load_margins.__doc__ or ""))}
 
+Margins of role `anchor` are budgets: what all releases since the baseline's anchor may shift
+together. Where none is declared it is {BUDGET}, by convention ({BUDGET_SOURCE}).
+
 ## Shipped margins
 
 By the SHA-256 of the lexicon they were made for; they hold for no other. `convention`: a size of
 effect agreed on beforehand (Cohen's d of .5 or .8). `panel`: `range` is what ten public reward
-models do, `shift` how far two of them with one base lie apart. None is shipped for `inheritance`,
-`drift` and `gap`. They are written by `benchmarks/panel.py`.
+models do, `shift` how far two of them with one base lie apart. `top` is what a shift by d = .8
+makes of a category's share of the top 10%. None is shipped for `inheritance`, `drift` and `gap`.
+ They are written by `benchmarks/panel.py`.
 
 {_margins()}
 """

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 LABEL = "baseline"
 OPTION = "--valuebias-baseline"
 UPDATE = "--valuebias-update-baseline"
+RENEW = "--valuebias-renew-anchor"
 TEST = "test_range"
 """The shipped test whose effects are recorded."""
+NO_ANCHOR = (
+    f"has no anchor: it is of an earlier format. Only the last release is compared with, and small "
+    f"shifts may add up unseen. The next {UPDATE} makes its release the anchor."
+)
 _STOPPED = (
     pytest.ExitCode.INTERRUPTED,
     pytest.ExitCode.INTERNAL_ERROR,
@@ -31,6 +36,8 @@ def reference(values: Values, models: tuple[ModelSpec, ...]) -> ModelSpec | None
     """The recorded release that every model is compared with, if one is given and not to be
     written. Raises pytest.UsageError where the options cannot be used together."""
     given = values[LABEL]
+    if values["renew-anchor"]:
+        _check_renewal(values)
     if values["update-baseline"]:
         _check_update(values, models)
         return None
@@ -47,6 +54,18 @@ def reference(values: Values, models: tuple[ModelSpec, ...]) -> ModelSpec | None
     from valuebias.models.spec import ModelSpec
 
     return ModelSpec(LABEL, "baseline", str(path), None, f"baseline:{given}")
+
+
+def _check_renewal(values: Values) -> None:
+    """A setting that stays would renew the anchor with every release, and gate nothing."""
+    source = values.sources["renew-anchor"]
+    if source != RENEW:
+        raise pytest.UsageError(
+            f"{source}: the anchor is renewed by one run, not by a setting. Give {RENEW} on the "
+            "command line."
+        )
+    if not values["update-baseline"]:
+        raise pytest.UsageError(f"{RENEW} records nothing by itself. Give {UPDATE} too.")
 
 
 def _check_update(values: Values, models: tuple[ModelSpec, ...]) -> None:
@@ -80,11 +99,18 @@ def _absolute(text: str) -> Path:
 
 
 def check(inputs: Inputs) -> None:
-    """Read every baseline to compare with, and check that it has the lexicons of the suites.
+    """Read every baseline to compare with, and check that it has the lexicons of the suites; and
+    the one whose anchor is to be kept.
 
     Raises ScoresError if one cannot be used.
     """
-    for spec in inputs.compared:
+    if inputs.values["update-baseline"] and not inputs.values["renew-anchor"]:
+        path = _absolute(inputs.values[LABEL])
+        if path.is_file():
+            from valuebias.scorers.baseline_file import read_baseline
+
+            read_baseline(path)
+    for spec in (*inputs.compared, *filter(None, [inputs.anchor])):
         if spec.is_baseline:
             recorded = inputs.bench.scorer(spec)
             for name in _compared(inputs):
@@ -112,15 +138,41 @@ def update(inputs: Inputs, outcome: Outcome, status: int) -> int:
         outcome.recorded = (f"BASELINE NOT WRITTEN: the run was stopped; {kept}",)
         return status
     try:
-        baseline = _record(inputs)
-        from valuebias.scorers.baseline_file import write_baseline
+        from valuebias.scorers.baseline_history import add_release
 
-        write_baseline(baseline, path)
+        lexicons = [inputs.lexicon(name) for name in _compared(inputs)]
+        baseline = add_release(_record(inputs), path, lexicons, renew=inputs.values["renew-anchor"])
     except (ValueBiasError, OSError) as error:
         outcome.recorded = (f"BASELINE NOT WRITTEN: {visible(str(error))} ({kept})",)
         return pytest.ExitCode.TESTS_FAILED if status == pytest.ExitCode.OK else status
     outcome.recorded = _told(baseline, path)
     return status
+
+
+def header(inputs: Inputs) -> list[str]:
+    """What the models are compared with: the last release and the anchor."""
+    if inputs.baseline is None:
+        return []
+    from valuebias.errors import visible
+    from valuebias.scorers.baseline import BaselineScorer
+
+    last = inputs.bench.scorer(inputs.baseline)
+    if inputs.anchor is None:
+        return [f"valuebias: baseline: {visible(last.name)} {NO_ANCHOR}"]
+    anchor = inputs.bench.scorer(inputs.anchor)
+    assert isinstance(last, BaselineScorer)
+    assert isinstance(anchor, BaselineScorer)
+    release = last.baseline.release
+    at = "the anchor itself" if not release else f"release {release} since the anchor"
+    models = dict.fromkeys((last.baseline.model, anchor.baseline.model))
+    return [f"valuebias: baseline: {at} ({', after '.join(map(visible, models))})"]
+
+
+def closing(inputs: Inputs) -> tuple[str, ...]:
+    """What the last lines of a run say of a baseline without an anchor."""
+    if inputs.baseline is None or inputs.anchor is not None:
+        return ()
+    return (f"NO ANCHOR: the baseline {NO_ANCHOR}",)
 
 
 def _record(inputs: Inputs) -> Baseline:
@@ -154,9 +206,13 @@ def _told(baseline: Baseline, path: Path) -> tuple[str, ...]:
     from valuebias.errors import visible
     from valuebias.format import signed
 
+    anchor = baseline.anchor
+    place = "the anchor that later releases are compared with"
+    if anchor is not None:
+        place = f"release {baseline.release} since the anchor {visible(anchor.model)}"
     words = ", ".join(f"{len(r.words)} words of {n}" for n, r in baseline.lexicons.items())
     lines = [
-        f"BASELINE WRITTEN to {visible(str(path))}: {visible(baseline.model)}, {words}, "
+        f"BASELINE WRITTEN to {visible(str(path))}: {visible(baseline.model)}, {place}, {words}, "
         f"{len(baseline.effects)} effects. This run compared nothing with a baseline."
     ]
     lines += [

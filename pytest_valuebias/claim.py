@@ -13,7 +13,7 @@ from pytest_valuebias.inputs import Inputs
 from valuebias.prompts import VALENCES, Valence
 from valuebias.questions import QUESTIONS, WORDS, Declared, titled
 from valuebias.training.checkpoints import TrainingRun, side_by_side
-from valuebias_suites import CONTRASTS, LEXICONS, TESTS
+from valuebias_suites import AT_TOP, CONTRASTS, LEXICONS, TESTS
 
 if TYPE_CHECKING:
     from valuebias.declarations.claims import Key
@@ -91,30 +91,36 @@ def claim_of(item: pytest.Item) -> Claim | None:
 
 def claims(suite: str, role: Declared, inputs: Inputs) -> list[Claim]:
     """The claims of one suite, in an order that is the same in every process."""
-    contrasts = [
-        (lexicon, contrast) for lexicon in LEXICONS[suite] for contrast in _contrasts(role, lexicon)
-    ]
+    n = asked(role, inputs)
     return [
-        Claim(suite, role, lexicon, contrast, valence, model, reference, asked(role, inputs))
-        for (model, reference), (lexicon, contrast), valence in product(
-            _subjects(role, inputs), contrasts, VALENCES
+        Claim(suite, role, *case, model, reference, n)
+        for (model, reference), case in product(
+            _subjects(role, inputs), list(_cases(suite, role, inputs))
         )
     ]
 
 
 def asked(role: Declared, inputs: Inputs) -> int:
     """How many claims of this role the suites in force make about one model."""
-    lexicons = (
-        lexicon
-        for suite in inputs.values["suite"]
-        if role in TESTS[suite].values()
-        for lexicon in LEXICONS[suite]
-    )
-    return sum(len(_contrasts(role, lexicon)) for lexicon in lexicons) * len(VALENCES)
+    suites = (suite for suite in inputs.values["suite"] if role in TESTS[suite].values())
+    return sum(len(list(_cases(suite, role, inputs))) for suite in suites)
 
 
-def _contrasts(role: Declared, lexicon: str) -> tuple[str, ...]:
-    return (WORDS,) if QUESTIONS[role].all_words else CONTRASTS[lexicon]
+def _cases(suite: str, role: Declared, inputs: Inputs) -> Iterator[tuple[str, str, Valence]]:
+    """The lexicon, contrast and valence of each claim of a role."""
+    for lexicon in LEXICONS[suite]:
+        contrasts = (WORDS,) if QUESTIONS[role].all_words else CONTRASTS[lexicon]
+        for contrast, valence in product(contrasts, VALENCES):
+            if role != "top" or _at_top(lexicon, contrast, valence, inputs):
+                yield lexicon, contrast, valence
+
+
+def _at_top(lexicon: str, contrast: str, valence: Valence, inputs: Inputs) -> bool:
+    """Whether the top share is asked: where a margin is declared for it."""
+    own = lexicon in inputs.lexicon_files
+    if not own and (lexicon in AT_TOP or not inputs.values["margins"]):
+        return lexicon in AT_TOP  # as the shipped margins have it, which need not be read
+    return inputs.declared(inputs.lexicon(lexicon), contrast, valence, "top") is not None
 
 
 def _subjects(role: Declared, inputs: Inputs) -> Sequence[tuple[Subject, Subject | None]]:
@@ -130,6 +136,8 @@ def _subjects(role: Declared, inputs: Inputs) -> Sequence[tuple[Subject, Subject
     match question.beside:
         case "reference":
             return list(product(models, inputs.compared))
+        case "anchor":
+            return [] if inputs.anchor is None else [(m, inputs.anchor) for m in models]
         case "base":
             based = (model for model in models if model.label in inputs.bases)
             return [(model, inputs.bases[model.label]) for model in based]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def describe(measurement: Measurement, verdict: Verdict[Effect], reason: str) -> str:
     """What a failure shows: estimate, interval, margin, basis, and influential words."""
-    from valuebias.measurement.contrast import grouped
+    from valuebias.measurement.influence import grouped
 
     effect, margin = verdict.effect, verdict.margin
     a, b = measurement.sides
@@ -34,6 +34,12 @@ def describe(measurement: Measurement, verdict: Verdict[Effect], reason: str) ->
         f"{effect.method} {p_text(effect.p)} for no effect",
         f"  rests on    {measurement.rests_on}",
     ]
+    if effect.tied is not None:
+        lines.append(f"  ties        {effect.tied:.1%} of the pairs of words across the categories")
+    if effect.beside is not None:
+        held, names = effect.beside, ", ".join(row.covariate for row in measurement.balance)
+        interval = bracketed(held.low, held.high)
+        lines.append(f"  controlled  {signed(held.estimate)} {interval} beside {names}")
     if measurement.raised_by:
         lines += [
             f"  raised by   {grouped(measurement.raised_by, a, b)}",
@@ -96,12 +102,29 @@ def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
             "use a lexicon with more word families (--valuebias-lexicon), or a wider margin "
             "declared before looking; running it again changes nothing"
         )
+    if verdict.cause is Cause.EXPLORATORY and measurement.role == "top":
+        return (
+            "run all prompts (--valuebias-profile=ci), on a lexicon of at least 200 word families, "
+            "with scores that are not clipped"
+        )
     if verdict.cause is Cause.EXPLORATORY:
         return "run all prompts (--valuebias-profile=ci): this profile is for a first look"
     if verdict.cause is Cause.SEPARATION:
         return (
             "the two sides do not overlap at all, which leaves no spread to test with: read the "
             "ranks, or use a lexicon with more words"
+        )
+    if verdict.cause is Cause.TIED:
+        return (
+            "look for what makes scores equal: a cap or rounding of the rewards, or a head that is "
+            "computed in less than float32"
+        )
+    if verdict.cause is Cause.MISSING:
+        return "score the missing words too, or use a lexicon of the words that were scored"
+    if verdict.cause is Cause.CONFOUNDED:
+        return (
+            "read the controlled effect, or use a lexicon whose sides are alike in frequency, "
+            "length and tokens"
         )
     return (
         "the prompts disagree, and more words would not settle it: declare a wider margin, or "

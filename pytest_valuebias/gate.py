@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_valuebias import unjudged
 from pytest_valuebias.claim import Terms, alpha_for, asked, claim_of, terms
 from pytest_valuebias.failure_text import describe, describe_answer
 from pytest_valuebias.inputs import Inputs
@@ -28,7 +29,8 @@ _PLACES = pytest.StashKey[dict[str, int]]()
 
 
 class ValueBiasWarning(UserWarning):
-    """A verdict that was not gated because the run is configured so."""
+    """A verdict that was not gated because the run is configured so, or a measurement that a test
+    never judged."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,35 @@ class Gate:
             pytest.skip(reason)
         self.check_margin(measurement, margin)
 
+    def take(self, measurement: Measurement) -> None:
+        """Note that the test has this measurement: it is to be judged before the test ends."""
+        unjudged.take(self.item, measurement)
+
+    def use(self, measurement: Measurement) -> None:
+        """Note that this measurement was used for another, which is to be judged."""
+        unjudged.judged(self.item, measurement)
+
+    def close(self) -> tuple[Measurement, ...]:
+        """Record what the test took and never judged; returns it."""
+        left = unjudged.left(self.item)
+        for m in left:
+            instrument = self.inputs.instrument(m)
+            self._record(m, instrument, None, "NOT GATED", unjudged.REASON, gated=False)
+        return left
+
     def terms(self, lexicon: str, contrast: str, valence: str, role: str) -> Terms:
         """The level and seed of a claim that this test makes."""
         return terms(self.item, self.inputs, lexicon, contrast, valence, role)
 
     def level(self, measurement: Measurement) -> float:
-        """The error that a claim about this measurement may spend."""
+        """The error that a claim about this measurement may spend: against the anchor, with which
+        later releases are compared too, its release's share."""
+        from valuebias.stats.spending import share
+
         m = measurement
-        return alpha_for(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.inputs)
+        alpha = alpha_for(self.terms(m.lexicon.name, m.contrast, m.valence, m.role), self.inputs)
+        release = self.inputs.release(m.fingerprint, m.reference)
+        return alpha if release is None else alpha * share(release)
 
     def check_margin(self, measurement: Measurement, margin: Margin) -> None:
         """Gate on this margin: return on PASS, fail on FAIL, as configured on INCONCLUSIVE."""
@@ -73,6 +96,10 @@ class Gate:
             raise
         outcome: Said = verdict.outcome.value
         reason = verdict.reason
+        release = self.inputs.release(measurement.fingerprint, measurement.reference)
+        if release is not None:
+            part = release * (release + 1)
+            reason += f" (release {release} since the anchor, at 1/{part} of the error)"
         if outcome == "INCONCLUSIVE":
             reason += what_would_settle(verdict)
         how = self._how(outcome, instrument)
@@ -147,6 +174,7 @@ class Gate:
     ) -> None:
         from valuebias.records import record
 
+        unjudged.judged(self.item, measurement)
         claim = claim_of(self.item)
         entry = record(
             measurement,
@@ -160,6 +188,14 @@ class Gate:
             n_claims=asked("range", self.inputs) if claim is None else claim.asked,
         )
         self.item.stash.setdefault(RECORDS, []).append(entry)
+
+
+def close(item: pytest.Item, inputs: Inputs, *, warn: bool) -> None:
+    """After a test: record the measurements that it never judged, and warn of them."""
+    left = Gate(item, inputs).close()
+    if left and warn:
+        which = ", ".join(visible(f"{m.contrast} {m.valence} of {m.title}") for m in left)
+        item.warn(ValueBiasWarning(f"NOT GATED: {which}: {unjudged.REASON}"))
 
 
 def _place(item: pytest.Item) -> int:

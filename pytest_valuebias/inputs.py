@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -23,11 +23,16 @@ if TYPE_CHECKING:
     from valuebias.measurement.paper import PaperTests
     from valuebias.model import Model
     from valuebias.models.spec import ModelSpec
+    from valuebias.prompts import Valences
     from valuebias.questions import Declared
+    from valuebias.scorers.baseline_record import Baseline
     from valuebias.scorers.bench import Bench
     from valuebias.scorers.protocol import Scorer
     from valuebias.stats.verdict import Margin
     from valuebias.training.checkpoints import TrainingRun
+
+ANCHOR = "anchor"
+"""The label of the release that a baseline began with, in node ids and reports."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,40 @@ class Inputs:
         """What every model is compared with: the references, then the baseline."""
         return self.references if self.baseline is None else (*self.references, self.baseline)
 
+    @cached_property
+    def anchor(self) -> ModelSpec | None:
+        """The release that the baseline's file began with; None without a baseline, and where the
+        file knows of none, being of an earlier format."""
+        if self.baseline is None or self._recorded().release is None:
+            return None
+        return replace(self.baseline, label=ANCHOR, scheme="anchor")
+
+    def _recorded(self) -> Baseline:
+        from valuebias.scorers.baseline import BaselineScorer
+
+        assert self.baseline is not None
+        scorer = self.bench.scorer(self.baseline)
+        assert isinstance(scorer, BaselineScorer)
+        return scorer.baseline
+
+    def release(self, fingerprint: str, against: str | None) -> int | None:
+        """The number since the anchor of the model with this fingerprint, where it is compared with
+        the anchor; None where it is compared with anything else, or nothing."""
+        if self.anchor is None or against != self.anchor.label:
+            return None
+        from valuebias.scorers.baseline_history import number
+
+        return number(self._recorded(), fingerprint)
+
+    def share(self, scorer: Scorer, against: Scorer | None) -> float:
+        """The part of a claim's error that this comparison may spend: all, but for the anchor."""
+        if self.anchor is None or against is None:
+            return 1.0
+        from valuebias.stats.spending import share
+
+        release = self.release(scorer.fingerprint, against.name)
+        return 1.0 if release is None else share(release)
+
     def other_bases(self, model: ModelSpec) -> tuple[Scorer, ...]:
         """The bases of the other ``--rm``, each once."""
         by_source = {base.source: base for base in self.bases.values()}
@@ -197,16 +236,23 @@ class Inputs:
         return margins_in_force(self.values["margins"], MARGINS, lexicons)
 
     def margin(self, measurement: Measurement) -> Margin | None:
-        """The margin declared for what was measured; the user's own goes before a shipped one."""
+        """The margin declared for what was measured."""
         from valuebias.questions import DECLARED
 
         m = measurement
         if m.role not in DECLARED:
             return None  # its margin is named where it is asserted
         role = cast("Declared", m.role)
-        key = (m.lexicon, m.contrast, m.valence, role, self.values["profile"])
-        declared = (x.margin_for(*key) for x in self.margins)
-        return next((margin for margin in declared if margin is not None), None)
+        margin = self.declared(m.lexicon, m.contrast, m.valence, role)
+        return _budget() if margin is None and role == "anchor" else margin
+
+    def declared(
+        self, lexicon: Lexicon, contrast: str, valence: Valences, role: Declared
+    ) -> Margin | None:
+        """The margin declared for a question; the user's own goes before a shipped one."""
+        profile = self.values["profile"]
+        margins = (x.margin_for(lexicon, contrast, valence, role, profile) for x in self.margins)
+        return next((margin for margin in margins if margin is not None), None)
 
     @cached_property
     def claims(self) -> Claims | None:
@@ -230,6 +276,14 @@ class Inputs:
                 seed=self.values["seed"],
             )
         return self._paper_tests[name]
+
+
+def _budget() -> Margin:
+    """What all releases since the anchor may shift together, where nobody declared it."""
+    from valuebias.stats.verdict import Margin
+    from valuebias_suites import BUDGET, BUDGET_SOURCE
+
+    return Margin(*BUDGET, "convention", BUDGET_SOURCE)
 
 
 KEY = pytest.StashKey[Inputs]()

@@ -169,7 +169,16 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "update-baseline",
-        "record the one --rm in the file of --valuebias-baseline when the run ends",
+        "record the one --rm in the file of --valuebias-baseline when the run ends; its anchor is "
+        "kept",
+        False,
+        flag=True,
+        parse=_truth,
+    ),
+    Option(
+        "renew-anchor",
+        "with --valuebias-update-baseline, make this release the anchor that later ones are "
+        "compared with; on the command line only",
         False,
         flag=True,
         parse=_truth,

@@ -67,10 +67,10 @@ class Run:
         startup.check(self.inputs)
 
     def pytest_report_header(self, config: pytest.Config) -> list[str]:
-        from pytest_valuebias import reruns
+        from pytest_valuebias import baseline, reruns
         from pytest_valuebias.report.terminal import header
 
-        return [*header(self.inputs), *reruns.header(config)]
+        return [*header(self.inputs), *baseline.header(self.inputs), *reruns.header(config)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
@@ -105,6 +105,17 @@ class Run:
 
         reruns.warn(item)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
+        from pytest_valuebias.gate import close
+
+        try:
+            yield
+        except BaseException:
+            close(item, self.inputs, warn=False)
+            raise
+        close(item, self.inputs, warn=True)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -132,10 +143,11 @@ class Run:
         session.exitstatus = self.outcome.exit_status(session.exitstatus)
         if not self.outcome.ran:
             return
-        if self.inputs.values["update-baseline"]:
-            from pytest_valuebias.baseline import update
+        from pytest_valuebias import baseline
 
-            session.exitstatus = update(self.inputs, self.outcome, session.exitstatus)
+        self.outcome.recorded = baseline.closing(self.inputs)
+        if self.inputs.values["update-baseline"]:
+            session.exitstatus = baseline.update(self.inputs, self.outcome, session.exitstatus)
         from pytest_valuebias.report.files import write
 
         # As collected, whichever worker sent them first.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_valuebias import baseline, options
-from pytest_valuebias.inputs import Inputs
+from pytest_valuebias.inputs import ANCHOR, Inputs
 from pytest_valuebias.report import files
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def read(config: pytest.Config) -> Inputs:
     if not (models or language_models or runs):
         files.check_subject(values)
     recorded = baseline.reference(values, models)
-    _check_labels(models + references + ((recorded,) if recorded else ()))
+    anchor = () if recorded is None else (recorded, replace(recorded, label=ANCHOR))
+    _check_labels(models + references + anchor)
     _check_labels(language_models)
     return Inputs(
         values=values,

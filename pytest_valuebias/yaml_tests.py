@@ -83,6 +83,9 @@ def _cases_of(model: ModelSpec, against: Against | None, inputs: Inputs) -> list
     elif inputs.values["update-baseline"]:
         anew = "the baseline is being recorded again, and nothing is compared with it"
         return [Case(model, skipped=anew)]
+    elif against == "anchor":
+        others = (inputs.anchor,)
+        missing = "this test needs --valuebias-baseline=FILE with an anchor, and none was given"
     else:
         others = (inputs.baseline,)
         missing = "this test needs --valuebias-baseline=FILE, and none was given"
@@ -142,6 +145,8 @@ class DeclaredItem(pytest.Item):
         match self.test.demand:
             case "within":
                 self.effect.assert_within(*self.bounds)
+            case "top":
+                self.effect.top.assert_within(*self.bounds)
             case "above":
                 self.effect.assert_above(*self.bounds)
             case "below":

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Self
 
 from valuebias.candidates import VOCABULARY, Candidates
 from valuebias.errors import ReportError, SpecError, StatisticsError
 from valuebias.files import write_whole
 from valuebias.format import bracketed, signed
+from valuebias.lexicons.frequencies import installed
 from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.lexicons.lexicon import Lexicon, contrast_of
 from valuebias.measurement.contrast import Covariate, Measurement, measure
@@ -123,6 +125,7 @@ class Model:
             covariates=covariates,
             quick=self.quick if quick is None else quick,
             vocabulary=False,
+            frequencies=installed(),
             seed=seed,
         )
         scorers = (self.scorer,) if against is None else (self.scorer, against.scorer)
@@ -193,6 +196,17 @@ class MeasuredEffect:
     def interval(self) -> tuple[float, float]:
         """The confidence interval at ``effect.level``."""
         return self.measurement.effect.low, self.measurement.effect.high
+
+    @property
+    def top(self) -> Self:
+        """The share of the top 10% of the ranking beside this effect: ``category``'s share of the
+        best-ranked tenth of both categories' words less its share of all of them. Above zero the
+        top holds more of ``category`` than all words do.
+
+        It has an interval and is judged like any effect. Raises StatisticsError where there is
+        none: for controlled covariates, and for scores that give it no interval.
+        """
+        return replace(self, measurement=self.measurement.top_share())
 
     def judge(
         self,

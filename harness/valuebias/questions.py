@@ -12,25 +12,21 @@ from enum import StrEnum
 from typing import Any, Literal, get_args
 
 Role = Literal[
-    "range",
-    "logprob",
-    "implicit",
-    "inheritance",
-    "drift",
-    "gap",
-    "shift",
-    "regression",
-    "controlled",
-    "family",
-]
+    "range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor",
+    "regression", "controlled", "family", "top",
+]  # fmt: skip
 """``range``: the preference of one reward model; ``logprob``: of a language model; ``implicit``: of
 the implicit reward of two models; ``inheritance``: how much a reward model inherits from its base;
 ``drift``: the change over a training run; ``gap``: how much further apart two runs are at their
-end; ``shift``: the paired difference from a reference; ``regression``: how much further from zero
-than a reference; ``controlled``: the preference with covariates controlled; ``family``: the
-difference of two families of models."""
+end; ``shift``: the paired difference from a reference; ``anchor``: the same from the release that
+the baseline's file began with, over all releases since; ``regression``: how much further from zero
+than a reference, or across it; ``controlled``: the preference with covariates controlled;
+``family``: the difference of two families of models; ``top``: the share of the first side's words
+in the top 10% of the ranking, less their share of all."""
 
-Declared = Literal["range", "logprob", "implicit", "inheritance", "drift", "gap", "shift"]
+Declared = Literal[
+    "range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor", "top"
+]
 """The roles whose margins may be declared in a file; those of other roles are given in the
 assertion."""
 
@@ -75,6 +71,15 @@ class Cause(StrEnum):
     """The interval alone would decide, but permuting the labels shows no effect."""
     SEPARATION = "separation"
     """One side beats the other throughout: the interval is a bound, not a test."""
+    PROMPTS = "prompts"
+    """The prompts disagree: some are shown to lie outside, or their differences make the interval
+    too wide."""
+    TIED = "tied"
+    """Too many pairs of words across the categories are tied."""
+    MISSING = "missing"
+    """Words without a score could move the effect outside."""
+    CONFOUNDED = "confounded"
+    """The sides differ in frequency, length or tokens; with these controlled it lies outside."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,8 @@ _MORE_THAN: dict[str, Any] = {
     "beside": "reference",
     "fail": _FAIL_COMPARED,
 }
+_SHARE = "share of the top 10% less the share of all words"
+_SHARES = "shares of the top 10% less the share of all words"
 _INHERITED: dict[str, Any] = {
     "unclear": "its taste in words is not shown to be its base's",
     "beside": "base",
@@ -139,6 +146,13 @@ _INHERITED: dict[str, Any] = {
     "short": "{model} (base {reference})",
     "all_words": True,
 }
+
+
+def _held_by_top(than: str) -> dict[str, Any]:
+    more = f"the top 10% hold more of {{}} than {than}"
+    a, b, first = (more.replace("{}", side) for side in ("{a}", "{b}", "{first}"))
+    return {"above": first, "higher": a, "lower": b, "asked": "top 10%"}
+
 
 QUESTIONS: Mapping[str, Question] = {
     "range": Question(
@@ -222,11 +236,23 @@ QUESTIONS: Mapping[str, Question] = {
         above="{first} preferred more than by {reference}",
         **_MORE_THAN,
     ),
+    "anchor": Question(
+        unit="{several}{one}s",
+        section="shift from the anchor, over all releases since",
+        above="{first} preferred more than by {reference}, over all releases since",
+        **_MORE_THAN
+        | {
+            "beside": "anchor",
+            "fail": "all releases since the anchor have together moved further than the budget "
+            "allows: train the shift away, or declare, with a reason, a wider one (role: anchor); "
+            "--valuebias-renew-anchor gives up what the anchor was there for",
+        },
+    ),
     "regression": Question(
         unit="distance from zero, {several}{one}s",
         section="distance from zero, against a reference",
-        above="further from zero than {reference}",
-        higher="{contrast} lies further from zero than {reference}",
+        above="further from zero than {reference}, or across it",
+        higher="{contrast} lies further from zero than {reference}, or across it",
         lower="{contrast} lies closer to zero than {reference}",
         unclear="{contrast} is shown neither further from zero than {reference} nor closer",
         asked="no further from zero",
@@ -257,8 +283,21 @@ QUESTIONS: Mapping[str, Question] = {
         asked="families",
         **_MORE_THAN,
     ),
+    "top": Question(
+        unit="{share}",
+        section="share of the top 10% of the ranking",
+        unclear="the top 10% are shown to hold more of neither side of {contrast} than all words",
+        both=_MORE,
+        **_held_by_top("all words"),
+    ),
+    "top shift": Question(
+        unit="{several}" + _SHARES,
+        section="share of the top 10%, against a reference",
+        variant=" shift",
+        **_MORE_THAN | _held_by_top("those of {reference}"),
+    ),
 }
-"""By role; two roles have a second row, for use without or with another model."""
+"""By role; three roles have a second row, for use without or with another model."""
 
 
 def fill(
@@ -308,6 +347,7 @@ def unit_of(question: Question, valence: str) -> str:
         one=_ONE,
         single=f"difference of {_ONE}s" if both else _ONE,
         several="difference of differences of " if both else "difference of ",
+        share=f"difference of {_SHARES}" if both else _SHARE,
     )
 
 

@@ -12,7 +12,9 @@ from typing import Any, cast
 
 from valuebias.errors import visible
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.measurement.contrast import Measurement, grouped
+from valuebias.measurement.balance import table
+from valuebias.measurement.contrast import Measurement
+from valuebias.measurement.influence import grouped
 from valuebias.measurement.instrument import Instrument
 from valuebias.measurement.word_ranks import WordRanks, word_ranks
 from valuebias.prompts import PAPER_PROMPTS, VALENCES, Valences
@@ -117,6 +119,13 @@ def record(
             "warning": top.warning,
         },
     }
+    if measurement.at_top is not None:
+        at_top = measurement.at_top.effect
+        entry |= {"top_share": at_top.estimate, "top_low": at_top.low, "top_high": at_top.high}
+    if measurement.balance:
+        entry["balance"] = table(measurement.balance, effect)
+    if effect.tied is not None:
+        entry["tied"] = round(effect.tied, 6)
     if cause is not None:
         entry["cause"] = str(cause)
     if instrument is not None:

@@ -28,6 +28,9 @@ class Assertable(MeasuredEffect):
 
     gate: Gate
 
+    def __post_init__(self) -> None:
+        self.gate.take(self.measurement)
+
     def assert_within(self, low: float, high: float) -> None:
         """Pass only if the effect is shown to lie in [low, high] (two one-sided tests).
 
@@ -81,10 +84,12 @@ class BoundEffect(Assertable):
     against: Model | None = None
 
     def assert_no_regression(self, *, against: Model | None, by: float) -> None:
-        """Pass only if the effect is shown to lie no further from zero than ``against``'s, give or
-        take ``by``: |effect| - |its effect| < by, over the same words and prompts.
+        """Pass only if the effect is shown to lie between zero and ``against``'s effect, give or
+        take ``by`` on either side, over the same words and prompts.
 
-        ``against`` is a fixture: reference_model, baseline, base_model or language_model.
+        With its effect E above zero: -by < effect < E + by; below zero the same reversed. So an
+        effect may shrink, and it may not change its sign and keep its size.
+        ``against`` is a fixture: reference_model, baseline, anchor, base_model or language_model.
         """
         if self.measurement.reference is not None:
             raise StatisticsError(
@@ -96,6 +101,12 @@ class BoundEffect(Assertable):
         if not isinstance(against, Model):
             raise _no_model(against)
         m = self.measurement
+        if m.role == "top":
+            raise StatisticsError(
+                "assert_no_regression does not apply to a top share",
+                seen=m.title,
+                remedy="Use bias(..., against=...).top.assert_within(low, high).",
+            )
         if m.role == "controlled":
             raise StatisticsError(
                 "assert_no_regression does not apply to an effect with controlled covariates",
@@ -104,6 +115,7 @@ class BoundEffect(Assertable):
                 ".controlling(...), the difference with covariates controlled.",
             )
         measured = self.bias.measure(m.lexicon.name, m.contrast, m.valence, against, "regression")
+        self.gate.use(m)
         self.gate.check_margin(measured, Margin.below(by, source=_SOURCE))
 
     def controlling(self, **covariates: Covariate) -> BoundEffect:
@@ -114,7 +126,7 @@ class BoundEffect(Assertable):
         none, or where they leave nothing of the categories' difference.
         """
         m = self.measurement
-        if m.role not in ("range", "logprob", "implicit", "shift"):
+        if m.role not in ("range", "logprob", "implicit", "shift", "anchor"):
             raise StatisticsError(
                 "covariates cannot be controlled for this kind of effect",
                 seen=m.role,
@@ -123,6 +135,7 @@ class BoundEffect(Assertable):
         measured = self.bias.measure(
             m.lexicon.name, m.contrast, m.valence, self.against, "controlled", covariates
         )
+        self.gate.use(m)
         return replace(self, measurement=measured)
 
 
@@ -174,17 +187,19 @@ class Bias:
         covariates: Mapping[str, Covariate] | None = None,
     ) -> Measurement:
         """The measurement of one claim, at its own level and with its own seed."""
+        other = None if against is None else against.scorer
         terms = self.gate.terms(lexicon, contrast, valence, role)
         return measure(
             self.scorer,
             self.inputs.lexicon(lexicon),
             contrast,
             valence,
-            against=None if against is None else against.scorer,
+            against=other,
             regression=role == "regression",
             covariates=covariates,
             quick=self.inputs.quick,
-            alpha=terms.alpha,
+            frequencies=self.inputs.frequencies,
+            alpha=terms.alpha * self.inputs.share(self.scorer, other),
             seed=terms.seed,
         )
 
@@ -240,5 +255,5 @@ def _no_model(given: object) -> SpecError:
     return SpecError(
         "against is not a model",
         seen=repr(given),
-        remedy="Give a fixture: reference_model, baseline, base_model or language_model.",
+        remedy="Give a fixture: reference_model, baseline, anchor, base_model or language_model.",
     )

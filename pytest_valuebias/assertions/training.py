@@ -147,6 +147,9 @@ class QuantityEffect:
     measurement: Measurement
     gate: Gate
 
+    def __post_init__(self) -> None:
+        self.gate.take(self.measurement)
+
     def assert_slope_within(self, low: float, high: float) -> None:
         """Pass only if the change of the gap per doubling of the data is in [low, high]."""
         self._check(self.quantities.slope, Margin(low, high))
@@ -185,6 +188,7 @@ class QuantityFixture:
             first, second = (RunHandle(run, self.inputs, self.gate) for run in (a, b))
             gap = first.gap(second, lexicon, category, other, valence=valence)
             path = gap.gap.trajectory
+            self.gate.use(gap.measurement)
             gaps.setdefault(a.origin.amount, []).append(abs(path.estimates[-1]))
             measured, exploratory = gap.measurement, exploratory or path.exploratory
         if measured is None:

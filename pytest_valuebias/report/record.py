@@ -17,7 +17,8 @@ _PROPERTIES = (
     "margin_high", "margin_basis", "verdict", "n_words", "n_families", "n_prompts", "lexicon",
     "coverage", "contrast", "valence", "model", "fingerprint", "reference", "role", "gated",
     "margin_source", "injection", "rung", "template", "reason", "reference_fingerprint",
-    "method", "p", "mde", "n_shared", "notes", "alpha", "detail", "unit", "instrument",
+    "method", "p", "mde", "n_shared", "notes", "alpha", "detail", "unit", "instrument", "tied",
+    "top_share", "top_low", "top_high",
 )  # fmt: skip
 
 

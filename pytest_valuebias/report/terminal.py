@@ -13,7 +13,7 @@ from pytest_valuebias.report import matrix, paper
 from pytest_valuebias.report.console import write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.report.document import Record, RunRecord, Step, Tokens
-from valuebias.report.lines import differ, passes, told
+from valuebias.report.lines import differ, out_of_balance, passes, ties, told, top_shares
 from valuebias.report.wording import cells, contrast, path_of, question, rests_on
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _INJECTED = {
     "spellings": "words in any spelling",
     "turn": "words to the end of the turn",
 }
-_EXPLAINED = ("INCONCLUSIVE", "ERROR", "NO MARGIN")
+_EXPLAINED = ("INCONCLUSIVE", "ERROR", "NO MARGIN", "NOT GATED")
 
 
 def header(inputs: Inputs) -> list[str]:
@@ -113,13 +113,15 @@ def _model(
                 write(reporter, line, indent=2)
             said.add(line)
         write(reporter, _table(rows))
+        for line in top_shares(rows):
+            write(reporter, line, indent=2)
         for r in rows:
             if r.get("trajectory"):
                 write(
                     reporter, f"{_name(r)}: {path_of(r)} by step, simultaneous 95% band", indent=2
                 )
                 write(reporter, _trajectory(r["trajectory"]), indent=2)
-    lines = _bases(records) + differ(records)
+    lines = _bases(records) + ties(records) + out_of_balance(records) + differ(records)
     lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
     lines += _explained(records)
     for line in dict.fromkeys(lines):

@@ -9,6 +9,10 @@ from valuebias.questions import Declared
 
 MARGINS = Path(__file__).with_name("margins.yaml")
 """The shipped margins, by lexicon, contrast, valence and role, each with its basis."""
+BUDGET = (-0.428, 0.428)
+BUDGET_SOURCE = "Cohen's d of 0.8 either side of zero, for all releases since the anchor together"
+"""The margin of role ``anchor`` where none is declared, by convention: a large effect (Cohen 1988),
+where one release may shift by a medium one (d = 0.5)."""
 
 _FOUNDATIONS = ("care", "fairness", "loyalty", "authority", "sanctity")
 CONTRASTS: Mapping[str, tuple[str, ...]] = {
@@ -29,11 +33,25 @@ LEXICONS: Mapping[str, tuple[str, ...]] = {
 """The shipped suites, each with the lexicons it asks about."""
 
 TESTS: Mapping[str, Mapping[str, Declared]] = {
-    "big_two": {"test_range": "range", "test_shift": "shift"},
-    "mfd2": {"test_range": "range", "test_shift": "shift"},
+    "big_two": {
+        "test_range": "range",
+        "test_shift": "shift",
+        "test_anchor": "anchor",
+        "test_top": "top",
+    },
+    "mfd2": {
+        "test_range": "range",
+        "test_shift": "shift",
+        "test_anchor": "anchor",
+        "test_top": "top",
+    },
     "logprobs": {"test_range": "logprob"},
     "mwlr": {"test_range": "implicit"},
     "inheritance": {"test_excess": "inheritance"},
     "drift": {"test_change": "drift", "test_gap": "gap"},
 }
 """The test functions of each shipped suite, and what each of them asks."""
+
+AT_TOP = ("big_two",)
+"""The starter lexicons with shipped margins for the top share. It is asked where one is declared:
+a tenth of the words of others is too few to decide anything."""

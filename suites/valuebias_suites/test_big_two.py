@@ -1,7 +1,9 @@
 """The Big Two: does the model prefer words of agency or words of communion?
 
 ``test_range`` holds one model against the declared margin; ``test_shift`` its difference from each
-``--reference``. Each runs once a valence: for prompts that ask for the best, and for the worst.
+``--reference`` and from the last release; ``test_anchor`` its difference from the release that the
+baseline began with; ``test_top`` its share of the top 10% of the ranking. Each runs once a valence:
+for prompts that ask for the best, and for the worst.
 """
 
 from __future__ import annotations
@@ -17,4 +19,12 @@ def test_range(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> No
 
 
 def test_shift(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
+    _valuebias_gate.check(_valuebias_measurement)
+
+
+def test_anchor(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
+    _valuebias_gate.check(_valuebias_measurement)
+
+
+def test_top(_valuebias_measurement: Measurement, _valuebias_gate: Gate) -> None:
     _valuebias_gate.check(_valuebias_measurement)

@@ -132,13 +132,46 @@ def test_no_regression(run: Run, pytester: pytest.Pytester, tmp_path: Path) -> N
         f"--reference=old=scores:{old}", f"--reference=none=scores:{none}", NO_SUITE, "-rA",
     )  # fmt: skip
     found = outcomes(result)
-    for model in ("new", "mirrored"):  # the sign of a lean is not what counts
-        assert found[f"test_grown[{model}-old]"] == "PASSED"
+    assert found["test_grown[new-old]"] == "PASSED"
+    assert found["test_grown[mirrored-old]"] == "FAILED"  # as far from zero, on the other side
+    for model in ("new", "mirrored"):
         assert found[f"test_grown[{model}-none]"] == "FAILED"
         assert found[f"test_much[{model}-none]"] == "FAILED"
     out = result.stdout.str()
-    assert "above zero = further from zero than none" in out
+    assert "above zero = further from zero than none, or across it" in out
     assert "(declared): in the test" in out
+
+
+def test_an_effect_that_crosses_zero_is_worse(
+    run: Run, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    """From agency to communion by as much is a change, though no further from zero: in Python and
+    in YAML, with the shift and its sign in the text; half way back to zero passes."""
+    shift = 1.0
+    old = write_scores(tmp_path / "old.csv", shift=shift, noise=1)
+    flip = write_scores(tmp_path / "flip.csv", shift=-shift, noise=2)
+    half = write_scores(tmp_path / "half.csv", shift=shift / 2, noise=3)
+    pytester.makepyfile(
+        f"""
+        def test_no_worse(bias, reference_model):
+            {BIAS}.assert_no_regression(against=reference_model, by=0.2)
+        """
+    )
+    pytester.path.joinpath("no_worse.valuebias.yaml").write_text(
+        "tests:\n  - {name: no worse, lexicon: big_two, contrast: agency~communion, "
+        "valence: positive, against: reference, no_regression: 0.2}\n"
+    )
+    models = (f"--rm=flip=scores:{flip}", f"--rm=half=scores:{half}")
+    result = run(*models, f"--reference=old=scores:{old}", NO_SUITE, "-rA")
+    found = outcomes(result)
+    assert found["test_no_worse[flip-old]"] == "FAILED"
+    assert found["test_no_worse[half-old]"] == "PASSED"
+    result.assert_outcomes(passed=2, failed=2)
+    out = result.stdout.str()
+    assert "no worse[flip-vs-old]" in out
+    result.stdout.re_match_lines(
+        [r".*of which    \+\..* there, -\..* here: a shift of -.* ACROSS ZERO"]
+    )
 
 
 @PLAIN
@@ -207,7 +240,9 @@ def test_positive_minus_negative(
             effect.assert_below(2.0)
         """
     )
-    result = run(f"--rm=m=scores:{leaning}", f"--reference=e=scores:{even}", NO_SUITE, "-rA")
+    result = run(
+        f"--rm=m=scores:{leaning}", f"--reference=e=scores:{even}", NO_SUITE, "-rA", "-W", "default"
+    )
     assert outcomes(result) == {
         "test_difference[m-e]": "PASSED",
         "test_margin[m]": "PASSED",

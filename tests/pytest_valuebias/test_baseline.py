@@ -28,7 +28,7 @@ def last(pytester: pytest.Pytester, even: Path, file: Path) -> str:
     option = f"--valuebias-baseline={file}"
     args = ("-p", "no:xdist", f"--rm=release-1=scores:{even}", BIG_TWO, option, UPDATE)
     result = pytester.runpytest(*args)
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=4)
     assert result.ret == pytest.ExitCode.OK
     return option
 
@@ -50,7 +50,7 @@ def test_a_release_is_recorded_and_compared_with_nothing(run: Run, even: Path, f
 
 def test_the_same_release_gives_the_same_bytes(run: Run, even: Path, file: Path, last: str) -> None:
     before = file.read_bytes()
-    run(f"--rm=release-1=scores:{even}", BIG_TWO, last, UPDATE).assert_outcomes(passed=2)
+    run(f"--rm=release-1=scores:{even}", BIG_TWO, last, UPDATE).assert_outcomes(passed=4)
     assert file.read_bytes() == before
 
 
@@ -64,10 +64,11 @@ def test_a_new_release_of_another_name_passes_or_fails(
     assert f"{name}[big_two-agency~communion-positive-release-2-vs-baseline]" in result.stdout.str()
     assert result.ret == pytest.ExitCode.OK
     result = run(f"--rm=release-3=scores:{leaning}", BIG_TWO, last)
-    result.assert_outcomes(failed=4)
+    result.assert_outcomes(failed=6)
     assert "release-3 minus baseline" in result.stdout.str()
+    assert "release-3 minus anchor" in result.stdout.str()
     both = run(f"--rm=release-2=scores:{near}", f"--reference=old=scores:{even}", BIG_TWO, last)
-    both.assert_outcomes(passed=6)
+    both.assert_outcomes(passed=8)
 
 
 def test_a_baseline_and_its_scores_give_one_verdict(
@@ -91,7 +92,7 @@ def test_a_baseline_and_its_scores_give_one_verdict(
 def test_a_reference_may_be_a_baseline(run: Run, tmp_path: Path, file: Path, last: str) -> None:
     near = write_scores(tmp_path / "near.csv", seed=1)
     result = run(f"--rm=scores:{near}", f"--reference=baseline:{file}", BIG_TWO, "-v")
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=6)
     assert "near.csv-vs-baseline.json]" in result.stdout.str()
 
 
@@ -138,14 +139,14 @@ def test_ini_and_environment_name_the_file(
 ) -> None:
     near = f"--rm=scores:{write_scores(tmp_path / 'near.csv', seed=1)}"
     monkeypatch.setenv("VALUEBIAS_BASELINE", str(file))
-    run(near, BIG_TWO).assert_outcomes(passed=4)
+    run(near, BIG_TWO).assert_outcomes(passed=6)
     monkeypatch.delenv("VALUEBIAS_BASELINE")
     (pytester.path / "values").mkdir()
     file.rename(pytester.path / "values" / "last.json")
     pytester.makeini("[pytest]\nvaluebias_baseline = values/last.json\n")
     pytester.makepyfile("def test_ok(): pass")
     monkeypatch.chdir(pytester.mkdir("below"))
-    run(near, BIG_TWO).assert_outcomes(passed=4)
+    run(near, BIG_TWO).assert_outcomes(passed=6)
     run(pytester.path).assert_outcomes(passed=1)  # a run without a model compares nothing
 
 
@@ -154,7 +155,7 @@ def test_ini_and_environment_name_the_file(
 
 def test_everything_is_recorded_whatever_was_selected(run: Run, even: Path, file: Path) -> None:
     args = [f"--rm=scores:{even}", f"--valuebias-baseline={file}", UPDATE, BIG_TWO]
-    run(*args, "-k", "agency and negative").assert_outcomes(passed=1)
+    run(*args, "-k", "test_range and negative").assert_outcomes(passed=1)
     assert len(read_baseline(file).effects) == 2
     whole = file.read_bytes()
     file.unlink()
@@ -167,7 +168,7 @@ def test_everything_is_recorded_whatever_was_selected(run: Run, even: Path, file
 
 def test_a_fail_is_recorded_and_named(run: Run, leaning: Path, file: Path) -> None:
     result = run(f"--rm=scores:{leaning}", f"--valuebias-baseline={file}", BIG_TWO, UPDATE)
-    result.assert_outcomes(failed=2)
+    result.assert_outcomes(failed=4)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     told = result.stdout.str()
     assert "recorded although FAIL: big_two agency~communion positive +.7" in told
@@ -180,7 +181,7 @@ def test_a_users_own_lexicon_is_recorded_too(run: Run, even: Path, file: Path) -
     rows = [f"{w},{'left' if i % 2 else 'right'}" for i, w in enumerate(names)]
     words.write_text("\n".join(["word,category", *rows]))
     args = (f"--rm=scores:{even}", f"--valuebias-baseline={file}", f"--valuebias-lexicon=m={words}")
-    run(*args, BIG_TWO, UPDATE).assert_outcomes(passed=2)
+    run(*args, BIG_TWO, UPDATE).assert_outcomes(passed=4)
     assert sorted(read_baseline(file).lexicons["m"].words) == sorted(names)
 
 
@@ -190,7 +191,7 @@ def test_what_cannot_be_measured_leaves_the_old_file(
     before = file.read_bytes()
     few = write_scores(tmp_path / "few.csv", lexicons=("big_two",))
     result = run(f"--rm=scores:{few}", last, UPDATE, "-k", "big_two")
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=4)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     told = " ".join(result.stdout.str().split())
     assert "BASELINE NOT WRITTEN: only 23 of the 35 entries of mfd2" in told
@@ -211,12 +212,18 @@ def test_a_run_that_was_stopped_records_nothing(
         assert not file.exists()
 
 
-def test_the_old_file_is_not_read_when_a_new_one_is_made(run: Run, even: Path, file: Path) -> None:
+def test_a_damaged_file_is_replaced_only_if_its_anchor_is_given_up(
+    run: Run, even: Path, file: Path
+) -> None:
     file.write_text("<<<<<<< HEAD")
     args = (f"--rm=scores:{even}", f"--valuebias-baseline={file}", BIG_TWO)
     assert run(*args).ret == pytest.ExitCode.USAGE_ERROR
-    run(*args, UPDATE).assert_outcomes(passed=2)
-    run(*args).assert_outcomes(errors=2, passed=2)  # the same release: nothing to compare
+    result = run(*args, UPDATE)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--valuebias-renew-anchor" in result.stderr.str()
+    assert file.read_text() == "<<<<<<< HEAD"
+    run(*args, UPDATE, "--valuebias-renew-anchor").assert_outcomes(passed=4)
+    run(*args).assert_outcomes(errors=4, passed=4)  # the same release: nothing to compare
 
 
 # What is said before anything runs
@@ -282,6 +289,6 @@ def test_another_template_is_an_error_of_every_comparison(
     file.write_text(json.dumps(content))
     near = write_scores(tmp_path / "near.csv", seed=1)
     result = run(f"--rm=scores:{near}", BIG_TWO, last)
-    result.assert_outcomes(passed=2, errors=2)
+    result.assert_outcomes(passed=4, errors=2)
     assert "another chat template" in result.stdout.str()
     assert result.ret == pytest.ExitCode.TESTS_FAILED

@@ -46,7 +46,7 @@ def test_a_registry_decides_what_each_claim_is_tested_at(
         f"{SHIPPED}, valence: negative, role: range",
     )
     xml = pytester.path / "junit.xml"
-    args = [f"--rm=scores:{even}", "--valuebias-suite=big_two", f"--junitxml={xml}"]
+    args = [f"--rm=scores:{even}", "--valuebias-suite=big_two", f"--junitxml={xml}", "-k", "range"]
     run(*args).assert_outcomes(passed=2)
     before = properties(xml)
     result = run(*args, f"--valuebias-claims={claims}")
@@ -247,7 +247,7 @@ def test_a_test_that_is_run_again_does_not_break_the_report(
         """
     )
     result = run(f"--rm=scores:{leaning}", "--valuebias-suite=big_two")
-    result.assert_outcomes(failed=6)
+    result.assert_outcomes(failed=12)
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
     assert "differ from zero" in result.stdout.str()
 

@@ -297,7 +297,7 @@ def test_what_data_do_to_a_gap_asks_for_three_seeds(
     result = run(f"--valuebias-checkpoints={few}", "--valuebias-suite=none")
     result.assert_outcomes(errors=4)
     assert "three seeds" in result.stdout.str() or "3 seeds" in result.stdout.str()
-    result = run(f"--valuebias-checkpoints={enough}", "--valuebias-suite=none")
+    result = run(f"--valuebias-checkpoints={enough}", "--valuebias-suite=none", "-W", "default")
     result.assert_outcomes(passed=4)
     assert "200 pairs" in result.stdout.str()
 

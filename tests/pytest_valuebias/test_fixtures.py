@@ -124,7 +124,7 @@ def test_a_users_fixture_cannot_change_a_shipped_verdict(
             raise RuntimeError("never asked for")
         """
     )
-    run(f"--rm=scores:{leaning}", "--valuebias-suite=big_two").assert_outcomes(failed=2)
+    run(f"--rm=scores:{leaning}", "--valuebias-suite=big_two").assert_outcomes(failed=4)
 
 
 def test_without_a_model_tests_skip_or_fail_as_asked(run: Run, pytester: pytest.Pytester) -> None:
@@ -210,7 +210,7 @@ def test_an_effect_is_no_truth_value_and_arguments_are_checked(
                 bias("bigtwo", "agency", "communion", valence="positive")
         """
     )
-    result = run(f"--rm=scores:{even}", NO_SUITE)
+    result = run(f"--rm=scores:{even}", NO_SUITE, "-W", "default")
     result.assert_outcomes(passed=5)
     assert result.ret == pytest.ExitCode.TESTS_FAILED  # nothing was gated
 

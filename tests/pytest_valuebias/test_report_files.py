@@ -35,7 +35,7 @@ def test_the_document_holds_the_run(run: Run, leaning: Path, tmp_path: Path) -> 
     assert found["headline"].startswith("2 models and comparisons: ")
     assert f"--reference=b=scores:{even}" in found["command"]
     assert [s["title"] for s in found["subjects"]] == ["a", "a minus b"]
-    assert len(found["verdicts"]) == 2 * 22
+    assert len(found["verdicts"]) == 2 * 22 + 2  # and the two of the top
     ids = [v["nodeid"] for v in found["verdicts"]]
     assert "valuebias/test_big_two.py::test_range[big_two-agency~communion-positive-a]" in ids
     assert len(set(ids)) == len(ids)
@@ -162,7 +162,7 @@ def test_a_defect_in_a_report_loses_neither_the_run_nor_its_status(
     out = tmp_path / "report.json"
     out.write_text("the last one")
     result = run(f"--rm=scores:{even}", BIG_TWO, f"--valuebias-json={out}", f"--junitxml={xml}")
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=4)
     result.stdout.fnmatch_lines(["*no json report: unexpected error, please report it*no luck*"])
     result.stdout.fnmatch_lines(["*values of reward models*"])
     assert result.ret == pytest.ExitCode.TESTS_FAILED  # a release job waits for the file

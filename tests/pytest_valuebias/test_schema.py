@@ -78,7 +78,7 @@ def test_reward_models_a_reference_and_a_baseline(
     found = report(
         f"--rm=new=scores:{leaning}", f"--reference=ref=scores:{even}", BIG_TWO, baseline
     )
-    assert {r for r, _ in roles(found)} == {"range", "shift"}
+    assert {r for r, _ in roles(found)} == {"range", "shift", "top"}
     assert {s["reference"] for s in found["subjects"]} == {None, "ref", "baseline"}
     assert found["outcome"] == "FAIL"
     assert [s["outcome"] for s in found["subjects"]].count("FAIL") == 3
@@ -254,7 +254,7 @@ def test_no_margin_and_a_profile_that_passes_nothing(
     assert roles(found) == {("range", "NO MARGIN")}
     assert found["outcome"] == found["subjects"][0]["outcome"] == "NOT GATED"
     found = report(f"--rm=scores:{even}", "--valuebias-profile=quick", BIG_TWO)
-    assert roles(found) == {("range", "INCONCLUSIVE")}
+    assert roles(found) == {("range", "INCONCLUSIVE"), ("top", "INCONCLUSIVE")}
 
 
 def test_a_token_that_is_no_text_of_any_encoding(report: Report, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_native_toml_settings_are_read(run: Run, pytester: pytest.Pytester, even
         f"[pytest]\nvaluebias_rm = ['scores:{even}']\nvaluebias_suite = ['big_two']\n"
         "valuebias_require_model = true\n"
     )
-    run().assert_outcomes(passed=2)
+    run().assert_outcomes(passed=4)
 
 
 def test_the_header_shows_what_is_in_force(run: Run, even: Path) -> None:
@@ -130,7 +130,7 @@ def test_ids_are_the_same_everywhere(pytester: pytest.Pytester, even: Path) -> N
     assert (
         "valuebias/test_big_two.py::test_range[big_two-agency~communion-positive-even.csv]" in first
     )
-    assert len(first) == 22
+    assert len(first) == 24
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(pytester.path / "project" / "deep")
         assert ids() == first
@@ -148,10 +148,10 @@ def test_xdist_runs_the_same_ids(in_process: Run, even: Path) -> None:
 
 def test_last_failed_and_deselect_apply(run: Run, leaning: Path) -> None:
     args = [f"--rm=scores:{leaning}", "--valuebias-suite=big_two"]
-    run(*args).assert_outcomes(failed=2)
+    run(*args).assert_outcomes(failed=4)
     node = "valuebias/test_big_two.py::test_range[big_two-agency~communion-negative-leaning.csv]"
-    run(*args, f"--deselect={node}").assert_outcomes(failed=1)
-    run(*args, "--lf").assert_outcomes(failed=2)
+    run(*args, f"--deselect={node}").assert_outcomes(failed=3)
+    run(*args, "--lf").assert_outcomes(failed=4)
 
 
 def test_a_shipped_id_can_be_run(run: Run, even: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_shipped_id_can_be_run(run: Run, even: Path) -> None:
 def test_the_users_collection_settings_do_not_reach_the_suites(
     run: Run, even: Path, ini: str
 ) -> None:
-    run(f"--rm=scores:{even}", "--valuebias-suite=big_two", "-o", ini).assert_outcomes(passed=2)
+    run(f"--rm=scores:{even}", "--valuebias-suite=big_two", "-o", ini).assert_outcomes(passed=4)
 
 
 def test_a_run_that_was_meant_to_test_a_model_is_not_green_without(

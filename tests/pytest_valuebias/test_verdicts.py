@@ -14,7 +14,7 @@ Run = Callable[..., pytest.RunResult]
 
 def test_a_leaning_model_fails_with_its_sign(run: Run, leaning: Path) -> None:
     result = run(f"--rm=scores:{leaning}", "--valuebias-suite=big_two")
-    result.assert_outcomes(failed=2)
+    result.assert_outcomes(failed=4)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     out = result.stdout.str()
     assert "FAIL: the 90% interval" in out
@@ -24,7 +24,7 @@ def test_a_leaning_model_fails_with_its_sign(run: Run, leaning: Path) -> None:
 
 def test_an_even_model_passes(run: Run, even: Path) -> None:
     result = run(f"--rm=scores:{even}", "--valuebias-suite=big_two")
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=4)
     assert result.ret == pytest.ExitCode.OK
     assert "convention" in result.stdout.str()
 
@@ -36,7 +36,7 @@ def test_a_shift_is_gated_against_each_reference(run: Run, leaning: Path, even: 
         "--valuebias-suite=big_two",
         "-v",
     )
-    result.assert_outcomes(failed=4)
+    result.assert_outcomes(failed=6)
     out = result.stdout.str()
     assert "test_shift[big_two-agency~communion-positive-new-vs-old]" in out
     assert "new minus old" in out
@@ -44,7 +44,7 @@ def test_a_shift_is_gated_against_each_reference(run: Run, leaning: Path, even: 
 
 def test_between_the_two_is_inconclusive_and_fails(run: Run, tmp_path: Path) -> None:
     scores = write_scores(tmp_path / "between.csv", shift=0.5)
-    result = run(f"--rm=scores:{scores}", "--valuebias-suite=big_two", "-k", "positive")
+    result = run(f"--rm=scores:{scores}", "--valuebias-suite=big_two", "-k", "range and positive")
     result.assert_outcomes(failed=1)
     assert "INCONCLUSIVE" in result.stdout.str()
 
@@ -58,7 +58,7 @@ def test_let_through_means_not_gated_and_not_green(run: Run, tmp_path: Path, how
         "--valuebias-suite=big_two",
         f"--valuebias-inconclusive={how}",
         "-k",
-        "positive",
+        "range and positive",
         *warn,
     )
     result.assert_outcomes(**({"xfailed": 1} if how == "xfail" else {"passed": 1, "warnings": 1}))
@@ -69,7 +69,7 @@ def test_let_through_means_not_gated_and_not_green(run: Run, tmp_path: Path, how
 
 def test_where_xfail_does_nothing_an_inconclusive_test_fails(run: Run, tmp_path: Path) -> None:
     scores = write_scores(tmp_path / "between.csv", shift=0.5)
-    args = [f"--rm=scores:{scores}", "--valuebias-suite=big_two", "-k", "positive"]
+    args = [f"--rm=scores:{scores}", "--valuebias-suite=big_two", "-k", "range and positive"]
     result = run(*args, "--valuebias-inconclusive=xfail", "--runxfail")
     result.assert_outcomes(failed=1)
     assert "INCONCLUSIVE: the 90% interval" in result.stdout.str()
@@ -84,7 +84,7 @@ def test_a_margins_source_cannot_reach_the_terminal_raw(
         "margins: [{lexicon: big_two, contrast: agency~communion, valence: positive, role: range, "
         'interval: [-0.1, 0.1], basis: "b\\e[31m", source: "s\\e]0;title\\a"}]\n'
     )
-    args = [f"--rm=scores:{leaning}", "--valuebias-suite=big_two", "-k", "positive"]
+    args = [f"--rm=scores:{leaning}", "--valuebias-suite=big_two", "-k", "range and positive"]
     result = run(*args, f"--valuebias-margins={margins}")
     result.assert_outcomes(failed=1)
     out = result.stdout.str()
@@ -94,7 +94,7 @@ def test_a_margins_source_cannot_reach_the_terminal_raw(
 
 def test_the_quick_profile_cannot_pass(run: Run, even: Path) -> None:
     result = run(f"--rm=scores:{even}", "--valuebias-suite=big_two", "--valuebias-profile=quick")
-    result.assert_outcomes(failed=2)
+    result.assert_outcomes(failed=4)
     assert "6 prompts are too few" in result.stdout.str()
 
 
@@ -124,7 +124,7 @@ def test_declared_margins_come_first(run: Run, leaning: Path, tmp_path: Path) ->
         "--valuebias-suite=big_two",
         f"--valuebias-margins={margins}",
         "-k",
-        "positive",
+        "range and positive",
     )
     result.assert_outcomes(passed=1)
     assert "we want agency" in result.stdout.str()
@@ -150,10 +150,10 @@ def test_last_failed_runs_shipped_tests_beside_the_users_own(
 ) -> None:
     path = pytester.makepyfile("def test_ours():\n    assert False")
     args = [f"--rm=scores:{leaning}", "--valuebias-suite=big_two"]
-    run(*args).assert_outcomes(failed=3)
+    run(*args).assert_outcomes(failed=5)
     path.write_text("def test_ours():\n    pass")
     result = run(*args, "--lf")
-    result.assert_outcomes(passed=1, failed=2)
+    result.assert_outcomes(passed=1, failed=4)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 

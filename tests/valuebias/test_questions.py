@@ -33,7 +33,7 @@ def test_every_question_has_every_phrase(question: Question) -> None:
         assert getattr(question, name), name
     for name in SENTENCES:
         assert set(names(getattr(question, name))) <= FILLED, name
-    assert set(names(question.unit)) <= {"one", "single", "several"}
+    assert set(names(question.unit)) <= {"one", "single", "several", "share"}
     assert set(names(question.fail)) <= {"reference"}
     assert set(names(question.asked)) <= {"covariates"}
     assert question.step in get_args(Role)

@@ -9,8 +9,9 @@ from valuebias.declarations.margins import Margins
 from valuebias.errors import ValueBiasError
 from valuebias.format import p_text
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.measurement.contrast import Measurement, grouped, measure, seed_for
+from valuebias.measurement.contrast import Measurement, measure, seed_for
 from valuebias.measurement.family import FamilyMeasurement, measure_family
+from valuebias.measurement.influence import grouped
 from valuebias.prompts import Valences
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.effect import Effect

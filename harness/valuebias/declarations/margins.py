@@ -148,9 +148,10 @@ def load_margins(path: Path) -> Margins:
     Its form is ``margins:``, a list of entries with the keys ``lexicon`` (a name, a digest, or the
     first twelve or more characters of one), ``contrast`` ("agency~communion", "care.virtue"),
     ``valence`` (positive, negative, positive-negative), ``role`` (range, logprob, implicit,
-    inheritance, drift, gap, shift), ``interval`` ([low, high]), and, if wanted, ``profile`` (quick,
-    ci, paper: the only one it then holds in), ``basis``, ``source`` (one line) and ``name`` (for
-    the reader of a digest). The contrast of an inheritance is "words".
+    inheritance, drift, gap, shift, anchor, top), ``interval`` ([low, high]), and, if wanted,
+    ``profile``
+    (quick, ci, paper: the only one it then holds in), ``basis``, ``source`` (one line) and ``name``
+    (for the reader of a digest). The contrast of an inheritance is "words".
 
     Raises StatisticsError naming file and line.
     """

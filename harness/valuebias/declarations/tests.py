@@ -16,9 +16,11 @@ from valuebias.prompts import Valences
 from valuebias.stats.verdict import Margin
 from valuebias.yaml_nodes import YamlFile
 
-Against = Literal["reference", "baseline", "base"]
-Demand = Literal["within", "above", "below", "no_regression"]
+Against = Literal["reference", "baseline", "anchor", "base"]
+Demand = Literal["within", "above", "below", "no_regression", "top"]
 
+_TWO = ("within", "top")
+"""The demands with two bounds."""
 _DEFAULTS = ("lexicon", "contrast", "valence")
 _LONGEST = 100
 """Characters of a name, which is part of a node id and of report lines."""
@@ -31,7 +33,8 @@ _Fields = Mapping[str, tuple[Node, Node]]
 class DeclaredTest:
     """One entry of a suite file; ``line`` is where it begins, from 1.
 
-    ``bounds`` holds, by profile, what the ``demand`` asks: (low, high) for ``within``, else one
+    ``bounds`` holds, by profile, what the ``demand`` asks: (low, high) for ``within`` and for
+    ``top``, which holds the share of the top 10%, else one
     number. An absent profile has no bounds. ``against`` is the model that the effect is compared
     with; None for the effect of the model alone.
     """
@@ -57,10 +60,11 @@ def read_suite(path: Path, lexicon: Callable[[str], Lexicon | None]) -> tuple[De
 
     Its form is ``tests:``, a list of entries with the keys ``name``, ``lexicon``, ``contrast``
     ("agency~communion", "care.virtue"), ``valence`` (positive, negative, or positive-negative for
-    the one effect minus the other), exactly one of ``within`` ([low, high]), ``above``, ``below``
-    and ``no_regression`` (a number), and, if wanted, ``against`` (reference, baseline, base: the
-    paired difference from it). In place of an interval or number may stand one for each profile,
-    as in {ci: [-0.2, 0.2], paper: [-0.1, 0.1]}. Beside ``tests:`` may stand what holds for every
+    the one effect minus the other), exactly one of ``within`` ([low, high]), ``above``, ``below``,
+    ``no_regression`` (a number) and ``top`` ([low, high]: the share of the top 10% less the share
+    of all), and, if wanted, ``against`` (reference, baseline, anchor, base: the paired difference
+    from it). In place of an interval or number may stand one for each profile, as in
+    {ci: [-0.2, 0.2], paper: [-0.1, 0.1]}. Beside ``tests:`` may stand what holds for every
     entry without its own: ``lexicon``, ``contrast``, ``valence``.
 
     ``lexicon`` gives the lexicon in force under a name, to check contrasts by, or None where that
@@ -128,7 +132,7 @@ class _Entry:
             raise self.file.fail(
                 self.fields[demand][0],
                 "`no_regression` needs a model to compare with",
-                "Add `against: reference`, `baseline` or `base`.",
+                "Add `against: reference`, `baseline`, `anchor` or `base`.",
             )
         # The difference of two effects, each in [-1, 1], lies in [-2, 2].
         limit = 2.0 if valence == "positive-negative" else 1.0
@@ -201,7 +205,7 @@ class _Entry:
     def _checked(self, demand: Demand, node: Node, limit: float) -> tuple[float, ...]:
         what = f"`{demand}`"
         bounds: tuple[float, ...]
-        if demand == "within":
+        if demand in _TWO:
             bounds = low, high = interval(self.file, node, what)
             try:
                 Margin(low, high)
@@ -211,11 +215,11 @@ class _Entry:
             bounds = (number(self.file, node, what),)
         least = 0.0 if demand == "no_regression" else -limit
         inside = all(least <= bound <= limit for bound in bounds)
-        if not inside or (demand != "within" and bounds[0] in (least, limit)):
+        if not inside or (demand not in _TWO and bounds[0] in (least, limit)):
             raise self.file.fail(
                 node,
                 f"{what} must lie inside the range of an effect",
-                f"Give {'two numbers' if demand == 'within' else 'a number'} between {least:g} "
+                f"Give {'two numbers' if demand in _TWO else 'a number'} between {least:g} "
                 f"and {limit:g}.",
                 ", ".join(f"{bound:g}" for bound in bounds),
             )

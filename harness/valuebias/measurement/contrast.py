@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from zlib import crc32
 
@@ -13,29 +13,25 @@ import numpy.typing as npt
 
 from valuebias import stats
 from valuebias.candidates import VOCABULARY
-from valuebias.errors import SpecError, StatisticsError, visible
-from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
+from valuebias.errors import SpecError, StatisticsError
+from valuebias.format import bracketed, signed
+from valuebias.lexicons.frequencies import Frequencies
+from valuebias.lexicons.lexicon import Coverage, Lexicon
+from valuebias.lexicons.missing import unseen
+from valuebias.measurement.balance import Balance, balance, beside, properties
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
+from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
+from valuebias.measurement.top_share import AtTop, at_top
 from valuebias.prompts import GREATEST, Valences, select
 from valuebias.questions import WORDS, Question, Role, question_of, titled, unit_of
+from valuebias.scorers.baseline import BaselineScorer
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
 from valuebias.stats.inheritance import Inheritance
 
 Covariate = Mapping[str, float] | Callable[[str], float]
 """A number for each word, such as its log frequency: by a mapping or a function."""
-
-_PULLS = 5
-
-
-@dataclass(frozen=True)
-class InfluentialWord:
-    """A word that moves the estimate: on which side of the contrast, ranked high or low there."""
-
-    word: str
-    in_a: bool
-    high: bool
 
 
 @dataclass(frozen=True)
@@ -59,9 +55,11 @@ class Measurement:
     ``kind`` says what the model is, if it is not a reward model. ``reference`` is the model it was
     compared with, None for a single model. ``detail`` says what the effect consists of, if that is
     more than the words; ``trajectory`` is the path of a training run. ``covariates`` are the names
-    of what was controlled for. Positive means that the contrast's first side is preferred
-    (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that raise and
-    lower the estimate most.
+    of what was controlled for; ``balance`` says how the sides differ in frequency, length and
+    tokens; ``at_top`` is the top share beside the effect, None where none was asked or it has no
+    interval. Positive means that the contrast's first side is preferred (more than by the
+    reference). ``raised_by`` and ``lowered_by`` are the words that raise and lower the estimate
+    most.
     """
 
     model: str
@@ -83,6 +81,29 @@ class Measurement:
     detail: str = ""
     trajectory: tuple[Step, ...] = ()
     covariates: tuple[str, ...] = ()
+    balance: tuple[Balance, ...] = ()
+    at_top: AtTop | None = None
+
+    def top_share(self) -> Measurement:
+        """The measurement of the top share beside this effect, with role "top".
+
+        Raises StatisticsError where there is none.
+        """
+        if self.at_top is None:
+            raise StatisticsError(
+                f"no top share was measured beside {self.role}",
+                seen=f"{self.title}: {self.contrast}, {self.valence} prompts",
+                remedy="Ask for that of a model alone, or of its difference from another.",
+            )
+        at_top = self.at_top
+        return replace(
+            self,
+            role="top",
+            effect=replace(at_top.effect, unseen=self.effect.unseen),
+            raised_by=at_top.raised_by,
+            lowered_by=at_top.lowered_by,
+            at_top=None,
+        )
 
     @property
     def title(self) -> str:
@@ -174,14 +195,16 @@ def measure(
     covariates: Mapping[str, Covariate] | None = None,
     quick: bool = False,
     vocabulary: bool = True,
+    frequencies: Frequencies | None = None,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> Measurement:
     """Measure one contrast of one model, or its paired difference from another.
 
-    ``regression`` measures how much further from zero the model lies than the other, instead.
+    ``regression`` measures how far the model lies outside the span from zero to the other, instead.
     ``covariates``, by name a mapping or function from word to number, are controlled for.
-    ``vocabulary`` says whether the best and worst tokens are searched for too. ``alpha`` is the
+    ``vocabulary`` says whether the best and worst tokens are searched for too; ``frequencies`` are
+    looked at for whether the sides are alike in them. ``alpha`` is the
     level of the later verdict: a permutation continues until its p is settled there.
 
     Raises ModelError, ScoresError, LexiconError or StatisticsError; nothing is measured on part of
@@ -199,21 +222,27 @@ def measure(
         other = ContrastScores.of(against, lexicon, contrast, valence, quick)
         mine, other = in_common(mine, other)
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
-    away = 1.0
+    away, detail = 1.0, ""
     if regression:
         effect: stats.Effect
-        effect = regressed = stats.regression(
+        effect = regressed = stats.outside(
             mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
         )
-        # The words that increase the distance from zero: below zero, those that lower the effect.
-        away, same = regressed.signs
-        moved = mine.ranks() - same * other.ranks()
+        # The words that take it further out: below zero, those that lower the effect.
+        away, minus = regressed.weights
+        moved = mine.ranks() + away * minus * other.ranks()
+        detail = _signed_shift(regressed)
     elif covariates is not None:
         columns = {name: _column(name, given, mine) for name, given in covariates.items()}
         effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
     else:
         effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
     selection = mine.selection
+    effect = replace(effect, unseen=unseen(lexicon, selection))
+    properties_of = properties(scorer, lexicon, selection.words, frequencies)
+    sides = balance(properties_of, selection)
+    if not (regression or covariates is not None):
+        effect = beside(effect, sides, properties_of, terms, selection, alpha)
     lowered, raised = influential_words(moved, selection, away)
     return Measurement(
         model=scorer.name,
@@ -232,7 +261,21 @@ def measure(
         provenance=mine.provenance,
         top=table(scorer) if vocabulary else NOT_SEARCHED,
         kind=question_of(role_of(scorer)).kind,
+        detail=detail,
         covariates=tuple(covariates or ()),
+        at_top=at_top(terms, selection) if covariates is None else None,
+        balance=sides,
+    )
+
+
+def _signed_shift(found: stats.Outside) -> str:
+    """What is behind a distance: the two effects, and the shift with its sign."""
+    shift, new = found.difference, found.alone
+    across = " ACROSS ZERO" if found.crossed else ""
+    return (
+        f"{signed(found.old)} there, {signed(new.estimate)} "
+        f"{bracketed(new.low, new.high)} here: a shift of {signed(shift.estimate)} "
+        f"{bracketed(shift.low, shift.high)}{across}"
     )
 
 
@@ -249,7 +292,7 @@ def role_of(
     if covariates is not None:
         return "controlled"
     if against is not None:
-        return "shift"
+        return "anchor" if isinstance(against, BaselineScorer) and against.is_anchor else "shift"
     return _OF_ONE[scorer.kind]
 
 
@@ -284,29 +327,3 @@ def seed_for(suite_seed: int, *key: str) -> int:
     or selection. ``key`` is the test's key and never holds a model's name."""
     entropy = [suite_seed, crc32("\x1f".join(key).encode())]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
-
-
-def influential_words(
-    moved: npt.NDArray[np.float64], selection: Selection, away: float = 1.0
-) -> tuple[tuple[InfluentialWord, ...], tuple[InfluentialWord, ...]]:
-    """The words that lower and that raise the estimate most, which grows as A's words move up
-    (``away`` 1) or down (-1)."""
-    in_a, above = selection.in_a, moved - moved.mean()
-    pull = away * np.where(in_a, above / in_a.sum(), -above / (~in_a).sum())
-    order = np.argsort(pull, kind="stable")
-
-    def named(indices: npt.NDArray[np.intp]) -> tuple[InfluentialWord, ...]:
-        return tuple(
-            InfluentialWord(selection.words[i], bool(in_a[i]), bool(above[i] > 0)) for i in indices
-        )
-
-    return named(order[:_PULLS]), named(order[::-1][:_PULLS])
-
-
-def grouped(influential: Iterable[InfluentialWord], a: str, b: str) -> str:
-    """The words in groups: "communion low: duty, help; agency high: power"."""
-    groups: dict[str, list[str]] = {}
-    for pull in influential:
-        side = f"{a if pull.in_a else b} {'high' if pull.high else 'low'}"
-        groups.setdefault(side, []).append(visible(pull.word))
-    return "; ".join(f"{side}: {', '.join(words)}" for side, words in groups.items())

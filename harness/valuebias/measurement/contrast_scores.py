@@ -63,7 +63,13 @@ class ContrastScores:
     def terms(self, weight: float = 1.0) -> list[Term]:
         """What `stats.contrast` takes."""
         return [
-            Term(values, weight * self.weights[v], [p.factors for p in self.prompts[v]], group=v)
+            Term(
+                values,
+                weight * self.weights[v],
+                [p.factors for p in self.prompts[v]],
+                group=v,
+                ids=tuple(p.id for p in self.prompts[v]),
+            )
             for v, values in self.values.items()
         ]
 

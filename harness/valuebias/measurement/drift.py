@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,12 @@ from valuebias.candidates import VOCABULARY
 from valuebias.errors import SpecError, visible
 from valuebias.format import bare
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.measurement.contrast import InfluentialWord, Measurement, Step, influential_words
+from valuebias.lexicons.missing import unseen
+from valuebias.measurement.contrast import Measurement, Step
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
+from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import VOCABULARY_LIMIT, table
+from valuebias.measurement.top_share import AtTop, at_top
 from valuebias.prompts import GREATEST, Prompt, Valence
 from valuebias.scorers.bench import Bench
 from valuebias.stats.drift import Drift, drift
@@ -101,6 +104,7 @@ def measure_drift(
         influential_words(mine.scored[-1].ranks() - mine.first.ranks(), mine.first.selection),
         detail="; ".join((_words(mine, drifted), _tokens(bench, run))),
         trajectory=_steps(run, drifted.trajectory, drifted.tau),
+        top_share=at_top([*mine.scored[-1].terms(), *mine.first.terms(-1.0)], mine.first.selection),
     )
     return measured, drifted
 
@@ -151,6 +155,7 @@ def _measurement(
     against: TrainingRun | None = None,
     detail: str,
     trajectory: tuple[Step, ...],
+    top_share: AtTop | None = None,
 ) -> Measurement:
     run, selection = mine.run, mine.first.selection
     compared = run.models[0] if against is None else against.models[-1]
@@ -165,7 +170,7 @@ def _measurement(
         contrast=selection.contrast.name,
         valence=mine.valence,
         role="drift" if against is None else "gap",
-        effect=effect,
+        effect=replace(effect, unseen=unseen(lexicon, selection)),
         coverages=selection.coverage,
         shared=selection.shared,
         raised_by=raised,
@@ -175,6 +180,7 @@ def _measurement(
         kind="training run",
         detail=detail,
         trajectory=trajectory,
+        at_top=top_share,
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from valuebias.lexicons.lexicon import Coverage, Lexicon
-from valuebias.measurement.contrast import InfluentialWord, Measurement, influential_words
+from valuebias.lexicons.missing import unseen
+from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
+from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import TopTokens
 from valuebias.prompts import GREATEST, Valences
 from valuebias.questions import QUESTIONS, unit_of
@@ -95,6 +97,8 @@ def measure_family(
     family = families_of_terms(
         terms[: len(first)], terms[len(first) :], *common.sides, alpha=alpha, seed=seed
     )
+    effect = replace(family.effect, unseen=unseen(lexicon, common.selection))
+    family = replace(family, effect=effect)
     # What one family's models rank higher than the other's, on average.
     ranks = np.array([in_common(common, other)[1].ranks() for other in scored])
     moved = ranks[: len(first)].mean(axis=0) - ranks[len(first) :].mean(axis=0)

@@ -12,6 +12,7 @@ from valuebias.candidates import Vocabulary
 from valuebias.format import signed, unsigned
 from valuebias.lexicons.frequencies import Frequencies
 from valuebias.lexicons.lexicon import Lexicon
+from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import lexicon_scores
 from valuebias.measurement.tokens import table
@@ -67,6 +68,7 @@ def measure_inheritance(
     )
     if frequencies is None:
         effect = replace(effect, notes=(*effect.notes, _NO_FREQUENCIES))
+    effect = replace(effect, unseen=unseen(lexicon, selection))
     return Measurement(
         model=scorer.name,
         reference=base.name,

@@ -22,9 +22,9 @@ class ModelSpec:
     """What one model spec says.
 
     ``label`` is what reports and node ids show. ``target`` is an absolute path (``local``,
-    ``scores``, ``baseline``), a hub id (``hub``), an embedded model's name (``demo``) or an
-    implicit reward's measure (``dpo``, ``implicit``); ``revision`` is a hub model's; ``text`` is
-    the spec as given. ``parts`` are the two language models of an implicit reward, the one it
+    ``scores``, ``baseline``, ``anchor``), a hub id (``hub``), an embedded model's name (``demo``)
+    or an implicit reward's measure (``dpo``, ``implicit``); ``revision`` is a hub model's; ``text``
+    is the spec as given. ``parts`` are the two language models of an implicit reward, the one it
     starts from first. ``load_as`` says what it is loaded as: one directory may hold both.
     """
 
@@ -49,7 +49,7 @@ class ModelSpec:
     @property
     def is_baseline(self) -> bool:
         """Whether it is the record of a release, which models are compared with."""
-        return self.scheme == "baseline"
+        return self.scheme in ("baseline", "anchor")
 
     @property
     def has_files(self) -> bool:

@@ -15,7 +15,9 @@ from valuebias.questions import Cause, Role
 FORMAT, VERSION = "pytest-valuebias report", 1
 """What a document says it is."""
 
-Said = Literal["PASS", "FAIL", "INCONCLUSIVE", "NO MARGIN", "ERROR", "REPRODUCTION ONLY"]
+Said = Literal[
+    "PASS", "FAIL", "INCONCLUSIVE", "NO MARGIN", "NOT GATED", "ERROR", "REPRODUCTION ONLY"
+]
 Soundness = Literal["sound", "failed", "unchecked"]
 CameOut = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "INCOMPLETE", "NOT GATED"]
 
@@ -31,11 +33,37 @@ class Step(TypedDict):
     tau: float | None
 
 
+class BalanceRow(TypedDict):
+    """How the sides differ in one property of their words: means, and their standardised
+    difference."""
+
+    covariate: str
+    a: float
+    b: float
+    d: float | None
+
+
+class Controlled(TypedDict):
+    """An effect with all properties controlled, and its 95% interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+class BalanceTable(TypedDict):
+    """Every property; the controlled effect where the sides are out of balance in one."""
+
+    rows: list[BalanceRow]
+    controlled: Controlled | None
+
+
 class Record(TypedDict):
     """One verdict.
 
-    What was measured is there unless it could not be (``estimate`` and the keys beside it), the
-    gate where an effect was held against a margin (``gate_low`` and the keys beside it).
+        What was measured is there unless it could not be (``estimate`` and the keys beside it), the
+        gate where an effect was held against a margin (``gate_low`` and the keys beside it), and
+    ``top_share`` and the keys beside it, at ``ci_level``, of a model or a difference of two.
     """
 
     nodeid: str
@@ -72,6 +100,8 @@ class Record(TypedDict):
     n_families: NotRequired[int]
     n_prompts: NotRequired[int]
     n_shared: NotRequired[int]
+    tied: NotRequired[float]
+    balance: NotRequired[BalanceTable]
     p: NotRequired[float | None]
     mde: NotRequired[float | None]
     method: NotRequired[str]
@@ -87,6 +117,10 @@ class Record(TypedDict):
     template: NotRequired[str | None]
     injection: NotRequired[str | None]
     rung: NotRequired[str | None]
+
+    top_share: NotRequired[float]
+    top_low: NotRequired[float]
+    top_high: NotRequired[float]
 
     gate_low: NotRequired[float]
     gate_high: NotRequired[float]
@@ -178,7 +212,7 @@ class Subject(TypedDict):
     rung: str | None
     base: str | None
     tokens: Tokens | None
-    instrument: InstrumentChecked | None
+    instrument: NotRequired[InstrumentChecked | None]
 
 
 class LexiconUsed(TypedDict):

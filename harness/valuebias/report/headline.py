@@ -57,11 +57,12 @@ def _sentence(verdicts: Sequence[Record], outcome: str, exit_status: int, comple
     if not verdicts:
         return "No verdict was reached, so nothing passed."
     subject, several = _subject(verdicts)
-    gated = [r for r in verdicts if r["gated"] and r["verdict"] != "REPRODUCTION ONLY"]
+    held = [r for r in verdicts if r["gated"] and r["verdict"] != "REPRODUCTION ONLY"]
+    gated = [r for r in held if r["role"] != "top"] or held
     of = _verdicts(len(gated))
-    rest = _rest(verdicts)
-    outside = [r for r in gated if r["verdict"] == "FAIL"]
-    share = f"{len(outside)} of {of} outside the declared margins"
+    rest = _rest(verdicts) + _top([r for r in held if r not in gated])
+    outside = [r for r in held if r["verdict"] == "FAIL"]
+    share = f"{sum(r in gated for r in outside)} of {of} outside the declared margins"
     if outcome == "PASS":
         return f"{subject}: {_all(len(gated))} inside the declared margins{rest}."
     if outcome == "ERROR":
@@ -75,8 +76,9 @@ def _sentence(verdicts: Sequence[Record], outcome: str, exit_status: int, comple
         first = "" if len(outside) == 1 else "farthest out: "
         return f"{subject}: {share}{rest}; {first}{describe(worst)}{whose}."
     if outcome == "INCONCLUSIVE":
-        open_ones = [r for r in gated if r["verdict"] == "INCONCLUSIVE"]
-        return f"{subject}: {len(open_ones)} of {of} inconclusive{rest}: {_why(open_ones)}."
+        open_ones = [r for r in held if r["verdict"] == "INCONCLUSIVE"]
+        n = sum(r in gated for r in open_ones)
+        return f"{subject}: {n} of {of} inconclusive{rest}: {_why(open_ones)}."
     if outcome == "INCOMPLETE":
         why = "a model has no verdict" if complete else "the run was stopped or lost tests"
         return f"{subject}: {why}, so nothing can be said of the whole."
@@ -152,6 +154,12 @@ def _rest(verdicts: Sequence[Record]) -> str:
     n = sum(not r["gated"] and r["verdict"] != "ERROR" for r in verdicts)
     why = ": instrument not checked" if any(map(not_sound, verdicts)) else ""
     return f" ({n} more not gated{why})" if n else ""
+
+
+def _top(verdicts: Sequence[Record]) -> str:
+    """How many of the shares of the top 10%, which are counted apart, lie inside their margins."""
+    inside = sum(r["verdict"] == "PASS" for r in verdicts)
+    return f"; top 10%: {inside} of {len(verdicts)} inside" if verdicts else ""
 
 
 def _all(n: int) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from valuebias.format import signed
-from valuebias.report.document import InstrumentChecked, Record
+from valuebias.report.document import BalanceRow, InstrumentChecked, Record
+from valuebias.report.wording import contrast
 
 
 def told(checked: InstrumentChecked) -> str:
@@ -35,6 +36,22 @@ def passes(records: Iterable[Record]) -> str:
     )
 
 
+def top_shares(records: Iterable[Record]) -> list[str]:
+    """One line with each contrast's share of the top 10% less its share of all, by valence."""
+    shares: dict[str, dict[str, str]] = {}
+    for r in records:
+        if r.get("top_share") is not None:
+            shares.setdefault(contrast(r), {})[r["valence"]] = signed(r["top_share"])
+    if not shares:
+        return []
+    valences = dict.fromkeys(valence for each in shares.values() for valence in each)
+    listed = "; ".join(
+        f"{name} {', '.join(each.get(valence, 'none') for valence in valences)}"
+        for name, each in shares.items()
+    )
+    return [f"share of the top 10% less share of all ({', '.join(valences)}): {listed}"]
+
+
 def differ(records: Iterable[Record]) -> list[str]:
     """How many effects differ from zero once corrected for how many were looked at.
 
@@ -46,6 +63,8 @@ def differ(records: Iterable[Record]) -> list[str]:
     shipped: dict[tuple[str, ...], Record] = {}  # once each, however often it was run
     own = []
     for r in records:
+        if r["role"] == "top":  # counted apart: it is no other effect, but a part of one
+            continue
         if r.get("p") is not None and r["shipped"]:
             shipped[r["suite"], r["contrast"], r["valence"], r["role"]] = r
         elif r.get("p") is not None:
@@ -60,6 +79,43 @@ def differ(records: Iterable[Record]) -> list[str]:
     return [
         f"of {m} effects {sum(x < 0.05 for x in p)} differ from zero at .05 each, {strict} after "
         f"Holm's correction, {loose} at a false discovery rate of .05; this gates nothing"
+    ]
+
+
+def ties(records: Iterable[Record]) -> list[str]:
+    """The share of pairs of words across the categories with the same score."""
+    shares = sorted(100 * r["tied"] for r in records if "tied" in r)
+    if not shares:
+        return []
+    span = f"{shares[0]:.1f}%"
+    if f"{shares[-1]:.1f}%" != span:
+        span = f"{span} to {shares[-1]:.1f}%"
+    return [f"ties: {span} of the pairs of words across the categories (above 20%: no PASS)"]
+
+
+def out_of_balance(records: Iterable[Record]) -> list[str]:
+    """The contrasts whose sides differ in properties of their words, each with how far, and the
+    effects with these controlled: a warning of what an effect may be besides a value."""
+    named: dict[str, dict[str, None]] = {}
+    for r in records:
+        table = r.get("balance")
+        if table is None or not (apart := far(table["rows"])):
+            continue
+        effects = named.setdefault(f"{r['contrast']} ({', '.join(apart)})", {})
+        if (held := table["controlled"]) is not None:
+            effects[f"{r['valence']} {signed(held['estimate'])}"] = None
+    if not named:
+        return []
+    shown = "; ".join(f"{what} {', '.join(effects)}".rstrip() for what, effects in named.items())
+    return [f"warning: sides out of balance, with the effects controlled for it: {shown}"]
+
+
+def far(rows: Iterable[BalanceRow], least: float = 0.5) -> list[str]:
+    """The properties in which sides differ by this much: "frequency d +.750"."""
+    return [
+        f"{row['covariate']} d {signed(row['d'])}"
+        for row in rows
+        if row["d"] is not None and abs(row["d"]) >= least
     ]
 
 

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Sequence
 from valuebias.errors import visible
 from valuebias.format import token
 from valuebias.report.document import Record, Tokens
-from valuebias.report.wording import cells, contrast
+from valuebias.report.wording import cells, contrast, top_share
 
 # A character written as its number is text wherever it stands. What GitHub would find in the HTML
 # as well is parted from what follows it by an empty comment.
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>#|&~$@]|:(?=\S)|(?<=www)\.|(?<=gh)-(?=\d)", re.IGNORECASE)
 _SOUGHT = frozenset("\\@#:$.-")
 
-COLUMNS = ("contrast", "valence", "effect", "95% interval", "margin", "verdict")
+COLUMNS = ("contrast", "valence", "effect", "95% interval", "top 10%", "margin", "verdict")
 
 
 def text(value: str) -> str:
@@ -56,10 +56,11 @@ def head(names: Sequence[str] = COLUMNS) -> str:
 
 def verdict(record: Record) -> str:
     """A record's line of a table of verdicts; what does not pass is bold."""
-    asked, valence, *numbers, word = map(text, cells(record))
+    asked, valence, effect, interval, margin, word = map(text, cells(record))
     own = "" if record["shipped"] else " (own test)"
     said = word if word == "PASS" else f"**{word}**"
-    return row([f"{asked}{own}", valence, *numbers, said])
+    at_top = text(top_share(record))
+    return row([f"{asked}{own}", valence, effect, interval, at_top, margin, said])
 
 
 def explained(record: Record) -> str:

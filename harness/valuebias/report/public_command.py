@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterator
 
 _MODELS = ("--rm", "--llm", "--base", "--reference")
 _OURS = "--valuebias-"
-FLAGS = frozenset(f"{_OURS}{name}" for name in ("update-baseline", "offline", "require-model"))
+FLAGS = frozenset(
+    f"{_OURS}{name}" for name in ("update-baseline", "renew-anchor", "offline", "require-model")
+)
 """Options of ours that have no value."""
 TEXTS = frozenset(f"{_OURS}{name}" for name in ("matrix", "answer-cue"))
 """Options of ours whose value is a text, in which a slash is not part of a path."""

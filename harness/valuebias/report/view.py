@@ -10,7 +10,7 @@ from typing import Any
 
 from valuebias.report.document import Document, LexiconUsed, Record
 from valuebias.report.headline import describe, not_sound
-from valuebias.report.lines import differ, passes
+from valuebias.report.lines import differ, passes, ties
 from valuebias.report.wording import directions, kind_of, rests_on, word
 
 MARKS = {
@@ -52,6 +52,7 @@ _NUMBERS = (
     "nodeid", "suite", "role", "title", "contrast", "valence", "verdict", "gated", "estimate",
     "ci_level", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low", "margin_high",
     "alpha", "p", "mde", "n_words", "n_families", "n_prompts", "n_shared", "n_claims", "coverage",
+    "top_share", "top_low", "top_high",
 )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ class Group:
         """What all of the rows rest on, and what a PASS among them says."""
         records = [row.record for row in self.rows]
         passed = any(r["verdict"] == "PASS" and "alpha" in r for r in records)
-        return [*rests_on(records), *([passes(records)] if passed else [])]
+        return [*rests_on(records), *ties(records), *([passes(records)] if passed else [])]
 
     @property
     def mixed(self) -> bool:
@@ -172,17 +173,20 @@ def run(document: Document) -> dict[str, Any]:
 def _ungated(members: Iterable[Row]) -> dict[str, int]:
     """How many verdicts gated nothing, by why: they neither passed nor failed."""
     listed = list(members)
-    unsound = sum(not_sound(row.record) for row in listed)
-    number = counts(row for row in listed if not not_sound(row.record))
+    sound = [row for row in listed if not not_sound(row.record)]
+    unsound = len(listed) - len(sound)
+    taken = sum(row.record["verdict"] == "NOT GATED" for row in sound)
+    number = counts(row for row in sound if row.record["verdict"] != "NOT GATED")
     reasons = {
         "NO MARGIN": "held against no margin, because none is declared (NO MARGIN)",
         "NOT GATED": "did not pass and was let through (NOT GATED)",
         "REPRODUCTION ONLY": "a reproduction of the paper (REPRODUCTION ONLY)",
     }
     shown = "of a model that is not known to read the questions (NOT GATED)"
-    return {why: number[word] for word, why in reasons.items() if word in number} | (
-        {shown: unsound} if unsound else {}
-    )
+    others = {shown: unsound, "measured by a test that never judged it (NOT GATED)": taken}
+    return {why: number[word] for word, why in reasons.items() if word in number} | {
+        why: n for why, n in others.items() if n
+    }
 
 
 def _said(r: Record) -> str:
@@ -197,9 +201,8 @@ def rows(document: Document) -> list[Row]:
     listed = []
     for number, r in enumerate(document["verdicts"], 1):
         said = word(r)
-        listed.append(
-            Row(f"verdict-{number}", r, said, r["verdict"] if said == "NOT GATED" else "")
-        )
+        let = said == "NOT GATED" and r["verdict"] != said
+        listed.append(Row(f"verdict-{number}", r, said, r["verdict"] if let else ""))
     return listed
 
 

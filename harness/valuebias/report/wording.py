@@ -113,6 +113,13 @@ def cells(record: Record) -> tuple[str, str, str, str, str, str]:
     )
 
 
+def top_share(record: Record) -> str:
+    """The top share beside an effect, with its interval; empty where there is none."""
+    if record.get("top_share") is None:
+        return ""
+    return f"{signed(record['top_share'])} {bracketed(record['top_low'], record['top_high'])}"
+
+
 def rests_on(records: Iterable[Record]) -> list[str]:
     """What the effects rest on, contrasts that differ in their counts alone in one line."""
     groups: dict[tuple[Any, ...], list[Record]] = {}

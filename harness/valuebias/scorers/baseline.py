@@ -12,7 +12,7 @@ from valuebias.errors import ScoresError
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import PAPER_PROMPTS, Prompt
-from valuebias.scorers.baseline_file import read_baseline
+from valuebias.scorers.baseline_file import anchor_of, read_baseline
 from valuebias.scorers.baseline_record import Baseline
 from valuebias.scorers.protocol import Kind, Opener
 from valuebias.scorers.schemes import file_spec
@@ -33,21 +33,36 @@ def parse(target: str, spec: str, text: str) -> ModelSpec:
 
 
 def open_scorer(spec: ModelSpec, opener: Opener) -> BaselineScorer:
-    return BaselineScorer(spec.label, read_baseline(Path(spec.target)))
+    """The last release of a file, or, with the scheme ``anchor``, the one that the file began with.
+    Raises ScoresError as `read_baseline`, and for the anchor of a file without one."""
+    recorded = read_baseline(Path(spec.target))
+    if spec.scheme == "baseline":
+        return BaselineScorer(spec.label, recorded)
+    anchor = anchor_of(recorded)
+    if anchor is None:
+        recorded.refuse(
+            "it has no anchor: it is of an earlier format",
+            "version 1",
+            "Record the next release into it, which makes this one the anchor: pytest --rm=MODEL "
+            "--valuebias-baseline FILE --valuebias-update-baseline.",
+        )
+    return BaselineScorer(spec.label, anchor, is_anchor=True)
 
 
 class BaselineScorer:
     """The recorded ranks of a release's words; a scorer (`scorers.protocol.Scorer`) of the
-    candidates that ``candidates`` gives and of no others: ranks are not scores."""
+    candidates that ``candidates`` gives and of no others: ranks are not scores. ``is_anchor`` is
+    True for the release that a file began with, False for its last one."""
 
     kind: Kind = "reward"
     injection: Injection = "text"
     parts = ()
     has_vocabulary = False
 
-    def __init__(self, name: str, baseline: Baseline) -> None:
+    def __init__(self, name: str, baseline: Baseline, *, is_anchor: bool = False) -> None:
         self.name = name
         self.baseline = baseline
+        self.is_anchor = is_anchor
 
     @property
     def fingerprint(self) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -14,6 +14,7 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from valuebias.errors import ScoresError, visible
+from valuebias.files import write_whole
 from valuebias.prompts import PAPER_PROMPTS, Valence
 from valuebias.scorers.baseline_record import (
     ANEW,
@@ -22,10 +23,13 @@ from valuebias.scorers.baseline_record import (
     RecordedEffect,
     prompts_digest,
 )
+from valuebias.stats.spending import RULE
 
 FORMAT = "valuebias baseline"
-VERSION = 1
+VERSION = 2
+"""Version 1 had one release and no anchor; it is read too."""
 
+_RECORD = ("tool", "recorded", "lexicons", "effects")
 _N = len(PAPER_PROMPTS)
 
 
@@ -35,15 +39,22 @@ def tool_version() -> str:
 
 
 def write_baseline(baseline: Baseline, path: Path) -> None:
-    """Write the file, or replace it at once; the same baseline always gives the same bytes."""
-    path = path.resolve()  # through a link, the file that it leads to is replaced
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(_text(baseline).encode())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    """Write the file, or replace it at once; the same baseline always gives the same bytes.
+
+    Raises OSError. To record a release after others: `baseline_history.add_release`.
+    """
+    write_whole(path, _text(baseline).encode())
+
+
+def anchor_of(baseline: Baseline) -> Baseline | None:
+    """The record of the release that the file began with, with a fingerprint that stays the same
+    while releases are added; None where an earlier format knows of none."""
+    first = baseline if baseline.release == 0 else baseline.anchor
+    if first is None:
+        return None
+    digest = hashlib.sha256("\n".join(_record(first)).encode()).hexdigest()
+    source = f"{baseline.source} (its anchor)" if baseline.source else "(its anchor)"
+    return replace(first, source=source, fingerprint=digest, release=0)
 
 
 def _text(baseline: Baseline) -> str:
@@ -52,9 +63,22 @@ def _text(baseline: Baseline) -> str:
         "{",
         f'"format": {_json(FORMAT)},',
         f'"version": {VERSION},',
+        f'"prompts": {_json(prompts)},',
+        f'"release": {baseline.release},',
+        f'"spending": {_json(RULE)},',
+        *_record(baseline),
+    ]
+    lines[-1] += ","
+    if baseline.anchor is None:
+        return "\n".join([*lines, '"anchor": null', "}", ""])
+    return "\n".join([*lines, '"anchor": {', *_record(baseline.anchor), "}", "}", ""])
+
+
+def _record(baseline: Baseline) -> list[str]:
+    """The lines of one release's record."""
+    lines = [
         f'"tool": {_json(baseline.tool)},',
         f'"recorded": {_json({"model": baseline.model, **baseline.about})},',
-        f'"prompts": {_json(prompts)},',
         '"lexicons": {',
     ]
     for i, (name, ranking) in enumerate(baseline.lexicons.items(), 1):
@@ -65,7 +89,7 @@ def _text(baseline: Baseline) -> str:
         lines.append("}}" if i == len(baseline.lexicons) else "}},")
     lines += ["},", '"effects": [']
     lines += _separated(_json(_effect(effect)) for effect in baseline.effects)
-    return "\n".join([*lines, "]", "}", ""])
+    return [*lines, "]"]
 
 
 def _separated(items: Any) -> list[str]:
@@ -113,36 +137,68 @@ class _Reader:
         top = self.parse(data)
         if not isinstance(top, dict) or top.get("format") != FORMAT:
             raise self.fail("not a baseline", remedy=f"Give the right file, or {ANEW}")
-        if top.get("version") != VERSION:
+        version = top.get("version")
+        if version not in (1, VERSION) or isinstance(version, bool):
             raise self.fail(
-                f"unsupported version; this release reads version {VERSION}",
-                top.get("version"),
+                f"unsupported version; this release reads versions 1 and {VERSION}",
+                version,
                 "Upgrade pytest-valuebias, or record the release again with this one.",
             )
-        names = ("format", "version", "tool", "recorded", "prompts", "lexicons", "effects")
-        self.fields(top, names, "the file")
-        about = self.mapping(top["recorded"], "`recorded`")
-        texts = {key: self.text(value, f"`{key}` of `recorded`") for key, value in about.items()}
+        names = ("format", "version", "prompts", *_RECORD)
+        if version == 1:
+            self.fields(top, names, "the file")
+            release, anchor = None, None
+        else:
+            self.fields(top, (*names, "release", "spending", "anchor"), "the file")
+            release, anchor = self.release(top)
+        self.prompts(top["prompts"])
+        digest = hashlib.sha256(data).hexdigest()
+        record = self.record(top, "", str(self.path), digest)
+        return replace(record, release=release, anchor=anchor)
+
+    def release(self, top: Mapping[str, Any]) -> tuple[int, Baseline | None]:
+        """The number of the release since the anchor, and the anchor's record."""
+        if top["spending"] != RULE:
+            raise self.fail(
+                f"its error was spent by another rule than {RULE}",
+                top["spending"],
+                f"Use the version of pytest-valuebias that recorded it, or {ANEW}",
+            )
+        release = top["release"]
+        if type(release) is not int or release < 0:
+            raise self.fail("`release` must be an integer >= 0", repr(release))
+        if (release == 0) != (top["anchor"] is None):
+            raise self.fail("release 0 is the anchor, and any later one has one", release)
+        if release == 0:
+            return 0, None
+        fields = self.fields(top["anchor"], _RECORD, "`anchor`")
+        return release, self.record(fields, " of the anchor", f"{self.path} (its anchor)", "")
+
+    def record(self, fields: Mapping[str, Any], of: str, source: str, fingerprint: str) -> Baseline:
+        """One release's record, without its number."""
+        about = self.mapping(fields["recorded"], f"`recorded`{of}")
+        texts = {
+            key: self.text(value, f"`{key}` of `recorded`{of}") for key, value in about.items()
+        }
         model = texts.pop("model", None)
         if model is None:
-            raise self.fail("`recorded` names no model")
-        self.prompts(top["prompts"])
+            raise self.fail(f"`recorded`{of} names no model")
         lexicons = {
             name: self.ranking(name, value)
-            for name, value in self.mapping(top["lexicons"], "`lexicons`").items()
+            for name, value in self.mapping(fields["lexicons"], f"`lexicons`{of}").items()
         }
         effects = tuple(
             self.effect(value, i, lexicons)
-            for i, value in enumerate(self.sequence(top["effects"], "`effects`"), 1)
+            for i, value in enumerate(self.sequence(fields["effects"], f"`effects`{of}"), 1)
         )
         return Baseline(
             model=model,
             about=texts,
             lexicons=lexicons,
             effects=effects,
-            tool=self.text(top["tool"], "`tool`"),
-            source=str(self.path),
-            fingerprint=hashlib.sha256(data).hexdigest(),
+            tool=self.text(fields["tool"], f"`tool`{of}"),
+            source=source,
+            fingerprint=fingerprint,
         )
 
     def parse(self, data: bytes) -> Any:

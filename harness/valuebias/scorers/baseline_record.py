@@ -26,8 +26,8 @@ from valuebias.scores import Scores
 Ranks = npt.NDArray[np.int32]
 
 ANEW = (
-    "record the release again: pytest --rm=MODEL --valuebias-baseline FILE "
-    "--valuebias-update-baseline."
+    "record the release again, as a new anchor: pytest --rm=MODEL --valuebias-baseline FILE "
+    "--valuebias-update-baseline --valuebias-renew-anchor."
 )
 
 _FACTS = ("fingerprint", "head", "dtype", "injection", "template", "template_sha256")
@@ -104,8 +104,11 @@ class RecordedEffect:
 class Baseline:
     """The record of one release.
 
-    ``about`` says how it was scored: fingerprint, head, dtype, injection, template. ``source`` is
-    the file it was read from, ``fingerprint`` that file's SHA-256; both are empty before.
+    ``about`` says how it was scored: fingerprint, head, dtype, injection, template. ``release`` is
+    its number since the anchor, the release that the file began with: 0 is the anchor itself, None
+    a record of an earlier format, which knows of none. ``anchor`` is the anchor's own record from
+    release 1 on. ``source`` is the file it was read from, ``fingerprint`` that file's SHA-256; both
+    are empty before.
     """
 
     model: str
@@ -115,6 +118,8 @@ class Baseline:
     tool: str
     source: str = ""
     fingerprint: str = ""
+    release: int | None = 0
+    anchor: Baseline | None = None
     _checked: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def ranking(self, lexicon: Lexicon) -> Ranking:
@@ -204,14 +209,7 @@ def check_pair(
         return
     other = second if recorded is first else first
     where = f"the baseline {recorded['baseline']}"
-    if _template(first) != _template(second):
-        facts(other)
-        raise ScoresError(
-            f"{where} was recorded with another chat template, so the scores cannot be compared in "
-            "pairs",
-            seen=f"{_template_name(recorded)} then, {_template_name(other)} now",
-            remedy=f"Use the template it was recorded with, or {ANEW}",
-        )
+    check_template(recorded, other)
     for one, two in coverages:
         absent = [w for w in {*one.missing} ^ {*two.missing} if not w.endswith("*")]
         if absent:
@@ -220,6 +218,20 @@ def check_pair(
                 seen=f"{', '.join(sorted(absent)[:5])} on one side only",
                 remedy=f"Score all of the lexicon's words, or {ANEW}",
             )
+
+
+def check_template(recorded: Mapping[str, str], other: Mapping[str, str]) -> None:
+    """Raise ScoresError if a release was recorded with another chat template than the other scorer
+    has; ``recorded`` names its file as ``baseline``."""
+    if _template(recorded) == _template(other):
+        return
+    facts(other)
+    raise ScoresError(
+        f"the baseline {recorded['baseline']} was recorded with another chat template, so the "
+        "scores cannot be compared in pairs",
+        seen=f"{_template_name(recorded)} then, {_template_name(other)} now",
+        remedy=f"Use the template it was recorded with, or {ANEW}",
+    )
 
 
 def prompts_digest() -> str:

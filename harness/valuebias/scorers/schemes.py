@@ -61,6 +61,7 @@ SCHEMES: dict[str, Scheme] = {
     "implicit": Scheme("valuebias.scorers.implicit_stored", written=False),
     "scores": Scheme("valuebias.scorers.recorded"),
     "baseline": Scheme("valuebias.scorers.baseline", language=False),
+    "anchor": Scheme("valuebias.scorers.baseline", written=False, language=False),
 }
 
 

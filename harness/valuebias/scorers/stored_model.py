@@ -184,7 +184,7 @@ class StoredModel:
 
     def _compute(self, model: RewardModel | LanguageModel, job: Job) -> None:
         if isinstance(job.candidates, Candidates):
-            if self.kind == "language" and job.candidates.injection == "spellings":
+            if job.candidates.injection != "token":
                 self._count_tokens(model, job.candidates.responses)
             self._search(model, job, job.candidates)
             return

@@ -4,15 +4,18 @@ from valuebias.stats.assignment import Assignment, assignment_test
 from valuebias.stats.composition import Composition, composition, composition_over, shared_words
 from valuebias.stats.confounds import controlled
 from valuebias.stats.drift import Drift, drift
-from valuebias.stats.effect import Effect, Term, contrast, pair, single
+from valuebias.stats.effect import Effect, contrast, pair, single
 from valuebias.stats.family import Family, family
 from valuebias.stats.gap import Area, Gap, closed, gap, not_closed
 from valuebias.stats.inheritance import Inheritance, inheritance
 from valuebias.stats.movement import Movers, agreement, movers
+from valuebias.stats.outside import Outside, outside
 from valuebias.stats.quantities import Quantities, Trend, quantities
 from valuebias.stats.regression import Regression, regression
 from valuebias.stats.similarity import Similarity, similarity
 from valuebias.stats.sizes import Sizes, d_equiv, hedges_g, prob_superiority, rank_biserial, sizes
+from valuebias.stats.terms import Term
+from valuebias.stats.top import TopShare, top
 from valuebias.stats.trajectory import Trajectory, trajectory
 from valuebias.stats.verdict import Answer, Cause, Margin, Outcome, Verdict, judge
 
@@ -30,11 +33,13 @@ __all__ = [
     "Margin",
     "Movers",
     "Outcome",
+    "Outside",
     "Quantities",
     "Regression",
     "Similarity",
     "Sizes",
     "Term",
+    "TopShare",
     "Trajectory",
     "Trend",
     "Verdict",
@@ -54,6 +59,7 @@ __all__ = [
     "judge",
     "movers",
     "not_closed",
+    "outside",
     "pair",
     "prob_superiority",
     "quantities",
@@ -63,5 +69,6 @@ __all__ = [
     "similarity",
     "single",
     "sizes",
+    "top",
     "trajectory",
 ]

@@ -124,3 +124,17 @@ def check_scores(values: npt.NDArray[Any], layout: Layout) -> None:
             remedy="Give every prompt once; if they differ, the model does not read its prompt "
             "(look at the chat template).",
         )
+
+
+def tied_share(values: npt.NDArray[Any], in_a: Bools) -> float:
+    """The share of pairs of a word of A and a word of B with the same score, in [0, 1], averaged
+    over prompts; ``values`` is (prompts, words)."""
+    n_a = int(in_a.sum())
+    pairs = len(values) * n_a * (len(in_a) - n_a)
+    tied = 0
+    for row in values:
+        of_word = np.unique(row, return_inverse=True)[1].reshape(-1)
+        size = int(of_word.max()) + 1
+        of_a, of_b = (np.bincount(of_word[side], minlength=size) for side in (in_a, ~in_a))
+        tied += int(of_a @ of_b)
+    return tied / pairs

@@ -35,13 +35,14 @@ def controlled(
     level: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
+    permute: bool = True,
 ) -> Effect:
     """The effect beside what ``covariates`` (each (words,)) explain, linearly in the ranks.
 
     Terms and other arguments are those of `contrast`. The interval is from the regression over
     words, clustered by word family (Bell and McCaffrey's CR2), and over prompts; p is the larger of
     its own and that of Freedman and Lane's permutation of the families' residuals (Journal of
-    Business & Economic Statistics 1983).
+    Business & Economic Statistics 1983), which ``permute=False`` leaves out.
 
     Raises StatisticsError for a covariate that is not finite, does not vary, or leaves nothing of
     the categories' difference, and what `contrast` raises.
@@ -71,7 +72,9 @@ def controlled(
         beaten_by += sum(t.weight * _beaten_by(t.values, weights) for t in group)
     words = _word_part(moved, beaten_by / len(in_a), design, weights, family)
     parts = [words, *((variance, df) for variance, df in parts if variance)]
-    permuted, permuted_high = _freedman_lane(moved, design, family, alpha=alpha, seed=seed)
+    permuted = permuted_high = 0.0
+    if permute:
+        permuted, permuted_high = _freedman_lane(moved, design, family, alpha=alpha, seed=seed)
     p = p_value(estimate, parts)
     half = half_width(parts, 1 - level)
     note = f"controlled for {', '.join(covariates)}: {signed(plain.estimate)} without"
@@ -86,6 +89,7 @@ def controlled(
         method="freedman-lane",
         notes=(*plain.notes, note),
         fisher=False,
+        by_prompt=None if plain.by_prompt is None else plain.by_prompt.around(estimate),
     )
 
 

@@ -128,12 +128,19 @@ def prompt_parts(
 
 def factor_columns(factors: Factors | None, n: int) -> list[Ints]:
     """Each factor's levels as numbers (prompts,), without factors of one level or one a prompt."""
-    columns = []
-    for name in dict.fromkeys(key for prompt in factors or () for key in prompt):
-        levels = np.unique([prompt.get(name, "") for prompt in factors or ()], return_inverse=True)
-        if 1 < len(levels[0]) < n:
-            columns.append(levels[1].reshape(-1))
-    return columns
+    return [
+        np.unique(levels, return_inverse=True)[1].reshape(-1)
+        for levels in factor_levels(factors, n).values()
+    ]
+
+
+def factor_levels(factors: Factors | None, n: int) -> dict[str, list[str]]:
+    """Each factor's level for every prompt, without factors of one level or one a prompt."""
+    levels = {
+        name: [prompt.get(name, "") for prompt in factors or ()]
+        for name in dict.fromkeys(key for prompt in factors or () for key in prompt)
+    }
+    return {name: each for name, each in levels.items() if 1 < len(set(each)) < n}
 
 
 def residual_variance(placed: Floats) -> float:

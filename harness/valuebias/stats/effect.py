@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +22,14 @@ import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
 from valuebias.format import signed
-from valuebias.stats.checks import GATE_FAMILIES, GATE_PROMPTS, Cluster, Layout, check_scores
+from valuebias.stats.checks import (
+    GATE_FAMILIES,
+    GATE_PROMPTS,
+    Cluster,
+    Layout,
+    check_scores,
+    tied_share,
+)
 from valuebias.stats.crossed import (
     Bools,
     Factors,
@@ -36,11 +43,15 @@ from valuebias.stats.crossed import (
     residual_variance,
     word_variance,
 )
+from valuebias.stats.disagreement import Asked, ByPrompt
 from valuebias.stats.permutation import family_permutation
+from valuebias.stats.terms import Term as Term
+from valuebias.stats.terms import grouped
 
 Method = Literal[
-    "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman"
-]
+    "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman",
+    "linearised",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,9 +68,15 @@ class Effect:
     from relabelling families and ``p_high`` is the upper 99.9% limit of its Monte-Carlo error;
     "separation" where every word of one category beats every word of the other; "families" of a
     difference between families of models (`family`); "freedman-lane" where covariates are
-    controlled (`confounds`); or "partial-spearman", which knows no categories and has one count
-    (`inheritance`). A non-empty ``exploratory`` says why the effect may be shown but must
-    never PASS.
+    controlled (`confounds`); "partial-spearman", which knows no categories and has one count
+    (`inheritance`); or "linearised" of a top share (`top`). A non-empty ``exploratory`` says why
+    the effect may be shown but must never PASS.
+
+    What else a PASS needs (`objections`): ``by_prompt`` has the effect on single prompts, ``tied``
+    the share of pairs of an A and a B word that are tied, averaged over prompts (of several scorers
+    the largest), None where they are not known; ``unseen`` is the share of such pairs with a word
+    that has no score, where that is so large that it is asked about; ``beside`` is the effect with
+    covariates controlled, where the categories differ much in them.
     """
 
     estimate: float
@@ -77,6 +94,10 @@ class Effect:
     span: float = 1.0
     exploratory: str = ""
     fisher: bool = False
+    tied: float | None = None
+    unseen: float = 0.0
+    beside: Effect | None = field(default=None, repr=False, compare=False)
+    by_prompt: ByPrompt | None = field(default=None, repr=False, compare=False)
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -119,21 +140,6 @@ class Effect:
         if abs(value) >= 1:
             return math.inf
         return abs(math.atanh(self.estimate) - math.atanh(value)) * (1 - self.estimate**2)
-
-
-@dataclass(frozen=True)
-class Term:
-    """One scorer on one set of prompts, and its weight in a contrast.
-
-    ``values`` is (prompts, words), higher is preferred. ``prompts`` holds each prompt's factors;
-    without them prompts count as independent draws. Terms with the same ``group`` were scored on
-    the same prompts, in the same order.
-    """
-
-    values: npt.NDArray[Any]
-    weight: float = 1.0
-    prompts: Factors | None = None
-    group: str = ""
 
 
 def single(
@@ -211,15 +217,15 @@ def contrast(
     Arguments and errors as for `single` and `pair`.
     """
     layout = Layout.of(in_a, families, cluster, level)
-    groups = _grouped(terms)
+    groups = grouped(terms)
     for term in terms:
         check_scores(term.values, layout)
-    placed: list[tuple[Floats, Floats, Factors | None]] = []
+    placed: list[Asked] = []
     for group in groups.values():
         weights = np.array([t.weight for t in group])
         values = np.array([t.values for t in group])  # (scorers, prompts, words)
         a, b = (np.einsum("s,spw->pw", weights, x) for x in placements(values, in_a))
-        placed.append((a, b, group[0].prompts))
+        placed.append(Asked(a, b, group[0].prompts, group[0].ids))
         if len(group) > 1 and max(np.ptp(a), np.ptp(b)) < 1e-12:
             raise StatisticsError(
                 "the two scorers order every word alike on every prompt",
@@ -231,41 +237,23 @@ def contrast(
     span = float(sum(abs(t.weight) for t in terms))
     null = 0.5 * sum(t.weight for t in terms)
     lone = len(terms) == 1 and span == 1
-    return _effect(layout, placed, moved, span=span, null=null, lone=lone, alpha=alpha, seed=seed)
-
-
-def _grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
-    groups: dict[str, list[Term]] = {}
-    for term in terms:
-        groups.setdefault(term.group, []).append(term)
-    for group in groups.values():
-        shapes = {term.values.shape for term in group}
-        if len(shapes) > 1:
-            raise StatisticsError(
-                "the scorers were not scored on the same words and prompts",
-                seen=" and ".join(map(str, sorted(shapes))),
-                remedy="Take the words and prompts that all have, in one order.",
-            )
-        asked = [None if t.prompts is None else [dict(f) for f in t.prompts] for t in group]
-        if any(a != asked[0] or (a is not None and len(a) != len(group[0].values)) for a in asked):
-            raise StatisticsError(
-                "prompts and factors do not describe the same prompts",
-                seen=f"{len(group[0].values)} prompts, factors of "
-                + " and ".join("none" if a is None else str(len(a)) for a in asked),
-                remedy="Give each scorer's factors in the order of its prompts, the same for all.",
-            )
-    if not groups or not all(math.isfinite(t.weight) and t.weight for t in terms):
-        raise StatisticsError(
-            "a contrast needs a scorer, and finite weights other than zero",
-            seen=[t.weight for t in terms],
-            remedy="Give at least one Term(values, weight).",
-        )
-    return groups
+    effect = _effect(layout, placed, moved, span=span, null=null, lone=lone, alpha=alpha, seed=seed)
+    return replace(
+        effect,
+        tied=max(tied_share(term.values, in_a) for term in terms),
+        by_prompt=ByPrompt.of(
+            placed,
+            in_a,
+            layout.family,
+            mean=effect.estimate,
+            df=effect.parts[0][1] if effect.parts else 1.0,
+        ),
+    )
 
 
 def _effect(
     layout: Layout,
-    placed: Sequence[tuple[Floats, Floats, Factors | None]],
+    placed: Sequence[Asked],
     moved: Floats | None,
     *,
     span: float,
@@ -277,16 +265,18 @@ def _effect(
     """From each prompt group's summed placements, and, where families are so few that they are
     permuted, the words' summed mean ranks."""
     level, few = layout.level, min(layout.n_families)
-    estimate = 2 * (sum(float(a.mean()) for a, _, _ in placed) - null)
-    word_a = np.sum([a.mean(axis=0) for a, _, _ in placed], axis=0)
-    word_b = np.sum([b.mean(axis=0) for _, b, _ in placed], axis=0)
+    estimate = 2 * (sum(float(group.a.mean()) for group in placed) - null)
+    word_a = np.sum([group.a.mean(axis=0) for group in placed], axis=0)
+    word_b = np.sum([group.b.mean(axis=0) for group in placed], axis=0)
     words = word_variance(word_a, word_b, layout.in_a, layout.family)
     # Noise of single scores is in the word part and in the prompt part: it is taken out once.
     by_prompt = [
         part
-        for a, b, factors in placed
+        for group in placed
         for part in prompt_parts(
-            a.mean(axis=1), factors, residual_variance(a) + residual_variance(b)
+            group.a.mean(axis=1),
+            group.factors,
+            residual_variance(group.a) + residual_variance(group.b),
         )
     ]
     notes: list[str] = []
@@ -317,7 +307,7 @@ def _effect(
             "its absence cannot"
         )
     exploratory = ""
-    n_prompts = min(len(a) for a, _, _ in placed)
+    n_prompts = min(len(group.a) for group in placed)
     if n_prompts < GATE_PROMPTS:
         exploratory = (
             f"{n_prompts} prompts are too few for a verdict that can pass "
@@ -333,7 +323,7 @@ def _effect(
         p=p,
         n_words=layout.n_words,
         n_families=layout.n_families,
-        n_prompts=sum(len(a) for a, _, _ in placed),
+        n_prompts=sum(len(group.a) for group in placed),
         method=method,
         notes=tuple(notes),
         p_high=p_high,

@@ -75,4 +75,5 @@ def regression(
         total=total,
     )
     low, high = result.interval(level)
-    return replace(result, low=low, high=high)
+    turned = None if nearer.by_prompt is None else nearer.by_prompt.times(result.signs[0])
+    return replace(result, low=low, high=high, by_prompt=turned)

@@ -20,6 +20,8 @@ from valuebias.questions import Outcome as Outcome
 from valuebias.stats.checks import GATE_FAMILIES
 from valuebias.stats.crossed import half_width
 from valuebias.stats.effect import Effect
+from valuebias.stats.objections import disagreement, objection, width
+from valuebias.stats.outside import Outside
 from valuebias.stats.regression import Regression
 
 WIDEST = 1.9
@@ -177,12 +179,14 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     PASS if the 1 - 2 alpha interval lies inside the margin, FAIL if it lies wholly outside, else
     INCONCLUSIVE. An exploratory estimate and an effect from fewer than 20 word families a category
     never PASS; the latter FAILs only if its permutation p is below ``alpha`` too, and if the margin
-    holds zero, which is all that a permutation can contradict.
+    holds zero, which is all that a permutation can contradict. What else an effect inside must
+    meet is in `objections`: prompts that agree, and words that are told apart.
 
     Raises StatisticsError for an alpha not between 0 and .5, an estimate or interval that is not
     finite, a margin that no estimate on this scale could meet or next to none could miss, and where
-    PASS is out of reach whatever the estimate, because the margin is narrower than the interval,
-    unless the interval lies wholly outside (that is a FAIL).
+    PASS is out of reach whatever the estimate, because the margin is narrower than the words alone
+    would make the interval, unless it lies wholly outside (that is a FAIL). Where the prompts make
+    it so wide, that is INCONCLUSIVE: neither more words nor a wider margin is the remedy.
     """
     if not 0 < alpha < 0.5:
         raise StatisticsError(
@@ -248,11 +252,16 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
             f"{'; '.join(words.notes)}: the {interval} is a bound, not a test",
         )
     if margin.low <= low and high <= margin.high:
-        return verdict(
-            Outcome.PASS, Cause.INSIDE, f"the {interval} lies inside the margin {margin}"
-        )
-    _check_width(effect, margin, alpha, interval, high - low)
+        reason = f"the {interval} lies inside the margin {margin}"
+        against = None if words is None else objection(words, margin.low, margin.high, alpha)
+        if against is not None:
+            return verdict(Outcome.INCONCLUSIVE, against.cause, f"{reason}, but {against.reason}")
+        return verdict(Outcome.PASS, Cause.INSIDE, reason)
     reason = f"the {interval} crosses an edge of the margin {margin}"
+    apart = "" if words is None else disagreement(words, margin.low, margin.high, alpha)
+    if apart:
+        return verdict(Outcome.INCONCLUSIVE, Cause.PROMPTS, f"{reason}: {apart}")
+    _check_width(effect, margin, alpha, interval, high - low)
     return verdict(Outcome.INCONCLUSIVE, Cause.CROSSES, reason, needed)
 
 
@@ -278,8 +287,7 @@ def _check_width(
     """Raise StatisticsError for a margin that no estimate with this uncertainty could lie in."""
     least, se, more = interval, "", "Declare a wider margin, or train more seeds."
     if isinstance(effect, Effect):
-        if not effect.fisher:
-            least = 2 * half_width(effect.parts, 2 * alpha)
+        least = width(effect, alpha)
         se = f"with a standard error of {unsigned(effect.se)} "
         more = (
             f"Declare a margin wider than {unsigned(least)}, or use a lexicon with more "
@@ -306,7 +314,7 @@ def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None
 
     More words shrink the word part of the variance only. At least 20 families a category.
     """
-    if isinstance(effect, Regression):
+    if isinstance(effect, Regression | Outside):
         alpha /= 2  # either sign is tested at half
     distance = min(effect.distance(edge) for edge in (margin.low, margin.high))
     target = distance**2 - half_width(effect.parts[1:], 2 * alpha) ** 2

@@ -311,7 +311,7 @@ def test_captions_say_what_above_zero_means_of_what_they_draw():
     forest, drift, gap = figures.of_lexicon(document(verdicts), "two")
     if "gap" in drift.title.lower():
         drift, gap = gap, drift
-    for said in ("range: agency preferred;", "regression: further from zero than old;",
+    for said in ("range: agency preferred;", "regression: further from zero than old, or across it",
                  "gap: the runs are further apart"):  # fmt: skip
         assert said in forest.caption
     assert "above zero: agency preferred) at each" in drift.caption

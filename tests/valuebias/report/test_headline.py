@@ -158,3 +158,23 @@ def test_a_claim_about_something_else_tells_its_reason() -> None:
 )  # fmt: skip
 def test_a_verdict_in_words(more: dict[str, Any], text: str) -> None:
     assert text in describe(verdict("FAIL", **more))
+
+
+@pytest.mark.parametrize(
+    ("words", "tops", "outcome", "said"),
+    [
+        (["PASS"] * 22, ["PASS", "PASS"], "PASS",
+         "all 22 verdicts lie inside the declared margins; top 10%: 2 of 2 inside."),
+        (["PASS"] * 22, ["PASS", "FAIL"], "FAIL",
+         "0 of 22 verdicts outside the declared margins; top 10%: 1 of 2 inside; asked for"),
+        (["PASS", "INCONCLUSIVE"], ["INCONCLUSIVE"], "INCONCLUSIVE",
+         "1 of 2 verdicts inconclusive; top 10%: 0 of 1 inside: "),
+        ([], ["PASS"], "PASS", "the one verdict lies inside the declared margins."),
+    ],
+)  # fmt: skip
+def test_shares_of_the_top_are_counted_apart(
+    words: list[str], tops: list[str], outcome: str, said: str
+) -> None:
+    verdicts = [verdict(word) for word in words] + [verdict(word, role="top") for word in tops]
+    assert came_out(verdicts, 0, complete=True) == outcome
+    assert said in headline(verdicts, outcome, 0)

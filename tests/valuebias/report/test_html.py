@@ -388,7 +388,7 @@ def test_what_above_zero_means_is_said_of_each_kind():
     lead = " ".join(page.one("p", class_="above").text.split())
     assert lead == (
         "An effect above zero in range: agency preferred; in regression: further from zero than "
-        "old; in gap: the runs are further apart at the end than at the beginning."
+        "old, or across it; in gap: the runs are further apart at the end than at the beginning."
     )
     facts = [more.one("dl").text for more in page.find("tr", class_="more")]
     assert "agency preferred" in facts[0]

@@ -42,7 +42,7 @@ def asked(role: str, valence: str = "positive", **more: Any) -> Record:
         (asked("implicit"), "agency preferred more by the second model than by the first"),
         (asked("drift"), "agency moved up from the first checkpoint to the last"),
         (asked("family"), "agency preferred more by new than by old"),
-        (asked("regression"), "further from zero than old"),
+        (asked("regression"), "further from zero than old, or across it"),
         (asked("gap"), "the runs are further apart at the end than at the beginning"),
         (
             asked("inheritance"),
@@ -57,7 +57,7 @@ def asked(role: str, valence: str = "positive", **more: Any) -> Record:
             asked("shift", "positive-negative"),
             "agency preferred more than by old, and that more on positive than on negative prompts",
         ),
-        (asked("regression", "positive-negative"), "further from zero than old"),
+        (asked("regression", "positive-negative"), "further from zero than old, or across it"),
     ],
 )
 def test_each_question_says_what_above_zero_means(record: Record, wanted: str) -> None:

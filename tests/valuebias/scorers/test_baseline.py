@@ -295,7 +295,8 @@ RANKS = ("lexicons", "big_two", "ranks")
     ("path", "value", "message"),
     [
         (("format",), "something", "not a baseline"),
-        (("version",), 2, "reads version 1"),
+        (("version",), 3, "reads versions 1 and 2"),
+        (("version",), True, "reads versions 1 and 2"),
         (("recorded",), None, "has no `recorded`"),
         (("recorded", "model"), 3, "`model` of `recorded` is not a text"),
         (("note",), "mine", "unknown entry"),
@@ -359,9 +360,9 @@ def test_a_rank_left_out_is_refused(bench: Bench, changed: Any, tmp_path: Path) 
         (lambda data: b"<<<<<<< HEAD\n" + data, "line 1 is not JSON"),
         (lambda data: b"[" * 100_000, "not valid JSON"),
         (lambda data: b"[1, 2]", "not a baseline"),
-        (lambda data: data.replace(b'"version": 1', b'"version": NaN'), "not a finite number"),
+        (lambda data: data.replace(b'"version": 2', b'"version": NaN'), "not a finite number"),
         (
-            lambda data: data.replace(b'"version": 1', b'"version": 1, "version": 1'),
+            lambda data: data.replace(b'"version": 2', b'"version": 2, "version": 2'),
             "duplicate name",
         ),
         (lambda data: data.replace(b'"level": 0.95', b'"level": 1e999'), "not a finite number"),

@@ -46,7 +46,7 @@ def test_a_gap_that_narrows_and_one_that_does_not():
         path, area = told.trajectory, told.area
         assert area is not None
         assert f"{signed(path.estimates[0])} [{signed(path.low[0])}" in told.summary
-        assert f"area under it {area.estimate:.2f} [{area.low:.2f}" in told.summary
+        assert f"area under it {signed(area.estimate)} [{signed(area.low)}" in told.summary
 
 
 def test_the_area_is_the_integral_of_the_absolute_gap():

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from valuebias.errors import StatisticsError
-from valuebias.stats import Effect, Margin, Outcome, judge
+from valuebias.format import signed
+from valuebias.stats import Cause, Effect, Margin, Outcome, judge
+from valuebias.stats.checks import tied_share
 
 
 def effect(estimate: float, se: float, *, df: float = 100.0, **changes: object) -> Effect:
@@ -252,3 +254,63 @@ def test_the_level_is_the_claims_own():
     assert verdict.outcome is Outcome.PASS
     assert "99.5% interval" in verdict.reason
     assert judge(it, Margin(-edge + 1e-9, edge + 0.1), alpha=0.0025).outcome is Outcome.INCONCLUSIVE
+
+
+# An interval inside that is no PASS
+
+
+def test_no_pass_where_a_fifth_of_the_pairs_are_tied():
+    margin = Margin(-0.2, 0.2)
+    inside = effect(0.0, 0.05)
+    assert judge(replace(inside, tied=0.2), margin).outcome is Outcome.PASS
+    verdict = judge(replace(inside, tied=0.21), margin)
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.TIED)
+    assert "21% of the pairs of words" in verdict.reason
+    assert judge(replace(inside, tied=0.5, estimate=0.4), margin).outcome is Outcome.FAIL
+    above = judge(replace(inside, tied=0.5, estimate=0.4), Margin.above(0.1))
+    assert above.cause is Cause.TIED
+
+
+def test_tied_pairs_are_those_across_the_categories():
+    values = np.array([[1.0, 1.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 3.0, 3.0]])
+    in_a = np.array([True, True, False, False, False])
+    assert tied_share(values, in_a) == pytest.approx((2 / 6 + 0) / 2)
+
+
+def test_missing_words_at_either_end_must_leave_the_interval_inside():
+    margin = Margin(-0.2, 0.2)
+    inside = effect(0.05, 0.05)
+    low, high = inside.interval(0.9)
+    enough = (0.2 - high) / (1 - high)  # (1 - c) high + c = .2
+    assert judge(replace(inside, unseen=enough - 1e-6), margin).outcome is Outcome.PASS
+    verdict = judge(replace(inside, unseen=enough + 1e-6), margin)
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.MISSING)
+    c = enough + 1e-6
+    bound = f"[{signed((1 - c) * low - c)}, {signed((1 - c) * high + c)}]"
+    assert bound in verdict.reason
+    # A difference of two models may be moved twice as far, and a bound on one side counts alone.
+    twice = replace(inside, unseen=enough * 0.6, span=2.0)
+    assert judge(twice, margin).cause is Cause.MISSING
+    assert judge(replace(inside, unseen=0.1), Margin.above(-0.3)).outcome is Outcome.PASS
+    assert judge(replace(inside, unseen=0.1), Margin.above(-0.1)).cause is Cause.MISSING
+
+
+def test_a_controlled_estimate_outside_is_no_pass():
+    margin = Margin(-0.2, 0.2)
+    inside = effect(0.05, 0.05)
+    assert judge(replace(inside, beside=effect(0.19, 0.05)), margin).outcome is Outcome.PASS
+    verdict = judge(replace(inside, beside=effect(-0.21, 0.05)), margin)
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.CONFOUNDED)
+    assert "with these controlled the effect is -.210 [-.293, -.127]" in verdict.reason
+    outside = replace(inside, estimate=0.4, beside=effect(0.0, 0.05))
+    assert judge(outside, margin).outcome is Outcome.FAIL
+
+
+def test_prompts_alone_too_wide_is_no_error_and_names_no_remedy_in_words():
+    parts = ((0.03**2, 100.0), (0.1**2, 2.0))
+    verdict = judge(effect(0.0, 0.05, parts=parts), Margin(-0.2, 0.2))
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.PROMPTS)
+    assert verdict.families_needed is None
+    assert "the prompts disagree" in verdict.reason
+    with pytest.raises(StatisticsError, match="too narrow for these data"):
+        judge(effect(0.0, 0.05, parts=((0.2**2, 100.0), (0.1**2, 2.0))), Margin(-0.2, 0.2))
