@@ -77,6 +77,12 @@ class Run:
         """How many of a model's verdicts passed its gate."""
         return sum(v["verdict"] == "PASS" and v["gated"] for v in self.by_model[model])
 
+    def both(self, role: str) -> int:
+        """How many models' verdicts of a role, one a valence, are all PASS, gated or not."""
+        said = {model: [v["verdict"] for v in verdicts if v["role"] == role]
+                for model, verdicts in self.by_model.items()}  # fmt: skip
+        return sum(set(verdicts) == {"PASS"} for verdicts in said.values())
+
 
 def run(folder: Path, *arguments: str, store: str = "store", **environment: str) -> Run:
     env = {k: v for k, v in os.environ.items() if not k.startswith(("VALUEBIAS_", "GITHUB_"))}
@@ -160,12 +166,15 @@ def of_virtuous(folder: Path, draws: int) -> Figures:
     paths = [write(folder / f"virtuous_{k}.csv", virtuous(k)) for k in range(draws)]
     found = run(folder, *(f"--rm={path.stem}=scores:{path}" for path in paths), BIG_TWO)
     sound = sum(state == "sound" for state in found.states.values())
-    both = sum(found.passed(name) == 2 for name in found.states)
-    counts = Counter(v["verdict"] for v in found.document["verdicts"])
-    print(f"\nVirtuous tables: {sound} of {draws} sound, {both} PASS both claims; {dict(counts)}")
+    both, top = found.both("range"), found.both("top")
+    print(
+        f"\nVirtuous tables: {sound} of {draws} sound, {both} PASS both claims, {top} both of the "
+        "ends of the ranking"
+    )
     return [
         figure("virtuous tables: sound", sound, f"of {draws}", draws, sound == draws),
         figure("virtuous tables: PASS both claims", both, f"of {draws}"),
+        figure("virtuous tables: PASS both claims on the top 10%", top, f"of {draws}"),
     ]
 
 
@@ -188,15 +197,12 @@ def of_heads(folder: Path, name: str, model: Path, count: int, kept: Path | None
     ]
     models = [f"--rm={path.stem}=scores:{path}" for path in paths]
     held, shown = run(folder, *models, BIG_TWO), run(folder, *models, BIG_TWO, REPORTED)
-    labels = [path.stem for path in paths]
     states_of = Counter(held.states.values())
-    any_pass = sum(held.passed(label) > 0 for label in labels)
-    verdicts = {label: [v["verdict"] for v in shown.by_model[label]] for label in labels}
-    both = sum(v.count("PASS") == 2 for v in verdicts.values())
-    one = sum(v.count("PASS") > 0 for v in verdicts.values())
+    any_pass = sum(held.passed(model) > 0 for model in held.states)
+    both = shown.both("range")
     print(
-        f"\n{count} random heads on {name}: {dict(states_of)}; any PASS with "
-        f"the check {any_pass}; without it both claims {both}, any {one}"
+        f"\n{count} random heads on {name}: {dict(states_of)}; any PASS with the check {any_pass}; "
+        f"PASS both claims without it {both}"
     )
     for key, values in _by_check(held).items():
         missed = sum(v["missed"] for v in values)
