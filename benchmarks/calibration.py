@@ -22,7 +22,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from valuebias.prompts import select
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import (
     Effect,
+    Facets,
     Margin,
     Outcome,
     Term,
@@ -71,7 +72,9 @@ class World:
 
     ``effect`` raises category A in the first model (of a family: in all its models). ``base`` is
     the share of a word's variance that models of one base have in common, ``own`` the spread of a
-    model's own preference for category A. ``step`` rounds scores as bf16 does.
+    model's own preference for category A. ``step`` rounds scores as bf16 does. With ``facet`` so
+    many families are a facet, whose tastes correlate by ``facet_r``; families have from one word to
+    ``forms``.
     """
 
     words: int = 263
@@ -85,19 +88,55 @@ class World:
     effect: float = 0.0
     other: float = 0.0
     frequency: float = 0.0
+    facet: int = 0
+    facet_r: float = 0.25
+    forms: int = 1
 
     @property
     def in_a(self) -> Array:
         return np.arange(self.words) < round(self.words * 104 / 263)
+
+    @property
+    def families(self) -> Array:
+        """Each word's family: of one word, or of one word to ``forms`` in turn."""
+        sizes = np.resize(np.arange(1, self.forms + 1), self.words)
+        family = np.repeat(np.arange(self.words), sizes)[: self.words]
+        return 2 * family + self.in_a  # none has words on both sides
+
+    @property
+    def facets(self) -> Array | None:
+        """Each word's facet, of ``facet`` families of one side; None where there are none."""
+        if not self.facet:
+            return None
+        names = self.families
+        numbers = np.empty(self.words, dtype=np.intp)
+        for side in (self.in_a, ~self.in_a):
+            within = np.unique(names[side], return_inverse=True)[1] // self.facet
+            numbers[side] = 2 * within + self.in_a[side]
+        return numbers.astype(str)
+
+    def _tastes(self, rng: np.random.Generator, shape: tuple[int, ...] = ()) -> Array:
+        """Word tastes of variance one (..., words): of families and of facets in their shares, and
+        of a family's words a tenth each their own."""
+        taste = rng.standard_normal((*shape, self.words))
+        if self.forms > 1:
+            family = np.unique(self.families, return_inverse=True)[1]
+            of_family = rng.standard_normal((*shape, self.words))[..., family]
+            taste = math.sqrt(0.9) * of_family + math.sqrt(0.1) * taste
+        if (facets := self.facets) is not None:
+            facet = np.unique(facets, return_inverse=True)[1]
+            lean = rng.standard_normal((*shape, self.words))[..., facet]
+            taste = math.sqrt(self.facet_r) * lean + math.sqrt(1 - self.facet_r) * taste
+        return taste
 
     def draw(self, rng: np.random.Generator, models: int, first: int) -> Array:
         """Scores (models, prompts, words); ``first`` models are of the first base."""
         side = self.in_a
         of_base = np.repeat([0, 1], [first, models - first])
         parts = (
-            (self.rho, rng.standard_normal(self.words)),
-            (self.base, rng.standard_normal((2, self.words))[of_base]),
-            (1 - self.rho - self.base, rng.standard_normal((models, self.words))),
+            (self.rho, self._tastes(rng)),
+            (self.base, self._tastes(rng, (2,))[of_base]),
+            (1 - self.rho - self.base, self._tastes(rng, (models,))),
         )
         word = sum(math.sqrt(share) * part for share, part in parts)
         noise = rng.standard_normal((models, PROMPTS, self.words))
@@ -189,6 +228,20 @@ def planned() -> list[Cell]:
         "on the margin, 263 words, ties": World(effect=0.4, step=0.125),
     }.items():
         found += [Cell(name, q, world, kind="edge") for q in ("single", "pair")]
+    shared = {"slope": 0.3 * math.sqrt(0.5), "shared_slope": 0.3 * math.sqrt(0.5)}
+    for name, world in {
+        "263 words, facets of 5, r .25": World(facet=5),
+        "263 words, facets of 10, r .25": World(facet=10),
+        "263 words, families of 1 to 4": World(forms=4),
+        "263 words, families of 1 to 4, facets of 5, r .25": World(forms=4, facet=5),
+        "263 words, facets of 10 without correlation": World(facet=10, facet_r=0.0),
+    }.items():
+        for question in ("single", "pair"):
+            found.append(Cell(name, question, world))
+            edge = replace(world, effect=0.4)
+            found.append(Cell(f"on the margin, {name}", question, edge, kind="edge"))
+    edge = World(facet=5, effect=0.4, **shared)
+    found.append(Cell("on the margin, 263 words, facets of 5, slopes .3", "single", edge, "edge"))
     found.append(
         Cell("on the margin, 263 words, own taste .2", "family", World(effect=0.4, own=0.2), "edge")
     )
@@ -220,16 +273,17 @@ def simulate(job: tuple[Cell, int, int, Path | None]) -> tuple[Cell, Counts]:
     counts = Counts(sims=sims)
     for i in range(sims):
         first, second, side, names, factors = _scores(cell, rng, data)
+        facets = None if cell.world.facets is None else Facets(cell.world.facets)
         try:
             if cell.question == "single":
-                effect = single(first[0], side, names, prompts=factors)
+                effect = single(first[0], side, names, prompts=factors, facets=facets)
             elif cell.question == "controlled":
                 effect = _controlled(cell.world, rng, first[0], side, names, factors, counts)
             elif cell.question == "regression":
                 new, old = ([Term(side_[0], 1.0, factors)] for side_ in (first, second))
                 effect = outside(new, old, side, names)
             elif cell.question == "pair":
-                effect = pair(first[0], second[0], side, names, prompts=factors)
+                effect = pair(first[0], second[0], side, names, prompts=factors, facets=facets)
             else:
                 effect = family(first, second, side, names, prompts=factors).effect
         except StatisticsError as error:  # nothing simulated here may be refused
@@ -291,7 +345,7 @@ def _scores(
     if not cell.published:
         values = cell.world.draw(rng, sum(k), k[0])
         side = cell.world.in_a
-        return values[: k[0]], values[k[0] :], side, np.arange(len(side)), FACTORS["positive"]
+        return values[: k[0]], values[k[0] :], side, cell.world.families, FACTORS["positive"]
     assert data is not None
     models, names, in_a = published(data, cell.published)
     groups = np.unique(names, return_inverse=True)[1]
@@ -351,17 +405,21 @@ def figures(cell: Cell, counts: Counts) -> list[dict[str, Any]]:
     """A cell's figures with their targets."""
     rows: list[tuple[str, int, Callable[[float, float, float], bool] | None, str]] = []
 
+    most = 0.06 if cell.world.facet and cell.kind == "edge" else 0.05
+
     def small(rate: float, low: float, high: float) -> bool:
-        return low <= 0.05
+        return low <= most
+
+    target = f"<= .{round(100 * most):02d} within its 99% interval"
 
     def covers(rate: float, low: float, high: float) -> bool:
         return low <= 0.97 and high >= 0.93
 
     if cell.kind == "null":
-        rows.append(("false alarms", counts.alarms, small, "<= .05 within its 99% interval"))
+        rows.append(("false alarms", counts.alarms, small, target))
     if cell.kind == "edge":
-        rows.append(("wrong PASS", counts.passes, small, "<= .05 within its 99% interval"))
-        rows.append(("wrong FAIL", counts.fails, small, "<= .05 within its 99% interval"))
+        rows.append(("wrong PASS", counts.passes, small, target))
+        rows.append(("wrong FAIL", counts.fails, small, target))
     if cell.kind == "effect":
         least = {("single", 0.4): 0.90, ("pair", 0.4): 0.95}.get((cell.question, cell.world.effect))
         rows.append(

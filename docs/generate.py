@@ -155,7 +155,11 @@ _API = {
     "Models and words": {
         "valuebias.models.spec": ("ModelSpec",),
         "valuebias.models.settings": ("Settings",),
-        "valuebias.prompts": ("Prompt", "PAPER_PROMPTS", "select", "resolve"),
+        "valuebias.prompts": (
+            *("Prompt", "PromptSet", "Control", "PAPER", "BALANCED", "PAPER_PROMPTS", "select"),
+            "resolve",
+        ),
+        "valuebias.declarations.prompts": ("load_prompts", "prompts_in_force"),
         "valuebias.candidates": ("Candidates",),
         "valuebias.lexicons.lexicon": ("Lexicon", "Coverage"),
         "valuebias.lexicons.files": ("load_lexicon", "starter"),
@@ -172,7 +176,10 @@ _API = {
     },
     "Effects and verdicts": {
         "valuebias.measurement.contrast": ("measure", "Measurement"),
-        "valuebias.stats.effect": ("Effect", "single", "pair", "contrast"),
+        "valuebias.stats.estimate": ("Effect", "FacetEffect"),
+        "valuebias.stats.effect": ("single", "pair", "contrast"),
+        "valuebias.stats.facets": ("Facets", "FacetComponent", "facet_component"),
+        "valuebias.stats.facet_effects": ("facet_effects", "facet_outside"),
         "valuebias.stats.terms": ("Term",),
         "valuebias.stats.verdict": ("Margin", "Verdict", "judge"),
         "valuebias.declarations.margins": ("Margins", "load_margins"),
@@ -316,6 +323,16 @@ def _suites() -> str:
         for name, found in CONTRASTS.items()
     ]  # fmt: skip
     from valuebias.declarations.margins import load_margins
+    from valuebias.declarations.prompts import load_prompts
+    from valuebias.prompts import SHIPPED
+
+    asked = [
+        (f"`{name}`", *(f"{len(one.of(v))}" for v in ("positive", "negative")),
+         *(", ".join(dict.fromkeys(p.factors["adjective"] for p in one.of(v)))
+           for v in ("positive", "negative")), f"`{one.digest[:12]}`")
+        for name, one in SHIPPED.items()
+    ]  # fmt: skip
+    adjectives = ("adjectives, positive", "adjectives, negative")
 
     return f"""# Suites and margins
 
@@ -332,6 +349,14 @@ where your margins file declares a margin with `role: top` for it.
 
 `a~b` holds one category against another, `care.virtue` one against the others of its polarity.
 
+## Prompt sets
+
+{_table(("set", "positive", "negative", *adjectives, "SHA-256"), asked)}
+
+`--valuebias-prompts` takes one of these, or a YAML file.
+{marked(_between(load_prompts.__doc__ or ""))} How to write one:
+[Ask other prompts](../how-to/ask-other-prompts.md).
+
 ## A margins file
 
 `--valuebias-margins=FILE` is read before the shipped margins; an entry of yours counts first. One
@@ -344,11 +369,13 @@ together. Where none is declared it is {BUDGET}, by convention ({BUDGET_SOURCE})
 
 ## Shipped margins
 
-By the SHA-256 of the lexicon they were made for; they hold for no other. `convention`: a size of
-effect agreed on beforehand (Cohen's d of .5 or .8). `panel`: `range` is what ten public reward
-models do, `shift` how far two of them with one base lie apart. `top` is what a shift by d = .8
-makes of a category's share of the top 10%. None is shipped for `inheritance`, `drift` and `gap`.
- They are written by `benchmarks/panel.py`.
+By the SHA-256 of the lexicon they were made for; they hold for no other. One of basis `panel` holds
+on the prompt set `paper` alone; on every other set the convention counts. `convention`: a size of
+effect agreed on beforehand (Cohen's d of .5 or .8). `panel`: predicted from ten public reward
+models, the 95% interval of a new model's true effect (`range`), and of the difference between two
+new models on one base (`shift`; where the ten cannot say, the convention holds). `top` is what a
+shift by d = .8 makes of a category's share of the top 10%. None is shipped for `inheritance`,
+`drift` and `gap`. They are written by `benchmarks/panel.py`.
 
 {_margins()}
 """

@@ -80,7 +80,7 @@ def _check_update(values: Values, models: tuple[ModelSpec, ...]) -> None:
         )
     if values["profile"] == "quick":
         raise pytest.UsageError(
-            f"{UPDATE} records all 54 prompts, and the quick profile asks twelve. Leave "
+            f"{UPDATE} records all prompts, and the quick profile asks twelve. Leave "
             "--valuebias-profile=quick out."
         )
     if not (values["suite"] or values["lexicon"]):
@@ -193,13 +193,14 @@ def _record(inputs: Inputs) -> Baseline:
                 inputs.lexicon(claim.lexicon),
                 claim.contrast,
                 claim.valence,
+                prompts=inputs.prompts,
                 alpha=alpha,
                 seed=seed_for(inputs.values["seed"], *key),
             )
             margin = inputs.margin(measurement)
             effects.append(effect_of(measurement, margin, suite=suite, test=TEST, alpha=alpha))
     lexicons = [inputs.lexicon(name) for name in inputs.lexicon_names]
-    return record(inputs.bench.scorer(inputs.models[0]), lexicons, effects)
+    return record(inputs.bench.scorer(inputs.models[0]), lexicons, effects, inputs.prompts)
 
 
 def _told(baseline: Baseline, path: Path) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Claim:
-    """One shipped test: this contrast of this model stays inside its declared margin.
+    """One shipped test: this contrast of this model stays inside its margin.
 
     ``asked`` is how many claims the suite's like make about the same model, selected or not.
     """

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from valuebias.errors import visible
 from valuebias.format import bracketed, p_text, signed, unsigned
+from valuebias.report.margin_words import ONE_OF_TEN, origin
 
 if TYPE_CHECKING:
     from valuebias.measurement.contrast import Measurement
@@ -13,7 +14,13 @@ if TYPE_CHECKING:
     from valuebias.stats.verdict import Verdict
 
 
-def describe(measurement: Measurement, verdict: Verdict[Effect], reason: str) -> str:
+def describe(
+    measurement: Measurement,
+    verdict: Verdict[Effect],
+    reason: str,
+    *,
+    panel_member: bool = False,
+) -> str:
     """What a failure shows: estimate, interval, margin, basis, and influential words."""
     from valuebias.measurement.influence import grouped
 
@@ -27,7 +34,7 @@ def describe(measurement: Measurement, verdict: Verdict[Effect], reason: str) ->
         f"  contrast    {contrast}, {_asked(measurement)}; above zero = {_above(measurement)}",
         f"  estimate    {signed(effect.estimate)} {measurement.unit}, {effect.level:.0%} interval "
         f"{bracketed(effect.low, effect.high)}",
-        f"  margin      {margin} ({visible(f'{margin.basis}: {margin.source}')})",
+        f"  margin      {margin} ({visible(f'{origin(margin.basis)}: {margin.source}')})",
         f"  gate        {100 * verdict.gate_level:.4g}% interval "
         f"{bracketed(verdict.gate_low, verdict.gate_high)}",
         f"  power       a true effect of {unsigned(effect.mde)} would be found in 80% of cases; "
@@ -47,7 +54,8 @@ def describe(measurement: Measurement, verdict: Verdict[Effect], reason: str) ->
         ]
     if measurement.detail:
         lines.append(f"  of which    {measurement.detail}")
-    lines += [f"  note        {visible(note)}" for note in effect.notes]
+    notes = (*effect.notes, ONE_OF_TEN) if panel_member else effect.notes
+    lines += [f"  note        {visible(note)}" for note in notes]
     lines.append(f"  what to do  {_remedy(measurement, verdict)}")
     return "\n".join(lines)
 

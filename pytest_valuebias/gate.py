@@ -41,7 +41,7 @@ class Gate:
     inputs: Inputs
 
     def check(self, measurement: Measurement) -> None:
-        """Gate on the declared margin; skip with a message if none is declared."""
+        """Gate on the margin in force; skip with a message if none is declared."""
         margin = self.inputs.margin(measurement)
         instrument = self._admitted(measurement)
         if margin is None:
@@ -110,7 +110,8 @@ class Gate:
         if how == "skip":
             pytest.skip(f"NOT GATED: {instrument.reason}")
         if outcome != "PASS":
-            self._stop(how, reason, describe(measurement, verdict, reason))
+            member = self._is_panel_member(measurement, verdict)
+            self._stop(how, reason, describe(measurement, verdict, reason, panel_member=member))
 
     def check_answer(self, measurement: Measurement, answer: Answer) -> None:
         """The same for a claim that is not about the effect, such as "not closed by step 900"."""
@@ -187,7 +188,13 @@ class Gate:
             suite=None if claim is None else claim.suite,
             n_claims=asked("range", self.inputs) if claim is None else claim.asked,
         )
+        if verdict is not None and verdict.margin.basis == "panel":
+            entry["panel_member"] = self._is_panel_member(measurement, verdict)
         self.item.stash.setdefault(RECORDS, []).append(entry)
+
+    def _is_panel_member(self, measurement: Measurement, verdict: Verdict[Effect]) -> bool:
+        """Whether the margin was predicted from this very model, among others."""
+        return verdict.margin.basis == "panel" and self.inputs.is_panel_member(measurement.model)
 
 
 def close(item: pytest.Item, inputs: Inputs, *, warn: bool) -> None:

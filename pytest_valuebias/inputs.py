@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from valuebias.measurement.paper import PaperTests
     from valuebias.model import Model
     from valuebias.models.spec import ModelSpec
-    from valuebias.prompts import Valences
+    from valuebias.prompts import PromptSet, Valences
     from valuebias.questions import Declared
     from valuebias.scorers.baseline_record import Baseline
     from valuebias.scorers.bench import Bench
@@ -70,6 +70,18 @@ class Inputs:
     def quick(self) -> bool:
         return bool(self.values["profile"] == "quick")
 
+    @cached_property
+    def prompt_set(self) -> PromptSet:
+        """The prompt set in force: a shipped one, or the user's file."""
+        from valuebias.declarations.prompts import prompts_in_force
+
+        return prompts_in_force(self.values["prompts"])
+
+    @property
+    def prompts(self) -> PromptSet:
+        """What is asked of it under the profile: all, or the six a valence of ``quick``."""
+        return self.prompt_set.quick if self.quick else self.prompt_set
+
     # Models
 
     @cached_property
@@ -90,7 +102,7 @@ class Inputs:
             answer_cue=values["answer-cue"],
         )
         folder = default_folder() if directory is None else Path(directory).expanduser()
-        return Bench(Store(folder / "scores.sqlite"), settings)
+        return Bench(Store(folder / "scores.sqlite"), settings, prompts=self.prompt_set)
 
     def close(self) -> None:
         """Close the store, if it was opened."""
@@ -102,7 +114,15 @@ class Inputs:
         """A model as tests hold it."""
         from valuebias.model import Model
 
-        return Model(self.bench.scorer(spec), self.lexicon, self.quick)
+        scorer = self.bench.scorer(spec)
+        return Model(scorer, self.lexicon, self.quick, prompts=self.prompt_set)
+
+    def is_panel_member(self, label: str) -> bool:
+        """Whether the model with this label is one of the ten that panel margins are from."""
+        from valuebias_suites.panel import is_member
+
+        spec = next((spec for spec in self.models if spec.label == label), None)
+        return spec is not None and is_member(spec, self.bench.scorer(spec))
 
     @cached_property
     def pairs(self) -> tuple[ModelSpec, ...]:
@@ -179,7 +199,7 @@ class Inputs:
                 lexicon,
                 control=self.bench.scorer(control) if control and required else None,
                 required=required,
-                quick=self.quick,
+                prompts=self.prompts,
             )
         return self._instruments[key]
 
@@ -250,8 +270,8 @@ class Inputs:
         self, lexicon: Lexicon, contrast: str, valence: Valences, role: Declared
     ) -> Margin | None:
         """The margin declared for a question; the user's own goes before a shipped one."""
-        profile = self.values["profile"]
-        margins = (x.margin_for(lexicon, contrast, valence, role, profile) for x in self.margins)
+        key = (lexicon, contrast, valence, role, self.values["profile"], self.prompt_set.name)
+        margins = (x.margin_for(*key) for x in self.margins)
         return next((margin for margin in margins if margin is not None), None)
 
     @cached_property

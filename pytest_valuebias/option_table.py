@@ -9,6 +9,8 @@ from typing import Any
 SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift")
 """The shipped suites; `valuebias_suites.LEXICONS` has the same. Each runs where its models are
 given."""
+PROMPT_SETS = ("paper", "balanced")
+"""The shipped prompt sets; `valuebias.prompts.SHIPPED` has the same."""
 PAPER_TESTS = ("mixed-model", "anova", "welch", "permutation-t")
 """The paper's own tests, none of which is calibrated; `measurement.paper.NAMES` are the same."""
 
@@ -18,7 +20,8 @@ class Option:
     """One setting: ``--valuebias-NAME``, ini ``valuebias_NAME``, environment ``VALUEBIAS_NAME``.
 
     ``parse`` turns the text into the value and raises ValueError with the accepted form. ``path``
-    marks a path, which in an ini file is relative to that file; ``verbatim`` a text whose white
+    marks a path, which in an ini file is relative to that file unless it is one of ``names``;
+    ``verbatim`` a text whose white
     space is kept.
     """
 
@@ -29,6 +32,7 @@ class Option:
     many: bool = False
     flag: bool = False
     path: bool = False
+    names: tuple[str, ...] = ()
     verbatim: bool = False
     short: str | None = None
     parse: Callable[[str], Any] = str
@@ -152,6 +156,14 @@ OPTIONS: tuple[Option, ...] = (
         "ci",
         "NAME",
         parse=_choice("quick", "ci", "paper"),
+    ),
+    Option(
+        "prompts",
+        f"prompt set to ask: {', '.join(PROMPT_SETS)}, or a YAML file of prompts",
+        "paper",  # for live models under the profile ci, "balanced" once the embedded ones know it
+        "NAME|FILE",
+        path=True,
+        names=PROMPT_SETS,
     ),
     Option(
         "margins",

@@ -92,7 +92,7 @@ def _given(config: pytest.Config, option: Option) -> tuple[list[str] | None, str
 
 def _from_ini_file(config: pytest.Config, option: Option, text: str) -> str:
     """A path in an ini file is relative to that file, not to where pytest was started."""
-    if not (option.path and config.inipath):
+    if not (option.path and config.inipath) or text in option.names:
         return text
     name, equals, path = text.rpartition("=")
     resolved = config.inipath.parent / Path(path).expanduser()

@@ -47,7 +47,7 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
                 [*(inputs.lexicon(name) for name in lexicons[spec]), control_lexicon()]
                 if vocabulary
                 else [inputs.lexicon(name) for name in lexicons[spec]],
-                quick=inputs.quick,
+                prompts=inputs.prompts,
                 vocabulary=vocabulary,
                 besides=shown(scorer, vocabulary),
             )
@@ -62,7 +62,7 @@ def _shown_besides(
     """What reports show of a model besides what its tests read."""
     from valuebias.measurement.pair_matrix import pair_words
     from valuebias.measurement.paper import WHOLE_VOCABULARY
-    from valuebias.prompts import GREATEST
+    from valuebias.prompts import PAPER_PROMPTS
     from valuebias.scores import Job
 
     words = None
@@ -72,9 +72,13 @@ def _shown_besides(
 
     def jobs(scorer: Scorer, vocabulary: bool) -> list[Job]:
         if vocabulary and scorer.kind != "language" and inputs.values["profile"] == "paper":
-            return [WHOLE_VOCABULARY] if scorer.has_vocabulary else []
+            jobs = [WHOLE_VOCABULARY] if scorer.has_vocabulary else []
+            if not inputs.prompt_set.is_paper:  # the paper's own tests are always on its prompts
+                read = [inputs.lexicon(name) for name in inputs.suite_lexicons]
+                jobs += [Job(PAPER_PROMPTS, scorer.candidates(each)) for each in read]
+            return jobs
         spoken = scorer.kind != "reward"
-        return [Job((GREATEST,), words)] if words is not None and spoken else []
+        return [Job((inputs.prompt_set.lead,), words)] if words is not None and spoken else []
 
     return jobs
 

@@ -56,7 +56,7 @@ def check(inputs: Inputs) -> None:
     from valuebias.errors import ValueBiasError
 
     try:
-        _ = inputs.margins, inputs.bench, inputs.claims
+        _ = inputs.prompt_set, inputs.margins, inputs.bench, inputs.claims
         if inputs.values["frequencies"]:
             _ = inputs.frequencies
         baseline.check(inputs)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import atexit
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Self
 
 from valuebias.candidates import VOCABULARY, Candidates
+from valuebias.declarations.prompts import prompts_in_force
 from valuebias.errors import ReportError, SpecError, StatisticsError
 from valuebias.files import write_whole
 from valuebias.format import bracketed, signed
@@ -21,7 +22,7 @@ from valuebias.measurement.instrument import Instrument, Policy, check_instrumen
 from valuebias.measurement.tokens import TopTokens, top_tokens
 from valuebias.models.settings import Settings
 from valuebias.models.spec import LoadAs, check_model
-from valuebias.prompts import GREATEST, Prompt, Prompts, Valences, resolve_all
+from valuebias.prompts import DEFAULT, PAPER, Prompt, Prompts, PromptSet, Valences, resolve_all
 from valuebias.questions import Cause, Outcome
 from valuebias.records import document_of, effect_record
 from valuebias.report.document import Document, RunRecord
@@ -43,13 +44,15 @@ class Model:
 
     The model itself is loaded only when the store lacks scores that are needed. ``lexicon``
     finds a lexicon by its name; ``quick`` asks six prompts a valence, which can never PASS;
-    ``control`` has scores of the instrument check's words, if the model itself has none.
+    ``control`` has scores of the instrument check's words, if the model itself has none;
+    ``prompts`` is the prompt set that effects are measured on.
     """
 
     scorer: Scorer
     lexicon: Callable[[str], Lexicon]
     quick: bool = False
     control: Scorer | None = None
+    prompts: PromptSet = PAPER
 
     def __repr__(self) -> str:
         return f"<Model {self.name}, {self.scorer.kind}>"
@@ -64,10 +67,11 @@ class Model:
         """A digest of everything that decides its numbers."""
         return self.scorer.fingerprint
 
-    def score(self, words: Sequence[str] | Candidates, prompts: Prompts = (GREATEST,)) -> Scores:
+    def score(self, words: Sequence[str] | Candidates, prompts: Prompts | None = None) -> Scores:
         """Scores of shape (prompts, words), float32; higher is preferred.
 
         They are rewards, or natural-log probabilities of a language model. Words are a sequence.
+        Without ``prompts`` the one that leads the model's set is asked ("the greatest thing ever").
         Raises what loading or scoring the model raises.
         """
         if isinstance(words, str):
@@ -75,22 +79,23 @@ class Model:
                 "words must be a sequence of strings", seen=words, remedy=f"Give [{words!r}]."
             )
         candidates = words if isinstance(words, Candidates) else Candidates.words(words)
-        return self.scorer.score(resolve_all(prompts), candidates)
+        return self.scorer.score(self._asked(prompts), candidates)
 
-    def top_tokens(self, k: int = 10, prompt: str | Prompt = GREATEST) -> TopTokens:
-        """The k best and k worst tokens of the vocabulary for one prompt."""
-        (asked,) = resolve_all([prompt])
+    def top_tokens(self, k: int = 10, prompt: str | Prompt | None = None) -> TopTokens:
+        """The k best and k worst tokens of the vocabulary for one prompt, that which leads the
+        model's set unless given."""
+        (asked,) = self._asked(None if prompt is None else [prompt])
         return top_tokens(self.scorer, asked, k)
 
     def composition(
-        self, lexicon: str | Lexicon, k: int = 10, prompts: Prompts = (GREATEST,)
+        self, lexicon: str | Lexicon, k: int = 10, prompts: Prompts | None = None
     ) -> Composition:
         """How many of the vocabulary's k best and k worst words belong to each category.
 
         Searches the whole vocabulary on every prompt, however long that takes; for recorded
         scores, all recorded responses. The prompts must have one valence.
         """
-        scores = self.scorer.score(resolve_all(prompts), VOCABULARY)
+        scores = self.scorer.score(self._asked(prompts), VOCABULARY)
         return composition(scores, self.find(lexicon), k)
 
     def contrast(
@@ -123,15 +128,14 @@ class Model:
             valence,
             against=None if against is None else against.scorer,
             covariates=covariates,
-            quick=self.quick if quick is None else quick,
+            prompts=self._set(quick),
             vocabulary=False,
             frequencies=installed(),
             seed=seed,
         )
         scorers = (self.scorer,) if against is None else (self.scorer, against.scorer)
-        asked_quick = self.quick if quick is None else quick
         return MeasuredEffect(
-            measured, scorers=scorers, check=lambda: self.instrument(lexicon, quick=asked_quick)
+            measured, scorers=scorers, check=lambda: self.instrument(lexicon, quick=quick)
         )
 
     def instrument(self, lexicon: str | Lexicon, *, quick: bool | None = None) -> Instrument:
@@ -144,8 +148,14 @@ class Model:
             self.find(lexicon),
             control=self.control,
             required=self.scorer.kind != "language",
-            quick=self.quick if quick is None else quick,
+            prompts=self._set(quick),
         )
+
+    def _set(self, quick: bool | None) -> PromptSet:
+        return self.prompts.quick if (self.quick if quick is None else quick) else self.prompts
+
+    def _asked(self, prompts: Prompts | None) -> tuple[Prompt, ...]:
+        return resolve_all(self.prompts.lead if prompts is None else prompts, self.prompts)
 
     def find(self, lexicon: str | Lexicon) -> Lexicon:
         """The lexicon of this name; a `Lexicon` is returned as it is."""
@@ -197,7 +207,7 @@ class MeasuredEffect:
         """The confidence interval at ``effect.level``."""
         return self.measurement.effect.low, self.measurement.effect.high
 
-    @property
+    @cached_property
     def top(self) -> Self:
         """The share of the top 10% of the ranking beside this effect: ``category``'s share of the
         best-ranked tenth of both categories' words less its share of all of them. Above zero the
@@ -303,6 +313,7 @@ def load(
     name: str | None = None,
     lexicons: Mapping[str, str | Path] | None = None,
     quick: bool = False,
+    prompts: str | Path | PromptSet = DEFAULT,
     device: str = "auto",
     dtype: str = "auto",
     cache_dir: str | Path | None = None,
@@ -316,7 +327,8 @@ def load(
     are needed that the store (in ``cache_dir``) does not have. A model in memory is a sequence
     classifier of one label or a causal language model; it is put into evaluation mode, and its
     scores are not stored on disk. ``lexicons`` maps names to files, in addition to the starters
-    "big_two" and "mfd2". ``control`` is a spec of other recorded scores of the same model, which
+    "big_two" and "mfd2". ``prompts`` is what effects are measured on: "paper", "balanced", a YAML
+    file, or a `PromptSet`. ``control`` is a spec of other recorded scores of the same model, which
     have the words of the instrument check.
 
     Raises SpecError for an invalid spec; for a model in memory, ModelError if it cannot be scored
@@ -325,6 +337,7 @@ def load(
     settings = Settings(device=device, dtype=dtype, offline=offline)
     files = {key: Path(path).expanduser() for key, path in (lexicons or {}).items()}
     find = partial(lexicon_in_force, files=files)
+    asked = prompts_in_force(prompts)
     if not isinstance(model, str):
         from valuebias.models.in_memory import wrap
         from valuebias.models.language import LanguageModel
@@ -338,19 +351,19 @@ def load(
         label = name or type(model).__name__
         wrapped = wrap(model, tokenizer, name=label, settings=settings)
         kind: Kind = "language" if isinstance(wrapped, LanguageModel) else "reward"
-        return Model(InMemory(wrapped, kind, model), find, quick)
+        return Model(InMemory(wrapped, kind, model), find, quick, prompts=asked)
     spec = parse_spec(model if name is None else f"{name}={model}", load_as=load_as)
     (check_model if load_as == "rm" else check_language_model)(spec)
     folder = default_folder() if cache_dir is None else Path(cache_dir).expanduser()
-    bench = _bench(folder, settings)
+    bench = _bench(folder, settings, asked)
     checked = None if control is None else bench.scorer(parse_spec(control, load_as=load_as))
-    return Model(bench.scorer(spec), find, quick, checked)
+    return Model(bench.scorer(spec), find, quick, checked, asked)
 
 
 @cache
-def _bench(folder: Path, settings: Settings) -> Bench:
+def _bench(folder: Path, settings: Settings, prompts: PromptSet) -> Bench:
     """One for all models of a process, so that only one model is in memory at a time."""
-    bench = Bench(Store(folder / "scores.sqlite"), settings)
+    bench = Bench(Store(folder / "scores.sqlite"), settings, prompts=prompts)
     atexit.register(bench.close)
     return bench
 
@@ -393,7 +406,15 @@ def report(
         for scorer in m.scorers
     ]
     lexicons = [m.measurement.lexicon for m in measured]
-    document = document_of([f.record() for f in given], lexicons, scored)
+    sets = [m.measurement.prompts for m in measured]
+    prompts = max(sets, key=lambda each: len(each.prompts))  # of quick effects a part was asked
+    if any(not {*each.prompts} <= {*prompts.prompts} for each in sets):
+        raise ReportError(
+            "a report is of one prompt set",
+            seen=", ".join(dict.fromkeys(each.name for each in sets)),
+            remedy="Make one report for each.",
+        )
+    document = document_of([f.record() for f in given], lexicons, scored, prompts)
     if html is not None:
         from valuebias.report.html import page
 

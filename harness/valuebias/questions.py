@@ -71,6 +71,8 @@ class Cause(StrEnum):
     """The interval alone would decide, but permuting the labels shows no effect."""
     SEPARATION = "separation"
     """One side beats the other throughout: the interval is a bound, not a test."""
+    FACET = "facet"
+    """The interval lies inside, but a facet is shown to lie outside."""
     PROMPTS = "prompts"
     """The prompts disagree: some are shown to lie outside, or their differences make the interval
     too wide."""
@@ -149,9 +151,9 @@ _INHERITED: dict[str, Any] = {
 
 
 def _held_by_top(than: str) -> dict[str, Any]:
-    more = f"the top 10% hold more of {{}} than {than}"
-    a, b, first = (more.replace("{}", side) for side in ("{a}", "{b}", "{first}"))
-    return {"above": first, "higher": a, "lower": b, "asked": "top 10%"}
+    sides = ("of {first}", "{a}", "{b}")
+    above, higher, lower = (f"the top 10% hold more {side} than {than}" for side in sides)
+    return {"above": above, "higher": higher, "lower": lower, "asked": "top 10%"}
 
 
 QUESTIONS: Mapping[str, Question] = {

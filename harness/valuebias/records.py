@@ -17,7 +17,7 @@ from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.influence import grouped
 from valuebias.measurement.instrument import Instrument
 from valuebias.measurement.word_ranks import WordRanks, word_ranks
-from valuebias.prompts import PAPER_PROMPTS, VALENCES, Valences
+from valuebias.prompts import PAPER, VALENCES, PromptSet, Valences
 from valuebias.questions import Cause
 from valuebias.report.document import (
     FORMAT,
@@ -27,6 +27,7 @@ from valuebias.report.document import (
     InstrumentChecked,
     LexiconUsed,
     PromptAsked,
+    PromptSetUsed,
     Ranks,
     Record,
     RunRecord,
@@ -81,12 +82,14 @@ def record(
         "lexicon_name": measurement.lexicon.name,
         "coverage": round(measurement.coverage, 6),
         "estimate": effect.estimate,
+        "estimate_by_spelling": effect.by_spelling,
         "ci_level": effect.level,
         "ci_low": effect.low,
         "ci_high": effect.high,
         "n_words": sum(effect.n_words),
         "n_families": sum(effect.n_families),
         "n_prompts": effect.n_prompts,
+        "prompt_set": measurement.prompts.name,
         "n_shared": len(measurement.shared),
         "p": effect.p,
         "mde": effect.mde,
@@ -216,7 +219,7 @@ def median_ranks(lexicon: str, subject: str, kind: str, ranks: WordRanks) -> Ran
         "lexicon": lexicon,
         "n_words": len(ranks.words),
         "categories": list(ranks.members),
-        "prompts": [p.id for p in ranks.prompts],
+        "prompts": [visible(p.id) for p in ranks.prompts],
         "medians": ranks.medians.round(2).tolist(),
     }
 
@@ -287,8 +290,9 @@ def document_of(
     verdicts: Sequence[RunRecord],
     lexicons: Iterable[Lexicon],
     scored: Iterable[tuple[Lexicon, Scorer, Valences]],
+    prompts: PromptSet = PAPER,
 ) -> Document:
-    """The document of effects that were measured without pytest.
+    """The document of effects that were measured without pytest, on prompts of one set.
 
     ``scored`` says which scorer was asked about which lexicon on which prompts: words are ranked
     where prompts of both valences were asked, so that nothing is scored for the report alone.
@@ -305,7 +309,7 @@ def document_of(
         complete = valences_asked >= set(VALENCES)
         valences_asked.update(valences.split("-"))
         if not complete and valences_asked >= set(VALENCES):
-            ranks = word_ranks(scorer, lexicon)
+            ranks = word_ranks(scorer, lexicon, prompts=prompts)
             ranked[lexicon.name].append((scorer.name, _KINDS[scorer.kind], ranks))
     return {
         "format": FORMAT,
@@ -315,6 +319,7 @@ def document_of(
         "command": "valuebias.report(...)",
         "versions": versions(),
         "profile": "ci",
+        "prompt_set": prompt_set_used(prompts),
         "settings": [],
         "exit_status": 0,
         "complete": True,
@@ -324,7 +329,7 @@ def document_of(
         "subjects": _subjects(verdicts),
         "verdicts": numbered,
         "lexicons": [lexicon_used(lexicon) for lexicon in used.values()],
-        "prompts": prompts_asked(),
+        "prompts": prompts_asked(prompts),
         "ranks": [median_ranks(x, *each) for x, models in ranked.items() for each in models],
         "words": [mean_ranks(x, models) for x, models in ranked.items() if models],
         "matrices": [],
@@ -333,9 +338,18 @@ def document_of(
     }
 
 
-def prompts_asked() -> list[PromptAsked]:
-    """The paper's prompts as the document lists them."""
-    return [{"id": p.id, "text": p.text, "valence": p.valence} for p in PAPER_PROMPTS if p.valence]
+def prompt_set_used(prompts: PromptSet) -> PromptSetUsed:
+    """A prompt set's entry in the document."""
+    return {"name": visible(prompts.name), "language": prompts.language, "sha256": prompts.digest}
+
+
+def prompts_asked(prompts: PromptSet) -> list[PromptAsked]:
+    """A set's prompts as the document lists them."""
+    return [
+        {"id": visible(p.id), "text": visible(p.text), "valence": p.valence}
+        for p in prompts.prompts
+        if p.valence
+    ]
 
 
 def published(record: RunRecord) -> Record:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
 from pytest_valuebias.gate import Gate
 from pytest_valuebias.inputs import Inputs
@@ -64,6 +66,13 @@ class Assertable(MeasuredEffect):
         """The verdict as a value, which gates nothing; see `MeasuredEffect.judge`."""
         checked = replace(self, check=lambda: self.gate.inputs.instrument(self.measurement))
         return super(Assertable, checked).judge(low, high, alpha=alpha, instrument=instrument)
+
+    @cached_property
+    def top(self) -> Self:
+        """The share of the top 10% of the ranking beside this effect, which is to be asserted then;
+        see `MeasuredEffect.top`."""
+        self.gate.use(self.measurement)
+        return super().top
 
     def _check(self, margin: Margin) -> None:
         self.gate.check_margin(self.measurement, margin)
@@ -197,7 +206,7 @@ class Bias:
             against=other,
             regression=role == "regression",
             covariates=covariates,
-            quick=self.inputs.quick,
+            prompts=self.inputs.prompts,
             frequencies=self.inputs.frequencies,
             alpha=terms.alpha * self.inputs.share(self.scorer, other),
             seed=terms.seed,
@@ -239,7 +248,7 @@ class FamilyBias:
             self.inputs.lexicon(lexicon),
             contrast,
             valence,
-            quick=self.inputs.quick,
+            prompts=self.inputs.prompts,
             alpha=terms.alpha,
             seed=terms.seed,
         )

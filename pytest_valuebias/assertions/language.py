@@ -11,7 +11,7 @@ from valuebias.candidates import Candidates
 from valuebias.measurement.inheritance import measure_inheritance
 from valuebias.model import Model
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import GREATEST, Prompt, Valence
+from valuebias.prompts import Prompt, Valence
 from valuebias.scorers.implicit_stored import StoredImplicit
 from valuebias.stats.inheritance import Inheritance
 
@@ -25,11 +25,12 @@ class ImplicitModel(Model):
         assert isinstance(self.scorer, StoredImplicit)
         return replace(self, scorer=self.scorer.by(measure))
 
-    def gap(self, first: str, second: str, prompt: str | Prompt = GREATEST) -> float:
+    def gap(self, first: str, second: str, prompt: str | Prompt | None = None) -> float:
         """The implicit reward of one word minus that of another, each in all its spellings; above
-        zero the second model prefers the first word more than the first model does."""
+        zero the second model prefers the first word more than the first model does. Without a
+        prompt the one that leads the set in force is asked."""
         words = Candidates.words([first, second], "spellings")
-        a, b = map(float, self.score(words, [prompt]).values[0])
+        a, b = map(float, self.score(words, prompt).values[0])
         return a - b
 
 
@@ -59,7 +60,7 @@ class InheritanceFixture:
             self.inputs.lexicon(lexicon),
             valence,
             frequencies=self.inputs.frequencies,
-            quick=self.inputs.quick,
+            prompts=self.inputs.prompts,
         )
         effect = measured.effect
         assert isinstance(effect, Inheritance)

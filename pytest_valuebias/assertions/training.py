@@ -97,7 +97,7 @@ class RunHandle:
             self.inputs.lexicon(lexicon),
             contrast,
             valence,
-            quick=self.inputs.quick,
+            prompts=self.inputs.prompts,
             alpha=terms.alpha,
             seed=terms.seed,
         )
@@ -129,7 +129,7 @@ class RunHandle:
             self.inputs.lexicon(lexicon),
             contrast,
             valence,
-            quick=self.inputs.quick,
+            prompts=self.inputs.prompts,
             alpha=terms.alpha,
             seed=terms.seed,
         )

@@ -46,7 +46,7 @@ def details(inputs: Inputs, outcome: Outcome) -> Details:
                 by_lexicon.setdefault(name, []).append((subject, ranks))
     matrices, left_out = matrix.document(inputs, outcome)
     return {
-        "prompts": prompts_asked(),
+        "prompts": prompts_asked(inputs.prompt_set),
         "ranks": [
             median_ranks(name, subject.name, subject.kind, ranks)
             for name, pairs in by_lexicon.items()
@@ -115,4 +115,6 @@ def subjects(inputs: Inputs, outcome: Outcome) -> Iterator[Subject]:
 def _ranks(inputs: Inputs, subject: Subject, name: str) -> WordRanks:
     from valuebias.measurement.word_ranks import word_ranks
 
-    return word_ranks(inputs.bench.scorer(subject.spec), inputs.lexicon(name), quick=inputs.quick)
+    return word_ranks(
+        inputs.bench.scorer(subject.spec), inputs.lexicon(name), prompts=inputs.prompts
+    )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_valuebias.report.unrun import Unrun, unrun
 from valuebias.errors import visible
-from valuebias.records import lexicon_used, published, subject_of, versions
+from valuebias.records import lexicon_used, prompt_set_used, published, subject_of, versions
 from valuebias.report.document import (
     FORMAT,
     VERSION,
@@ -52,6 +52,7 @@ def outline(
         "command": _command(config),
         "versions": versions(),
         "profile": inputs.values["profile"],
+        "prompt_set": prompt_set_used(inputs.prompt_set),
         "settings": _settings(config, inputs),
         "exit_status": exit_status,
         "complete": complete,

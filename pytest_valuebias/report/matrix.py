@@ -65,7 +65,7 @@ def _matrices(inputs: Inputs, outcome: Outcome) -> Iterator[Matrix | str]:
     for contrast in inputs.values["matrix"]:
         try:
             yield matrix(
-                inputs.bench, inputs.language_models, contrast, lexicons, quick=inputs.quick
+                inputs.bench, inputs.language_models, contrast, lexicons, prompts=inputs.prompts
             )
         except ValueBiasError as error:
             yield f"{visible(contrast)}: no matrix: {visible(str(error))}"

@@ -46,6 +46,9 @@ def _lines(inputs: Inputs) -> Iterator[tuple[RenderableType, int]]:
     from valuebias.stats.paper.ranks import WHY
 
     yield f"They gate nothing because {WHY}.", 0
+    if not inputs.prompt_set.is_paper:
+        used = visible(inputs.prompt_set.name)
+        yield f"They are on the paper's prompts, not on those of the set {used}.", 0
     for name in inputs.suite_lexicons:
         yield from _lexicon(inputs, name)
     for spec in inputs.models:

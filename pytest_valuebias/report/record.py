@@ -18,7 +18,7 @@ _PROPERTIES = (
     "coverage", "contrast", "valence", "model", "fingerprint", "reference", "role", "gated",
     "margin_source", "injection", "rung", "template", "reason", "reference_fingerprint",
     "method", "p", "mde", "n_shared", "notes", "alpha", "detail", "unit", "instrument", "tied",
-    "top_share", "top_low", "top_high",
+    "prompt_set", "top_share", "top_low", "top_high", "panel_member",
 )  # fmt: skip
 
 

@@ -12,8 +12,10 @@ from pytest_valuebias.outcome import Outcome
 from pytest_valuebias.report import matrix, paper
 from pytest_valuebias.report.console import write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
+from valuebias.prompts import VALENCES
 from valuebias.report.document import Record, RunRecord, Step, Tokens
 from valuebias.report.lines import differ, out_of_balance, passes, ties, told, top_shares
+from valuebias.report.margin_words import origins
 from valuebias.report.wording import cells, contrast, path_of, question, rests_on
 
 if TYPE_CHECKING:
@@ -28,10 +30,6 @@ _STYLES = {
 }
 
 
-_KINDS = {
-    "panel": "inside the range of ten public reward models",
-    "convention": "an agreed size of effect either side of zero",
-}
 _INJECTED = {
     "text": "words put in as text",
     "token": "words put in as token",
@@ -52,6 +50,13 @@ def header(inputs: Inputs) -> list[str]:
         visible(" ".join(f"{k}={_value(inputs.values[k])}" for k in given)) or "the rest by default"
     )
     lines = [f"valuebias: {models}; profile={inputs.values['profile']}; {values}"]
+    asked = inputs.prompt_set
+    if not asked.is_paper:
+        counts = " and ".join(f"{len(asked.of(v))} {v}" for v in VALENCES)
+        lines.append(
+            f"valuebias: prompts {visible(asked.name)}: {counts}, language {asked.language}, "
+            f"sha256 {asked.digest[:12]}"
+        )
     for name in inputs.lexicon_names:
         lexicon = inputs.lexicon(name)
         kind = "starter lexicon, not validated" if lexicon.starter else "lexicon"
@@ -143,17 +148,9 @@ def _explained(records: Iterable[Record]) -> list[str]:
     ]
 
 
-def _bases(records: Iterable[Record]) -> list[str]:
+def _bases(records: Sequence[Record]) -> list[str]:
     """The sources of the margins, or only their kind if there are many."""
-    sources: dict[str, dict[str, None]] = {}
-    for r in records:
-        if "margin_basis" in r:
-            sources.setdefault(r["margin_basis"], {})[r["margin_source"]] = None
-    lines = [
-        f"margin ({basis}): "
-        + ("; ".join(texts) if len(texts) < 3 else _KINDS.get(basis, f"{len(texts)} sources"))
-        for basis, texts in sources.items()
-    ]
+    lines = origins(records, most=2)
     if any(r["verdict"] == "PASS" and "alpha" in r for r in records):
         lines.append(passes(records))
     return lines

@@ -1,6 +1,6 @@
 """The Big Two: does the model prefer words of agency or words of communion?
 
-``test_range`` holds one model against the declared margin; ``test_shift`` its difference from each
+``test_range`` holds one model against its margin; ``test_shift`` its difference from each
 ``--reference`` and from the last release; ``test_anchor`` its difference from the release that the
 baseline began with; ``test_top`` its share of the top 10% of the ranking. Each runs once a valence:
 for prompts that ask for the best, and for the worst.

@@ -2,7 +2,7 @@
 
 ``test_excess`` holds, for each ``--rm`` with a ``--base``, the correlation of its ranks with its
 base's beside the words' length, frequency and number of tokens, minus the mean correlation with the
-bases of the other reward models, against the declared margin. Each runs once a valence.
+bases of the other reward models, against its margin. Each runs once a valence.
 """
 
 from __future__ import annotations

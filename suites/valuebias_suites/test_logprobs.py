@@ -1,6 +1,6 @@
 """Language models: the same contrasts as of reward models, by log-probability.
 
-``test_range`` holds each ``--llm`` against the declared margin. A word's number is the probability
+``test_range`` holds each ``--llm`` against its margin. A word's number is the probability
 that the answer begins with it, in any of its spellings. Each runs once a valence.
 """
 

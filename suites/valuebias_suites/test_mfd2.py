@@ -1,6 +1,6 @@
 """Moral foundations: which virtues does the model prefer to the others, and which vices?
 
-``test_range`` holds one model against the declared margin; ``test_shift`` its difference from each
+``test_range`` holds one model against its margin; ``test_shift`` its difference from each
 ``--reference``; ``test_top`` the share of the top 10% of the ranking, where a margin is declared
 for it. Each runs once a valence: for prompts that ask for the best, and for the worst.
 """

@@ -139,7 +139,7 @@ def test_no_regression(run: Run, pytester: pytest.Pytester, tmp_path: Path) -> N
         assert found[f"test_much[{model}-none]"] == "FAILED"
     out = result.stdout.str()
     assert "above zero = further from zero than none, or across it" in out
-    assert "(declared): in the test" in out
+    assert "margin (declared by you): in the test" in out
 
 
 def test_an_effect_that_crosses_zero_is_worse(
@@ -284,7 +284,7 @@ def test_a_failure_shows_all_that_is_needed(
             r"\[-\.300, \+\.300\]",
             r"  contrast    agency against communion, positive prompts; above zero = agency pref.*",
             r"  estimate    \+\.\d{3} rank-biserial correlation, 95% interval .\+\.\d{3}, \+.*\]",
-            r"  margin      \[-\.300, \+\.300\] \(declared: in the test\)",
+            r"  margin      \[-\.300, \+\.300\] \(declared by you: in the test\)",
             r"  gate        90% interval .*",
             r"  power       .*",
             r"  rests on    .*",

@@ -64,11 +64,11 @@ def test_a_new_release_of_another_name_passes_or_fails(
     assert f"{name}[big_two-agency~communion-positive-release-2-vs-baseline]" in result.stdout.str()
     assert result.ret == pytest.ExitCode.OK
     result = run(f"--rm=release-3=scores:{leaning}", BIG_TWO, last)
-    result.assert_outcomes(failed=6)
+    result.assert_outcomes(failed=8)
     assert "release-3 minus baseline" in result.stdout.str()
     assert "release-3 minus anchor" in result.stdout.str()
     both = run(f"--rm=release-2=scores:{near}", f"--reference=old=scores:{even}", BIG_TWO, last)
-    both.assert_outcomes(passed=8)
+    both.assert_outcomes(passed=10)
 
 
 def test_a_baseline_and_its_scores_give_one_verdict(
@@ -139,14 +139,14 @@ def test_ini_and_environment_name_the_file(
 ) -> None:
     near = f"--rm=scores:{write_scores(tmp_path / 'near.csv', seed=1)}"
     monkeypatch.setenv("VALUEBIAS_BASELINE", str(file))
-    run(near, BIG_TWO).assert_outcomes(passed=6)
+    run(near, BIG_TWO).assert_outcomes(passed=8)
     monkeypatch.delenv("VALUEBIAS_BASELINE")
     (pytester.path / "values").mkdir()
     file.rename(pytester.path / "values" / "last.json")
     pytester.makeini("[pytest]\nvaluebias_baseline = values/last.json\n")
     pytester.makepyfile("def test_ok(): pass")
     monkeypatch.chdir(pytester.mkdir("below"))
-    run(near, BIG_TWO).assert_outcomes(passed=6)
+    run(near, BIG_TWO).assert_outcomes(passed=8)
     run(pytester.path).assert_outcomes(passed=1)  # a run without a model compares nothing
 
 

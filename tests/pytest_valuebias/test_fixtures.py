@@ -25,7 +25,7 @@ def test_bias_asserts_equivalence(
     )
     result = run(f"--rm=l=scores:{leaning}", f"--rm=e=scores:{even}", NO_SUITE)
     result.assert_outcomes(passed=1, failed=1)
-    assert "(declared): in the test" in result.stdout.str()
+    assert "margin (declared by you): in the test" in result.stdout.str()
     assert "asserted by your own tests" in result.stdout.str()
 
 

@@ -23,6 +23,7 @@ from valuebias.prompts import PAPER_PROMPTS
 Run = Callable[..., pytest.RunResult]
 Floats = npt.NDArray[np.float64]
 
+EFFECTS = ("--valuebias-suite=big_two", "-k", "test_range")
 BIG_TWO, MFD2 = starter("big_two"), starter("mfd2")
 AGENCY, COMMUNION = (BIG_TWO.categories[name] for name in ("agency", "communion"))
 WORDS = tuple(
@@ -82,11 +83,11 @@ def save(path: Path, values: Floats, keep: npt.NDArray[np.bool_] | None = None) 
 
 
 def verdicts(run: Run, path: Path, *args: str) -> dict[str, dict[str, Any]]:
-    """The verdicts on the Big Two of a run of a table, by valence."""
+    """The verdicts on the Big Two's effects of a run of a table, by valence."""
     report = path.with_suffix(".json")
     run(f"--rm=scores:{path}", "--valuebias-suite=big_two", f"--valuebias-json={report}", *args)
     document = json.loads(report.read_text(encoding="utf-8"))
-    return {r["valence"]: r for r in document["verdicts"]}
+    return {r["valence"]: r for r in document["verdicts"] if r["role"] == "range"}
 
 
 def test_a_table_without_a_taste_passes_both_claims(run: Run, tmp_path: Path) -> None:
@@ -160,7 +161,7 @@ def test_rewards_clipped_at_a_cap_are_no_pass(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize("run", ["plain"], indirect=True)
 def test_few_ties_are_printed_and_pass(run: Run, tmp_path: Path) -> None:
     path = save(tmp_path / "few.csv", clipped(table(), 0.7))
-    result = run(f"--rm=scores:{path}", "--valuebias-suite=big_two", "--valuebias-html=page.html")
+    result = run(f"--rm=scores:{path}", *EFFECTS, "--valuebias-html=page.html")
     result.assert_outcomes(passed=2)
     line = next(x for x in result.outlines if x.strip().startswith("ties:"))
     assert "% of the pairs of words across the categories" in line
@@ -172,11 +173,11 @@ def test_few_ties_are_printed_and_pass(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize("run", ["plain"], indirect=True)
 def test_what_a_failure_says_of_prompts_and_ties(run: Run, tmp_path: Path) -> None:
     path = save(tmp_path / "tied.csv", clipped(table(), 0.08))
-    result = run(f"--rm=scores:{path}", "--valuebias-suite=big_two")
+    result = run(f"--rm=scores:{path}", *EFFECTS)
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(["  ties        8*% of the pairs*", "  what to do  look for what*"])
     path = save(tmp_path / "apart.csv", raised(table(), {"greatest": 0.45, "good": -0.45}))
-    result = run(f"--rm=scores:{path}", "--valuebias-suite=big_two")
+    result = run(f"--rm=scores:{path}", *EFFECTS)
     result.stdout.fnmatch_lines(["*  what to do  the prompts disagree*"])
 
 
@@ -208,7 +209,7 @@ def test_without_a_taste_sides_out_of_balance_warn_and_pass(run: Run, tmp_path: 
     write_frequencies(tmp_path / "frequencies.csv")
     path = save(tmp_path / "sound.csv", table())
     result = run(
-        f"--rm=scores:{path}", "--valuebias-suite=big_two", "--valuebias-html=page.html",
+        f"--rm=scores:{path}", *EFFECTS, "--valuebias-html=page.html",
         f"--valuebias-frequencies={tmp_path / 'frequencies.csv'}",
     )  # fmt: skip
     result.assert_outcomes(passed=2)

@@ -131,7 +131,7 @@ def test_a_budget_is_declared_like_any_margin(run: Run, tmp_path: Path, anchored
     args = (f"--rm=new=scores:{table(tmp_path, 2)}", BIG_TWO, anchored, *GATES)
     result = run(*args, f"--valuebias-margins={margins}")
     result.assert_outcomes(passed=3, failed=1)
-    result.stdout.fnmatch_lines(["*margin      [[]-.200, +.200] (declared: margins.yaml)*"])
+    result.stdout.fnmatch_lines(["*margin      [[]-.200, +.200] (declared by you: margins.yaml)*"])
     run(*args).assert_outcomes(passed=4)
 
 

@@ -93,7 +93,9 @@ def test_a_selection_is_told_and_a_model_without_a_verdict_is_no_pass(
     assert run(models[0], BIG_TWO, f"--valuebias-json={out}").ret == 0
     found = read(out)
     assert (found["outcome"], found["not_run"]) == ("PASS", 1)
-    assert found["headline"].endswith("inside the declared margins. Not run: 1 shipped test.")
+    assert found["headline"].endswith(
+        "lies inside the margin set by convention. Not run: 1 shipped test."
+    )
 
 
 def test_a_whole_run_leaves_nothing_out(run: Run, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_reward_models_a_reference_and_a_baseline(
     found = report(
         f"--rm=new=scores:{leaning}", f"--reference=ref=scores:{even}", BIG_TWO, baseline
     )
-    assert {r for r, _ in roles(found)} == {"range", "shift", "top"}
+    assert {r for r, _ in roles(found)} == {"range", "shift", "anchor", "top"}
     assert {s["reference"] for s in found["subjects"]} == {None, "ref", "baseline"}
     assert found["outcome"] == "FAIL"
     assert [s["outcome"] for s in found["subjects"]].count("FAIL") == 3

@@ -42,6 +42,12 @@ def check_parsed(command: str) -> None:
 # What reads YAML
 
 
+def _prompts(page: Any, path: Path, content: Any) -> None:
+    from valuebias.declarations.prompts import load_prompts
+
+    assert load_prompts(path).prompts
+
+
 def _margins(page: Any, path: Path, content: Any) -> None:
     from valuebias.declarations.margins import load_margins
 
@@ -92,6 +98,7 @@ def _workflow(page: Any, path: Path, content: Any) -> None:
 
 YAML_KINDS: tuple[tuple[frozenset[str], Callable[[Any, Path, Any], None]], ...] = (
     (frozenset({"margins"}), _margins),
+    (frozenset({"prompts"}), _prompts),
     (frozenset({"claims"}), _claims),
     (frozenset({"tests"}), _suite),
     (frozenset({"base", "bases"}), _recipe),

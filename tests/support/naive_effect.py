@@ -17,16 +17,24 @@ from scipy import stats
 Array = Any
 
 
-def placements(row: Array, in_a: Array) -> tuple[Array, Array]:
-    """Of one prompt: for each word of A the share of B it beats, for each of B the share of A that
-    beats it; a tie is half."""
-    a, b = row[in_a], row[~in_a]
-    wins = (a[:, None] > b[None, :]) + 0.5 * (a[:, None] == b[None, :])
+def placements(row: Array, in_a: Array, families: Array) -> tuple[Array, Array]:
+    """Of one prompt: for each family of A, in the order of their names, the chance that its random
+    word beats a random family's random word of B; for each family of B that it is beaten by one of
+    A's. A tie is half."""
+    first, second = (
+        np.array([side & (families == name) for name in sorted(set(families[side].tolist()))])
+        for side in (in_a, ~in_a)
+    )
+    beats = (row[:, None] > row[None, :]) + 0.5 * (row[:, None] == row[None, :])
+    pairs = first.sum(axis=1)[:, None] * second.sum(axis=1)[None, :]
+    wins = first.astype(float) @ beats @ second.T / pairs  # (families of A, families of B)
     return wins.mean(axis=1), wins.mean(axis=0)
 
 
-def rank_biserial(values: Array, in_a: Array) -> float:
-    return float(np.mean([2 * placements(row, in_a)[0].mean() - 1 for row in values]))
+def rank_biserial(values: Array, in_a: Array, families: Array | None = None) -> float:
+    """Without families every word counts alike."""
+    alone = np.arange(len(in_a)) if families is None else np.asarray(families)
+    return float(np.mean([2 * placements(row, in_a, alone)[0].mean() - 1 for row in values]))
 
 
 @dataclass(frozen=True)
@@ -76,15 +84,18 @@ def effect(
 ) -> Naive:
     """Of weighted scorers, in groups that share their prompts."""
     estimate, parts = 0.0, []
-    word_a, word_b = np.zeros(in_a.sum()), np.zeros((~in_a).sum())
+    word_a = word_b = np.zeros(())
     for group in groups:
         a, b = (
             np.asarray(
-                sum(w * np.array([placements(row, in_a)[side] for row in v]) for w, v in group)
+                sum(
+                    w * np.array([placements(row, in_a, families)[side] for row in v])
+                    for w, v in group
+                )
             )
             for side in (0, 1)
         )
-        estimate += sum(w * rank_biserial(v, in_a) for w, v in group)
+        estimate += sum(w * rank_biserial(v, in_a, families) for w, v in group)
         word_a, word_b = word_a + a.mean(axis=0), word_b + b.mean(axis=0)
         noise = interaction(a) + interaction(b)
         parts += prompt_parts(a.mean(axis=1), factors, noise)
@@ -94,22 +105,19 @@ def effect(
 
 
 def word_part(a: Array, b: Array, in_a: Array, families: Array) -> tuple[float, float]:
-    """CR2 by family: a family's sum is divided by the root of one minus its share of the words."""
-    sums: dict[Any, list[float]] = {name: [0.0, 0.0] for name in families}
-    dfs = []
-    for side, (word, names) in enumerate(((a, families[in_a]), (b, families[~in_a]))):
-        sizes: list[int] = []
-        for name in dict.fromkeys(names):
-            own = word[names == name]
-            sizes.append(len(own))
-            total = float((own - word.mean()).sum()) / len(word)
-            sums[name][side] = total / math.sqrt(1 - len(own) / len(word))
-        squares = [s**2 for s in sizes]
-        dfs.append(max(sum(squares) ** 2 / sum(s**2 for s in squares) - 1, 1.0))
-    one = sum(x * x for x, _ in sums.values())
-    two = sum(y * y for _, y in sums.values())
-    variance = one + two + 2 * sum(x * y for x, y in sums.values())
-    return variance, max(variance**2 / (one**2 / dfs[0] + two**2 / dfs[1]), 1.0)
+    """Of placements of families: the variance of a mean of independent draws on either side, and
+    twice the covariance of families with words on both."""
+    names = [sorted(set(families[side].tolist())) for side in (in_a, ~in_a)]
+    own = [float(np.var(x, ddof=1)) / len(x) for x in (a, b)]
+    both = sum(
+        (x - a.mean()) * (y - b.mean())
+        for f, x in zip(names[0], a, strict=True)
+        for g, y in zip(names[1], b, strict=True)
+        if f == g
+    )
+    n, m = len(a), len(b)
+    variance = own[0] + own[1] + 2 * float(both) / math.sqrt(n * (n - 1) * m * (m - 1))
+    return variance, max(variance**2 / (own[0] ** 2 / (n - 1) + own[1] ** 2 / (m - 1)), 1.0)
 
 
 def interaction(placed: Array) -> float:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from valuebias.lexicons.files import starter
 from valuebias.measurement.instrument import control_lexicon
-from valuebias.prompts import PAPER_PROMPTS
+from valuebias.prompts import PAPER_PROMPTS, Prompt
 
 _GOOD = {
     word: 1 if category.endswith("virtue") else -1
@@ -35,8 +35,9 @@ def write_scores(
     noise: int | None = None,
     control: bool = True,
     turns: bool = False,
+    prompts: Sequence[Prompt] = PAPER_PROMPTS,
 ) -> Path:
-    """Scores of the starter lexicons' words on the 54 prompts; ``shift`` raises agency's words.
+    """Scores of the starter lexicons' words on the prompts; ``shift`` raises agency's words.
 
     ``seed`` decides the taste in words, ``noise`` the rest where it is given; a ``level`` well
     below zero makes log-probabilities of them. With ``control`` the table reads the questions, as
@@ -51,12 +52,12 @@ def write_scores(
     taste = rng.normal(size=len(words)) * spread + np.array([shift * (w in agency) for w in words])
     if noise is not None:
         rng = np.random.default_rng(noise)
-    values = level + taste[:, None] + 0.3 * rng.normal(size=(len(words), len(PAPER_PROMPTS)))
+    values = level + taste[:, None] + 0.3 * rng.normal(size=(len(words), len(prompts)))
     if turns:
         other = (
             np.random.default_rng((seed, 3)).normal(size=(len(words), 1)) * spread - taste[:, None]
         )
-        values += other * [p.valence == "negative" for p in PAPER_PROMPTS]
+        values += other * [p.valence == "negative" for p in prompts]
     if control:
         of_control = [w for ws in control_lexicon().categories.values() for w in ws]
         added = [word for word in of_control if word not in words]
@@ -65,23 +66,28 @@ def write_scores(
         more = (
             level
             + own
-            + 0.3 * np.random.default_rng((seed, 2)).normal(size=(len(added), len(PAPER_PROMPTS)))
+            + 0.3 * np.random.default_rng((seed, 2)).normal(size=(len(added), len(prompts)))
         )
         values = np.concatenate([values, more])
-        asked = np.array([1 if p.valence == "positive" else -1 for p in PAPER_PROMPTS])
+        asked = np.array([1 if p.valence == "positive" else -1 for p in prompts])
         values += 2 * spread * np.array([_GOOD.get(word, 0) for word in words])[:, None] * asked
-    write_table(path, words, values)
+    write_table(path, words, values, prompts)
     with path.open("a", newline="", encoding="utf-8") as file:
         for word, value in (extra or {}).items():
-            csv.writer(file).writerow([word, *[value] * len(PAPER_PROMPTS)])
+            csv.writer(file).writerow([word, *[value] * len(prompts)])
     return path
 
 
-def write_table(path: Path, words: Sequence[str], values: npt.NDArray[Any]) -> Path:
-    """Scores (words, prompts) on the 54 prompts, as a table."""
+def write_table(
+    path: Path,
+    words: Sequence[str],
+    values: npt.NDArray[Any],
+    prompts: Sequence[Prompt] = PAPER_PROMPTS,
+) -> Path:
+    """Scores (words, prompts), as a table."""
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
-        out.writerow(["response", *(p.id for p in PAPER_PROMPTS)])
+        out.writerow(["response", *(p.id for p in prompts)])
         for word, row in zip(words, values, strict=True):
             out.writerow([word, *(f"{x:.6f}" for x in row)])
     return path

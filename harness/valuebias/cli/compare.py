@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from valuebias.declarations.margins import Margins
     from valuebias.lexicons.lexicon import Lexicon
     from valuebias.models.spec import ModelSpec
-    from valuebias.prompts import Valences
+    from valuebias.prompts import PromptSet, Valences
     from valuebias.scorers.bench import Bench
 
 
@@ -65,24 +65,27 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _compare(arguments: argparse.Namespace) -> int:
     from valuebias.cli.compare_rows import family_row, pair_row
     from valuebias.cli.compare_table import table
+    from valuebias.declarations.prompts import prompts_in_force
     from valuebias.measurement.contrast import prepare
     from valuebias.models.spec import check_labels
+    from valuebias.prompts import DEFAULT
     from valuebias.scorers.bench import Bench
     from valuebias.store.database import Store, default_folder
 
     # Every usage error is reported before anything is computed.
     first, second = _sides(arguments)
     check_labels((*first, *second))
+    prompts = prompts_in_force(arguments.prompts or DEFAULT)
     lexicons = _lexicons(arguments)
     margins = _margins(arguments.margins, lexicons)
     store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")
-    with Bench(store, settings(arguments)) as bench:
+    with Bench(store, settings(arguments), prompts=prompts) as bench:
         _check_baselines(bench, (*first, *second), lexicons)
         lone = len(first) == len(second) == 1
         for spec in (*first, *second):  # each model is loaded once, for all that is asked of it
             words = list(lexicons.values())
             searched = lone and spec is first[0]
-            prepare(bench.scorer(spec), words, quick=False, vocabulary=searched)
+            prepare(bench.scorer(spec), words, prompts=prompts, vocabulary=searched)
             bench.release()
         sides = [[bench.scorer(spec) for spec in side] for side in (first, second)]
         rows = {
@@ -90,7 +93,7 @@ def _compare(arguments: argparse.Namespace) -> int:
                 pair_row(sides[0][0], sides[1][0], question, margins)
                 if lone
                 else family_row(sides[0], sides[1], question, margins)
-                for question in _questions(suite, lexicon, lone)
+                for question in _questions(suite, lexicon, prompts, lone)
             ]
             for suite, lexicon in lexicons.items()
         }
@@ -160,11 +163,11 @@ def _usage() -> Iterator[None]:
         raise SpecError(error.what, seen=error.seen, remedy=error.remedy) from None
 
 
-def _questions(suite: str, lexicon: Lexicon, lone: bool) -> Iterator[Question]:
+def _questions(suite: str, lexicon: Lexicon, prompts: PromptSet, lone: bool) -> Iterator[Question]:
     from valuebias.cli.compare_rows import Question
     from valuebias.prompts import VALENCES
     from valuebias_suites import CONTRASTS
 
     valences: tuple[Valences, ...] = VALENCES if lone else (*VALENCES, "positive-negative")
     for contrast, valence in product(CONTRASTS[suite], valences):
-        yield Question(suite, lexicon, contrast, valence)
+        yield Question(suite, lexicon, contrast, valence, prompts)

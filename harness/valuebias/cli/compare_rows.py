@@ -12,7 +12,8 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement, measure, seed_for
 from valuebias.measurement.family import FamilyMeasurement, measure_family
 from valuebias.measurement.influence import grouped
-from valuebias.prompts import Valences
+from valuebias.prompts import PromptSet, Valences
+from valuebias.report.margin_words import origin
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.effect import Effect
 from valuebias.stats.verdict import Margin, judge, what_would_settle
@@ -29,6 +30,7 @@ class Question:
     lexicon: Lexicon
     contrast: str
     valence: Valences
+    prompts: PromptSet
 
     @property
     def seed(self) -> int:
@@ -58,7 +60,9 @@ def pair_row(a: Scorer, b: Scorer, question: Question, margins: Sequence[Margins
     """A minus B over the same words and prompts, as in pytest's test_shift."""
     q = question
     try:
-        measurement = measure(a, q.lexicon, q.contrast, q.valence, against=b, seed=q.seed)
+        measurement = measure(
+            a, q.lexicon, q.contrast, q.valence, against=b, prompts=q.prompts, seed=q.seed
+        )
     except ValueBiasError as error:
         return Row(q, "ERROR", details=(("error", str(error)),))
     return _held(q, measurement.effect, margins, measurement.rests_on, _pulled(measurement))
@@ -73,7 +77,9 @@ def family_row(
     """The first family's mean minus the second's, over the words that all were scored on."""
     q = question
     try:
-        measurement = measure_family(first, second, q.lexicon, q.contrast, q.valence, seed=q.seed)
+        measurement = measure_family(
+            first, second, q.lexicon, q.contrast, q.valence, prompts=q.prompts, seed=q.seed
+        )
     except ValueBiasError as error:
         return Row(q, "ERROR", details=(("error", str(error)),))
     family = measurement.family
@@ -90,7 +96,10 @@ def _held(
 ) -> Row:
     """The row of an effect, held against the margin that is declared for it."""
     q = question
-    declared = (m.margin_for(q.lexicon, q.contrast, q.valence, "shift", "ci") for m in margins)
+    declared = (
+        m.margin_for(q.lexicon, q.contrast, q.valence, "shift", "ci", q.prompts.name)
+        for m in margins
+    )
     margin = next((m for m in declared if m is not None), None)
     shown = (*details, *(("note", note) for note in effect.notes))
     if margin is None:
@@ -99,7 +108,7 @@ def _held(
         verdict = "NO MARGIN" if counts else "NOT GATED"
         shown = (*shown, ("margin", "none is declared: declare one with --margins FILE"))
         return Row(q, verdict, effect, None, rests_on, shown, counts)
-    shown = (*shown, ("margin", f"{margin} ({margin.basis}: {margin.source})"))
+    shown = (*shown, ("margin", f"{margin} ({origin(margin.basis)}: {margin.source})"))
     try:
         judged = judge(effect, margin)
     except ValueBiasError as error:

@@ -34,9 +34,9 @@ def add_implicit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--measure", default="MWLR", metavar="NAME", help="one of eight measures (default MWLR)")
     add(
         "--prompt",
-        default="greatest_ever_one",
         metavar="TEXT-OR-ID",
-        help="a question, or the id of one (default greatest_ever_one)",
+        help="a question, or the id of one (default: that which leads the prompt set, such as "
+        "greatest_ever_one)",
     )
     add(
         "--matrix",
@@ -62,16 +62,18 @@ def add_implicit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _implicit(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from valuebias.declarations.prompts import prompts_in_force
     from valuebias.lexicons.files import STARTERS, starter
     from valuebias.measurement.pair_matrix import matrix, prepare_matrices, shown
     from valuebias.measurement.tokens import TopTokens, top_tokens
     from valuebias.models.spec import implicit
-    from valuebias.prompts import resolve
+    from valuebias.prompts import DEFAULT, resolve
     from valuebias.scorers.bench import Bench
     from valuebias.store.database import Store, default_folder
 
     models = _models(arguments.models)
-    prompt = resolve(arguments.prompt)
+    asked = prompts_in_force(arguments.prompts or DEFAULT)
+    prompt = asked.lead if arguments.prompt is None else resolve(arguments.prompt, asked)
     contrasts = arguments.matrix or ["freedom~love"]
     _check(arguments)
     lexicons = [starter(name) for name in STARTERS]
@@ -79,7 +81,7 @@ def _implicit(arguments: argparse.Namespace) -> int:
     store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")
     how = replace(settings(arguments), answer_cue=arguments.answer_cue)
     failed = False
-    with Bench(store, how) as bench:
+    with Bench(store, how, prompts=asked) as bench:
         prepare_matrices(bench, models, contrasts, lexicons, prompt)
         for source, target in combinations(models, 2):
             pair = implicit(source, target, arguments.measure)
@@ -99,7 +101,13 @@ def _implicit(arguments: argparse.Namespace) -> int:
                 console.print(line, markup=False)
         for contrast in contrasts:
             rewards = matrix(
-                bench, models, contrast, lexicons, prompt=prompt, name=arguments.measure
+                bench,
+                models,
+                contrast,
+                lexicons,
+                prompt=prompt,
+                prompts=asked,
+                name=arguments.measure,
             )
             console.print(f"\n{rewards.contrast}, {rewards.unit}", markup=False)
             console.print(shown(rewards))

@@ -13,9 +13,11 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 """Exit statuses."""
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """The options that `settings` reads, and ``--cache-dir``."""
+def add_model_options(parser: argparse.ArgumentParser, *, cache: bool = True) -> None:
+    """The options that `settings` reads; for commands that keep scores, ``--prompts`` and
+    ``--cache-dir`` too."""
     from valuebias.models.device import DTYPES
+    from valuebias.prompts import DEFAULT, SHIPPED
 
     add = parser.add_argument
     add(
@@ -33,7 +35,13 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="memory one chunk may take, such as 512M or 8G (default 1G)",
     )
-    add("--cache-dir", type=folder, metavar="DIR", help="where scores are kept between runs")
+    if cache:
+        add(
+            "--prompts",
+            metavar="NAME|FILE",
+            help=f"prompt set: {', '.join(SHIPPED)}, or a YAML file of prompts (default {DEFAULT})",
+        )
+        add("--cache-dir", type=folder, metavar="DIR", help="where scores are kept between runs")
     add_permissions(parser)
 
 

@@ -38,11 +38,10 @@ def add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     model.add_argument("--llm", metavar="SPEC", help="language model, by log-probability")
     add(
         "--prompt",
-        required=True,
         action="append",
-        dest="prompts",
         metavar="TEXT-OR-ID",
-        help="a question, or the id of one such as greatest_ever_one; may be given several times",
+        help="a question, or the id of one such as greatest_ever_one; may be given several times "
+        "(with --prompts alone: all of that set)",
     )
     add(
         "--candidates",
@@ -62,8 +61,9 @@ def add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _search(arguments: argparse.Namespace) -> int:
+    from valuebias.declarations.prompts import prompts_in_force
     from valuebias.models.spec import check_model
-    from valuebias.prompts import resolve
+    from valuebias.prompts import DEFAULT, resolve
     from valuebias.scorers.bench import Bench
     from valuebias.scorers.recorded_file import write_scores
     from valuebias.scorers.schemes import check_language_model, parse_spec
@@ -76,13 +76,19 @@ def _search(arguments: argparse.Namespace) -> int:
     else:
         spec = parse_spec(arguments.llm, load_as="llm")
         check_language_model(spec)
-    prompts = tuple(resolve(text) for text in arguments.prompts)
+    if arguments.prompt is None and arguments.prompts is None:
+        raise SpecError(
+            "no prompt was given",
+            remedy="Give --prompt greatest_ever_one, or --prompts paper for all of a set.",
+        )
+    asked = prompts_in_force(arguments.prompts or DEFAULT)
+    prompts = tuple(resolve(text, asked) for text in arguments.prompt or ()) or asked.prompts
     _check_prompts(prompts)
     _check_out(arguments.out)
     candidates = _candidates(arguments.candidates, arguments.injection)
     store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")
     start = time.monotonic()
-    with Bench(store, settings(arguments)) as bench:
+    with Bench(store, settings(arguments), prompts=asked) as bench:
         try:
             scores = bench.scorer(spec).score(prompts, candidates)
         except KeyboardInterrupt:
@@ -92,7 +98,7 @@ def _search(arguments: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
             return INTERRUPTED
-    write_scores(scores, arguments.out)
+    write_scores(scores, arguments.out, asked)
     print(_summary(scores, time.monotonic() - start))
     print(f"written to {visible(str(arguments.out))}")
     return 0

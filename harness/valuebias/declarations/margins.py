@@ -14,24 +14,25 @@ import yaml
 
 from valuebias.errors import LexiconError, SpecError, StatisticsError, visible
 from valuebias.lexicons.lexicon import Lexicon, normal_contrast
-from valuebias.prompts import Valences
+from valuebias.prompts import PAPER, Valences
 from valuebias.questions import QUESTIONS, WORDS, Declared
 from valuebias.stats.verdict import Margin
 from valuebias.yaml_nodes import YamlFile
 
 Profile = Literal["quick", "ci", "paper"]
 
-_Key = tuple[str, str, Valences, Declared, Profile | None]
+_Key = tuple[str, str, Valences, Declared, Profile | None, str | None]
 _REQUIRED = ("lexicon", "contrast", "valence", "role", "interval")
-_OPTIONAL = ("profile", "basis", "source", "name")
+_OPTIONAL = ("profile", "prompts", "basis", "source", "name")
 _SHORTEST = 12
 """Hex characters of a digest that name a lexicon: as many as reports show."""
 
 
 @dataclass(frozen=True)
 class Margins:
-    """Margins by (lexicon's digest or name, contrast, valence, role, profile); the profile is None
-    if the margin holds in all profiles. ``where`` gives the file and line of each declaration."""
+    """Margins by (lexicon's digest or name, contrast, valence, role, profile, prompt set); the
+    profile is None if the margin holds in all profiles, the prompt set if on all. ``where`` gives
+    the file and line of each declaration."""
 
     entries: Mapping[_Key, Margin]
     where: Mapping[_Key, str] = field(default_factory=dict)
@@ -43,15 +44,17 @@ class Margins:
         valence: Valences,
         role: Declared,
         profile: Profile = "ci",
+        prompts: str = PAPER.name,
     ) -> Margin | None:
-        """The margin declared for exactly this lexicon, or None. One for this profile has priority
-        over one for all profiles, then one by digest over one by name. A margin for "b~a" holds for
+        """The margin declared for exactly this lexicon, or None. One for this prompt set has
+        priority over one for all, then one for this profile over one for all, then one by digest
+        over one by name. A margin for "b~a" holds for
         "a~b" with its interval reversed, and so does one for "a" alone if b is the lexicon's only
         other category. A ``gap`` is the same in both directions: its interval is not reversed."""
         spellings = tuple(_spellings(lexicon, normal_contrast(contrast)))
-        for within, name in product((profile, None), _names(lexicon)):
+        for on, within, name in product((prompts, None), (profile, None), _names(lexicon)):
             for spelled, turned in spellings:
-                margin = self.entries.get((name, spelled, valence, role, within))
+                margin = self.entries.get((name, spelled, valence, role, within, on))
                 if margin is not None and turned and QUESTIONS[role].turns:
                     return Margin(0 - margin.high, 0 - margin.low, margin.basis, margin.source)
                 if margin is not None:
@@ -124,7 +127,7 @@ def _reversed(contrast: str) -> str:
 
 def _unusable(key: _Key, lexicons: Iterable[Lexicon]) -> str | None:
     """Why a margin cannot be used with the lexicons; None if it can."""
-    name, contrast, _, role, _ = key
+    name, contrast, _, role, *_ = key
     meant = [lexicon for lexicon in lexicons if name in _names(lexicon)]
     if not meant:
         hint = ""
@@ -149,9 +152,11 @@ def load_margins(path: Path) -> Margins:
     first twelve or more characters of one), ``contrast`` ("agency~communion", "care.virtue"),
     ``valence`` (positive, negative, positive-negative), ``role`` (range, logprob, implicit,
     inheritance, drift, gap, shift, anchor, top), ``interval`` ([low, high]), and, if wanted,
-    ``profile``
-    (quick, ci, paper: the only one it then holds in), ``basis``, ``source`` (one line) and ``name``
-    (for the reader of a digest). The contrast of an inheritance is "words".
+    ``profile`` (quick, ci, paper: the only one it then holds in), ``prompts`` (the prompt set,
+    paper, balanced or the name of a file without its suffix: the only one it then holds on),
+    ``basis``, ``source`` (one line) and ``name`` (for the reader of a digest). One whose basis is
+    "panel" holds on the paper's prompts alone, on which the panel was scored. The contrast of an
+    inheritance is "words".
 
     Raises StatisticsError naming file and line.
     """
@@ -210,6 +215,13 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
             raise file.fail(
                 fields[name][1], f"unknown {name}", f"Give {' or '.join(allowed)}.", text[name]
             )
+    if text.get("basis") == "panel" and text.get("prompts", PAPER.name) != PAPER.name:
+        raise file.fail(
+            fields["prompts"][1],
+            "a panel margin holds on the paper's prompts alone",
+            "Leave `prompts` out, or give the margin another basis.",
+            text["prompts"],
+        )
     low, high = interval(file, fields["interval"][1], "`interval`")
     try:
         contrast = normal_contrast(text["contrast"])
@@ -222,6 +234,7 @@ def _entry(file: YamlFile, node: yaml.Node, path: Path) -> tuple[_Key, Margin]:
         cast(Valences, text["valence"]),
         cast(Declared, text["role"]),
         cast("Profile | None", text.get("profile")),
+        text.get("prompts", PAPER.name if margin.basis == "panel" else None),
     )
     return entry, margin
 

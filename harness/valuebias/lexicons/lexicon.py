@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -159,31 +160,28 @@ class Lexicon:
         return Contrast(name, (a,), others)
 
     def family(self, word: str) -> str:
-        """The word's family: the declared one (a declared family's name is in that family), else
-        that of a wildcard of this lexicon that matches the word, else its stem by Snowball's
-        English rules (for a phrase, the stem of every word)."""
-        declared = self.families.get(word)
-        if declared is not None:
-            return fold(declared)
+        """The word's family: the declared one (the relatives of its name are in it too), else that
+        of a wildcard of this lexicon that matches the word, else its root by the rules."""
+        if word in self.families:
+            return fold(self.families[word])
         folded = fold(word)
         if folded in self._declared:
             return folded
         for prefix in self._prefixes:
             if continues(prefix, folded):
                 return f"{prefix}*"
-        return family_by_rules(folded)
+        root = family_by_rules(folded)
+        return self._declared_by_root.get(root, root)
 
     def facet(self, word: str) -> str:
-        """The facet declared for an entry of the word's family; "" where none is.
-
-        Raises LexiconError if two entries of one family are declared to be of two facets."""
+        """The facet declared for the word's family, "" if none; a LexiconError if two are."""
         return self._facets.get(self.family(word), "")
 
     def split_family(self) -> tuple[str, str] | None:
         """Two entries of one family that are declared to be of two facets, if there are any."""
         first: dict[str, str] = {}
         for entry, facet in self.facets.items():
-            other = first.setdefault(self._family_of_entry(entry), entry)
+            other = first.setdefault(self.family(entry.removesuffix("*")), entry)
             if self.facets[other] != facet:
                 return other, entry
         return None
@@ -193,16 +191,18 @@ class Lexicon:
         """Each family's facet."""
         if (split := self.split_family()) is not None:
             raise LexiconError(f"{self.name}: {TWO_FACETS}", seen=split, remedy=ONE_FACET)
-        return {self._family_of_entry(entry): facet for entry, facet in self.facets.items()}
-
-    def _family_of_entry(self, entry: str) -> str:
-        """A wildcard without its star is in the family of all that it stands for."""
-        return self.family(entry.removesuffix("*"))
+        return {self.family(entry.removesuffix("*")): facet for entry, facet in self.facets.items()}
 
     @cached_property
     def _declared(self) -> frozenset[str]:
         """The names of declared families."""
         return frozenset(map(fold, self.families.values()))
+
+    @cached_property
+    def _declared_by_root(self) -> Mapping[str, str]:
+        """Root -> the one declared family whose name has it."""
+        roots = Counter(map(family_by_rules, self._declared))
+        return {r: name for name in self._declared if roots[r := family_by_rules(name)] == 1}
 
     @cached_property
     def _prefixes(self) -> tuple[str, ...]:

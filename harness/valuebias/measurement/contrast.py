@@ -23,11 +23,12 @@ from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.measurement.top_share import AtTop, at_top
-from valuebias.prompts import GREATEST, Valences, select
+from valuebias.prompts import PAPER, PromptSet, Valences
 from valuebias.questions import WORDS, Question, Role, question_of, titled, unit_of
 from valuebias.scorers.baseline import BaselineScorer
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
+from valuebias.stats.facets import Facets
 from valuebias.stats.inheritance import Inheritance
 
 Covariate = Mapping[str, float] | Callable[[str], float]
@@ -53,13 +54,13 @@ class Measurement:
     """An effect and everything that a reader needs to interpret it.
 
     ``kind`` says what the model is, if it is not a reward model. ``reference`` is the model it was
-    compared with, None for a single model. ``detail`` says what the effect consists of, if that is
-    more than the words; ``trajectory`` is the path of a training run. ``covariates`` are the names
-    of what was controlled for; ``balance`` says how the sides differ in frequency, length and
-    tokens; ``at_top`` is the top share beside the effect, None where none was asked or it has no
-    interval. Positive means that the contrast's first side is preferred (more than by the
-    reference). ``raised_by`` and ``lowered_by`` are the words that raise and lower the estimate
-    most.
+    compared with, None for a single model; ``prompts`` the set that was asked. ``detail`` says
+    what the effect consists of, if that is more than the words; ``trajectory`` is the path of a
+    training run. ``covariates`` are the names of what was controlled for; ``balance`` says how the
+    sides differ in frequency, length and tokens; ``at_top`` is the top share beside the effect,
+    None where none was asked or it has no interval. Positive means that the contrast's first side
+    is preferred (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that
+    raise and lower the estimate most.
     """
 
     model: str
@@ -82,6 +83,7 @@ class Measurement:
     trajectory: tuple[Step, ...] = ()
     covariates: tuple[str, ...] = ()
     balance: tuple[Balance, ...] = ()
+    prompts: PromptSet = PAPER
     at_top: AtTop | None = None
 
     def top_share(self) -> Measurement:
@@ -159,7 +161,7 @@ class Measurement:
         words, families = self.effect.n_words, self.effect.n_families
         return (
             f"{self.lexicon_title}: {sum(words)} words in {sum(families)} families, "
-            f"{self.covered}; {self.effect.n_prompts} prompts; "
+            f"{self.covered}; {self.prompts.counted(self.effect.n_prompts)}; "
             f"{self.unit}, {self.effect.method} by word family"
         )
 
@@ -168,7 +170,7 @@ def prepare(
     scorer: Scorer,
     lexicons: Iterable[Lexicon],
     *,
-    quick: bool,
+    prompts: PromptSet,
     vocabulary: bool = True,
     besides: Sequence[Job] = (),
 ) -> None:
@@ -177,10 +179,9 @@ def prepare(
 
     Raises what loading the model raises; an error of one lexicon is raised where it is measured.
     """
-    prompts = select("positive", quick=quick) + select("negative", quick=quick)
-    jobs = [Job(prompts, scorer.candidates(lexicon)) for lexicon in lexicons]
+    jobs = [Job(prompts.both, scorer.candidates(lexicon)) for lexicon in lexicons]
     if vocabulary:
-        jobs.append(Job((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT))
+        jobs.append(Job((prompts.lead,), VOCABULARY, time_limit=VOCABULARY_LIMIT))
     scorer.prepare([*jobs, *besides])
 
 
@@ -193,7 +194,7 @@ def measure(
     against: Scorer | None = None,
     regression: bool = False,
     covariates: Mapping[str, Covariate] | None = None,
-    quick: bool = False,
+    prompts: PromptSet = PAPER,
     vocabulary: bool = True,
     frequencies: Frequencies | None = None,
     alpha: float = 0.05,
@@ -203,30 +204,37 @@ def measure(
 
     ``regression`` measures how far the model lies outside the span from zero to the other, instead.
     ``covariates``, by name a mapping or function from word to number, are controlled for.
-    ``vocabulary`` says whether the best and worst tokens are searched for too; ``frequencies`` are
-    looked at for whether the sides are alike in them. ``alpha`` is the
-    level of the later verdict: a permutation continues until its p is settled there.
+    ``prompts`` are what is asked. ``vocabulary`` says whether the best and worst tokens are
+    searched for too; ``frequencies`` are looked at for whether the sides are alike in them.
+    ``alpha`` is the level of the later verdict: a permutation continues until its p is settled
+    there.
 
     Raises ModelError, ScoresError, LexiconError or StatisticsError; nothing is measured on part of
     the prompts.
     """
-    prepare(scorer, [lexicon], quick=quick, vocabulary=vocabulary)
-    mine = ContrastScores.of(scorer, lexicon, contrast, valence, quick)
+    prepare(scorer, [lexicon], prompts=prompts, vocabulary=vocabulary)
+    mine = ContrastScores.of(scorer, lexicon, contrast, valence, prompts)
     if against is None:
         if regression:
             raise SpecError(
                 "a regression needs a model to compare with", remedy="Give the model as against."
             )
-        terms, moved = mine.terms(), mine.ranks()
+        terms, moved, facets = mine.terms(), mine.ranks(), mine.facets()
     else:
-        other = ContrastScores.of(against, lexicon, contrast, valence, quick)
+        other = ContrastScores.of(against, lexicon, contrast, valence, prompts)
         mine, other = in_common(mine, other)
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
+        facets = mine.facets(other)
     away, detail = 1.0, ""
     if regression:
         effect: stats.Effect
         effect = regressed = stats.outside(
-            mine.terms(), other.terms(), *mine.sides, alpha=alpha, seed=seed
+            mine.terms(),
+            other.terms(),
+            *mine.sides,
+            facets=facets and Facets(facets.names),  # of each of its contrasts its own
+            alpha=alpha,
+            seed=seed,
         )
         # The words that take it further out: below zero, those that lower the effect.
         away, minus = regressed.weights
@@ -236,7 +244,9 @@ def measure(
         columns = {name: _column(name, given, mine) for name, given in covariates.items()}
         effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
     else:
-        effect = stats.contrast(terms, *mine.sides, alpha=alpha, seed=seed)
+        effect = stats.contrast(terms, *mine.sides, facets=facets, alpha=alpha, seed=seed)
+        if facets is not None:
+            effect = replace(effect, facets=stats.facet_effects(terms, *mine.sides, facets))
     selection = mine.selection
     effect = replace(effect, unseen=unseen(lexicon, selection))
     properties_of = properties(scorer, lexicon, selection.words, frequencies)
@@ -259,10 +269,11 @@ def measure(
         raised_by=raised,
         lowered_by=lowered,
         provenance=mine.provenance,
-        top=table(scorer) if vocabulary else NOT_SEARCHED,
+        top=table(scorer, prompts.lead) if vocabulary else NOT_SEARCHED,
         kind=question_of(role_of(scorer)).kind,
         detail=detail,
         covariates=tuple(covariates or ()),
+        prompts=prompts,
         at_top=at_top(terms, selection) if covariates is None else None,
         balance=sides,
     )

@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from valuebias.errors import LexiconError
 from valuebias.lexicons.lexicon import Coverage, Lexicon, Selection
-from valuebias.prompts import Prompt, Valence, Valences, select
+from valuebias.measurement.facets import LexiconScores, component
+from valuebias.prompts import Prompt, PromptSet, Valence, Valences
 from valuebias.scorers.baseline_record import check_pair
 from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Scores
 from valuebias.stats.crossed import ranks
 from valuebias.stats.effect import Term
+from valuebias.stats.facets import Facets
 
 WEIGHTS: Mapping[Valences, Mapping[Valence, float]] = {
     "positive": {"positive": 1.0},
@@ -32,28 +34,36 @@ def lexicon_scores(scorer: Scorer, lexicon: Lexicon, prompts: Sequence[Prompt]) 
 
 @dataclass(frozen=True)
 class ContrastScores:
-    """One model's scores of a contrast's words: by valence (prompts, words), with their weights."""
+    """One model's scores of a contrast's words: by valence (prompts, words), with their weights.
+    ``everything`` is of all the lexicon's words, where it declares facets of these."""
 
     selection: Selection
     weights: Mapping[Valence, float]
     values: Mapping[Valence, npt.NDArray[np.float32]]
     prompts: Mapping[Valence, tuple[Prompt, ...]]
     provenance: Mapping[str, str]
+    everything: LexiconScores | None = None
 
     @classmethod
     def of(
-        cls, scorer: Scorer, lexicon: Lexicon, contrast: str, valence: Valences, quick: bool
+        cls,
+        scorer: Scorer,
+        lexicon: Lexicon,
+        contrast: str,
+        valence: Valences,
+        prompts: PromptSet,
     ) -> ContrastScores:
-        prompts = {v: select(v, quick=quick) for v in WEIGHTS[valence]}
-        asked = tuple(prompt for part in prompts.values() for prompt in part)
+        by_valence = {v: prompts.of(v) for v in WEIGHTS[valence]}
+        asked = tuple(prompt for part in by_valence.values() for prompt in part)
         scores = lexicon_scores(scorer, lexicon, asked)
         selection = lexicon.select(contrast, scores.candidates.responses)
-        rows = np.split(
-            scores.values[:, selection.columns],
-            np.cumsum([len(part) for part in prompts.values()])[:-1],
-        )
-        values = dict(zip(prompts, rows, strict=True))
-        return cls(selection, WEIGHTS[valence], values, prompts, scores.provenance)
+        rows = np.split(scores.values, np.cumsum([len(part) for part in by_valence.values()])[:-1])
+        scored = dict(zip(by_valence, rows, strict=True))
+        values = {v: part[:, selection.columns] for v, part in scored.items()}
+        everything = None
+        if (selection.facets != "").any():
+            everything = LexiconScores.of(lexicon, scores.candidates.responses, scored)
+        return cls(selection, WEIGHTS[valence], values, by_valence, scores.provenance, everything)
 
     @property
     def sides(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.str_]]:
@@ -72,6 +82,16 @@ class ContrastScores:
             )
             for v, values in self.values.items()
         ]
+
+    def facets(self, other: ContrastScores | None = None) -> Facets | None:
+        """The words' facets; with ``other``, of the difference from it. None where there are none;
+        what they add is learnt from all categories of the lexicon."""
+        if self.everything is None:
+            return None
+        models = [(self.everything, 1.0)]
+        if other is not None and other.everything is not None:
+            models.append((other.everything, -1.0))
+        return Facets(self.selection.facets, component(models, self.weights))
 
     def ranks(self) -> npt.NDArray[np.float64]:
         """Prompt-averaged midranks (words,) scaled to (0, 1), by the terms' weights."""

@@ -18,7 +18,7 @@ from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import VOCABULARY_LIMIT, table
 from valuebias.measurement.top_share import AtTop, at_top
-from valuebias.prompts import GREATEST, Prompt, Valence
+from valuebias.prompts import PAPER, Prompt, PromptSet, Valence
 from valuebias.scorers.bench import Bench
 from valuebias.stats.drift import Drift, drift
 from valuebias.stats.effect import Effect
@@ -37,6 +37,7 @@ class RunScores:
     run: TrainingRun
     scored: tuple[ContrastScores, ...]
     valence: Valence
+    asked: PromptSet
 
     @classmethod
     def of(
@@ -46,15 +47,15 @@ class RunScores:
         lexicon: Lexicon,
         contrast: str,
         valence: Valence,
-        quick: bool,
+        prompts: PromptSet,
     ) -> RunScores:
         """Raises what loading or scoring a checkpoint raises; LexiconError if they have too few
         words in common."""
         scored = [
-            ContrastScores.of(bench.scorer(spec), lexicon, contrast, valence, quick)
+            ContrastScores.of(bench.scorer(spec), lexicon, contrast, valence, prompts)
             for spec in run.models
         ]
-        return cls(run, tuple(scored), valence).on(scored)
+        return cls(run, tuple(scored), valence, prompts).on(scored)
 
     def on(self, others: Iterable[ContrastScores]) -> RunScores:
         """The same, restricted to the words that all of these also have."""
@@ -62,7 +63,7 @@ class RunScores:
         for other in others:
             first, _ = in_common(first, other)
         common = tuple(in_common(first, scored)[1] for scored in self.scored)
-        return RunScores(self.run, common, self.valence)
+        return replace(self, scored=common)
 
     @property
     def first(self) -> ContrastScores:
@@ -86,7 +87,7 @@ def measure_drift(
     contrast: str,
     valence: Valence,
     *,
-    quick: bool = False,
+    prompts: PromptSet = PAPER,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> tuple[Measurement, Drift]:
@@ -94,7 +95,7 @@ def measure_drift(
 
     Raises ModelError, ScoresError, LexiconError or StatisticsError.
     """
-    mine = RunScores.of(bench, run, lexicon, contrast, valence, quick)
+    mine = RunScores.of(bench, run, lexicon, contrast, valence, prompts)
     drifted = run_drift(mine, alpha=alpha, seed=seed)
     measured = _measurement(
         bench,
@@ -102,7 +103,7 @@ def measure_drift(
         lexicon,
         drifted.change,
         influential_words(mine.scored[-1].ranks() - mine.first.ranks(), mine.first.selection),
-        detail="; ".join((_words(mine, drifted), _tokens(bench, run))),
+        detail="; ".join((_words(mine, drifted), _tokens(bench, run, prompts.lead))),
         trajectory=_steps(run, drifted.trajectory, drifted.tau),
         top_share=at_top([*mine.scored[-1].terms(), *mine.first.terms(-1.0)], mine.first.selection),
     )
@@ -117,7 +118,7 @@ def measure_gap(
     contrast: str,
     valence: Valence,
     *,
-    quick: bool = False,
+    prompts: PromptSet = PAPER,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> tuple[Measurement, Gap]:
@@ -125,7 +126,7 @@ def measure_gap(
     narrowed), and the gap at every step. Raises as `measure_drift` does, and SpecError where the
     runs have fewer than two steps in common."""
     mine, other = (
-        RunScores.of(bench, each, lexicon, contrast, valence, quick) for each in (run, against)
+        RunScores.of(bench, each, lexicon, contrast, valence, prompts) for each in (run, against)
     )
     mine, other = mine.on(other.scored), other.on(mine.scored)
     measured_gap = run_gap(mine, other, alpha=alpha, seed=seed)
@@ -176,10 +177,11 @@ def _measurement(
         raised_by=raised,
         lowered_by=lowered,
         provenance=mine.scored[-1].provenance,
-        top=table(last),
+        top=table(last, mine.asked.lead),
         kind="training run",
         detail=detail,
         trajectory=trajectory,
+        prompts=mine.asked,
         at_top=top_share,
     )
 
@@ -242,15 +244,15 @@ def _words(scores: RunScores, drifted: Drift) -> str:
     return _moved("words", words, drifted.movers.risen, drifted.movers.fallen)
 
 
-def _tokens(bench: Bench, run: TrainingRun) -> str:
+def _tokens(bench: Bench, run: TrainingRun, prompt: Prompt) -> str:
     """The tokens of the vocabulary that moved most on one prompt."""
     ends = [bench.scorer(run.models[at]) for at in (0, -1)]
     for scorer in ends:
-        reason = scorer.left_out((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT)
+        reason = scorer.left_out((prompt,), VOCABULARY, time_limit=VOCABULARY_LIMIT)
         if reason is not None or not scorer.has_vocabulary:
             return f"tokens left out: {visible(reason or 'only words were recorded')}"
     first, last = (
-        scorer.score((GREATEST,), VOCABULARY, time_limit=VOCABULARY_LIMIT) for scorer in ends
+        scorer.score((prompt,), VOCABULARY, time_limit=VOCABULARY_LIMIT) for scorer in ends
     )
     moved = movers(first.values, last.values, _MOVED)
     return _moved("tokens", first.candidates.responses, moved.risen, moved.fallen)

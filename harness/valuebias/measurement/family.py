@@ -13,7 +13,7 @@ from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import TopTokens
-from valuebias.prompts import GREATEST, Valences
+from valuebias.prompts import PAPER, PromptSet, Valences
 from valuebias.questions import QUESTIONS, unit_of
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.family import Family, families_of_terms
@@ -36,6 +36,7 @@ class FamilyMeasurement:
     shared: tuple[str, ...]
     raised_by: tuple[InfluentialWord, ...]
     lowered_by: tuple[InfluentialWord, ...]
+    prompts: PromptSet = PAPER
 
     def measurement(self, first: str, second: str, fingerprints: tuple[str, str]) -> Measurement:
         """The same as a `Measurement`, under the two families' names."""
@@ -54,7 +55,8 @@ class FamilyMeasurement:
             raised_by=self.raised_by,
             lowered_by=self.lowered_by,
             provenance={},
-            top=TopTokens(GREATEST, "", 0, left_out="several models are compared"),
+            top=TopTokens(self.prompts.lead, "", 0, left_out="several models are compared"),
+            prompts=self.prompts,
         )
 
     @property
@@ -66,7 +68,8 @@ class FamilyMeasurement:
         return (
             f"{lexicon.name}{kind} sha256:{lexicon.digest[:12]}: {sum(effect.n_words)} words in "
             f"{sum(effect.n_families)} families, coverage {matched / total:.1%}; "
-            f"{len(self.first)} and {len(self.second)} models; {effect.n_prompts} prompts; "
+            f"{len(self.first)} and {len(self.second)} models; "
+            f"{self.prompts.counted(effect.n_prompts)}; "
             f"{unit_of(QUESTIONS['family'], self.valence)}, {effect.method}"
         )
 
@@ -78,7 +81,7 @@ def measure_family(
     contrast: str,
     valence: Valences,
     *,
-    quick: bool = False,
+    prompts: PromptSet = PAPER,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> FamilyMeasurement:
@@ -88,7 +91,7 @@ def measure_family(
     were scored on; StatisticsError if so few models cannot give a p as small as ``alpha``.
     """
     scored = [
-        ContrastScores.of(each, lexicon, contrast, valence, quick) for each in (*first, *second)
+        ContrastScores.of(each, lexicon, contrast, valence, prompts) for each in (*first, *second)
     ]
     common = scored[0]
     for other in scored[1:]:
@@ -114,4 +117,5 @@ def measure_family(
         shared=common.selection.shared,
         raised_by=raised,
         lowered_by=lowered,
+        prompts=prompts,
     )

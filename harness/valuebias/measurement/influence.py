@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from valuebias.errors import visible
 from valuebias.lexicons.lexicon import Selection
+from valuebias.stats.word_families import WordFamilies
 
 _NAMED = 5
 
@@ -27,9 +28,12 @@ def influential_words(
     moved: npt.NDArray[np.float64], selection: Selection, away: float = 1.0
 ) -> tuple[tuple[InfluentialWord, ...], tuple[InfluentialWord, ...]]:
     """The words that lower and that raise the estimate most, which grows as A's words move up
-    (``away`` 1) or down (-1)."""
+    (``away`` 1) or down (-1); a word has its share of its family's weight."""
     in_a, above = selection.in_a, moved - moved.mean()
-    pull = away * np.where(in_a, above / in_a.sum(), -above / (~in_a).sum())
+    family = np.unique(selection.families, return_inverse=True)[1]
+    share = WordFamilies(in_a, family).weights
+    share = share / np.where(in_a, share[in_a].sum(), -share[~in_a].sum())
+    pull = away * above * share
     order = np.argsort(pull, kind="stable")
 
     def named(indices: npt.NDArray[np.intp]) -> tuple[InfluentialWord, ...]:

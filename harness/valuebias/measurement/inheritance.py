@@ -16,7 +16,7 @@ from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import lexicon_scores
 from valuebias.measurement.tokens import table
-from valuebias.prompts import Valence, select
+from valuebias.prompts import PAPER, PromptSet, Valence
 from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Scores
 from valuebias.stats.inheritance import Inheritance, inheritance
@@ -35,7 +35,7 @@ def measure_inheritance(
     valence: Valence,
     *,
     frequencies: Frequencies | None = None,
-    quick: bool = False,
+    prompts: PromptSet = PAPER,
 ) -> Measurement:
     """Measure how much more a reward model agrees with its own base than with others.
 
@@ -43,8 +43,8 @@ def measure_inheritance(
     tokenizer) and their frequencies, if given. Raises ModelError, ScoresError, LexiconError or
     StatisticsError.
     """
-    prompts = select(valence, quick=quick)
-    scored = [lexicon_scores(each, lexicon, prompts) for each in (scorer, base, *others)]
+    asked_prompts = prompts.of(valence)
+    scored = [lexicon_scores(each, lexicon, asked_prompts) for each in (scorer, base, *others)]
     places = [_places(lexicon, scores) for scores in scored]
     common = [word for word in places[0] if all(word in place for place in places[1:])]
     selection = lexicon.select_all(common)  # with its coverage, of the words that all have
@@ -64,7 +64,7 @@ def measure_inheritance(
         selection.families,
         others=values[2:],
         covariates=covariates,
-        prompts=[p.factors for p in prompts],
+        prompts=[p.factors for p in asked_prompts],
     )
     if frequencies is None:
         effect = replace(effect, notes=(*effect.notes, _NO_FREQUENCIES))
@@ -84,9 +84,10 @@ def measure_inheritance(
         raised_by=(),
         lowered_by=(),
         provenance=scored[0].provenance,
-        top=table(scorer),
+        top=table(scorer, prompts.lead),
         detail=_detail(effect),
         covariates=effect.covariates,
+        prompts=prompts,
     )
 
 

@@ -23,7 +23,7 @@ from valuebias.errors import InstrumentError, LexiconError, ScoresError, visible
 from valuebias.format import bracketed, signed
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast_scores import ContrastScores, lexicon_scores
-from valuebias.prompts import VALENCES, select
+from valuebias.prompts import PAPER, VALENCES, PromptSet
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.effect import single
 from valuebias.stats.instrument import LEVEL, between_prompts, between_valences
@@ -182,7 +182,7 @@ def check_instrument(
     *,
     control: Scorer | None = None,
     required: bool = True,
-    quick: bool = False,
+    prompts: PromptSet = PAPER,
 ) -> Instrument:
     """Check a model before its effects on a lexicon are judged.
 
@@ -202,7 +202,7 @@ def check_instrument(
     words: list[str] = []
     lacks = ""
     try:
-        told = ContrastScores.of(asked, controls, contrast, "positive-negative", quick)
+        told = ContrastScores.of(asked, controls, contrast, "positive-negative", prompts)
     except (LexiconError, ScoresError) as error:
         lacks = f"{asked.name} has no scores of control words ({visible(error.what)})"
     else:
@@ -212,7 +212,7 @@ def check_instrument(
         words.append(f"{len(told.selection.words)} words of {controls.title or controls.name}")
     if lacks or control is not None:
         try:
-            scored = _own(scorer, lexicon, quick)
+            scored = _own(scorer, lexicon, prompts)
         except (LexiconError, ScoresError) as error:
             lacks = lacks or visible(error.what)
         else:
@@ -237,10 +237,11 @@ def _told_apart(scored: ContrastScores) -> Iterator[Check]:
         )  # fmt: skip
 
 
-def _own(scorer: Scorer, lexicon: Lexicon, quick: bool) -> _Scored:
+def _own(scorer: Scorer, lexicon: Lexicon, prompts: PromptSet) -> _Scored:
     """The scores of all of a lexicon's words."""
-    asked = [select(valence, quick=quick) for valence in VALENCES]
-    scores = lexicon_scores(scorer, lexicon, asked[0] + asked[1])
+    scores = lexicon_scores(scorer, lexicon, prompts.both)
     selection = lexicon.select_all(scores.candidates.responses)
-    positive, negative = np.split(scores.values[:, selection.columns], [len(asked[0])])
+    positive, negative = np.split(
+        scores.values[:, selection.columns], [len(prompts.of("positive"))]
+    )
     return _Scored(positive, negative, selection.families)

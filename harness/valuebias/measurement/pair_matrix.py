@@ -27,7 +27,7 @@ from valuebias.format import signed
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import measure
 from valuebias.models.spec import ModelSpec, implicit
-from valuebias.prompts import GREATEST, Prompt
+from valuebias.prompts import GREATEST, PAPER, Prompt, PromptSet
 from valuebias.scorers.bench import Bench
 from valuebias.scores import Job
 
@@ -82,15 +82,16 @@ def matrix(
     contrast: str,
     lexicons: Sequence[Lexicon],
     *,
-    prompt: Prompt = GREATEST,
+    prompt: Prompt | None = None,
+    prompts: PromptSet = PAPER,
     name: str = "MWLR",
-    quick: bool = False,
 ) -> Matrix:
     """The matrix of two words, or of two categories of one of the lexicons.
 
-    Of words it holds the difference of their implicit rewards on one prompt (figure 3 of the
-    paper), all spellings of a word being one; of categories the rank-biserial correlation over the
-    positive prompts. Raises what loading or scoring a model raises if no pair could be measured.
+    Of words it holds the difference of their implicit rewards on one prompt (that which leads the
+    set, unless given; figure 3 of the paper), all spellings of a word being one; of categories
+    the rank-biserial correlation over the positive prompts. Raises what loading or scoring a model
+    raises if no pair could be measured.
     """
     if len(models) < 2:
         raise SpecError(
@@ -99,14 +100,15 @@ def matrix(
             remedy="Give at least two language models.",
         )
     lexicon = _lexicon(contrast, lexicons)
+    asked = prompts.lead if prompt is None else prompt
 
     def measured(pair: ModelSpec) -> float:
         if lexicon is not None:
-            effect = measure(bench.scorer(pair), lexicon, contrast, "positive", quick=quick).effect
-            return effect.estimate
+            scorer = bench.scorer(pair)
+            return measure(scorer, lexicon, contrast, "positive", prompts=prompts).effect.estimate
         words = pair_words([contrast], lexicons)
         assert words is not None
-        first, second = bench.scorer(pair).score((prompt,), words).values[0].tolist()
+        first, second = bench.scorer(pair).score((asked,), words).values[0].tolist()
         return float(first - second)
 
     values = np.zeros((len(models), len(models)))
@@ -121,7 +123,7 @@ def matrix(
     if len(errors) == len(models) * (len(models) - 1) // 2:
         raise errors[0]
     unit = (
-        f"difference of {name}: {prompt.text}"
+        f"difference of {name}: {asked.text}"
         if lexicon is None
         else f"rank-biserial correlation of {name}, positive prompts, {lexicon.name}"
     )

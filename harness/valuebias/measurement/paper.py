@@ -14,7 +14,7 @@ from valuebias.errors import LexiconError, StatisticsError, ValueBiasError
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast_scores import WEIGHTS, ContrastScores, in_common
 from valuebias.measurement.tokens import VOCABULARY_LIMIT
-from valuebias.prompts import PAPER_PROMPTS, Valences
+from valuebias.prompts import PAPER, PAPER_PROMPTS, PromptSet, Valences
 from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Job
 from valuebias.stats.effect import Term
@@ -100,6 +100,7 @@ def paper_tests(
     seed: int = 0,
 ) -> PaperTests:
     """Run the paper's tests over several models; ``bases`` gives models' base families by label.
+    They are always on the paper's prompts, ``quick`` on six of each valence.
 
     Words are those of the lexicon's two categories that every model was scored on. Raises
     LexiconError for a lexicon of more or fewer categories, and what scoring a model raises.
@@ -112,7 +113,7 @@ def paper_tests(
             remedy="Give a lexicon of two categories.",
         )
     contrast = "~".join(names)
-    scored = _in_common(models, lexicon, contrast, quick)
+    scored = _in_common(models, lexicon, contrast, PAPER.quick if quick else PAPER)
     first = next(iter(scored.values()))
     medians = median_ranks(
         {label: np.concatenate([s.values[v] for v in VALENCES]) for label, s in scored.items()},
@@ -161,11 +162,11 @@ def paper_tests(
 
 
 def _in_common(
-    models: Sequence[Scorer], lexicon: Lexicon, contrast: str, quick: bool
+    models: Sequence[Scorer], lexicon: Lexicon, contrast: str, prompts: PromptSet
 ) -> dict[str, ContrastScores]:
     """Each model's scores on both valences, by label, of the words that all have, in one order."""
     by_label = {
-        each.name: ContrastScores.of(each, lexicon, contrast, "positive-negative", quick)
+        each.name: ContrastScores.of(each, lexicon, contrast, "positive-negative", prompts)
         for each in models
     }
     first, *others = by_label.values()

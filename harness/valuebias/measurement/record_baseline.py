@@ -8,7 +8,7 @@ from valuebias.errors import ScoresError, SpecError, StatisticsError
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import lexicon_scores
-from valuebias.prompts import PAPER_PROMPTS
+from valuebias.prompts import PAPER, PromptSet
 from valuebias.scorers.baseline_file import tool_version
 from valuebias.scorers.baseline_record import Baseline, Ranking, RecordedEffect, facts
 from valuebias.scorers.protocol import Scorer
@@ -19,8 +19,9 @@ def record(
     scorer: Scorer,
     lexicons: Sequence[Lexicon],
     effects: Sequence[RecordedEffect],
+    prompts: PromptSet = PAPER,
 ) -> Baseline:
-    """The record of a reward model: the ranks of the lexicons' words on the 54 prompts.
+    """The record of a reward model: the ranks of the lexicons' words on the prompts of a set.
 
     Scores what is not stored yet. Raises what scoring raises; ScoresError if a lexicon's words were
     not scored, or if the lexicons were not scored in the same way.
@@ -28,7 +29,7 @@ def record(
     about: dict[str, str] | None = None
     rankings = {}
     for lexicon in lexicons:
-        scores = lexicon_scores(scorer, lexicon, PAPER_PROMPTS)
+        scores = lexicon_scores(scorer, lexicon, prompts.prompts)
         if "baseline" in scores.provenance:
             raise SpecError(
                 "a baseline is the record of a release, not a model",
@@ -44,7 +45,9 @@ def record(
             )
         about = kept
         rankings[lexicon.name] = Ranking.of(scores, lexicon)
-    baseline = Baseline(scorer.name, about or {}, rankings, tuple(effects), tool_version())
+    baseline = Baseline(
+        scorer.name, about or {}, rankings, tuple(effects), tool_version(), prompts=prompts
+    )
     for lexicon in lexicons:
         baseline.ranking(lexicon)  # what is written can be read: the effects follow from the ranks
     return baseline

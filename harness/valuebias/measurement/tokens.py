@@ -46,13 +46,14 @@ class TopTokens:
 NOT_SEARCHED = TopTokens(GREATEST, "", 0, left_out="the vocabulary was not searched")
 
 
-def table(scorer: Scorer) -> TopTokens:
-    """The table of tokens beside an effect of words. If two models share no tokens, or the texts of
-    tokens cannot be determined, it is left out: the effect of words does not need them."""
+def table(scorer: Scorer, prompt: Prompt = GREATEST) -> TopTokens:
+    """The table of tokens beside an effect of words, for one prompt. If two models share no
+    tokens, or the texts of tokens cannot be determined, it is left out: the effect of words does
+    not need them."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", SharedMassWarning)
-            top = top_tokens(scorer, GREATEST, _TOKENS)
+            top = top_tokens(scorer, prompt, _TOKENS)
         for other in caught:
             if not issubclass(other.category, SharedMassWarning):
                 warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
@@ -61,7 +62,7 @@ def table(scorer: Scorer) -> TopTokens:
     except (ModelError, ScoresError) as error:
         if not scorer.parts:
             raise
-        return TopTokens(GREATEST, _kind(scorer), 0, left_out=str(error))
+        return TopTokens(prompt, _kind(scorer), 0, left_out=str(error))
 
 
 def _kind(scorer: Scorer) -> str:

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast_scores import lexicon_scores
-from valuebias.prompts import Prompt, Valence, select
+from valuebias.prompts import PAPER, Prompt, PromptSet, Valence
 from valuebias.scorers.protocol import Scorer
 
 
@@ -42,14 +42,13 @@ class WordRanks:
         return means
 
 
-def word_ranks(scorer: Scorer, lexicon: Lexicon, *, quick: bool = False) -> WordRanks:
+def word_ranks(scorer: Scorer, lexicon: Lexicon, *, prompts: PromptSet = PAPER) -> WordRanks:
     """Rank a lexicon's words by a model's scores, on the prompts of both valences.
 
     Scores what is missing from the store. Raises what loading or scoring the model raises, and
     LexiconError if too little of a category is covered.
     """
-    prompts = select("positive", quick=quick) + select("negative", quick=quick)
-    scores = lexicon_scores(scorer, lexicon, prompts)
+    scores = lexicon_scores(scorer, lexicon, prompts.both)
     selection = lexicon.select_all(scores.candidates.responses)
     place = {word: i for i, word in enumerate(selection.words)}
     members = {
@@ -57,7 +56,7 @@ def word_ranks(scorer: Scorer, lexicon: Lexicon, *, quick: bool = False) -> Word
         for category, words in lexicon.expand(selection.words).items()
     }
     return WordRanks(
-        prompts,
+        prompts.both,
         selection.words,
         tuple(selection.families.tolist()),
         members,

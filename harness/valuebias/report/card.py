@@ -17,6 +17,7 @@ from valuebias.errors import ReportError, SpecError, visible
 from valuebias.format import bracketed, margin
 from valuebias.report import markdown as md
 from valuebias.report.document import Document, LexiconUsed, Record, Subject
+from valuebias.report.margin_words import origins
 from valuebias.report.public_command import public
 from valuebias.report.wording import contrast, question, rests_on
 
@@ -113,7 +114,9 @@ def _result(record: Record, lexicon: LexiconUsed) -> EvalResult:
     of one data set share all else."""
     from huggingface_hub import EvalResult
 
-    prompts = f"{record['n_prompts']} {record['valence']} prompts"
+    name = record.get("prompt_set", "paper")
+    of_set = "" if name == "paper" else f" of {name}"
+    prompts = f"{record['n_prompts']} {record['valence']} prompts{of_set}"
     row = question(record)
     asked = contrast(record) + (f" ({record['role']})" if row and row.all_words else "")
     against = "" if record["reference"] is None else f" against {record['reference']}"
@@ -124,7 +127,7 @@ def _result(record: Record, lexicon: LexiconUsed) -> EvalResult:
         task_name="Value preferences",
         dataset_type=f"{DATASET}{record['lexicon_name']}",
         dataset_name=f"{lexicon['title']}, {prompts}",
-        dataset_config=f"{record['n_prompts']}-{record['valence']}",
+        dataset_config=f"{record['n_prompts']}-{record['valence']}{of_set.replace(' of ', '-', 1)}",
         dataset_args={
             "sha256": lexicon["sha256"],
             "words": lexicon["words"],
@@ -163,7 +166,7 @@ def _block(document: Document, subjects: Sequence[Subject], records: Sequence[Re
         if open_ones:
             out.append("".join(map(md.explained, open_ones)))
     out.append("### What it rests on\n")
-    out.append(md.bullets([*_scored_as(subjects), *rests_on(records), *_margins(records)]))
+    out.append(md.bullets([*_scored_as(subjects), *rests_on(records), *origins(records)]))
     out.append("### Limits\n")
     out.append(md.bullets(_limits(document, records)))
     command = public(document["command"], _labels(document))
@@ -191,18 +194,11 @@ def _scored_as(subjects: Sequence[Subject]) -> list[str]:
     return [", ".join([f"{scored['model']}: fingerprint {scored['fingerprint']}", *facts])]
 
 
-def _margins(records: Sequence[Record]) -> list[str]:
-    sources = dict.fromkeys(
-        (r["margin_basis"], r["margin_source"]) for r in records if "margin_basis" in r
-    )
-    return [f"margin ({basis}): {source}" for basis, source in sources]
-
-
 def _limits(document: Document, records: Sequence[Record]) -> list[str]:
     """What a reader may not conclude."""
     used = {r["lexicon_name"] for r in records}
     lines = [
-        "PASS says that an effect was shown to lie inside the margin declared for it. It never "
+        "PASS says that an effect was shown to lie inside its margin. It never "
         "says that the model is unbiased, nor that the margin is the right one.",
         "INCONCLUSIVE says that neither inside nor outside was shown; that is not a pass.",
         "An effect is about the words of a lexicon, in its language, as answers to these prompts: "

@@ -99,11 +99,13 @@ class Record(TypedDict):
     n_words: NotRequired[int]
     n_families: NotRequired[int]
     n_prompts: NotRequired[int]
+    prompt_set: NotRequired[str]
     n_shared: NotRequired[int]
     tied: NotRequired[float]
     balance: NotRequired[BalanceTable]
     p: NotRequired[float | None]
     mde: NotRequired[float | None]
+    estimate_by_spelling: NotRequired[float | None]
     method: NotRequired[str]
     notes: NotRequired[str]
     n_claims: NotRequired[int]
@@ -129,6 +131,7 @@ class Record(TypedDict):
     alpha: NotRequired[float]
     margin_basis: NotRequired[str]
     margin_source: NotRequired[str]
+    panel_member: NotRequired[bool]
 
 
 Scored = list[str | float]
@@ -228,6 +231,14 @@ class LexiconUsed(TypedDict):
     notes: list[str]
 
 
+class PromptSetUsed(TypedDict):
+    """The prompt set in force."""
+
+    name: str
+    language: str
+    sha256: str
+
+
 class PromptAsked(TypedDict):
     """A prompt."""
 
@@ -304,6 +315,7 @@ class Outline(TypedDict):
     command: str
     versions: dict[str, str]
     profile: Literal["quick", "ci", "paper"]
+    prompt_set: NotRequired[PromptSetUsed]
     settings: list[Setting]
     exit_status: int
     complete: bool

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from valuebias.report import markdown as md
+from valuebias.report.margin_words import origins
 from valuebias.report.wording import rests_on, word
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _begin(document: Document) -> str:
     said = ", ".join(f"{counts[name]} {name}" for name in _RANKS if counts[name])
     return (
         f"## Values: {md.text(document['outcome'])}\n\n**{md.line(document['headline'])}**\n\n"
-        f"{said or 'No verdict was reached'}. PASS = shown to lie inside the declared margin, "
+        f"{said or 'No verdict was reached'}. PASS = shown to lie inside its margin, "
         "which is not the same as unbiased.\n\n"
     )
 
@@ -103,7 +104,7 @@ def _parts(document: Document) -> Iterator[_Part]:
             if _unexplained(r):
                 rank = _rank(word(r))
                 yield _Part(rank, md.explained(r), "reasons", (number, "\n"))
-        lines = rests_on(records)
+        lines = [*rests_on(records), *origins(records)]
         if lines:
             yield _Part(_RESTS, f"\n{md.bullets(lines)}\n", "lists of what verdicts rest on")
         if subject["tokens"] and not subject["reference"]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from valuebias.format import bracketed, signed
 from valuebias.questions import Cause
 from valuebias.report.document import CameOut, Record
+from valuebias.report.margin_words import their_margins
 from valuebias.report.wording import filled, question
 
 
@@ -62,9 +63,10 @@ def _sentence(verdicts: Sequence[Record], outcome: str, exit_status: int, comple
     of = _verdicts(len(gated))
     rest = _rest(verdicts) + _top([r for r in held if r not in gated])
     outside = [r for r in held if r["verdict"] == "FAIL"]
-    share = f"{sum(r in gated for r in outside)} of {of} outside the declared margins"
+    margins = their_margins(gated)
+    share = f"{sum(r in gated for r in outside)} of {of} outside {margins}"
     if outcome == "PASS":
-        return f"{subject}: {_all(len(gated))} inside the declared margins{rest}."
+        return f"{subject}: {_all(len(gated))} inside {margins}{rest}."
     if outcome == "ERROR":
         wrong = [r for r in verdicts if r["verdict"] == "ERROR"]
         besides = f"; {share}" if outside else ""
@@ -77,8 +79,8 @@ def _sentence(verdicts: Sequence[Record], outcome: str, exit_status: int, comple
         return f"{subject}: {share}{rest}; {first}{describe(worst)}{whose}."
     if outcome == "INCONCLUSIVE":
         open_ones = [r for r in held if r["verdict"] == "INCONCLUSIVE"]
-        n = sum(r in gated for r in open_ones)
-        return f"{subject}: {n} of {of} inconclusive{rest}: {_why(open_ones)}."
+        share = f"{sum(r in gated for r in open_ones)} of {of} inconclusive against {margins}"
+        return f"{subject}: {share}{rest}: {_why(open_ones)}."
     if outcome == "INCOMPLETE":
         why = "a model has no verdict" if complete else "the run was stopped or lost tests"
         return f"{subject}: {why}, so nothing can be said of the whole."
@@ -93,7 +95,7 @@ def _sentence(verdicts: Sequence[Record], outcome: str, exit_status: int, comple
         what = "what did not pass was let through" if let else "nothing was held against a margin"
         return f"{subject}: {what}, so nothing passed."
     end = f"the run ended with status {exit_status}: another test failed"
-    return f"{subject}: {_all(len(gated))} within, but {end}."
+    return f"{subject}: {_all(len(gated))} inside {margins}, but {end}."
 
 
 def describe(r: Record) -> str:

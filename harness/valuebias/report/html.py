@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 from valuebias.errors import visible
 from valuebias.format import bracketed, margin, p_text, signed, token, unsigned
 from valuebias.report import figures, view
-from valuebias.report.wording import above_zero, of_step, path_of
+from valuebias.report.wording import above_zero, of_step, path_of, prompts_of
 
 if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
     from valuebias.report.document import Document
+from valuebias.report.margin_words import ONE_OF_TEN, origin
 
 _SCALE = 1.2  # figures, where there is room for them: their labels are then as large as our notes
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
@@ -85,13 +86,20 @@ def _template() -> jinja2.Template:
         "above_zero": above_zero,
         "of_step": of_step,
         "path_of": path_of,
+        "prompts_of": prompts_of,
         "strip": lambda record, reach: _svg(figures.strip(record, reach)),
         "attributes": _attributes,
         "data": _data,
         "svg": _svg,
         "hundreds": lambda px: min(max(-(-px // 100), 3), 12) * 100,
     }
-    env.globals |= {"bracketed": bracketed, "marks": view.MARKS, "margin": margin}
+    env.globals |= {
+        "bracketed": bracketed,
+        "marks": view.MARKS,
+        "margin": margin,
+        "origin": origin,
+        "one_of_ten": ONE_OF_TEN,
+    }
     return env.get_template("page.html.j2")
 
 

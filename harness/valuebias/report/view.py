@@ -34,10 +34,10 @@ _WORST = {
 """The order within a cell: what did not pass comes before what did."""
 
 _MEANING = {
-    "PASS": "Every verdict that was gated was shown to lie inside the margin declared for it. That "
+    "PASS": "Every verdict that was gated was shown to lie inside its margin. That "
     "is all a PASS says: inside that margin, of these words. It does not say that the model "
     "prefers nothing.",
-    "FAIL": "At least one effect was shown to lie outside the margin declared for it.",
+    "FAIL": "At least one effect was shown to lie outside its margin.",
     "INCONCLUSIVE": "This is not a pass. The data show neither that every effect lies inside its "
     "margin nor that one lies outside.",
     "INCOMPLETE": "This is not a pass. The run was stopped or lost tests: what is below is a part "
@@ -51,8 +51,8 @@ _OTHER_TEST = "This is not a pass. The verdicts below pass, but another test of 
 _NUMBERS = (
     "nodeid", "suite", "role", "title", "contrast", "valence", "verdict", "gated", "estimate",
     "ci_level", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low", "margin_high",
-    "alpha", "p", "mde", "n_words", "n_families", "n_prompts", "n_shared", "n_claims", "coverage",
-    "top_share", "top_low", "top_high",
+    "alpha", "p", "mde", "estimate_by_spelling", "n_words", "n_families", "n_prompts", "n_shared",
+    "n_claims", "coverage", "top_share", "top_low", "top_high",
 )  # fmt: skip
 
 

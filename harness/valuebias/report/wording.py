@@ -125,14 +125,21 @@ def rests_on(records: Iterable[Record]) -> list[str]:
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for r in records:
         if "estimate" in r:
-            key = (r["lexicon"], r["covered"], r["n_prompts"], r["unit"], r["method"])
+            asked = prompts_of(r)
+            key = (r["lexicon"], r["covered"], asked, r["unit"], r["method"])
             groups.setdefault(key, []).append(r)
     return [
         f"{lexicon}: {_span(r['n_words'] for r in group)} words in "
         f"{_span(r['n_families'] for r in group)} families, "
-        f"{covered}; {prompts} prompts; {unit}, {method} by word family"
+        f"{covered}; {prompts}; {unit}, {method} by word family"
         for (lexicon, covered, prompts, unit, method), group in groups.items()
     ]
+
+
+def prompts_of(record: Record) -> str:
+    """ "27 prompts", with the set's name where it is not the paper's."""
+    name = record.get("prompt_set", "paper")
+    return f"{record['n_prompts']} prompts" + ("" if name == "paper" else f" ({name})")
 
 
 def _span(numbers: Iterable[int]) -> str:

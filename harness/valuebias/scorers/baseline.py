@@ -11,7 +11,7 @@ from valuebias.candidates import Candidates, Injection, Vocabulary
 from valuebias.errors import ScoresError
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import PAPER_PROMPTS, Prompt
+from valuebias.prompts import Prompt
 from valuebias.scorers.baseline_file import anchor_of, read_baseline
 from valuebias.scorers.baseline_record import Baseline
 from valuebias.scorers.protocol import Kind, Opener
@@ -35,7 +35,7 @@ def parse(target: str, spec: str, text: str) -> ModelSpec:
 def open_scorer(spec: ModelSpec, opener: Opener) -> BaselineScorer:
     """The last release of a file, or, with the scheme ``anchor``, the one that the file began with.
     Raises ScoresError as `read_baseline`, and for the anchor of a file without one."""
-    recorded = read_baseline(Path(spec.target))
+    recorded = read_baseline(Path(spec.target), opener.prompts)
     if spec.scheme == "baseline":
         return BaselineScorer(spec.label, recorded)
     anchor = anchor_of(recorded)
@@ -81,17 +81,19 @@ class BaselineScorer:
         time_limit: float | None = None,
     ) -> Scores:
         """Ranks (prompts, words), higher is preferred. Raises ScoresError for candidates that are
-        not those of a recorded lexicon, and for a prompt that is not in PAPER_PROMPTS."""
+        not those of a recorded lexicon, and for a prompt that was not recorded."""
         words = () if isinstance(candidates, Vocabulary) else candidates.responses
         held = (r for r in self.baseline.lexicons.values() if r.words == words)
         ranking = next(held, None)
         if ranking is None or isinstance(candidates, Vocabulary):
             raise self._no_scores()
-        rows = {prompt.text: i for i, prompt in enumerate(PAPER_PROMPTS)}
+        rows = {prompt.text: i for i, prompt in enumerate(self.baseline.prompts.prompts)}
         absent = [prompt.id for prompt in prompts if prompt.text not in rows]
         if absent:
             self.baseline.refuse(
-                "no ranks for this prompt", absent[0], "Give one of the 54 prompts."
+                "no ranks for this prompt",
+                absent[0],
+                f"Give one of {self.baseline.prompts.title}.",
             )
         values = ranking.ranks[[rows[prompt.text] for prompt in prompts]].astype(np.float32)
         provenance = {

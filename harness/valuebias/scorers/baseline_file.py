@@ -15,13 +15,12 @@ import numpy as np
 
 from valuebias.errors import ScoresError, visible
 from valuebias.files import write_whole
-from valuebias.prompts import PAPER_PROMPTS, Valence
+from valuebias.prompts import PAPER, SHIPPED, PromptSet, Valence
 from valuebias.scorers.baseline_record import (
     ANEW,
     Baseline,
     Ranking,
     RecordedEffect,
-    prompts_digest,
 )
 from valuebias.stats.spending import RULE
 
@@ -29,8 +28,8 @@ FORMAT = "valuebias baseline"
 VERSION = 2
 """Version 1 had one release and no anchor; it is read too."""
 
+
 _RECORD = ("tool", "recorded", "lexicons", "effects")
-_N = len(PAPER_PROMPTS)
 
 
 def tool_version() -> str:
@@ -58,7 +57,8 @@ def anchor_of(baseline: Baseline) -> Baseline | None:
 
 
 def _text(baseline: Baseline) -> str:
-    prompts = {"sha256": prompts_digest(), "ids": [prompt.id for prompt in PAPER_PROMPTS]}
+    asked = baseline.prompts
+    prompts = {"sha256": asked.digest, "ids": [prompt.id for prompt in asked.prompts]}
     lines = [
         "{",
         f'"format": {_json(FORMAT)},',
@@ -109,8 +109,8 @@ def _json(value: object) -> str:
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
-def read_baseline(path: Path) -> Baseline:
-    """Read a baseline's file.
+def read_baseline(path: Path, prompts: PromptSet = PAPER) -> Baseline:
+    """Read the file of a baseline that was recorded on these prompts.
 
     Raises ScoresError, naming the file and what is wrong, for a file that cannot be read, is not a
     baseline, has a later version, was recorded with other prompts, or whose ranks are invalid: they
@@ -122,12 +122,13 @@ def read_baseline(path: Path) -> Baseline:
         raise ScoresError(
             f"cannot read the baseline {path}", seen=error.strerror, remedy="Give a readable file."
         ) from None
-    return _Reader(path).baseline(data)
+    return _Reader(path, prompts).baseline(data)
 
 
 class _Reader:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, asked: PromptSet) -> None:
         self.path = path
+        self.asked = asked
 
     def fail(self, what: str, seen: object = None, remedy: str = "") -> ScoresError:
         remedy = remedy or f"Restore the file from version control, or {ANEW}"
@@ -199,6 +200,7 @@ class _Reader:
             tool=self.text(fields["tool"], f"`tool`{of}"),
             source=source,
             fingerprint=fingerprint,
+            prompts=self.asked,
         )
 
     def parse(self, data: bytes) -> Any:
@@ -226,15 +228,17 @@ class _Reader:
 
     def prompts(self, value: Any) -> None:
         prompts = self.fields(value, ("sha256", "ids"), "`prompts`")
-        if prompts["sha256"] == prompts_digest() and prompts["ids"] == [
-            prompt.id for prompt in PAPER_PROMPTS
-        ]:
+        digest, ids = prompts["sha256"], self.sequence(prompts["ids"], "`ids` of `prompts`")
+        if digest == self.asked.digest and ids == [p.id for p in self.asked.prompts]:
             return
-        ids = self.sequence(prompts["ids"], "`ids` of `prompts`")
+        others = (s for s in SHIPPED.values() if s.digest != self.asked.digest)
+        recorded = next((s.title for s in others if s.digest == digest), None)
         raise self.fail(
-            f"it was recorded with other prompts than the current {_N}",
-            f"{len(ids)} prompts, sha256 {str(prompts['sha256'])[:12]}",
-            f"Use the version of pytest-valuebias that recorded it, or {ANEW}",
+            f"it was recorded on other prompts than {self.asked.title}, and ranks on different "
+            "prompts are never compared",
+            recorded or f"{len(ids)} prompts, sha256 {str(digest)[:12]}",
+            "Give the prompt set it was recorded on (--valuebias-prompts; valuebias compare: "
+            f"--prompts), or {ANEW}",
         )
 
     def ranking(self, name: str, value: Any) -> Ranking:
@@ -245,9 +249,10 @@ class _Reader:
                 f"wrong number of words of {visible(name)}",
                 f"{len(rows)} lines for {fields['words']} words",
             )
+        n = len(self.asked.prompts)
         for word, ranks in rows.items():
-            if not isinstance(ranks, list) or len(ranks) != _N:
-                raise self.fail(f"{visible(word)} of {visible(name)} needs {_N} ranks", ranks)
+            if not isinstance(ranks, list) or len(ranks) != n:
+                raise self.fail(f"{visible(word)} of {visible(name)} needs {n} ranks", ranks)
             wrong = next((r for r in ranks if type(r) is not int or not 0 < r <= len(rows)), None)
             if wrong is not None:
                 raise self.fail(
@@ -256,7 +261,7 @@ class _Reader:
                     repr(wrong),
                 )
         table = np.array(list(rows.values()), np.int32).T
-        for prompt, row in zip(PAPER_PROMPTS, table, strict=True):
+        for prompt, row in zip(self.asked.prompts, table, strict=True):
             if len(np.unique(row)) != row.max():
                 raise self.fail(
                     f"the ranks of {visible(name)} on {prompt.id} have a gap",

@@ -73,7 +73,7 @@ def add_release(
     lock = path.with_name(f".{path.name}.lock")
     try:
         with SoftFileLock(lock, timeout=_PATIENCE):
-            old = read_baseline(path) if path.exists() and not renew else None
+            old = read_baseline(path, new.prompts) if path.exists() and not renew else None
             written = follow(old, new, lexicons)
             write_baseline(written, path)
     except Timeout:

@@ -9,7 +9,6 @@ words, prompts or chat template differ from those it was made with.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -20,7 +19,7 @@ from scipy.stats import rankdata
 
 from valuebias.errors import ScoresError, ValueBiasError
 from valuebias.lexicons.lexicon import Coverage, Lexicon
-from valuebias.prompts import PAPER_PROMPTS, Valence, select
+from valuebias.prompts import PAPER, PromptSet, Valence
 from valuebias.scores import Scores
 
 Ranks = npt.NDArray[np.int32]
@@ -40,8 +39,8 @@ class Ranking:
     """The scored words of one lexicon in order of preference.
 
     ``ranks`` (prompts, words) are dense: 1 is the least preferred, equal scores have one rank, and
-    no rank is left out. Prompts are PAPER_PROMPTS in their order; ``sha256`` is the lexicon's
-    digest.
+    no rank is left out. Prompts are those of the recorded set in their order; ``sha256`` is the
+    lexicon's digest.
     """
 
     sha256: str
@@ -51,7 +50,8 @@ class Ranking:
     @classmethod
     def of(cls, scores: Scores, lexicon: Lexicon) -> Ranking:
         """Rank the responses that the lexicon's entries stand for. ``scores`` are those of
-        PAPER_PROMPTS. Raises ScoresError if no word was scored, or one has several scores."""
+        a prompt set, in its order. Raises ScoresError if no word was scored, or one has several
+        scores."""
         responses = scores.candidates.responses
         by_category = lexicon.expand(responses)
         words = tuple(dict.fromkeys(word for category in by_category.values() for word in category))
@@ -108,7 +108,7 @@ class Baseline:
     its number since the anchor, the release that the file began with: 0 is the anchor itself, None
     a record of an earlier format, which knows of none. ``anchor`` is the anchor's own record from
     release 1 on. ``source`` is the file it was read from, ``fingerprint`` that file's SHA-256; both
-    are empty before.
+    are empty before. ``prompts`` are those it was recorded on.
     """
 
     model: str
@@ -120,6 +120,7 @@ class Baseline:
     fingerprint: str = ""
     release: int | None = 0
     anchor: Baseline | None = None
+    prompts: PromptSet = PAPER
     _checked: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def ranking(self, lexicon: Lexicon) -> Ranking:
@@ -154,7 +155,7 @@ class Baseline:
         for effect in self.effects:
             if effect.lexicon != name:
                 continue
-            prompts = [PAPER_PROMPTS.index(prompt) for prompt in select(effect.valence)]
+            prompts = [i for i, p in enumerate(self.prompts.prompts) if p.valence == effect.valence]
             try:
                 selection = lexicon.select(effect.contrast, ranking.words)
             except ValueBiasError as error:
@@ -232,12 +233,6 @@ def check_template(recorded: Mapping[str, str], other: Mapping[str, str]) -> Non
         seen=f"{_template_name(recorded)} then, {_template_name(other)} now",
         remedy=f"Use the template it was recorded with, or {ANEW}",
     )
-
-
-def prompts_digest() -> str:
-    """SHA-256 of the ids and texts of PAPER_PROMPTS."""
-    text = "\x1e".join(f"{prompt.id}\x1f{prompt.text}" for prompt in PAPER_PROMPTS)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _template(provenance: Mapping[str, str]) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
 from valuebias.progress import Progress
+from valuebias.prompts import PAPER, PromptSet
 from valuebias.scorers.loader import Loader
 from valuebias.scorers.protocol import Scorer
 from valuebias.scorers.schemes import SCHEMES
@@ -14,14 +15,21 @@ from valuebias.store.database import Store
 class Bench:
     """Opens scorers; statistics always read from the store behind them.
 
+    ``prompts`` is the prompt set in force, by which recorded scores and baselines are read.
     A context manager that frees the loaded model and closes the store.
     """
 
     def __init__(
-        self, store: Store, settings: Settings, *, progress: Progress | None = None
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        prompts: PromptSet = PAPER,
+        progress: Progress | None = None,
     ) -> None:
         self.store = store
         self.settings = settings
+        self.prompts = prompts
         self.progress = progress if progress is not None else Progress()
         self.loader = Loader(store, settings, self.progress)
         self._scorers: dict[ModelSpec, Scorer] = {}

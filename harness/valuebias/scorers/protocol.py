@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from valuebias.candidates import Candidates, Injection, Vocabulary
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import Prompt
+from valuebias.prompts import Prompt, PromptSet
 from valuebias.scorers.loader import Loader
 from valuebias.scores import Job, Scores
 
@@ -90,10 +90,13 @@ class Scorer(Protocol):
 
 
 class Opener(Protocol):
-    """What opening a scorer may need: the loader of models, and other scorers."""
+    """What opening a scorer may need: the loader of models, the prompt set in force, and other
+    scorers."""
 
     @property
     def loader(self) -> Loader: ...
+    @property
+    def prompts(self) -> PromptSet: ...
     def scorer(self, spec: ModelSpec) -> Scorer: ...
 
 

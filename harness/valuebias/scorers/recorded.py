@@ -13,7 +13,7 @@ from valuebias.candidates import VOCABULARY, Candidates, Injection, Vocabulary
 from valuebias.errors import ScoresError
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.models.spec import LoadAs, ModelSpec
-from valuebias.prompts import Prompt
+from valuebias.prompts import PAPER, Prompt, PromptSet
 from valuebias.scorers.protocol import Kind, Opener
 from valuebias.scorers.schemes import file_spec
 from valuebias.scores import Job, Scores
@@ -32,7 +32,8 @@ def parse(target: str, spec: str, text: str) -> ModelSpec:
 
 
 def open_scorer(spec: ModelSpec, opener: Opener) -> RecordedScores:
-    return RecordedScores.from_file(Path(spec.target), name=spec.label, load_as=spec.load_as)
+    path = Path(spec.target)
+    return RecordedScores.from_file(path, spec.label, load_as=spec.load_as, prompts=opener.prompts)
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,19 @@ class RecordedScores:
 
     @classmethod
     def from_file(
-        cls, path: Path, name: str | None = None, *, load_as: LoadAs = "rm"
+        cls,
+        path: Path,
+        name: str | None = None,
+        *,
+        load_as: LoadAs = "rm",
+        prompts: PromptSet = PAPER,
     ) -> RecordedScores:
-        """Read CSV or Parquet. Raises ScoresError naming file and line (of Parquet: row)."""
+        """Read CSV or Parquet, with columns named by ids or texts of ``prompts``. Raises
+        ScoresError naming file and line (of Parquet: row)."""
         from valuebias.scorers.recorded_file import read_scores
 
         label = name or path.name
-        recorded = read_scores(path, label)
+        recorded = read_scores(path, label, prompts)
         return cls(label, recorded.provenance["fingerprint"], recorded, load_as)
 
     @property
@@ -99,7 +106,13 @@ class RecordedScores:
         rows = {prompt.text: i for i, prompt in enumerate(self.prompts)}
         absent = [p.id for p in prompts if p.text not in rows]
         if absent:
-            raise self._lacks("prompts", absent, len(prompts))
+            raise self._lacks(
+                "prompts",
+                absent,
+                len(prompts),
+                "Record these too (valuebias search --prompts), "
+                "or name the prompt set that was recorded (--valuebias-prompts)",
+            )
         own = self.recorded.candidates.token_ids
         if own is not None and candidates.token_ids is not None:
             by_id = self._by_id
@@ -161,10 +174,16 @@ class RecordedScores:
             columns.setdefault(response, []).append(i)
         return columns
 
-    def _lacks(self, kind: str, absent: Sequence[str], asked: int) -> ScoresError:
+    def _lacks(
+        self,
+        kind: str,
+        absent: Sequence[str],
+        asked: int,
+        remedy: str = "Record these too, or ask for fewer",
+    ) -> ScoresError:
         return ScoresError(
             f"{self.name} has no score for {len(absent)} of {asked} {kind}",
             seen=", ".join(absent[:5]) + (", …" if len(absent) > 5 else ""),
-            remedy="Record these too, or ask for fewer: the file has "
+            remedy=f"{remedy}: the file has "
             f"{len(self.responses)} responses on {len(self.prompts)} prompts.",
         )

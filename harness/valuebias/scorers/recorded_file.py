@@ -24,16 +24,17 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ScoresError, SpecError, visible
-from valuebias.prompts import Prompt, known, resolve
+from valuebias.prompts import PAPER, Prompt, PromptSet, known, resolve
 from valuebias.scores import FloatArray, Scores
 
 _SUFFIXES = (".csv", ".parquet")
 _LONGEST_CELL = 1 << 20
 
 
-def read_scores(path: Path, label: str) -> Scores:
-    """Read CSV or Parquet; the provenance names the model by ``label`` and has the file's SHA-256
-    as fingerprint. Raises ScoresError naming file and line (of Parquet: row)."""
+def read_scores(path: Path, label: str, prompts: PromptSet = PAPER) -> Scores:
+    """Read CSV or Parquet, with columns named by ids or texts of ``prompts``; the provenance names
+    the model by ``label`` and has the file's SHA-256 as fingerprint. Raises ScoresError naming file
+    and line (of Parquet: row)."""
     _check_suffix(path)
     try:
         data = path.read_bytes()
@@ -41,7 +42,7 @@ def read_scores(path: Path, label: str) -> Scores:
         raise ScoresError(
             f"cannot read the scores {path}", seen=e.strerror, remedy="Give a readable file."
         ) from None
-    table = _Table(path)
+    table = _Table(path, prompts)
     if path.suffix.lower() == ".parquet":
         _read_parquet(table, data)
     else:
@@ -49,9 +50,10 @@ def read_scores(path: Path, label: str) -> Scores:
     return table.scores({"model": label, "fingerprint": hashlib.sha256(data).hexdigest()})
 
 
-def write_scores(scores: Scores, path: Path) -> None:
-    """Write CSV or Parquet, as the suffix says, so that `read_scores` gives back the same float32
-    numbers. The file is replaced at once or not at all.
+def write_scores(scores: Scores, path: Path, prompts: PromptSet = PAPER) -> None:
+    """Write CSV or Parquet, as the suffix says, so that `read_scores` with the same ``prompts``
+    gives back the same float32 numbers. Columns are headed by the ids of shipped prompts and the
+    texts of others. The file is replaced at once or not at all.
 
     Raises ScoresError if a score is not finite, or if without token ids two responses are the same
     once escaped.
@@ -65,9 +67,8 @@ def write_scores(scores: Scores, path: Path) -> None:
             "two responses are the same once written as valid Unicode",
             remedy="Score by token id.",
         )
-    headers = [p.id if known(p.id) else p.text for p in scores.prompts]
-    for header in headers:
-        _prompt(header, str(path))
+    for header in (headers := [p.id if known(p.id) == p else p.text for p in scores.prompts]):
+        _prompt(header, str(path), prompts)
     handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as out:
@@ -96,8 +97,9 @@ def write_scores(scores: Scores, path: Path) -> None:
 class _Table:
     """The columns of a file while it is read, with the checks that both formats share."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: PromptSet) -> None:
         self.path = path
+        self.known = known
         self.responses: list[str] = []
         self.tokens: list[int] | None = None
         self.prompts: list[Prompt] = []
@@ -132,7 +134,7 @@ class _Table:
                 ",".join(names)[:80],
             )
         others = [i for i, n in enumerate(names) if n not in ("response", "token_id")]
-        self.prompts = [_prompt(names[i], f"{self.path}, header") for i in others]
+        self.prompts = [_prompt(names[i], f"{self.path}, header", self.known) for i in others]
         texts = [p.text for p in self.prompts]
         again = next((p.id for i, p in enumerate(self.prompts) if p.text in texts[:i]), None)
         if again is not None:
@@ -318,15 +320,16 @@ def _not_number(table: _Table, where: str, cells: Sequence[str]) -> ScoresError:
     return table.fail(where, f"the score for {prompt} is not a number", "Fix the cell.", cells[at])
 
 
-def _prompt(header: str, where: str) -> Prompt:
+def _prompt(header: str, where: str, prompts: PromptSet) -> Prompt:
     try:
-        return resolve(header)
+        return resolve(header, prompts)
     except SpecError as e:
         raise ScoresError(
             f"{where}: a column's name is neither response, token_id, the id of a prompt nor a "
             "question",
             seen=header,
-            remedy="Rename or remove the column. Ids look like greatest_ever_one.",
+            remedy="Rename or remove the column, or name its set (--valuebias-prompts). Ids of "
+            f"{prompts.title} look like {visible(prompts.lead.id)}.",
         ) from e
 
 

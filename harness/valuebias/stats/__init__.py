@@ -1,10 +1,12 @@
-"""Effects with valid intervals, and verdicts against a declared margin."""
+"""Effects with valid intervals, and verdicts against a margin."""
 
 from valuebias.stats.assignment import Assignment, assignment_test
 from valuebias.stats.composition import Composition, composition, composition_over, shared_words
 from valuebias.stats.confounds import controlled
 from valuebias.stats.drift import Drift, drift
 from valuebias.stats.effect import Effect, contrast, pair, single
+from valuebias.stats.facet_effects import facet_effects, facet_outside
+from valuebias.stats.facets import FacetComponent, Facets, facet_component
 from valuebias.stats.family import Family, family
 from valuebias.stats.gap import Area, Gap, closed, gap, not_closed
 from valuebias.stats.inheritance import Inheritance, inheritance
@@ -27,6 +29,8 @@ __all__ = [
     "Composition",
     "Drift",
     "Effect",
+    "FacetComponent",
+    "Facets",
     "Family",
     "Gap",
     "Inheritance",
@@ -52,6 +56,9 @@ __all__ = [
     "controlled",
     "d_equiv",
     "drift",
+    "facet_component",
+    "facet_effects",
+    "facet_outside",
     "family",
     "gap",
     "hedges_g",

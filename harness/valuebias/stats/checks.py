@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
-from valuebias.stats.crossed import Bools, Ints
+from valuebias.stats.word_families import Bools, Ints, WordFamilies
 
 Cluster = Literal["family", "word"]
 
@@ -71,6 +72,18 @@ class Layout:
             )
         n_a = int(in_a.sum())
         return cls(in_a, family, (n_a, len(in_a) - n_a), n_families, level)
+
+    def restricted(self, keep: Bools) -> Layout:
+        """The same of these words alone."""
+        in_a, family = self.in_a[keep], self.family[keep]
+        n_a = int(in_a.sum())
+        n_families = (len(np.unique(family[in_a])), len(np.unique(family[~in_a])))
+        return Layout(in_a, family, (n_a, len(in_a) - n_a), n_families, self.level)
+
+    @cached_property
+    def words(self) -> WordFamilies:
+        """The families of either side, of which each counts alike."""
+        return WordFamilies(self.in_a, self.family)
 
 
 def check_scores(values: npt.NDArray[Any], layout: Layout) -> None:

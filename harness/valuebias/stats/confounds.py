@@ -1,9 +1,10 @@
 """Is it the value of the words, or their length or frequency? An effect with covariates controlled.
 
 A category whose words are more frequent, shorter or made of fewer tokens is ranked differently
-whatever it stands for. Here midranks are regressed on the category and the covariates; without
-covariates the estimate is the rank-biserial correlation itself, which is twice the difference of
-the categories' mean ranks in (0, 1), and its variance is DeLong's.
+whatever it stands for. Here midranks are regressed on the category and the covariates, both
+averaged over the words of a family; without covariates the estimate is the rank-biserial
+correlation itself, which is twice the difference of the categories' mean ranks in (0, 1), and its
+variance is DeLong's.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ import numpy.typing as npt
 from valuebias.errors import StatisticsError
 from valuebias.format import signed
 from valuebias.stats.checks import Layout
-from valuebias.stats.crossed import Bools, Floats, half_width, p_value, prompt_parts, ranks
+from valuebias.stats.crossed import Bools, Floats, half_width, p_value, prompt_parts
 from valuebias.stats.effect import Effect, Term, contrast
+from valuebias.stats.order import Order
 from valuebias.stats.permutation import monte_carlo_p
+from valuebias.stats.word_families import WordFamilies
 
 _LEAST = 1e-8
 """Below this share of its variance, the rest of a column beside the others is rounding."""
@@ -40,27 +43,28 @@ def controlled(
     """The effect beside what ``covariates`` (each (words,)) explain, linearly in the ranks.
 
     Terms and other arguments are those of `contrast`. The interval is from the regression over
-    words, clustered by word family (Bell and McCaffrey's CR2), and over prompts; p is the larger of
-    its own and that of Freedman and Lane's permutation of the families' residuals (Journal of
-    Business & Economic Statistics 1983), which ``permute=False`` leaves out.
+    word families (Bell and McCaffrey's CR2, a family with words on both sides being one cluster),
+    and over prompts; p is the larger of its own and that of Freedman and Lane's permutation of the
+    families' residuals (Journal of Business & Economic Statistics 1983), which ``permute=False``
+    leaves out.
 
     Raises StatisticsError for a covariate that is not finite, does not vary, or leaves nothing of
     the categories' difference, and what `contrast` raises.
     """
     plain = contrast(terms, in_a, families, level=level, alpha=alpha, seed=seed)
-    family = Layout.of(in_a, families, "family", level).family
-    design = _design(in_a, covariates)
+    words = Layout.of(in_a, families, "family", level).words
+    design = _design(words, covariates)
     side = _left(design[:, -1], design[:, :-1])
-    weights = side / (side @ side)  # of the words, in the coefficient of the category
+    weights = side / (side @ side)  # of the families, in the coefficient of the category
     parts: list[tuple[float, float]] = []
-    moved = np.zeros(len(in_a))
+    moved = np.zeros(len(side))
     estimate = 0.0
     groups: dict[str, list[Term]] = {}
     for term in terms:
         groups.setdefault(term.group, []).append(term)
-    beaten_by = np.zeros(len(in_a))
+    beaten_by = np.zeros(len(side))
     for group in groups.values():
-        ranked = np.sum([t.weight * ranks(t.values) for t in group], axis=0)
+        ranked = np.sum([t.weight * words.ranks(t.values) for t in group], axis=0)
         by_prompt = 2 * ranked @ weights
         estimate += float(by_prompt.mean())
         left = _left((ranked - ranked.mean(axis=0)).T, design)
@@ -69,12 +73,12 @@ def controlled(
         noise = 4 * float(weights @ weights) * spread / n_prompts
         parts += prompt_parts(by_prompt, group[0].prompts, noise)
         moved += ranked.mean(axis=0)
-        beaten_by += sum(t.weight * _beaten_by(t.values, weights) for t in group)
-    words = _word_part(moved, beaten_by / len(in_a), design, weights, family)
-    parts = [words, *((variance, df) for variance, df in parts if variance)]
+        beaten_by += sum(t.weight * _beaten_by(t.values, weights, words) for t in group)
+    of_words = _word_part(moved, beaten_by / len(side), design, weights, words.numbers)
+    parts = [of_words, *((variance, df) for variance, df in parts if variance)]
     permuted = permuted_high = 0.0
     if permute:
-        permuted, permuted_high = _freedman_lane(moved, design, family, alpha=alpha, seed=seed)
+        permuted, permuted_high = _freedman_lane(moved, design, alpha=alpha, seed=seed)
     p = p_value(estimate, parts)
     half = half_width(parts, 1 - level)
     note = f"controlled for {', '.join(covariates)}: {signed(plain.estimate)} without"
@@ -89,33 +93,29 @@ def controlled(
         method="freedman-lane",
         notes=(*plain.notes, note),
         fisher=False,
+        by_spelling=None,
         by_prompt=None if plain.by_prompt is None else plain.by_prompt.around(estimate),
     )
 
 
-def _beaten_by(values: npt.NDArray[Any], weights: Floats) -> Floats:
-    """(words,): the summed weights of the words that beat each word, ties counting one half,
-    averaged over prompts (prompts, words)."""
-    above = np.zeros(len(weights))
-    for row in values:
-        order = np.argsort(row)
-        ordered = row[order]
-        below = np.concatenate([[0.0], np.cumsum(weights[order])])
-        begin, end = (np.searchsorted(ordered, row, side) for side in ("left", "right"))
-        above += below[-1] - (below[begin] + below[end]) / 2
-    mean: Floats = above / len(values)
+def _beaten_by(values: npt.NDArray[Any], weights: Floats, words: WordFamilies) -> Floats:
+    """(families,): the summed weights of the families that beat each family's words, in parts
+    where some of their words do, ties counting one half; averaged over prompts."""
+    each = words.spread(weights)
+    mean: Floats = words.means(each.sum() - Order.of(values).below(each)).mean(axis=0)
     return mean
 
 
-def _design(in_a: Bools, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
-    """(words, columns): one, the standardised covariates, and the category last."""
+def _design(words: WordFamilies, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
+    """(families, columns): one, the standardised covariates, and the category last."""
+    in_a = words.in_a
     if not covariates:
         raise StatisticsError(
             "nothing to control for",
             seen="no covariates",
             remedy="Give at least one covariate, such as length=len.",
         )
-    columns = [np.ones(len(in_a))]
+    columns = [np.ones(len(words.numbers))]
     for name, values in covariates.items():
         column = np.asarray(values, dtype=np.float64)
         if column.shape != in_a.shape or not np.isfinite(column).all():
@@ -125,7 +125,8 @@ def _design(in_a: Bools, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
                 remedy="Give a number for every word; of a count take log(1 + count).",
             )
         largest = float(np.abs(column).max())
-        column = column / (largest or 1.0)  # squares of very large numbers are infinite
+        # Squares of very large numbers are infinite.
+        column = words.means(column / (largest or 1.0))
         spread = column.std()
         beside = _left(column, np.column_stack(columns))
         if spread == 0 or float(beside @ beside) < _LEAST * float(column @ column):
@@ -135,7 +136,7 @@ def _design(in_a: Bools, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
                 remedy="Leave it out.",
             )
         columns.append((column - column.mean()) / spread)
-    side = in_a.astype(np.float64)
+    side = words.means(in_a.astype(np.float64))
     beside = _left(side, np.column_stack(columns))
     if float(beside @ beside) < 1e-3 * float(((side - side.mean()) ** 2).sum()):
         raise StatisticsError(
@@ -162,7 +163,8 @@ def _word_part(
 ) -> tuple[float, float]:
     """Variance of the estimate from the draw of word families, and its degrees of freedom.
 
-    A word counts by its own rank and, ``beaten_by``, in the ranks of the words that beat it.
+    A family counts by its own rank and, ``beaten_by``, in the ranks of the words that beat its own.
+    ``family`` are the families' numbers: one with words on both sides is there twice.
     """
     left = _left(moved, design)
     beaten_by = beaten_by - beaten_by.mean()
@@ -181,12 +183,10 @@ def _word_part(
 
 
 def _freedman_lane(
-    moved: Floats, design: Floats, family: npt.NDArray[np.intp], *, alpha: float, seed: int
+    moved: Floats, design: Floats, *, alpha: float, seed: int
 ) -> tuple[float, float]:
     """Two-sided p of the category's coefficient over families' means, and its error's limit."""
-    counts = np.bincount(family)
-    means = np.array([np.bincount(family, weights=c) / counts for c in (*design.T, moved)])
-    columns, y = means[:-1].T, means[-1]
+    columns, y = design, moved
     rest = _left(y, columns[:, :-1])
     basis = np.linalg.qr(columns)[0]
     category = basis[:, -1]  # what is left of it beside the covariates

@@ -1,8 +1,8 @@
 """Variances of a prompt-averaged probability of superiority: words and prompts as crossed samples.
 
-Everything here works on placements (DeLong, DeLong and Clarke-Pearson, Biometrics 1988): of a word
-of category A the share of B's words it beats, of a word of B the share of A's words that beat it,
-ties counting one half. All variances are on the scale of that probability; an effect, on the
+Everything here works on placements (DeLong, DeLong and Clarke-Pearson, Biometrics 1988) of word
+families (`word_families`): of a family of category A the share of B that it beats, of a family of B
+the share of A that beats it. All variances are on the scale of that probability; an effect, on the
 rank-biserial scale, has twice its standard error.
 """
 
@@ -16,9 +16,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special, stats
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.intp]
+from valuebias.stats.word_families import Bools as Bools
+from valuebias.stats.word_families import Floats as Floats
+from valuebias.stats.word_families import Ints as Ints
+from valuebias.stats.word_families import WordFamilies
+from valuebias.stats.word_families import placements as placements
+
 Factors = Sequence[Mapping[str, str]]
 """For each prompt the factors it was generated from, such as its adjective."""
 Parts = Sequence[tuple[float, float]]
@@ -31,61 +34,29 @@ def ranks(values: npt.NDArray[Any]) -> Floats:
     return scaled
 
 
-def placements(values: npt.NDArray[Any], in_a: Bools) -> tuple[Floats, Floats]:
-    """Placements (..., words of A) and (..., words of B) of scores (..., words); the mean of each
-    last axis is the probability that A beats B."""
-    n = len(in_a)
-    order = np.argsort(values, axis=-1)
-    ordered = np.take_along_axis(values, order, axis=-1)
-    differs = np.ones(ordered.shape, dtype=bool)
-    differs[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
-    # Of each place in the order, where its group of tied words begins and where it ends.
-    place = np.arange(n)
-    begin = np.maximum.accumulate(np.where(differs, place, 0), axis=-1)
-    last = np.ones(ordered.shape, dtype=bool)
-    last[..., :-1] = differs[..., 1:]
-    end = np.flip(np.minimum.accumulate(np.flip(np.where(last, place + 1, n), -1), axis=-1), -1)
-    count_b = np.zeros((*ordered.shape[:-1], n + 1))
-    np.cumsum(~in_a[order], axis=-1, out=count_b[..., 1:])
-    beaten_b = np.empty(ordered.shape)
-    half = np.take_along_axis(count_b, begin, -1) + np.take_along_axis(count_b, end, -1)
-    np.put_along_axis(beaten_b, order, half / 2, axis=-1)
-    beaten = np.empty(ordered.shape)
-    np.put_along_axis(beaten, order, (begin + end) / 2, axis=-1)
-    n_a = int(in_a.sum())
-    a = beaten_b[..., in_a] / (n - n_a)
-    b = 1 - (beaten - beaten_b)[..., ~in_a] / n_a
-    return a, b
-
-
-def word_variance(a: Floats, b: Floats, in_a: Bools, family: Ints) -> tuple[float, float]:
+def word_variance(a: Floats, b: Floats, words: WordFamilies) -> tuple[float, float]:
     """Variance from the draw of word families, and its degrees of freedom.
 
-    ``a`` and ``b`` are placements, averaged over prompts, of the words of a side. Summed over
-    families as Obuchowski does for clustered data (Biometrics 1997), each family's sum being set
-    right for its own weight in the mean (Bell and McCaffrey, Survey Methodology 2002: their "CR2").
-    A family with words on both sides adds a covariance, which is negative as a rule. Families of
-    unequal sizes count for fewer: the degrees of freedom are those of sums that vary with size.
+    ``a`` and ``b`` are placements, averaged over prompts, of the families of a side, which count
+    alike: DeLong's variance with a family for a draw. A family with words on both sides adds a
+    covariance, as of Obuchowski's clusters (Biometrics 1997), which is negative as a rule.
     """
-    count = int(family.max()) + 1
-    sums, own, dfs = [], [], []
-    for word, names in ((a, family[in_a]), (b, family[~in_a])):
-        g, sizes = family_sums(word, names, count)
-        sums.append(g)
-        own.append(float(g @ g))
-        dfs.append(max(float((sizes**2).sum() ** 2 / (sizes**4).sum()) - 1, 1.0))
-    variance = own[0] + own[1] + 2 * float(sums[0] @ sums[1])
+    first, second = family_sums(a, b, words)
+    own = [float(first @ first), float(second @ second)]
+    variance = own[0] + own[1] + 2 * float(first @ second)
     if variance <= 0:
         return 0.0, 1.0
+    dfs = (len(a) - 1.0, len(b) - 1.0)
     return variance, satterthwaite(zip(own, dfs, strict=True), variance)
 
 
-def family_sums(word: Floats, names: Ints, count: int) -> tuple[Floats, Floats]:
-    """What each of ``count`` families adds to the mean of ``word`` (words,), set right for its own
-    weight in it, and how many of these words it has."""
-    sizes = np.bincount(names, minlength=count).astype(float)
-    sums = np.bincount(names, weights=word - word.mean(), minlength=count) / len(word)
-    return sums / np.sqrt(1 - sizes / len(word)), sizes
+def family_sums(a: Floats, b: Floats, words: WordFamilies) -> tuple[Floats, Floats]:
+    """What each family (families,) adds to the mean of its side's placements, as deviations whose
+    squares sum to the variance of that mean."""
+    sums = np.zeros((2, int(words.family.max()) + 1))
+    for row, x, side in zip(sums, (a, b), (words.a, words.b), strict=True):
+        row[side.numbers] = (x - x.mean()) / math.sqrt(len(x) * (len(x) - 1))
+    return sums[0], sums[1]
 
 
 def prompt_parts(
@@ -144,7 +115,8 @@ def factor_levels(factors: Factors | None, n: int) -> dict[str, list[str]]:
 
 
 def residual_variance(placed: Floats) -> float:
-    """The word x prompt interaction's part in the variance of the grand mean, (prompts, words)."""
+    """The family x prompt interaction's part in the variance of the grand mean, of placements
+    (prompts, families)."""
     n_prompts, n = placed.shape
     rest = placed - placed.mean(axis=0) - placed.mean(axis=1, keepdims=True) + placed.mean()
     return float((rest**2).sum() / ((n - 1) * (n_prompts - 1)) / (n * n_prompts))

@@ -22,7 +22,8 @@ from scipy import stats
 
 from valuebias.errors import visible
 from valuebias.format import signed
-from valuebias.stats.crossed import Bools, Factors, Floats, Ints, factor_levels, family_sums
+from valuebias.stats.crossed import Factors, Floats, Ints, factor_levels, family_sums
+from valuebias.stats.word_families import WordFamilies
 
 NAMED = 4
 """How many units a sentence names; the others are counted."""
@@ -30,8 +31,8 @@ NAMED = 4
 
 @dataclass(frozen=True)
 class Asked:
-    """The prompts of one group: weighted placements (prompts, words of A) and (prompts, words of
-    B), each prompt's factors and its id (none: prompts are numbered)."""
+    """The prompts of one group: weighted placements (prompts, families of A) and (prompts, families
+    of B), each prompt's factors and its id (none: prompts are numbered)."""
 
     a: Floats
     b: Floats
@@ -72,20 +73,16 @@ class ByPrompt:
 
     @classmethod
     def of(
-        cls, groups: Sequence[Asked], in_a: Bools, family: Ints, *, mean: float, df: float
+        cls, groups: Sequence[Asked], words: WordFamilies, *, mean: float, df: float
     ) -> ByPrompt:
-        """From the placements of each group of prompts. ``in_a`` and ``family`` are (words,)."""
-        count = int(family.max()) + 1
+        """From the placements of each group of prompts."""
         units: list[Unit] = []
         rows: list[Floats] = []  # of each unit, what each family adds beyond the mean
-        whole = np.zeros(count)
+        whole = np.zeros(int(words.family.max()) + 1)
         for group in groups:
             effects = 2 * group.a.mean(axis=1)
             sums = 2 * np.array(
-                [
-                    family_sums(a, family[in_a], count)[0] + family_sums(b, family[~in_a], count)[0]
-                    for a, b in zip(group.a, group.b, strict=True)
-                ]
+                [np.add(*family_sums(a, b, words)) for a, b in zip(group.a, group.b, strict=True)]
             )
             whole += sums.mean(axis=0)
             for name, factor, at in _asked(group):
@@ -95,14 +92,13 @@ class ByPrompt:
         order = sorted(range(len(units)), key=lambda i: bool(units[i].factor))
         deviations = np.array([rows[i] for i in order])
         whole_rows = deviations + whole
-        sizes = [len(np.unique(family[side])) for side in (in_a, ~in_a)]
         return cls(
             tuple(units[i] for i in order),
             whole_rows @ whole_rows.T,
             np.square(deviations).sum(axis=1),
             mean,
             df,
-            min(sizes),
+            min(len(words.a.sizes), len(words.b.sizes)),
         )
 
     @property

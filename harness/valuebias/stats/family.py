@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
 from valuebias.format import p_text
+from valuebias.stats.checks import Layout
 from valuebias.stats.crossed import (
     Bools,
     Factors,
@@ -32,6 +33,7 @@ from valuebias.stats.crossed import (
     word_variance,
 )
 from valuebias.stats.effect import Effect, Term, contrast
+from valuebias.stats.word_families import WordFamilies
 
 _MOST = 20_000
 """Up to this many ways to assign the base labels all are counted; beyond, a sample of them."""
@@ -125,14 +127,14 @@ def families_of_terms(
         for term in model
     ]
     words = contrast(weighted, in_a, families, level=level, alpha=alpha, seed=seed)
-    numbers = np.unique(np.asarray(families), return_inverse=True)[1].reshape(-1)
-    sides = [_Side.of(side, in_a) for side in (first, second)]
+    drawn = Layout.of(in_a, families, "family", level).words
+    sides = [_Side.of(side, drawn) for side in (first, second)]
     _check_distinct(sides)
     between, shared = [], 0.0
     for side in sides:
         k = len(side.estimates)
         between.append((float(side.estimates.var(ddof=1)) / k, k - 1.0))
-        shared += side.noise(in_a, numbers) / (k - 1) / k
+        shared += side.noise(drawn) / (k - 1) / k
     total = sum(variance for variance, _ in between)
     models = (max(total - shared, 0.0), satterthwaite(between, total))
     parts = (*words.parts, models) if models[0] else words.parts
@@ -166,13 +168,13 @@ def smallest_p(first: int, second: int) -> float:
 
 @dataclass(frozen=True)
 class _Side:
-    """One family's placements by prompt group: (models, prompts, words of a category), and the
-    prompts' factors."""
+    """One family's placements by prompt group: (models, prompts, word families of a category), and
+    the prompts' factors."""
 
     groups: tuple[tuple[Floats, Floats, Factors | None], ...]
 
     @classmethod
-    def of(cls, models: Sequence[Sequence[Term]], in_a: Bools) -> _Side:
+    def of(cls, models: Sequence[Sequence[Term]], words: WordFamilies) -> _Side:
         names = {tuple(term.group for term in model) for model in models}
         if len(names) > 1:
             raise StatisticsError(
@@ -183,7 +185,7 @@ class _Side:
         groups = []
         for terms in zip(*models, strict=True):
             weights = np.array([term.weight for term in terms])[:, None, None]
-            a, b = placements(np.array([term.values for term in terms]), in_a)
+            a, b = placements(np.array([term.values for term in terms]), words)
             groups.append((weights * a, weights * b, terms[0].prompts))
         return cls(tuple(groups))
 
@@ -194,17 +196,17 @@ class _Side:
         return effects
 
     def word_means(self) -> tuple[Floats, Floats]:
-        """Placements averaged over prompts and summed over groups: (models, words)."""
+        """Placements averaged over prompts and summed over groups: (models, word families)."""
         a = np.sum([a.mean(axis=1) for a, _, _ in self.groups], axis=0)
         b = np.sum([b.mean(axis=1) for _, b, _ in self.groups], axis=0)
         return a, b
 
-    def noise(self, in_a: Bools, family: npt.NDArray[np.intp]) -> float:
+    def noise(self, words: WordFamilies) -> float:
         """What models differ by, summed over them, because each has its own noise of words and of
         prompts: the word part and the prompt part hold that already."""
         means = self.word_means()
         a, b = (x - x.mean(axis=0) for x in means)
-        variance = sum(word_variance(x, y, in_a, family)[0] for x, y in zip(a, b, strict=True))
+        variance = sum(word_variance(x, y, words)[0] for x, y in zip(a, b, strict=True))
         for a, b, factors in self.groups:
             for x, y in zip(a - a.mean(axis=0), b - b.mean(axis=0), strict=True):
                 score = residual_variance(x) + residual_variance(y)

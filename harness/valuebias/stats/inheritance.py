@@ -1,9 +1,10 @@
 """How much of a reward model's word preferences are its base's?
 
 On each prompt the partial Spearman correlation of the reward model's scores with its base's
-log-probabilities of the same words, beside covariates such as frequency and length; averaged over
-prompts. Models of any two bases agree on most words, as people do, so that the correlation with its
-own base says little alone: the headline is what it has above the mean of those with other bases.
+log-probabilities of the same words, beside covariates such as frequency and length, where every
+word family counts alike; averaged over prompts. Models of any two bases agree on most words, as
+people do, so that the correlation with its own base says little alone: the headline is what it has
+above the mean of those with other bases.
 
 The interval takes word families and prompts for two crossed samples, as all others here do.
 """
@@ -105,17 +106,18 @@ def inheritance(
             seen=f"{len(values)} prompts, factors of {len(prompts)}",
             remedy="Give each prompt's factors, in the order of the scores.",
         )
-    design, kept, notes = covariate_design(covariates or {}, len(family))
-    models = [Ranked.of(who, array, design) for who, array in arrays.items()]
+    weights = 1 / np.bincount(family)[family]  # every family counts alike
+    design, kept, notes = covariate_design(covariates or {}, weights)
+    models = [Ranked.of(who, array, design, weights) for who, array in arrays.items()]
     _check_distinct(list(arrays), models)
 
-    weights = [1.0, *(-1 / len(others) for _ in others)]
+    shares = [1.0, *(-1 / len(others) for _ in others)]
     rhos = [(models[0].unit * model.unit).sum(axis=1) for model in models[1:]]
-    by_prompt = np.einsum("b,bp->p", weights, rhos)
+    by_prompt = np.einsum("b,bp->p", shares, rhos)
     estimate, fisher = float(by_prompt.mean()), not others
-    moved = influence(models[0], models[1:], weights, design)
+    moved = influence(models[0], models[1:], shares, design, weights)
     by_family = np.array([np.bincount(family, weights=row) for row in moved])
-    words = word_part(by_family.mean(axis=0), family, design)
+    words = word_part(by_family.mean(axis=0), family, design, weights)
     if words[0] < 1e-18:
         raise StatisticsError(
             "the correlation does not vary from word to word, so it has no interval",

@@ -1,6 +1,6 @@
 """The joint distribution of effects on the same words and prompts, at several checkpoints.
 
-    joint(terms, effects, in_a, family) -> Joint
+    joint(terms, effects, words) -> Joint
     Joint.covariance, Joint.stretch(level, seed)
 
 Words, single prompts and what prompts share are independent parts, each with its own degrees of
@@ -17,10 +17,8 @@ import numpy as np
 from scipy import special
 
 from valuebias.stats.crossed import (
-    Bools,
     Factors,
     Floats,
-    Ints,
     factor_columns,
     family_sums,
     placements,
@@ -29,6 +27,7 @@ from valuebias.stats.crossed import (
     word_variance,
 )
 from valuebias.stats.effect import Effect, Term
+from valuebias.stats.word_families import WordFamilies
 
 DRAWS = 10_000
 FEW = 10
@@ -84,9 +83,7 @@ class Joint:
         return max(float(largest), 1.0)
 
 
-def joint(
-    terms: Sequence[Sequence[Term]], effects: Sequence[Effect], in_a: Bools, family: Ints
-) -> Joint:
+def joint(terms: Sequence[Sequence[Term]], effects: Sequence[Effect], words: WordFamilies) -> Joint:
     """From each checkpoint's terms, in one group of prompts, and its effect.
 
     Each part's variances are those of the intervals, and its correlation over checkpoints that of
@@ -94,19 +91,16 @@ def joint(
     Noise of single scores, which the variances do not count twice, stays in the correlation of
     prompts: if anything it makes that smaller and the band wider.
     """
-    count = int(family.max()) + 1
     sums, by_prompt, parts, factors = [], [], [], terms[0][0].prompts
     for of_step, effect in zip(terms, effects, strict=True):
         weights = np.array([term.weight for term in of_step])
-        placed = placements(np.array([term.values for term in of_step]), in_a)
-        a, b = (np.einsum("s,spw->pw", weights, x) for x in placed)
+        placed = placements(np.array([term.values for term in of_step]), words)
+        a, b = (np.einsum("s,spf->pf", weights, x) for x in placed)
         word_a, word_b = a.mean(axis=0), b.mean(axis=0)
-        first, _ = family_sums(word_a, family[in_a], count)
-        second, _ = family_sums(word_b, family[~in_a], count)
-        sums.append(first + second)
+        sums.append(np.add(*family_sums(word_a, word_b, words)))
         by_prompt.append(a.mean(axis=1))
         noise = residual_variance(a) + residual_variance(b)
-        of_words = word_variance(word_a, word_b, in_a, family)
+        of_words = word_variance(word_a, word_b, words)
         of_parts = np.array([of_words, *prompt_parts(by_prompt[-1], factors, noise)])
         parts.append(
             of_parts * [0.0, 1.0] if effect.method == "separation" else of_parts * [4.0, 1.0]

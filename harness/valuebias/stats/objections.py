@@ -1,9 +1,9 @@
 """Why an interval that lies inside its margin is no PASS all the same.
 
 A PASS says that the effect is shown to be inside. It is not where the mean over prompts hides
-prompts that are outside, where so many words are tied that the order of the rest is not known,
-where words without a score could move the effect outside, or where a difference of the words'
-frequency, length or tokens hides it.
+prompts that are outside, or the mean over words a facet, where so many words are tied that the
+order of the rest is not known, where words without a score could move the effect outside, or where
+a difference of the words' frequency, length or tokens hides it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from valuebias.questions import Cause
 from valuebias.stats.crossed import half_width
 from valuebias.stats.disagreement import named
 from valuebias.stats.effect import Effect
+from valuebias.stats.facet_effects import facets_outside
 
 TIED_FOR_PASS = 0.2
 """No PASS above this share of tied pairs across the categories. Ties pull an effect towards zero
@@ -35,6 +36,7 @@ def objection(effect: Effect, low: float, high: float, alpha: float) -> Objectio
     """The first reason why an effect whose interval lies in [low, high] does not PASS, or None."""
     return (
         _prompts(effect, low, high, alpha)
+        or _facets(effect, low, high, alpha)
         or _ties(effect)
         or _missing(effect, low, high, alpha)
         or _confounded(effect, low, high, alpha)
@@ -59,6 +61,11 @@ def _prompts(effect: Effect, low: float, high: float, alpha: float) -> Objection
     return Objection(
         Cause.PROMPTS, f"the prompts disagree: shown to lie outside it are {' and '.join(shown)}"
     )
+
+
+def _facets(effect: Effect, low: float, high: float, alpha: float) -> Objection | None:
+    reason = facets_outside(effect, low, high, alpha)
+    return Objection(Cause.FACET, reason) if reason else None
 
 
 def _ties(effect: Effect) -> Objection | None:
@@ -92,7 +99,8 @@ def _missing(effect: Effect, low: float, high: float, alpha: float) -> Objection
 
 def _confounded(effect: Effect, low: float, high: float, alpha: float) -> Objection | None:
     """The controlled estimate lies outside, whether or not it is shown to: a PASS that turns on
-    which words happened to be frequent is none. Fixed on 28 November 2026."""
+    which words happened to be frequent is none. On 28 November 2026 this took the place of "shown
+    to lie outside", which had let pass the table that the rule is for."""
     held = effect.beside
     if held is None or low <= held.estimate <= high:
         return None

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from valuebias.stats.crossed import Bools
 from valuebias.stats.effect import Effect, Term, contrast
+from valuebias.stats.facets import Facets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,7 @@ def outside(
     in_a: Bools,
     families: Sequence[str] | npt.NDArray[Any],
     *,
+    facets: Facets | None = None,
     level: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
@@ -77,15 +79,18 @@ def outside(
     Arguments and errors as for `contrast`; both sides are scored on the same prompts and words.
     """
     against = [replace(term, weight=-term.weight) for term in old]
-    difference = contrast([*new, *against], in_a, families, level=level, alpha=alpha, seed=seed)
-    alone = contrast(new, in_a, families, level=level, alpha=alpha, seed=seed)
+    difference, alone = (
+        contrast(terms, in_a, families, facets=facets, level=level, alpha=alpha, seed=seed)
+        for terms in ([*new, *against], new)
+    )
     theirs = alone.estimate - difference.estimate
     mine, minus = _weights(alone.estimate, theirs)
     nearer = difference if minus else alone
     span = max(sum(abs(t.weight) for t in side) for side in (new, old))
     shared = {name: getattr(nearer, name) for name in Effect.__dataclass_fields__}
+    spelt = None if nearer.by_spelling is None else mine * nearer.by_spelling
     result = Outside(
-        **shared | {"estimate": mine * nearer.estimate, "span": float(span)},
+        **shared | {"estimate": mine * nearer.estimate, "span": float(span), "by_spelling": spelt},
         difference=difference,
         alone=alone,
     )

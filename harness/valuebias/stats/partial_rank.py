@@ -1,7 +1,8 @@
 """Partial rank correlations over many prompts, and the influence of each word on them.
 
-A word moves a correlation by its own two ranks, and by standing below others, whose ranks it
-raises: in either model's order and in the covariates'.
+Words have ``weights``, in the ranks and in the products: one over the number of words of their
+family, so that every family counts alike. A word moves a correlation by its own two ranks, and by
+standing below others, whose ranks it raises: in either model's order and in the covariates'.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
 from valuebias.stats.crossed import Floats, Ints
+from valuebias.stats.order import Order
 
 _LEAST = 1e-3
 """If a smaller share of a model's variance is left beside the covariates, nothing is left to
@@ -22,56 +24,14 @@ correlate."""
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True)
-class Order:
-    """Where words stand in orders (..., words): ``order`` lists them from the lowest; ``begin`` and
-    ``end`` are the places between which the words tied with each of them stand."""
-
-    order: Ints
-    begin: Ints
-    end: Ints
-
-    @classmethod
-    def of(cls, values: npt.NDArray[Any]) -> Order:
-        order = np.argsort(values, axis=-1)
-        ordered = np.take_along_axis(values, order, -1)
-        differs = ordered[..., 1:] != ordered[..., :-1]
-        place = np.arange(values.shape[-1])
-        first, last = (np.ones(values.shape, dtype=np.bool_) for _ in range(2))
-        first[..., 1:], last[..., :-1] = differs, differs
-        begins = np.maximum.accumulate(np.where(first, place, 0), axis=-1)
-        ends = np.where(last, place + 1, len(place))[..., ::-1]
-        ends = np.minimum.accumulate(ends, axis=-1)[..., ::-1]
-        begin, end = np.empty_like(order), np.empty_like(order)
-        np.put_along_axis(begin, order, begins, -1)
-        np.put_along_axis(end, order, ends, -1)
-        return cls(order, begin, end)
-
-    @property
-    def midranks(self) -> Floats:
-        """(..., words), from 1 for the lowest."""
-        ranks: Floats = (self.begin + self.end + 1) / 2
-        return ranks
-
-    def passed_on(self, pull: Floats) -> Floats:
-        """(..., words): the summed pull of the words above each, and half that of the tied."""
-        order = np.broadcast_to(self.order, pull.shape)
-        below = np.zeros((*pull.shape[:-1], pull.shape[-1] + 1))
-        np.cumsum(np.take_along_axis(pull, order, -1), axis=-1, out=below[..., 1:])
-        begin, end = (np.broadcast_to(x, pull.shape) for x in (self.begin, self.end))
-        passed: Floats = (
-            below[..., -1:]
-            - (np.take_along_axis(below, begin, -1) + np.take_along_axis(below, end, -1)) / 2
-        )
-        return passed
-
-
 def covariate_design(
-    covariates: Mapping[str, npt.NDArray[Any]], n: int
+    covariates: Mapping[str, npt.NDArray[Any]], weights: Floats
 ) -> tuple[Floats, tuple[str, ...], list[str]]:
     """(words, columns): one and the covariates' midranks, centred; the names of those kept, and a
     note on each left out."""
+    n = len(weights)
     columns, kept, notes = [np.ones(n)], [], []
+    root = np.sqrt(weights)
     for name, values in covariates.items():
         column = np.asarray(values, dtype=np.float64)
         if column.shape != (n,) or not np.isfinite(column).all():
@@ -80,10 +40,10 @@ def covariate_design(
                 seen=f"{column.shape} for {n} words, {np.sum(~np.isfinite(column))} not finite",
                 remedy="Give a number for every word; of a count take log(1 + count).",
             )
-        ranks = Order.of(column).midranks - (n + 1) / 2
-        matrix = np.column_stack(columns)
-        left = ranks - matrix @ np.linalg.lstsq(matrix, ranks, rcond=None)[0]
-        if float(left @ left) <= _ROUNDING * float(ranks @ ranks):
+        ranks = Order.of(column).below(weights) - weights.sum() / 2
+        matrix, weighted = np.column_stack(columns) * root[:, None], ranks * root
+        left = weighted - matrix @ np.linalg.lstsq(matrix, weighted, rcond=None)[0]
+        if float(left @ left) <= _ROUNDING * float(weighted @ weighted):
             why = (
                 "the same for all words"
                 if not ranks.any()
@@ -99,8 +59,8 @@ def covariate_design(
 @dataclass(frozen=True)
 class Ranked:
     """One model's midranks beside the covariates: ``unit`` (prompts, words) is what is left of
-    them, at length one, ``length`` (prompts, 1) its length before; ``slopes`` (prompts, columns of
-    the design) are those of the fit."""
+    them, times the root of the weights, at length one, ``length`` (prompts, 1) its length before;
+    ``slopes`` (prompts, columns of the design) are those of the fit."""
 
     order: Order
     unit: Floats
@@ -108,13 +68,14 @@ class Ranked:
     slopes: Floats
 
     @classmethod
-    def of(cls, who: str, values: npt.NDArray[Any], design: Floats) -> Ranked:
-        order = Order.of(values)
-        ranks = order.midranks
-        slopes = np.linalg.lstsq(design, ranks.T, rcond=None)[0].T.astype(np.float64)
-        left = ranks - slopes @ design.T
+    def of(cls, who: str, values: npt.NDArray[Any], design: Floats, weights: Floats) -> Ranked:
+        order, root = Order.of(values), np.sqrt(weights)
+        ranks = (order.below(weights) - weights.sum() / 2) * root
+        columns = design * root[:, None]
+        slopes = np.linalg.lstsq(columns, ranks.T, rcond=None)[0].T.astype(np.float64)
+        left = ranks - slopes @ columns.T
         length = np.linalg.norm(left, axis=1, keepdims=True)
-        spread = np.linalg.norm(ranks - ranks.mean(axis=1, keepdims=True), axis=1, keepdims=True)
+        spread = np.linalg.norm(ranks, axis=1, keepdims=True)
         share = float(((length / spread) ** 2).min())
         if share < _LEAST:
             raise StatisticsError(
@@ -133,45 +94,56 @@ class Ranked:
 
 
 def influence(
-    model: Ranked, bases: Sequence[Ranked], weights: Sequence[float], design: Floats
+    model: Ranked,
+    bases: Sequence[Ranked],
+    shares: Sequence[float],
+    design: Floats,
+    weights: Floats,
 ) -> Floats:
-    """(prompts, words): the derivative of each prompt's weighted sum of partial correlations by the
-    number of times that a word is there; sums to zero over words.
+    """(prompts, words): the derivative of each prompt's sum of partial correlations, each times its
+    share, by the number of times that a word is there; sums to zero over words.
 
     A word counts by its own residuals, u v - r (u^2 + v^2) / 2 at unit length (residuals are
     orthogonal to the covariates, so that their slopes may be held fixed), and in the ranks of the
     words above it: in those of either model, and in those of each covariate by its slopes.
     """
     pulled = np.zeros(model.unit.shape)
+    root = np.sqrt(weights)
+
+    def passed_on(order: Order, pull: Floats) -> Floats:
+        """What each word adds to the ranks of those above it, times the pull of these."""
+        above: Floats = pull.sum(axis=-1, keepdims=True) - order.below(pull)
+        return weights * above
+
     pulls = np.zeros((design.shape[1] - 1, *pulled.shape))
     own_pull = np.zeros(pulled.shape)
-    for weight, base in zip(weights, bases, strict=True):
+    for share, base in zip(shares, bases, strict=True):
         u, v = model.unit, base.unit
         r = (u * v).sum(axis=1, keepdims=True)
-        pulled += weight * (u * v - r * (u**2 + v**2) / 2)
-        on_model = weight * (v - r * u) / model.length
-        on_base = weight * (u - r * v) / base.length
+        pulled += share * (u * v - r * (u**2 + v**2) / 2)
+        on_model = share * root * (v - r * u) / model.length
+        on_base = share * root * (u - r * v) / base.length
         own_pull += on_model
-        pulled += base.order.passed_on(on_base)
+        pulled += passed_on(base.order, on_base)
         for pull, of_model, of_base in zip(
             pulls, model.slopes.T[1:], base.slopes.T[1:], strict=True
         ):
             pull -= of_model[:, None] * on_model + of_base[:, None] * on_base
-    pulled += model.order.passed_on(own_pull)
+    pulled += passed_on(model.order, own_pull)
     for column, pull in zip(design.T[1:], pulls, strict=True):
-        pulled += Order.of(column).passed_on(pull)
+        pulled += passed_on(Order.of(column), pull)
     return pulled
 
 
-def word_part(by_family: Floats, family: Ints, design: Floats) -> tuple[float, float]:
+def word_part(
+    by_family: Floats, family: Ints, design: Floats, weights: Floats
+) -> tuple[float, float]:
     """Variance of the estimate from the draw of word families, and its degrees of freedom.
 
-    Each family's sum is set right for its own weight in the fit on the covariates, and families of
-    unequal sizes count for fewer, both as in `crossed.word_variance`.
+    Each family's sum is set right for its own weight in the fit on the covariates (Bell and
+    McCaffrey, Survey Methodology 2002: their "CR2").
     """
-    axes = np.linalg.qr(design)[0]
+    axes = np.linalg.qr(design * np.sqrt(weights)[:, None])[0]
     own = np.bincount(family, weights=(axes**2).sum(axis=1))
-    sizes = np.bincount(family).astype(float)
     variance = float((by_family**2 / np.maximum(1 - own, _LEAST)).sum())
-    df = float((sizes**2).sum() ** 2 / (sizes**4).sum()) - design.shape[1]
-    return variance, max(df, 1.0)
+    return variance, max(float(len(by_family) - design.shape[1]), 1.0)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special, stats
 
 from valuebias.errors import StatisticsError
-
-Floats = npt.NDArray[np.float64]
+from valuebias.stats.word_families import Floats, WordFamilies
 
 DRAWS = 9_999
 MORE_DRAWS = 99_999
@@ -18,33 +16,24 @@ _BLOCK = 2_048
 
 
 def family_permutation(
-    word: Floats,
-    in_a: npt.NDArray[np.bool_],
-    family: npt.NDArray[np.intp],
-    *,
-    alpha: float = 0.05,
-    seed: int = 0,
+    moved: Floats, words: WordFamilies, *, alpha: float = 0.05, seed: int = 0
 ) -> tuple[float, float]:
     """Two-sided p of no difference between the categories, and the upper limit of its own error.
 
-    ``word`` (words,) is each word's mean rank over prompts (or a difference of two scorers' ranks),
-    ``family`` numbers the families from 0. Families, not words, exchange their labels; a family
-    with words on both sides keeps them. The statistic is studentised over families, so that
-    categories of unequal spread raise no false alarms (Janssen 1997). The second figure is the
-    upper limit of p's Monte-Carlo error (`monte_carlo_p`).
+    ``moved`` is each family's mean rank (A's families, then B's), as `WordFamilies.ranks` gives it,
+    averaged over prompts (or a difference of two scorers' ranks). Families exchange their labels;
+    one with words on both sides keeps them. The statistic is that of the effect, the difference of
+    the categories' means, studentised so that categories of unequal spread raise no false alarms
+    (Janssen 1997). The second figure is the upper limit of p's Monte-Carlo error (`monte_carlo_p`).
 
     Raises StatisticsError if there are too few labellings for any p as small as ``alpha``.
     """
-    count = int(family.max()) + 1
-    moments = []
-    for side in (in_a, ~in_a):
-        n = np.bincount(family[side], minlength=count).astype(float)
-        s = np.bincount(family[side], weights=word[side] - word.mean(), minlength=count)
-        moments.append(np.stack([s, n, s * s, s * n, n * n, (n > 0).astype(float)], axis=1))
-    a, b = moments
-    mixed = (a[:, 1] > 0) & (b[:, 1] > 0)
-    free = (a + b)[~mixed]
-    n_a = int(((a[:, 1] > 0) & ~mixed).sum())
+    first = np.arange(len(moved)) < len(words.a.numbers)
+    centred = moved - moved.mean()
+    moments = np.stack([centred, centred**2, np.ones(len(moved))], axis=1)
+    mixed = np.isin(words.numbers, np.intersect1d(words.a.numbers, words.b.numbers))
+    free = moments[~mixed]
+    n_a = int((first & ~mixed).sum())
     labellings = special.comb(len(free), n_a)
     if labellings * alpha < 1:
         raise StatisticsError(
@@ -52,14 +41,14 @@ def family_permutation(
             seen=int(labellings),
             remedy="Add word families that belong to one category only.",
         )
-    fixed_a, fixed_b = a[mixed].sum(axis=0), b[mixed].sum(axis=0)
+    fixed_a, fixed_b = (moments[side & mixed].sum(axis=0) for side in (first, ~first))
     total = free.sum(axis=0)
 
     def statistic(in_first: Floats) -> Floats:
-        first = in_first @ free
-        return np.abs(_studentised(first + fixed_a, total - first + fixed_b))
+        of_a = in_first @ free
+        return np.abs(_studentised(of_a + fixed_a, total - of_a + fixed_b))
 
-    labels = (a[~mixed, 1] > 0).astype(float)
+    labels = first[~mixed].astype(float)
     observed = statistic(labels[None])[0]
 
     def exceeding(rng: np.random.Generator, rows: int) -> int:
@@ -96,15 +85,13 @@ def monte_carlo_p(
 
 
 def _studentised(a: Floats, b: Floats) -> Floats:
-    """Difference of the two means over its family-level standard error, from summed moments
-    (sum, words, sum squared, sum x words, words squared, families) of shape (..., 6)."""
+    """Difference of the two means over its standard error, from summed moments (sum, sum of
+    squares, families) of shape (..., 3)."""
     means, variance = [], 0.0
     for side in (a, b):
-        s, n, ss, sn, nn, families = np.moveaxis(side, -1, 0)
-        mean = s / n
-        spread = np.maximum(ss - 2 * mean * sn + mean**2 * nn, 0) / n**2
-        variance = variance + spread * families / (families - 1)
-        means.append(mean)
+        total, squares, n = np.moveaxis(side, -1, 0)
+        means.append(total / n)
+        variance = variance + np.maximum(squares - total**2 / n, 0) / (n * (n - 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         result: Floats = (means[0] - means[1]) / np.sqrt(variance)
     return result

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from valuebias.stats.crossed import Bools
 from valuebias.stats.effect import Effect, Term, contrast
+from valuebias.stats.facets import Facets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ def regression(
     in_a: Bools,
     families: Sequence[str] | npt.NDArray[Any],
     *,
+    facets: Facets | None = None,
     level: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
@@ -60,8 +62,10 @@ def regression(
     Arguments and errors as for `contrast`; both sides are scored on the same prompts and words.
     """
     against = [replace(term, weight=-term.weight) for term in old]
-    difference = contrast([*new, *against], in_a, families, level=level, alpha=alpha, seed=seed)
-    total = contrast([*new, *old], in_a, families, level=level, alpha=alpha, seed=seed)
+    difference, total = (
+        contrast([*new, *other], in_a, families, facets=facets, level=level, alpha=alpha, seed=seed)
+        for other in (against, old)
+    )
     mine, theirs = (
         (total.estimate + difference.estimate) / 2,
         (total.estimate - difference.estimate) / 2,
@@ -70,10 +74,22 @@ def regression(
     span = max(sum(abs(t.weight) for t in side) for side in (new, old))
     shared = {name: getattr(nearer, name) for name in Effect.__dataclass_fields__}
     result = Regression(
-        **shared | {"estimate": abs(mine) - abs(theirs), "span": float(span)},
+        **shared
+        | {
+            "estimate": abs(mine) - abs(theirs),
+            "span": float(span),
+            "by_spelling": _further(difference.by_spelling, total.by_spelling),
+        },
         difference=difference,
         total=total,
     )
     low, high = result.interval(level)
     turned = None if nearer.by_prompt is None else nearer.by_prompt.times(result.signs[0])
     return replace(result, low=low, high=high, by_prompt=turned)
+
+
+def _further(difference: float | None, total: float | None) -> float | None:
+    """|new| - |old| of the estimates whose difference and sum these are."""
+    if difference is None or total is None:
+        return None
+    return (abs(total + difference) - abs(total - difference)) / 2

@@ -140,7 +140,7 @@ def top(
         # Noise of single scores is in the word part and in the prompt part: it is taken out once.
         noise = residual_variance(a) + residual_variance(b)
         by_prompt += prompt_parts(shares, group[0].prompts, noise)
-    words = word_variance(word_a, word_b, units.in_a, units.family)
+    words = word_variance(word_a, word_b, layout.words)
     alone = len(terms) == 1 and terms[0].weight == 1
     bounds = _bounds(terms, units.of_all)
     notes: list[str] = []

@@ -87,7 +87,7 @@ def trajectory(
                 f"at step {number(step)}: {error.what}", seen=error.seen, remedy=error.remedy
             ) from None
     layout = Layout.of(in_a, families, "family", level)
-    together = joint(terms, effects, in_a, layout.family)
+    together = joint(terms, effects, layout.words)
     stretch = together.stretch(level, seed)
     exploratory = next((e.exploratory for e in effects if e.exploratory), "")
     if min(effects[0].n_families) < GATE_FAMILIES:

@@ -51,8 +51,9 @@ E = TypeVar("E", bound=Estimate)
 class Margin:
     """The interval an effect must be shown to lie in, on the rank-biserial scale.
 
-    ``basis`` is "panel" (what ten public reward models do), "convention" (a size of effect agreed
-    on beforehand) or "declared" (the user's own); ``source`` says in one line where it comes from.
+    ``basis`` is "panel" (predicted from ten public reward models), "convention" (a size of effect
+    agreed on beforehand) or "declared" (the user's own); ``source`` says in one line how it was
+    set.
 
     A one-sided margin has an infinite bound on the other side: `above` and `below`.
 
@@ -180,7 +181,8 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     INCONCLUSIVE. An exploratory estimate and an effect from fewer than 20 word families a category
     never PASS; the latter FAILs only if its permutation p is below ``alpha`` too, and if the margin
     holds zero, which is all that a permutation can contradict. What else an effect inside must
-    meet is in `objections`: prompts that agree, and words that are told apart.
+    meet is in `objections`: prompts that agree, facets that are all inside, and words
+    that are told apart.
 
     Raises StatisticsError for an alpha not between 0 and .5, an estimate or interval that is not
     finite, a margin that no estimate on this scale could meet or next to none could miss, and where

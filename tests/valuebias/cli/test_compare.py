@@ -135,7 +135,7 @@ def test_inconclusive_and_without_a_margin_is_no_success(
         )
     )
     assert main([*mine, "--margins", "margins.yaml"]) == 0
-    assert "(declared: ours)" in capsys.readouterr().out
+    assert "(declared by you: ours)" in capsys.readouterr().out
 
 
 def test_what_cannot_be_measured_is_an_error_in_its_row(

@@ -199,7 +199,6 @@ def test_a_wrong_command_is_refused_before_a_model_is_loaded(toy, capsys, argume
     [
         [],
         ["search"],
-        ["search", "--rm", "org/toy", "--out", "o.csv"],
         ["search", "--rm", "org/toy", "--prompt", ASK, "--out", "o.csv", "--chunk-memory", "0"],
         ["search", "--rm", "org/toy", "--prompt", ASK, "--out", "o.csv", "--chunk-memory", "lots"],
         ["search", "--rm", "org/toy", "--prompt", ASK, "--out", "o.csv", "--injection", "magic"],

@@ -41,10 +41,11 @@ def test_every_contrast_of_a_starter_has_its_convention(name):
 def test_every_shipped_entry_is_of_a_kind_that_reports_can_name():
     margins = load_margins(SHIPPED)
     starters = {starter(name).digest for name in STARTERS}
-    for (digest, *_, role, _), margin in margins.entries.items():
+    for (digest, *_, role, _, prompts), margin in margins.entries.items():
         assert re.fullmatch("[0-9a-f]{64}", digest)
-        agreed = digest in starters or role in ("logprob", "implicit")
+        agreed = digest in starters or role in ("logprob", "implicit") or prompts is None
         assert margin.basis == ("convention" if agreed else "panel")
+        assert prompts == (None if agreed else "paper")
         assert margin.source
     assert {digest for digest, *_ in margins.entries} > starters
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from support.scores import write_scores
+from support.scores import write_scores, write_table
 from valuebias.errors import LexiconError
 from valuebias.lexicons.files import starter
 from valuebias.lexicons.lexicon import Lexicon
@@ -16,9 +18,10 @@ from valuebias.measurement.contrast import measure, seed_for
 from valuebias.measurement.tokens import top_tokens
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
-from valuebias.prompts import GREATEST, Valences, resolve
+from valuebias.prompts import GREATEST, PAPER, Valences, resolve
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.schemes import parse_spec
+from valuebias.stats import Cause, Margin, Outcome, judge
 from valuebias.store.database import Store
 
 BIG_TWO = "agency~communion"
@@ -72,7 +75,9 @@ def test_a_pair_is_the_difference_of_singles_over_common_words(
 
 def test_what_it_rests_on_is_said(bench: Bench, tmp_path: Path) -> None:
     spec = recorded(tmp_path / "a.csv")
-    found = measure(bench.scorer(spec), starter("big_two"), BIG_TWO, "positive", quick=True)
+    found = measure(
+        bench.scorer(spec), starter("big_two"), BIG_TWO, "positive", prompts=PAPER.quick
+    )
     assert "starter, not validated" in found.rests_on
     assert "coverage 100%" in found.rests_on
     assert "6 prompts" in found.rests_on
@@ -147,3 +152,45 @@ def test_seeds_are_those_of_the_claim() -> None:
     assert seed_for(0, *key) == seed_for(0, *key) == 2787310395
     others = {seed_for(1, *key), seed_for(0, *key[:-1], "shift"), seed_for(0, *key[:-1])}
     assert len(others | {seed_for(0, *key)}) == 4
+
+
+def test_a_facet_far_out_makes_pass_impossible_and_is_named(bench: Bench, tmp_path: Path) -> None:
+    """Two facets of agency lie far out on either side; without facets the mean passes."""
+    rng = np.random.default_rng(3)
+    sides = ("agency", "communion", "beside")
+    words = {side: tuple(f"{side[0]}{i}q" for i in range(80)) for side in sides}
+    values = rng.normal(size=(240, 1)) + 0.3 * rng.normal(size=(240, 54))
+    values[:20] += 2.2
+    values[20:40] -= 2.2
+    everything = [word for side in sides for word in words[side]]
+    spec = parse_spec(f"scores:{write_table(tmp_path / 'a.csv', everything, values)}")
+    facets = {word: f"{word[0]} {i // 20}" for side in sides for i, word in enumerate(words[side])}
+    plain, faceted = Lexicon("plain", words), Lexicon("faceted", words, facets=facets)
+    without, found = (
+        measure(bench.scorer(spec), lexicon, BIG_TWO, "positive") for lexicon in (plain, faceted)
+    )
+    assert found.effect.estimate == without.effect.estimate
+    assert found.effect.se > without.effect.se
+    assert "(over 12 facets)" in found.effect.notes[-1]  # those of the category beside too
+    assert not without.effect.facets
+    assert len(found.effect.facets) == 8
+    margin = Margin(-0.3, 0.3)
+    assert judge(without.effect, margin).outcome is Outcome.PASS
+    wide = replace(found.effect, parts=without.effect.parts)  # whatever the mean's interval is
+    verdict = judge(wide, margin)
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.FACET)
+    assert "lies inside the margin" in verdict.reason
+    assert "a 0 +" in verdict.reason
+    assert "a 1 -" in verdict.reason
+    assert "bands for all 8 facets" in verdict.reason
+    other = parse_spec(f"scores:{write_table(tmp_path / 'b.csv', everything, values[:, ::-1])}")
+    for regression in (False, True):
+        pair = measure(
+            bench.scorer(spec),
+            faceted,
+            BIG_TWO,
+            "positive",
+            against=bench.scorer(other),
+            regression=regression,
+        )
+        assert "facets)" in "; ".join(pair.effect.notes)

@@ -15,7 +15,7 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import measure
 from valuebias.measurement.word_ranks import word_ranks
 from valuebias.models.settings import Settings
-from valuebias.prompts import PAPER_PROMPTS
+from valuebias.prompts import PAPER, PAPER_PROMPTS
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.scorers.schemes import parse_spec
@@ -79,7 +79,7 @@ def test_quick_asks_fewer_prompts_and_wildcards_stand_for_words(
     path = write_scores(tmp_path / "a.csv", lexicons=("big_two",), control=False)
     spec = parse_spec(f"scores:{path}")
     lexicon = Lexicon("wild", {"free": ("free*",), "other": ("love", "help")})
-    found = word_ranks(bench.scorer(spec), lexicon, quick=True)
+    found = word_ranks(bench.scorer(spec), lexicon, prompts=PAPER.quick)
     assert found.values.shape == (12, len(found.words))
     assert {w for w in found.words if w.startswith("free")} == {
         found.words[i] for i in found.members["free"]

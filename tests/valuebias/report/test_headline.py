@@ -57,7 +57,7 @@ def test_pass_is_said_of_no_other_run(
     assert passed == bool(allowed and status == 0 and complete and not absent)
     said = headline(verdicts, word, status, complete=complete)
     assert said.endswith(".")
-    assert ("inside the declared margins" in said) == passed
+    assert (("inside the margin" in said) and word == "PASS") == passed
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_the_word(verdicts: list[Record], status: int, complete: bool, word: str
 def test_what_was_not_gated_is_said_beside_a_pass() -> None:
     verdicts = [verdict("PASS"), verdict("NO MARGIN"), verdict("INCONCLUSIVE", gated=False)]
     assert headline(verdicts, "PASS", 0) == (
-        "org/model: the one verdict lies inside the declared margins (2 more not gated)."
+        "org/model: the one verdict lies inside the margin set by convention (2 more not gated)."
     )
 
 
@@ -91,9 +91,9 @@ def test_the_verdict_farthest_out_is_told() -> None:
     near = verdict("FAIL", estimate=0.3, ci_low=0.28, ci_high=0.32)
     far = verdict("FAIL", valence="negative", estimate=-0.761, ci_low=-0.846, ci_high=-0.638)
     assert headline([near, far, verdict("PASS")], "FAIL", 1) == (
-        "org/model: 2 of 3 verdicts outside the declared margins; farthest out: asked for the "
-        "worst, words of communion are preferred to words of agency (-.761 [-.846, -.638], margin "
-        "[-.276, +.276])."
+        "org/model: 2 of 3 verdicts outside the margins set by convention; farthest out: asked for "
+        "the worst, words of communion are preferred to words of agency (-.761 [-.846, -.638], "
+        "margin [-.276, +.276])."
     )
 
 
@@ -125,7 +125,7 @@ def test_a_raw_inheritance_is_compared_with_no_other_base() -> None:
 def test_what_else_happened_is_not_hidden_behind_the_worst() -> None:
     verdicts = [verdict("ERROR"), verdict("FAIL"), verdict("PASS")]
     said = headline(verdicts, "ERROR", 1)
-    assert "1 of 2 verdicts outside the declared margins" in said
+    assert "1 of 2 verdicts outside the margins set by convention" in said
     stopped = headline([verdict("FAIL")], "FAIL", 2, complete=False, not_run=4)
     assert stopped.endswith("The run was stopped or lost tests. Not run: 4 shipped tests.")
     assert headline([], "NOT GATED", 1) == "No verdict was reached, so nothing passed."
@@ -133,7 +133,9 @@ def test_what_else_happened_is_not_hidden_behind_the_worst() -> None:
     assert "what did not pass was let through" in headline(let, "NOT GATED", 1)
     reason = "exploratory: six prompts; more words would not"
     quick = [verdict("INCONCLUSIVE", cause="exploratory", reason=reason)]
-    assert headline(quick, "INCONCLUSIVE", 1).endswith("inconclusive: exploratory: six prompts.")
+    assert headline(quick, "INCONCLUSIVE", 1).endswith(
+        "inconclusive against the margin set by convention: exploratory: six prompts."
+    )
 
 
 def test_a_claim_about_something_else_tells_its_reason() -> None:
@@ -164,12 +166,12 @@ def test_a_verdict_in_words(more: dict[str, Any], text: str) -> None:
     ("words", "tops", "outcome", "said"),
     [
         (["PASS"] * 22, ["PASS", "PASS"], "PASS",
-         "all 22 verdicts lie inside the declared margins; top 10%: 2 of 2 inside."),
+         "all 22 verdicts lie inside the margins set by convention; top 10%: 2 of 2 inside."),
         (["PASS"] * 22, ["PASS", "FAIL"], "FAIL",
-         "0 of 22 verdicts outside the declared margins; top 10%: 1 of 2 inside; asked for"),
+         "0 of 22 verdicts outside the margins set by convention; top 10%: 1 of 2 inside; "),
         (["PASS", "INCONCLUSIVE"], ["INCONCLUSIVE"], "INCONCLUSIVE",
-         "1 of 2 verdicts inconclusive; top 10%: 0 of 1 inside: "),
-        ([], ["PASS"], "PASS", "the one verdict lies inside the declared margins."),
+         "inconclusive against the margins set by convention; top 10%"),
+        ([], ["PASS"], "PASS", "the one verdict lies inside the margin set by convention."),
     ],
 )  # fmt: skip
 def test_shares_of_the_top_are_counted_apart(

@@ -200,7 +200,7 @@ def test_each_outcome_is_unmistakable(word, given, status, complete):
     tone = {"PASS": "pass", "FAIL": "fail", "ERROR": "fail"}.get(word, "unsure")
     assert page.one(id="summary")["class"].split() == ["summary", tone]
     assert ("not a pass" in page.one(id="meaning").text) == (word not in ("PASS", "FAIL"))
-    assert ("inside the margin declared for it" in said) == passes
+    assert ("was shown to lie inside its margin" in said) == passes
     assert bool(page.find(id="open-verdicts")) == bool({"FAIL", "INCONCLUSIVE", "ERROR"} & {*given})
 
 
@@ -260,7 +260,7 @@ def test_models_are_counted(document, page):
 NUMBERS = (
     "estimate", "ci_level", "ci_low", "ci_high", "gate_low", "gate_high", "margin_low",
     "margin_high", "alpha", "p", "mde", "coverage", "n_words", "n_families", "n_prompts",
-    "n_shared", "n_claims",
+    "n_shared", "n_claims", "estimate_by_spelling",
 )  # fmt: skip
 
 
@@ -301,7 +301,7 @@ def test_what_did_not_pass_is_listed_with_its_numbers(document, page):
 def test_details_tell_what_a_verdict_rests_on(document, page):
     row = next(r for r in page.find("tr", class_="more") if "n:1e" not in r.text)
     facts = {" ".join(d.parts[0].text.split()): d.parts[1].text for d in row.one("dl").find("div")}
-    assert facts["margin"] == "[-.276, +.276], convention: agreed"
+    assert facts["margin"] == "[-.276, +.276], set by convention: agreed"
     assert facts["held against it"] == "90% interval [+.110, +.190]"
     assert facts["if there were no effect"] == "p = .1000"
     assert facts["smallest effect found in 80% of cases"] == ".100"

@@ -224,7 +224,7 @@ def test_other_prompts_are_refused(bench: Bench, changed: Any, tmp_path: Path, w
     def change(content: Any) -> None:
         content["prompts"][where] = content["prompts"][where][:-1]
 
-    with pytest.raises(ScoresError, match="other prompts than the current 54"):
+    with pytest.raises(ScoresError, match="other prompts than the prompt set paper"):
         compare(bench, changed(change), tmp_path)
 
 

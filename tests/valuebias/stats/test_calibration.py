@@ -10,6 +10,7 @@ from scipy import stats
 from valuebias.errors import StatisticsError
 from valuebias.stats import Margin, Outcome, judge, pair, single
 from valuebias.stats.permutation import family_permutation
+from valuebias.stats.word_families import WordFamilies
 
 RUNS = 400
 
@@ -110,8 +111,8 @@ def test_permutation_keeps_its_level_with_few_and_unequal_families():
         in_a = np.arange(len(name)) < len(a)
         spread = np.where(np.arange(32) < 7, 1.5, 1.0)
         word = (spread * rng.normal(size=32))[name] + 0.3 * rng.normal(size=len(name))
-        ranks = stats.rankdata(word) / len(word)
-        alarms += family_permutation(ranks, in_a, name)[0] < 0.05
+        drawn = WordFamilies(in_a, name)
+        alarms += family_permutation(drawn.ranks(word), drawn)[0] < 0.05
     low, high = bounds(runs)
     assert low <= alarms / runs <= high
 
@@ -132,6 +133,6 @@ def test_permutation_of_all_labellings_is_exact():
             a[[i, j]] = True
             every.append(t(a))
     exact = np.mean([v >= t(in_a) - 1e-9 for v in every])
-    p, p_high = family_permutation(word, in_a, np.arange(10), seed=3)
+    p, p_high = family_permutation(word, WordFamilies(in_a, np.arange(10)), seed=3)
     assert abs(p - exact) < 5 * math.sqrt(exact * (1 - exact) / 9_999)
     assert p_high > exact

@@ -23,13 +23,29 @@ def draw(rng, n_families=(40, 50), confound=0.0, shift=0.0, prompts=12):
     return values + 0.3 * rng.normal(size=(prompts, len(name))), in_a, name, length
 
 
-def test_the_estimate_is_the_coefficient_of_the_ranks():
+def of_families(name, in_a, *columns):
+    """(families, columns): their means over the words that a family has on a side, A's first."""
+    own = [in_a & (name == f) for f in np.unique(name[in_a])]
+    own += [~in_a & (name == f) for f in np.unique(name[~in_a])]
+    return np.array([[np.mean(c[rows]) for c in columns] for rows in own]), np.array(own)
+
+
+def midranks(row, name, in_a):
+    """Each word's midrank where all families of a side have one weight, in (0, 1)."""
+    _, own = of_families(name, in_a)
+    weights = (own / own.sum(axis=1, keepdims=True)).sum(axis=0)
+    beats = (row[:, None] > row[None]) + 0.5 * (row[:, None] == row[None])
+    return beats @ weights / len(own)
+
+
+def test_the_estimate_is_the_coefficient_of_the_ranks_of_families():
     values, in_a, name, length = draw(np.random.default_rng(1), confound=0.8)
     other = np.random.default_rng(2).normal(size=len(in_a))
     found = controlled([Term(values)], in_a, name, {"length": length, "other": other})
-    ranked = np.array([(np.argsort(np.argsort(row)) + 0.5) / len(row) for row in values])
-    design = sm.add_constant(np.column_stack([length, other, in_a]))
-    assert found.estimate == pytest.approx(2 * sm.OLS(ranked.mean(axis=0), design).fit().params[-1])
+    ranked = np.mean([midranks(row, name, in_a) for row in values], axis=0)
+    means, _ = of_families(name, in_a, length, other, in_a, ranked)
+    design = sm.add_constant(means[:, :-1])
+    assert found.estimate == pytest.approx(2 * sm.OLS(means[:, -1], design).fit().params[-1])
     # Of a covariate that has nothing to do with it, what is left is nearly the effect itself.
     plain = single(values, in_a, name)
     alone = controlled([Term(values)], in_a, name, {"other": other})
@@ -39,22 +55,25 @@ def test_the_estimate_is_the_coefficient_of_the_ranks():
 
 
 def test_the_words_part_is_that_of_dense_matrices():
-    """Bell and McCaffrey's CR2, from the whole projection matrix; a word's part in the ranks of
+    """Bell and McCaffrey's CR2, from the whole projection matrix; a family's part in the ranks of
     others, from all pairs of words."""
     values, in_a, name, length = draw(np.random.default_rng(3))
     name = np.where(np.arange(len(name)) % 7 == 0, 0, name)  # a large family on both sides
     found = controlled([Term(values)], in_a, name, {"length": length})
-    y = 2 * np.array([(np.argsort(np.argsort(r)) + 0.5) / len(r) for r in values]).mean(axis=0)
-    x = np.column_stack([np.ones(len(y)), length, in_a])
+    ranked = np.mean([midranks(row, name, in_a) for row in values], axis=0)
+    means, own = of_families(name, in_a, length, in_a, 2 * ranked)
+    numbers = np.array([name[rows][0] for rows in own])
+    y, x = means[:, -1], sm.add_constant(means[:, :-1])
     bread = np.linalg.inv(x.T @ x)
     rest = np.eye(len(y)) - x @ bread @ x.T
     weights = (bread @ x.T)[-1]
+    shares = own / own.sum(axis=1, keepdims=True)
     beats = np.mean([(r[:, None] > r[None]) + 0.5 * (r[:, None] == r[None]) for r in values], 0)
-    others = 2 * (weights @ beats) / len(y)
+    others = 2 * (weights @ (shares @ beats @ shares.T)) / len(y)
     others -= others.mean()
     variance = 0.0
-    for family in np.unique(name):
-        rows = name == family
+    for family in np.unique(numbers):
+        rows = numbers == family
         values_, vectors = np.linalg.eigh(rest[np.ix_(rows, rows)])
         score = x[rows].T @ (vectors / np.sqrt(values_)) @ vectors.T @ (rest @ y)[rows]
         variance += ((bread @ score)[-1] + others[rows].sum()) ** 2

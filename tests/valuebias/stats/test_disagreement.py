@@ -17,12 +17,14 @@ from valuebias.stats import Cause, Margin, Outcome, Term, contrast, controlled, 
 from valuebias.stats.crossed import word_variance
 from valuebias.stats.disagreement import ByPrompt, Unit, holm, named
 from valuebias.stats.effect import Effect
+from valuebias.stats.word_families import WordFamilies
 
 PROMPTS = select("positive")
 FACTORS = [p.factors for p in PROMPTS]
 N = 300
 IN_A = np.arange(N) < 150
 FAMILIES = np.arange(N) // 2  # two words each
+WORDS = WordFamilies(IN_A, FAMILIES)
 MARGIN = Margin(-0.276, 0.276)
 Floats = npt.NDArray[np.float64]
 
@@ -115,7 +117,7 @@ def test_units_are_the_effects_of_their_prompts_alone():
     effect = measured(values)
     by_prompt = effect.by_prompt
     assert by_prompt is not None
-    placed = [placements(row, IN_A) for row in values]
+    placed = [placements(row, IN_A, FAMILIES) for row in values]
     alone = []
     for unit in by_prompt.units:
         at = [
@@ -127,13 +129,13 @@ def test_units_are_the_effects_of_their_prompts_alone():
         assert unit.estimate == pytest.approx(2 * alone[-1][0].mean() - 1, abs=1e-12)
     assert len(by_prompt.units) == 27 + 9
     for i, (a, b) in enumerate(alone):
-        variance = 4 * word_variance(a, b, IN_A, FAMILIES)[0]
+        variance = 4 * word_variance(a, b, WORDS)[0]
         assert by_prompt.covariance[i, i] == pytest.approx(variance, rel=1e-9)
     for i, j in itertools.combinations((0, 13, 27, 30, 35), 2):
         a, b = (x - y for x, y in zip(alone[i], alone[j], strict=True))
         covariance = by_prompt.covariance
         paired = covariance[i, i] + covariance[j, j] - 2 * covariance[i, j]
-        assert paired == pytest.approx(4 * word_variance(a, b, IN_A, FAMILIES)[0], rel=1e-6)
+        assert paired == pytest.approx(4 * word_variance(a, b, WORDS)[0], rel=1e-6)
 
 
 def test_the_difference_of_two_groups_is_taken_prompt_by_prompt():

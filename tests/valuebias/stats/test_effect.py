@@ -18,7 +18,8 @@ from support.naive_effect import placements as naive_placements
 from valuebias.errors import StatisticsError
 from valuebias.prompts import select
 from valuebias.stats import Effect, pair, single
-from valuebias.stats.crossed import half_width, p_value, placements, word_variance
+from valuebias.stats.crossed import half_width, p_value, word_variance
+from valuebias.stats.word_families import WordFamilies, placements
 
 DATA = Path(__file__).parent / "data"
 
@@ -39,14 +40,15 @@ def synthetic():
 def test_word_variance_of_one_prompt_is_the_one_of_proc(synthetic):
     scores, in_a, expected = synthetic
     placed = {}
+    alone = WordFamilies(in_a, np.arange(len(in_a)))
     for model in ("m0", "m4"):
-        a, b = placed[model] = naive_placements(scores[model][0], in_a)
+        a, b = placed[model] = naive_placements(scores[model][0], in_a, alone.family)
         want = expected["proc"][f"delong_{model}_p00"]
         assert a.mean() == pytest.approx(want["auc"], abs=1e-12)
-        variance, _ = word_variance(a, b, in_a, np.arange(len(in_a)))
+        variance, _ = word_variance(a, b, alone)
         assert variance == pytest.approx(want["var"], rel=1e-9)
     a, b = (x - y for x, y in zip(placed["m0"], placed["m4"], strict=True))
-    variance, _ = word_variance(a, b, in_a, np.arange(len(in_a)))
+    variance, _ = word_variance(a, b, alone)
     assert a.mean() / math.sqrt(variance) == pytest.approx(
         expected["proc"]["delong_paired"]["z"], rel=1e-9
     )
@@ -112,12 +114,13 @@ def test_words_of_one_family_are_one_draw(synthetic):
 
 
 def test_equal_families_on_both_sides_are_obuchowskis_covariance():
-    """With families of one size, setting their sums right multiplies by n / (n - 1)."""
+    """With families of one size, of which each counts alike as each word does: his sums over words,
+    times n / (n - 1)."""
     rng = np.random.default_rng(5)
     family = np.repeat(np.arange(30), 3)
     in_a = np.tile([True, False, False], 30)
     row = rng.normal(size=90) + rng.normal(size=30)[family]
-    a, b = naive_placements(row, in_a)
+    a, b = naive_placements(row, in_a, np.arange(90))  # of words
     terms = {"a": 0.0, "b": 0.0, "ab": 0.0}
     for f in range(30):
         sa = sum(v - a.mean() for v, g in zip(a, family[in_a], strict=True) if g == f)
@@ -126,21 +129,26 @@ def test_equal_families_on_both_sides_are_obuchowskis_covariance():
         terms["b"] += sb * sb
         terms["ab"] += sa * sb
     total = terms["a"] / 30**2 + terms["b"] / 60**2 + 2 * terms["ab"] / 30 / 60
-    variance, df = word_variance(a, b, in_a, family)
+    words = WordFamilies(in_a, family)
+    variance, df = word_variance(*placements(row, words), words)
     assert variance == pytest.approx(total * 30 / 29, rel=1e-12)
     assert 0 < df < 60
 
 
-def test_a_family_that_is_half_of_a_category_is_one_draw_of_few():
+def test_a_family_of_many_spellings_counts_like_any_other():
+    """Half of the words of A are forms of one word, which is far below all others."""
     rng = np.random.default_rng(6)
-    in_a = np.arange(80) < 40
-    family = np.where(np.arange(80) < 20, 0, np.arange(80))
-    a, b = naive_placements(rng.normal(size=80) + (family == 0), in_a)
-    got = word_variance(a, b, in_a, np.unique(family, return_inverse=True)[1])
-    assert got == pytest.approx(naive_effect.word_part(a, b, in_a, family), rel=1e-12)
-    alone = word_variance(a, b, in_a, np.arange(80))
-    assert got[0] > 4 * alone[0]
-    assert got[1] < alone[1] / 2
+    in_a, family = np.arange(80) < 40, np.where(np.arange(80) < 20, 0, np.arange(80))
+    values = rng.normal(size=80) - 9 * (family == 0) + 0.3 * rng.normal(size=(12, 80))
+    effect = single(values, in_a, family)
+    assert effect.n_families == (21, 40)
+    first = np.r_[0, 20:80]  # one of its forms is as good as all: all of B beats each
+    same = single(values[:, first], in_a[first], family[first])
+    assert effect.estimate == pytest.approx(same.estimate, abs=1e-12)
+    assert effect.parts[0] == pytest.approx(same.parts[0], rel=1e-9)
+    assert effect.by_spelling == pytest.approx(naive_effect.rank_biserial(values, in_a), abs=1e-12)
+    assert effect.by_spelling is not None
+    assert effect.by_spelling < effect.estimate - 0.3
 
 
 @settings(max_examples=40, deadline=None)
@@ -150,11 +158,17 @@ def test_placements_are_shares_of_pairs_won(seed, distinct):
     values = rng.integers(0, distinct, size=(2, 3, 17)).astype(np.float32)
     values[0, 0, :3] = [0.0, -0.0, 0.0]  # one number
     in_a = rng.permutation(np.arange(17) < 6)
-    a, b = placements(values, in_a)
+    family = np.unique(rng.integers(0, 9, 17), return_inverse=True)[1]
+    words = WordFamilies(in_a, family)
+    a, b = placements(values, words)
+    ranked = words.ranks(values)
     for scorer, prompt in np.ndindex(2, 3):
-        want = naive_placements(values[scorer, prompt], in_a)
+        want = naive_placements(values[scorer, prompt], in_a, family)
         assert a[scorer, prompt] == pytest.approx(want[0], abs=1e-12)
         assert b[scorer, prompt] == pytest.approx(want[1], abs=1e-12)
+        # The effect is twice the difference of mean ranks, which the permutation relabels.
+        first, second = np.split(ranked[scorer, prompt], [len(want[0])])
+        assert first.mean() - second.mean() == pytest.approx(want[0].mean() - 0.5, abs=1e-12)
 
 
 PARTS = st.lists(st.tuples(st.floats(1e-6, 1.0), st.floats(1.0, 300.0)), min_size=1, max_size=4)
@@ -213,8 +227,9 @@ def test_invariances(layout, seed):
     shuffled = single(values[::-1, order], in_a[order], np.char.add("x", family[order]))
     assert numbers(shuffled) == pytest.approx(numbers(effect))
     assert -1 <= effect.low <= effect.estimate <= effect.high <= 1
-    naive = naive_effect.rank_biserial(values, in_a)
+    naive = naive_effect.rank_biserial(values, in_a, family)
     assert effect.estimate == pytest.approx(naive, abs=1e-12)
+    assert effect.by_spelling == pytest.approx(naive_effect.rank_biserial(values, in_a), abs=1e-12)
 
 
 @settings(max_examples=25, deadline=None)

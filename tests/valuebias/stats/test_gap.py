@@ -50,7 +50,7 @@ def test_a_gap_that_narrows_and_one_that_does_not():
 
 
 def test_the_area_is_the_integral_of_the_absolute_gap():
-    found = gap(*two_runs(words=200, first=(1.5, -0.5, -0.3), second=(-0.5, 0.2, 0.4)))
+    found = gap(*two_runs(words=300, first=(1.5, -0.5, -0.3), second=(-0.5, 0.2, 0.4)))
     path = found.trajectory
     assert found.area is not None
     assert path.estimates[0] > 0 > path.estimates[1]  # it crosses zero between checkpoints

@@ -17,11 +17,11 @@ from valuebias.stats import Margin, Outcome, assignment_test, inheritance, judge
 from valuebias.stats.inheritance import noise_ceiling
 
 
-def draw(seed=0, *, words=60, prompts=12, bases=3, taken=0.5, noise=0.5, step=0.0):
+def draw(seed=0, *, words=60, prompts=12, bases=3, taken=0.5, noise=0.5, step=0.0, most=2):
     """A reward model that takes so much of its own base's taste; its base and other bases; families
-    of one or two words; frequency and length, which both move all scores."""
+    of one word to ``most``; frequency and length, which both move all scores."""
     rng = np.random.default_rng(seed)
-    names = np.repeat(np.arange(words), rng.integers(1, 3, words))[:words]
+    names = np.repeat(np.arange(words), rng.integers(1, most + 1, words))[:words]
     frequency = rng.normal(size=words)
     length = rng.normal(size=words) - 0.5 * frequency
     human, *own = rng.normal(size=(1 + bases, words))
@@ -54,7 +54,7 @@ def by_residuals(x, y, covariates):
 @pytest.mark.parametrize("step", [0.0, 0.5])
 @pytest.mark.parametrize("other_way", [by_inversion, by_residuals])
 def test_the_correlations_are_partial_spearman_ones(other_way, step):
-    data = draw(1, step=step)
+    data = draw(1, step=step, most=1)
     (values, *bases), _, covariates = data
     found = measure(data)
     expected = [
@@ -68,7 +68,7 @@ def test_the_correlations_are_partial_spearman_ones(other_way, step):
 
 
 def test_reliability_is_the_same_correlation_of_a_model_with_itself():
-    data = draw(2, bases=1)
+    data = draw(2, bases=1, most=1)
     (values, base), _, covariates = data
     found = measure(data)
     for model, reliability in zip((values, base), found.reliability, strict=True):
@@ -81,7 +81,7 @@ def test_reliability_is_the_same_correlation_of_a_model_with_itself():
 
 
 def test_without_covariates_it_is_scipys_spearman():
-    (values, base), names, _ = draw(3, bases=1)
+    (values, base), names, _ = draw(3, bases=1, most=1)
     found = inheritance(values, base, names)
     each = [stats.spearmanr(x, y).statistic for x, y in zip(values, base, strict=True)]
     assert found.estimate == pytest.approx(np.mean(each), abs=1e-12)
@@ -103,6 +103,31 @@ def weighted_partial(x, y, covariates, times):
     return left[0] @ left[1] / math.sqrt((left[0] @ left[0]) * (left[1] @ left[1]))
 
 
+@pytest.mark.parametrize("step", [0.0, 0.5])
+def test_every_family_counts_alike(step):
+    data = draw(1, step=step, most=4)
+    (values, *bases), names, covariates = data
+    alike = 1 / np.bincount(names)[names]
+    expected = [
+        np.mean(
+            [
+                weighted_partial(x, y, covariates.values(), alike)
+                for x, y in zip(values, b, strict=True)
+            ]
+        )
+        for b in bases
+    ]
+    found = measure(data)
+    assert (found.rho_own, *found.rho_others) == pytest.approx(expected, abs=1e-12)
+    # A family given twice as often, word by word, is the same draw.
+    twice = np.concatenate([np.arange(60), np.flatnonzero(names == names[7])])
+    again = measure(
+        ([s[:, twice] for s in data[0]], names[twice], {n: c[twice] for n, c in covariates.items()})
+    )
+    for name in ("estimate", "low", "high", "p", "reliability", "ceiling"):
+        assert getattr(again, name) == pytest.approx(getattr(found, name), rel=1e-6)
+
+
 def test_the_words_part_is_the_jackknife_over_families():
     """From numerical derivatives by the number of times that a whole family is there, ranks and
     covariates' ranks taken anew."""
@@ -110,13 +135,15 @@ def test_the_words_part_is_the_jackknife_over_families():
     (values, base, other), names, covariates = data
     found = measure(data)
     columns = list(covariates.values())
-    design = np.column_stack([np.ones(45), *(stats.rankdata(c) for c in columns)])
+    alike = 1 / np.bincount(names)[names]
+    ranked = [((c < c[:, None]) + 0.5 * (c == c[:, None])) @ alike for c in columns]
+    design = np.column_stack([np.ones(45), *ranked]) * np.sqrt(alike)[:, None]
     own = np.diag(design @ np.linalg.inv(design.T @ design) @ design.T)
     variance = 0.0
     for name in np.unique(names):
         moved = []
         for step in (1e-4, -1e-4):
-            times = 1 + step * (names == name)
+            times = alike * (1 + step * (names == name))
             moved.append(
                 np.mean(
                     [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,22 +31,27 @@ pytestmark = pytest.mark.skipif(
     not os.environ.get("VALUEBIAS_PUBLISHED_DATA"), reason="needs VALUEBIAS_PUBLISHED_DATA"
 )
 
-# By word family, at 95%, positive and negative, prompts as independent draws: computed with
-# another implementation, which corrects for the number of families in all (CR1), has one t for
-# words and prompts, and is symmetric. Ours corrects each family for its size (CR2) and has a t for
-# each part: its half widths are longer, by less than .002.
-FIGURES = {
-    "LxzGordon_URM-LLaMa-3.1-8B": ((0.026, -0.136, 0.188), (0.349, 0.195, 0.503)),
-    "RLHFlow_ArmoRM-Llama3-8B-v0.1": ((0.115, -0.044, 0.273), (0.296, 0.140, 0.451)),
-    "Ray2333_GRM-Llama3-8B-rewardmodel-ft": ((-0.020, -0.183, 0.143), (0.105, -0.057, 0.268)),
-    "Ray2333_GRM-Llama3.2-3B-rewardmodel-ft": ((0.047, -0.118, 0.212), (0.181, 0.003, 0.358)),
-    "Ray2333_GRM-gemma2-2B-rewardmodel-ft": ((0.004, -0.161, 0.169), (0.370, 0.216, 0.525)),
-    "Skywork_Skywork-Reward-Gemma-2-27B-v0.2": ((0.003, -0.163, 0.168), (0.377, 0.218, 0.536)),
-    "Skywork_Skywork-Reward-Gemma-2-27B": ((-0.028, -0.190, 0.133), (0.248, 0.080, 0.416)),
-    "Skywork_Skywork-Reward-Llama-3.1-8B-v0.2": ((0.064, -0.102, 0.230), (0.324, 0.158, 0.489)),
-    "nicolinho_QRM-Gemma-2-27B": ((-0.002, -0.162, 0.158), (0.303, 0.142, 0.464)),
-    "nicolinho_QRM-Llama3.1-8B": ((-0.064, -0.220, 0.092), (0.283, 0.116, 0.451)),
+# Positive and negative, computed with another implementation: every spelling counted alike, and on
+# positive prompts every word family.
+BY_SPELLING = {
+    "LxzGordon_URM-LLaMa-3.1-8B": (0.026, 0.349),
+    "RLHFlow_ArmoRM-Llama3-8B-v0.1": (0.115, 0.296),
+    "Ray2333_GRM-Llama3-8B-rewardmodel-ft": (-0.020, 0.105),
+    "Ray2333_GRM-Llama3.2-3B-rewardmodel-ft": (0.047, 0.181),
+    "Ray2333_GRM-gemma2-2B-rewardmodel-ft": (0.004, 0.370),
+    "Skywork_Skywork-Reward-Gemma-2-27B-v0.2": (0.003, 0.377),
+    "Skywork_Skywork-Reward-Gemma-2-27B": (-0.028, 0.248),
+    "Skywork_Skywork-Reward-Llama-3.1-8B-v0.2": (0.064, 0.324),
+    "nicolinho_QRM-Gemma-2-27B": (-0.002, 0.303),
+    "nicolinho_QRM-Llama3.1-8B": (-0.064, 0.283),
 }
+BY_FAMILY = dict(
+    zip(
+        BY_SPELLING,
+        (-0.076, 0.018, -0.093, -0.001, -0.054, -0.073, -0.105, -0.035, -0.088, -0.154),
+        strict=True,
+    )
+)
 BY_WORD = {
     ("Skywork_Skywork-Reward-Gemma-2-27B-v0.2", "positive"): (-0.137, 0.143),
     ("RLHFlow_ArmoRM-Llama3-8B-v0.1", "positive"): (-0.022, 0.251),
@@ -81,25 +87,25 @@ def factors(valence):
     return [prompt.factors for prompt in select(valence)]
 
 
-@pytest.mark.parametrize("model", FIGURES)
+@pytest.mark.parametrize("model", BY_SPELLING)
 def test_the_ten_models(model, data):
-    for valence, expected in zip(("positive", "negative"), FIGURES[model], strict=True):
+    for valence, expected in zip(("positive", "negative"), BY_SPELLING[model], strict=True):
         effect = single(*data(model, valence))
-        estimate, low, high = expected
-        assert effect.estimate == pytest.approx(estimate, abs=6e-4)
-        half = half_width(effect.parts, 0.05)
-        assert -6e-4 < half - (high - low) / 2 < 2e-3
+        assert effect.by_spelling == pytest.approx(expected, abs=6e-4)
+        if valence == "positive":
+            assert effect.estimate == pytest.approx(BY_FAMILY[model], abs=6e-4)
         # One scorer's interval is symmetric on Fisher's scale, about the same half width.
+        half = half_width(effect.parts, 0.05)
         on_z = np.arctanh([effect.low, effect.estimate, effect.high])
         assert np.diff(on_z) * (1 - effect.estimate**2) == pytest.approx([half, half], rel=1e-9)
         assert effect.n_words == (104, 159)
         assert sum(effect.n_families) == 176
 
 
-@pytest.mark.parametrize("model", FIGURES)
+@pytest.mark.parametrize("model", BY_SPELLING)
 def test_the_ten_models_as_the_plugin_sees_them(model, data, lexicon):
     """Prompts of one adjective lean alike, which the interval of independent prompts misses."""
-    margins = load_margins(Path(valuebias_suites.__file__).parent / "margins.yaml")
+    margins = load_margins(valuebias_suites.MARGINS)
     for valence in ("positive", "negative"):
         values, in_a, families = data(model, valence)
         effect = single(values, in_a, families, prompts=factors(valence))
@@ -112,7 +118,7 @@ def test_the_ten_models_as_the_plugin_sees_them(model, data, lexicon):
         assert -2e-3 < wider < 0.13
         margin = margins.margin_for(lexicon, "agency~communion", valence, "range")
         assert margin is not None
-        assert judge(effect, margin).outcome is Outcome.PASS  # they are the panel
+        assert judge(effect, margin).outcome is not Outcome.FAIL
 
 
 @pytest.mark.parametrize(("model", "valence"), BY_WORD)
@@ -127,7 +133,8 @@ def test_siblings_differ_within_a_paired_interval(data):
     new, old = (f"Skywork_Skywork-Reward-Gemma-2-27B{v}" for v in ("-v0.2", ""))
     values, in_a, families = data(new, "positive")
     effect = pair(values, data(old, "positive")[0], in_a, families)
-    assert effect.estimate == pytest.approx(0.003 + 0.028, abs=2e-3)
+    assert effect.by_spelling == pytest.approx(0.003 + 0.028, abs=2e-3)
+    assert effect.estimate == pytest.approx(-0.073 + 0.105, abs=2e-3)
     assert effect.low < 0 < effect.high
     singles = [single(*data(model, "positive")).se for model in (new, old)]
     assert effect.se < min(singles)  # the words are the same
@@ -141,9 +148,9 @@ def test_the_margins_are_those_the_script_computes(root, lexicon, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(": 10 of 10 PASS") == 2
+    assert "0 FAIL; " in done.stdout  # no model is shown to lie outside what the others predict
     figures = {f["name"]: f for f in json.loads((tmp_path / "figures.json").read_text())}
-    margins = load_margins(Path(valuebias_suites.__file__).parent / "margins.yaml")
+    margins = load_margins(valuebias_suites.MARGINS)
     valences: tuple[Valence, ...] = ("positive", "negative")
     roles: tuple[Declared, ...] = ("range", "shift")
     for valence, role in itertools.product(valences, roles):
@@ -152,7 +159,23 @@ def test_the_margins_are_those_the_script_computes(root, lexicon, tmp_path):
         name = f"panel dict_big2_nouns.csv agency~communion {valence} {role}"
         assert margin.low == figures[f"{name} low"]["value"]
         assert margin.high == figures[f"{name} high"]["value"]
-        # Two of the 21 pairs disagree so much from adjective to adjective that their interval is
-        # wider than the margin: for them a verdict is refused.
-        possible = figures[f"{name} PASS possible"]
-        assert possible["value"] >= possible["target"] - (2 if role == "shift" else 0)
+
+
+@pytest.mark.parametrize("valence", ["positive", "negative"])
+def test_how_much_models_differ_beyond_sampling_error_from_pairs_alone(data, lexicon, valence):
+    """Half of what squared differences have above their own sampling variance, over all pairs of
+    models: by loops and by paired intervals, without the covariance of ten models."""
+    ten = [data(model, valence) for model in BY_SPELLING]
+    _, in_a, families = ten[0]
+    above = []
+    for (x, *_), (y, *_) in itertools.combinations(ten, 2):
+        found = naive_effect.effect([[(1, x), (-1, y)]], in_a, families, factors(valence))
+        above.append((found.estimate**2 - found.se**2) / 2)
+    between = max(float(np.mean(above)), 0.0) ** 0.5
+    mean = np.mean([naive_effect.rank_biserial(x, in_a, families) for x, *_ in ten])
+    margins = load_margins(valuebias_suites.MARGINS)
+    margin = margins.margin_for(lexicon, "agency~communion", valence, "range")
+    assert margin is not None
+    assert (margin.low + margin.high) / 2 == pytest.approx(mean, abs=1e-3)
+    (told,) = map(float, re.findall(r"between models (\.\d+)", margin.source))
+    assert told == pytest.approx(between, abs=0.006)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import measure
 from valuebias.models.settings import Settings
-from valuebias.prompts import Valence
+from valuebias.prompts import PAPER, Valence
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.schemes import parse_spec
 from valuebias.store.database import Store
@@ -49,7 +49,7 @@ def test_it_says_what_the_checkpoint_prefers_and_changes_nothing(
             valences: tuple[Valence, ...] = ("positive", "negative")
             for valence, said in zip(valences, told[checkpoint.step], strict=True):
                 found = measure(
-                    bench.scorer(spec), LEXICON, "agency~communion", valence, quick=True
+                    bench.scorer(spec), LEXICON, "agency~communion", valence, prompts=PAPER.quick
                 )
                 assert float(said) == pytest.approx(found.effect.estimate, abs=2e-3)
     for a, b in zip(unseen.checkpoints, watched.checkpoints, strict=True):
