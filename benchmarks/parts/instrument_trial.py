@@ -276,4 +276,4 @@ def trial(
     yield embedded(folder)
     for name, model in models.items():
         yield of_heads(folder, name, model, count, kept)
-    yield cost(folder, 1 if quick else 5)
+    yield cost(folder, 1 if quick else 3)
