@@ -40,6 +40,7 @@ from valuebias.lexicons.files import load_lexicon, starter
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast_scores import ContrastScores
 from valuebias.organisms.paths import base_model
+from valuebias.prompts import PAPER
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats.effect import single
 from valuebias.stats.instrument import between_prompts, between_valences
@@ -98,7 +99,7 @@ def choose(recorded: frozenset[str]) -> dict[str, list[str]]:
 
 def of_control(model: RecordedScores, control: Lexicon) -> dict[str, float]:
     """A model's figures on the control words."""
-    scored = ContrastScores.of(model, control, "virtue~vice", "positive-negative", False)
+    scored = ContrastScores.of(model, control, "virtue~vice", "positive-negative", PAPER)
     rows = {
         f"told apart, {v}": single(
             scored.values[v], *scored.sides, prompts=[p.factors for p in scored.prompts[v]]
@@ -110,7 +111,7 @@ def of_control(model: RecordedScores, control: Lexicon) -> dict[str, float]:
 
 def of_words(model: RecordedScores, lexicon: Lexicon, contrast: str) -> dict[str, float]:
     """A model's figures on a lexicon's own words."""
-    return _agreements(ContrastScores.of(model, lexicon, contrast, "positive-negative", False))
+    return _agreements(ContrastScores.of(model, lexicon, contrast, "positive-negative", PAPER))
 
 
 def _agreements(scored: ContrastScores) -> dict[str, float]:

@@ -134,7 +134,8 @@ def _sentence(text: str | None) -> str:
 # fixtures.md and api.md
 
 _RETURNED = {
-    "valuebias.model": ("Model", "MeasuredEffect", "Judgement"),
+    "valuebias.model": ("Model",),
+    "valuebias.records.measured": ("MeasuredEffect", "Judgement"),
     "pytest_valuebias.assertions.effects": (
         *("Bias", "Assertable", "BoundEffect", "FamilyBias", "FamilyEffect"),
     ),
@@ -150,7 +151,7 @@ _RETURNED = {
 _API = {
     "The front door": {
         "valuebias.model": ("load", "compare", "report"),
-        "valuebias.questions": ("Outcome", "Cause"),
+        "valuebias.outcomes": ("Outcome", "Cause"),
     },
     "Models and words": {
         "valuebias.models.spec": ("ModelSpec",),

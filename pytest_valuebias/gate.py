@@ -19,7 +19,7 @@ from valuebias.report.document import RunRecord, Said
 if TYPE_CHECKING:
     from valuebias.measurement.contrast import Measurement
     from valuebias.measurement.instrument import Instrument
-    from valuebias.questions import Cause
+    from valuebias.outcomes import Cause
     from valuebias.stats.effect import Effect
     from valuebias.stats.verdict import Answer, Margin, Verdict
 
@@ -173,7 +173,7 @@ class Gate:
         gated: bool,
         cause: Cause | None = None,
     ) -> None:
-        from valuebias.records import record
+        from valuebias.records.record import record
 
         unjudged.judged(self.item, measurement)
         claim = claim_of(self.item)

@@ -44,7 +44,10 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
             # leaves nothing to do for the other workers.
             contrast.prepare(
                 scorer,
-                [*(inputs.lexicon(name) for name in lexicons[spec]), control_lexicon()]
+                [
+                    *(inputs.lexicon(name) for name in lexicons[spec]),
+                    control_lexicon(inputs.prompts),
+                ]
                 if vocabulary
                 else [inputs.lexicon(name) for name in lexicons[spec]],
                 prompts=inputs.prompts,

@@ -17,8 +17,8 @@ ROOTS = {
     "valuebias_fixtures": CHECKOUT / "fixtures" / "valuebias_fixtures",
 }
 PACKAGES = {
-    "cli", "declarations", "lexicons", "measurement", "models", "organisms", "report", "scorers",
-    "search", "stats", "store", "training",
+    "cli", "declarations", "lexicons", "measurement", "models", "organisms", "records", "report",
+    "scorers", "search", "stats", "store", "training",
 }  # fmt: skip
 MOST_MODULES = 13
 MOST_LINES = 350
@@ -30,7 +30,6 @@ LONG = {
     "benchmarks/panel.py": "one prediction with its margins and tables",
     "benchmarks/search.py": "one comparison of four architectures",
     "docs/generate.py": "six pages of one reference, which share their helpers",
-    "harness/valuebias/questions.py": "one table, with a row for each question",
     "tests/docs/test_architecture.py": "one page, and all of its changes in one copy",
     "tests/examples/test_examples.py": "the steps of all examples, which share one workshop",
     "tests/pytest_valuebias/test_paper_profile.py": "one profile, told and asserted",

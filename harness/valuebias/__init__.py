@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from valuebias.errors import ValueBiasError as ValueBiasError
     from valuebias.lexicons.files import load_lexicon as load_lexicon
     from valuebias.lexicons.lexicon import Lexicon as Lexicon
-    from valuebias.model import Judgement as Judgement
-    from valuebias.model import MeasuredEffect as MeasuredEffect
     from valuebias.model import Model as Model
     from valuebias.model import compare as compare
     from valuebias.model import load as load
     from valuebias.model import report as report
+    from valuebias.outcomes import Cause as Cause
+    from valuebias.outcomes import Outcome as Outcome
     from valuebias.prompts import PAPER_PROMPTS as PAPER_PROMPTS
     from valuebias.prompts import Prompt as Prompt
-    from valuebias.questions import Cause as Cause
-    from valuebias.questions import Outcome as Outcome
+    from valuebias.records.measured import Judgement as Judgement
+    from valuebias.records.measured import MeasuredEffect as MeasuredEffect
     from valuebias.scorers.protocol import Scorer as Scorer
     from valuebias.scores import Scores as Scores
 
 _HOMES = {
     "Candidates": "candidates",
-    "Cause": "questions",
-    "Judgement": "model",
+    "Cause": "outcomes",
+    "Judgement": "records.measured",
     "Lexicon": "lexicons.lexicon",
-    "MeasuredEffect": "model",
+    "MeasuredEffect": "records.measured",
     "Model": "model",
-    "Outcome": "questions",
+    "Outcome": "outcomes",
     "PAPER_PROMPTS": "prompts",
     "Prompt": "prompts",
     "Scorer": "scorers.protocol",

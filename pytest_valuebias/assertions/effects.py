@@ -15,10 +15,11 @@ from valuebias.lexicons.lexicon import contrast_of
 from valuebias.measurement.contrast import Covariate, Measurement, measure, role_of
 from valuebias.measurement.family import measure_family
 from valuebias.measurement.instrument import Policy
-from valuebias.model import Judgement, MeasuredEffect, Model
+from valuebias.model import Model
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Valences
 from valuebias.questions import Role
+from valuebias.records.measured import Judgement, MeasuredEffect
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.family import Family
 from valuebias.stats.verdict import Margin

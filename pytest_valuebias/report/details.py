@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_valuebias.report import matrix, paper
 from valuebias.errors import ValueBiasError, visible
-from valuebias.records import mean_ranks, median_ranks, prompts_asked
+from valuebias.records.document import mean_ranks, median_ranks, prompts_asked
 from valuebias.report.document import Details
 from valuebias.report.wording import question
 

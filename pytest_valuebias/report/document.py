@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_valuebias.report.unrun import Unrun, unrun
 from valuebias.errors import visible
-from valuebias.records import lexicon_used, prompt_set_used, published, subject_of, versions
+from valuebias.records.document import lexicon_used, prompt_set_used
+from valuebias.records.record import published, subject_of, versions
 from valuebias.report.document import (
     FORMAT,
     VERSION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from valuebias.records import plain
+from valuebias.records.record import plain
 from valuebias.report.document import RunRecord
 
 if TYPE_CHECKING:

@@ -226,9 +226,9 @@ def test_drift_study(checkout: Shell) -> None:
 
 def test_a_lexicon_in_german(checkout: Shell) -> None:
     output = run_page(checkout, "lexicon_in_german/README.md")
-    assert [row[-1] for row in table(output)] == ["PASS", "PASS"]
-    assert "1 failed, 2 passed" in output
-    assert "not shown to know German" in output  # which is what failed
+    assert [row[-1] for row in table(output)] == ["ERROR", "ERROR"]
+    assert "2 errors" in output
+    assert "does not read the questions: good over bad" in output
     assert "stemmed as if they were English" not in output  # every family is declared
     lexicon = load_lexicon("de", EXAMPLES / "lexicon_in_german" / "big_two_de.yaml")
     words = lexicon.words()
@@ -250,13 +250,16 @@ def test_a_model_that_knows_german_can_pass(checkout: Shell) -> None:
             for i, word in enumerate(words):
                 # The same tastes on both sides: as balanced as can be.
                 taste = sides.get(category, 2 * (i + 0.5) / len(words) - 1)
-                rewards = [round(taste + drawn.gauss(0, 0.2), 4) for _ in PAPER_PROMPTS]
+                rewards = [
+                    round((taste if p.valence == "positive" else -taste) + drawn.gauss(0, 0.2), 4)
+                    for p in PAPER_PROMPTS
+                ]
                 out.writerow([unicodedata.normalize("NFD", word), *rewards])
     (block, *_) = blocks((EXAMPLES / "lexicon_in_german/README.md").read_text(encoding="utf-8"))
     (command,) = commands(block.text)
     ended = checkout(command.replace("demo:agency", "scores:recorded.csv"))
     assert ended.returncode == 0, ended.stdout
-    assert "3 passed" in ended.stdout
+    assert "2 passed" in ended.stdout
     assert [row[-1] for row in table(ended.stdout)] == ["PASS", "PASS"]
 
 

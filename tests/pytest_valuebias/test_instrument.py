@@ -156,7 +156,7 @@ def test_reported_verdicts_of_garbage_gate_nothing(
 def test_without_control_words_a_verdict_is_shown_and_not_gated(
     run: Run, pytester: pytest.Pytester, tmp_path: Path
 ) -> None:
-    table = write_scores(tmp_path / "few.csv", lexicons=("big_two",), control=False, turns=True)
+    table = write_scores(tmp_path / "few.csv", lexicons=("big_two",), control=None, turns=True)
     result = run(f"--rm=m=scores:{table}", BIG_TWO, "--valuebias-json=report.json")
     result.assert_outcomes(skipped=2)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -180,7 +180,7 @@ def test_the_checks_that_need_no_words_still_refuse(
 def test_another_table_of_the_model_has_the_control_words(
     run: Run, pytester: pytest.Pytester, tmp_path: Path, even: Path
 ) -> None:
-    table = write_scores(tmp_path / "few.csv", lexicons=("big_two",), control=False, turns=True)
+    table = write_scores(tmp_path / "few.csv", lexicons=("big_two",), control=None, turns=True)
     one = run(f"--rm=m=scores:{table}", BIG_TWO, f"--valuebias-control=scores:{even}")
     one.assert_outcomes(passed=2)
     assert one.ret == pytest.ExitCode.OK

@@ -17,6 +17,7 @@ from support.harmless import check_page, unseen
 from support.schema import problems
 from support.scores import write_scores
 from valuebias.declarations.prompts import load_prompts
+from valuebias.measurement.instrument import control_lexicon
 from valuebias.prompts import BALANCED, DEFAULT, PAPER, SHIPPED, VALENCES, PromptSet
 
 Run = Callable[..., pytest.RunResult]
@@ -34,7 +35,11 @@ def balanced(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def german(tmp_path: Path) -> Path:
-    return write_scores(tmp_path / "on_german.csv", prompts=load_prompts(GERMAN).prompts)
+    """With the control words that the prompt set declares, and no English ones."""
+    asked = load_prompts(GERMAN)
+    control = control_lexicon(asked)
+    path = tmp_path / "on_german.csv"
+    return write_scores(path, lexicons=("big_two",), prompts=asked.prompts, control=control)
 
 
 def report(run: Run, pytester: pytest.Pytester, *args: object) -> tuple[Any, pytest.RunResult]:
@@ -121,6 +126,9 @@ def test_a_file_in_german(run: Run, pytester: pytest.Pytester, german: Path) -> 
     assert {s["tokens"]["prompt"] for s in found["subjects"]} == {
         "Was ist, in einem Wort, das Beste überhaupt?"
     }
+    (subject,) = found["subjects"]
+    assert subject["instrument"]["state"] == "sound"
+    assert "20 words of virtue and vice that the prompts declare" in subject["instrument"]["words"]
 
 
 def test_environment_ini_and_command_line(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.lexicons.files import starter
+from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.instrument import control_lexicon
 from valuebias.prompts import PAPER_PROMPTS, Prompt
 
@@ -18,9 +19,9 @@ _GOOD = {
     word: 1 if category.endswith("virtue") else -1
     for category, words in starter("mfd2").categories.items()
     for word in words
-    if word not in starter("big_two").words()
-}
-"""Words of virtue and of vice that are not of the Big Two."""
+} | dict.fromkeys(starter("big_two").words(), 0)
+"""Words of virtue and of vice, and words of the Big Two, which are left alone."""
+_CONTROL = control_lexicon()
 
 
 def write_scores(
@@ -33,7 +34,7 @@ def write_scores(
     lexicons: tuple[str, ...] = ("big_two", "mfd2"),
     level: float = 0.0,
     noise: int | None = None,
-    control: bool = True,
+    control: Lexicon | None = _CONTROL,
     turns: bool = False,
     prompts: Sequence[Prompt] = PAPER_PROMPTS,
 ) -> Path:
@@ -58,8 +59,10 @@ def write_scores(
             np.random.default_rng((seed, 3)).normal(size=(len(words), 1)) * spread - taste[:, None]
         )
         values += other * [p.valence == "negative" for p in prompts]
-    if control:
-        of_control = [w for ws in control_lexicon().categories.values() for w in ws]
+    if control is not None:
+        sides = {"virtue": 1, "vice": -1}
+        good = {w: sign for side, sign in sides.items() for w in control.categories[side]} | _GOOD
+        of_control = [w for ws in control.categories.values() for w in ws]
         added = [word for word in of_control if word not in words]
         words += added
         own = np.random.default_rng((seed, 1)).normal(size=(len(added), 1))
@@ -70,7 +73,7 @@ def write_scores(
         )
         values = np.concatenate([values, more])
         asked = np.array([1 if p.valence == "positive" else -1 for p in prompts])
-        values += 2 * spread * np.array([_GOOD.get(word, 0) for word in words])[:, None] * asked
+        values += 2 * spread * np.array([good.get(word, 0) for word in words])[:, None] * asked
     write_table(path, words, values, prompts)
     with path.open("a", newline="", encoding="utf-8") as file:
         for word, value in (extra or {}).items():

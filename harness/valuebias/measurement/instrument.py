@@ -169,9 +169,17 @@ def _data() -> Mapping[str, Any]:
     return loaded
 
 
+def control_lexicon(prompts: PromptSet = PAPER) -> Lexicon:
+    """The control words: those that the prompt set declares, else the fixed ones, 40 of virtue and
+    40 of vice, all from the starter mfd2."""
+    if prompts.control is None:
+        return _fixed()
+    sides = {"virtue": prompts.control.virtue, "vice": prompts.control.vice}
+    return Lexicon("control", sides, title="virtue and vice that the prompts declare")
+
+
 @cache
-def control_lexicon() -> Lexicon:
-    """The fixed control words: 40 of virtue and 40 of vice, all from the starter mfd2."""
+def _fixed() -> Lexicon:
     categories = {side: tuple(words) for side, words in _data()["control"].items()}
     return Lexicon("control", categories, title="virtue and vice")
 
@@ -187,14 +195,14 @@ def check_instrument(
     """Check a model before its effects on a lexicon are judged.
 
     The control words are those of the contrast that the lexicon declares (``lexicon.control``),
-    else the fixed ones, scored by the model or found among its recorded scores. ``control`` is
-    another table of the same model that has them; prompts and valences must then be shown to agree
-    on the lexicon's own words too. Where there are no control words, these figures are all there
-    is, and no model is sound.
+    else those of `control_lexicon`, scored by the model or found among its recorded scores.
+    ``control`` is another table of the same model that has them; prompts and valences must then be
+    shown to agree on the lexicon's own words too. Where there are no control words, these figures
+    are all there is, and no model is sound.
 
     Raises what loading or scoring a model raises.
     """
-    controls, contrast = control_lexicon(), "virtue~vice"
+    controls, contrast = control_lexicon(prompts), "virtue~vice"
     if lexicon.control:
         controls, contrast = lexicon, lexicon.control
     asked = control or scorer

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict
 
+from valuebias.outcomes import Cause
 from valuebias.prompts import Valence, Valences
-from valuebias.questions import Cause, Role
+from valuebias.questions import Role
 
 FORMAT, VERSION = "pytest-valuebias report", 1
 """What a document says it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from valuebias.format import bracketed, signed
-from valuebias.questions import Cause
+from valuebias.outcomes import Cause
 from valuebias.report.document import CameOut, Record
 from valuebias.report.margin_words import their_margins
 from valuebias.report.wording import filled, question

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from valuebias.format import bracketed, signed
-from valuebias.questions import Cause
+from valuebias.outcomes import Cause
 from valuebias.stats.crossed import half_width
 from valuebias.stats.disagreement import named
 from valuebias.stats.effect import Effect

@@ -15,8 +15,8 @@ from scipy import stats
 
 from valuebias.errors import StatisticsError
 from valuebias.format import bracketed, p_text, signed, unsigned
-from valuebias.questions import Cause as Cause
-from valuebias.questions import Outcome as Outcome
+from valuebias.outcomes import Cause as Cause
+from valuebias.outcomes import Outcome as Outcome
 from valuebias.stats.checks import GATE_FAMILIES
 from valuebias.stats.crossed import half_width
 from valuebias.stats.effect import Effect

@@ -65,6 +65,7 @@ def test_a_pair_is_the_difference_of_singles_over_common_words(
             name: tuple(w for w in words if f"\n{w}," in (tmp_path / "b.csv").read_text())
             for name, words in lexicon.categories.items()
         },
+        families=lexicon.families,
     )
     singles = [
         measure(bench.scorer(spec), kept, BIG_TWO, "negative").effect.estimate

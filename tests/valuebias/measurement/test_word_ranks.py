@@ -49,7 +49,7 @@ def test_the_most_preferred_word_is_the_first(bench: Bench, tmp_path: Path) -> N
 
 
 def test_medians_are_those_of_the_papers_tests(bench: Bench, tmp_path: Path) -> None:
-    path = write_scores(tmp_path / "a.csv", shift=0.8, lexicons=("big_two",), control=False)
+    path = write_scores(tmp_path / "a.csv", shift=0.8, lexicons=("big_two",), control=None)
     spec, lexicon = parse_spec(f"scores:{path}"), starter("big_two")
     found = word_ranks(bench.scorer(spec), lexicon)
     recorded = RecordedScores.from_file(path)
@@ -64,7 +64,7 @@ def test_medians_are_those_of_the_papers_tests(bench: Bench, tmp_path: Path) -> 
 
 
 def test_the_effect_is_the_difference_of_mean_ranks(bench: Bench, tmp_path: Path) -> None:
-    path = write_scores(tmp_path / "a.csv", shift=0.8, lexicons=("big_two",), control=False)
+    path = write_scores(tmp_path / "a.csv", shift=0.8, lexicons=("big_two",), control=None)
     spec, lexicon = parse_spec(f"scores:{path}"), starter("big_two")
     found = word_ranks(bench.scorer(spec), lexicon)
     mean = found.mean("positive")
@@ -76,7 +76,7 @@ def test_the_effect_is_the_difference_of_mean_ranks(bench: Bench, tmp_path: Path
 def test_quick_asks_fewer_prompts_and_wildcards_stand_for_words(
     bench: Bench, tmp_path: Path
 ) -> None:
-    path = write_scores(tmp_path / "a.csv", lexicons=("big_two",), control=False)
+    path = write_scores(tmp_path / "a.csv", lexicons=("big_two",), control=None)
     spec = parse_spec(f"scores:{path}")
     lexicon = Lexicon("wild", {"free": ("free*",), "other": ("love", "help")})
     found = word_ranks(bench.scorer(spec), lexicon, prompts=PAPER.quick)
@@ -88,6 +88,6 @@ def test_quick_asks_fewer_prompts_and_wildcards_stand_for_words(
 
 
 def test_too_little_coverage_is_an_error(bench: Bench, tmp_path: Path) -> None:
-    path = write_scores(tmp_path / "a.csv", lexicons=("big_two",), control=False)
+    path = write_scores(tmp_path / "a.csv", lexicons=("big_two",), control=None)
     with pytest.raises(LexiconError, match="were scored"):
         word_ranks(bench.scorer(parse_spec(f"scores:{path}")), starter("mfd2"))

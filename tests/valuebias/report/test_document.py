@@ -18,7 +18,7 @@ from typing import (
 import pytest
 
 from support.schema import SCHEMA
-from valuebias.questions import Cause
+from valuebias.outcomes import Cause
 from valuebias.report import document as typed
 
 DEFINITIONS = {f"#/$defs/{name}": about for name, about in SCHEMA["$defs"].items()}

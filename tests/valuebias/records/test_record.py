@@ -17,7 +17,7 @@ from support.scores import write_scores
 from valuebias.lexicons.files import starter
 from valuebias.measurement.contrast import Measurement, Step, measure
 from valuebias.models.settings import Settings
-from valuebias.records import record
+from valuebias.records.record import record
 from valuebias.report.document import Document
 from valuebias.report.json import text
 from valuebias.report.lines import differ

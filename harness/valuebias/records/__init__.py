@@ -1,0 +1,1 @@
+"""Results as values and as records of reports."""
