@@ -1,7 +1,7 @@
 """The instrument check: how its words and thresholds were fixed, and what it says of models.
 
     python benchmarks/instrument.py --data DIR --fix FILE [--json FILE]
-    python benchmarks/instrument.py --data DIR [--models DIR] [--heads N] [--quick] [--json FILE]
+    python benchmarks/instrument.py --data DIR [--model DIR] [--heads N] [--quick] [--json FILE]
 
 DIR of --data is a copy of the folder `data`'s parent in the repository that goes with "Reward
 Models Inherit Value Biases from Pretraining"; the scores are not ours to redistribute. ``--fix``
@@ -16,25 +16,30 @@ chooses the words and the thresholds on the ten public reward models there and w
   prompts that agree, 1 for the agreement of the valences: one order of words for every question)
   and the weakest of the ten models.
 
-Without ``--fix`` the check is tried: on the ten models, the embedded ones and, with ``--models``
-(a folder with real language models), on --heads random heads on each of them.
+Without ``--fix`` the check is tried, as it runs in pytest: on the ten models, on tables that are
+garbage and on virtuous ones (parts/score_tables.py), on the embedded models, and on --heads random
+heads (random_heads.py) on the language model in --model and on that of the embedded neutral model.
+The cost is the run with the check over one without its words and without the check.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from parts.instrument_trial import trial
 from scipy.optimize import linear_sum_assignment
 
 from valuebias.lexicons.files import load_lexicon, starter
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast_scores import ContrastScores
+from valuebias.organisms.paths import base_model
 from valuebias.prompts import PAPER
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats.effect import single
@@ -179,18 +184,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--fix", type=Path, metavar="FILE")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="a language model")
+    parser.add_argument("--heads", type=int, default=100, metavar="N")
+    parser.add_argument("--states", type=Path, metavar="DIR", help="where its states are kept")
+    parser.add_argument("--quick", action="store_true", help="few tables and heads, one round")
     parser.add_argument("--json", type=Path, metavar="FILE")
     args = parser.parse_args()
-    fixed, figures = fix(args.data)
-    for of, models in figures.items():
-        print(f"\n{of}:")
-        for name, row in models.items():
-            print(f"  {name[-34:]:34}", *(f"{key} {value:+.3f}" for key, value in row.items()))
-    print("\n" + written(fixed))
     if args.fix:
+        fixed, figures = fix(args.data)
+        for of, models in figures.items():
+            print(f"\n{of}:")
+            for name, row in models.items():
+                print(f"  {name[-34:]:34}", *(f"{key} {value:+.3f}" for key, value in row.items()))
+        print("\n" + written(fixed))
         args.fix.write_text(written(fixed), encoding="utf-8")
+        written_out: Any = {"fixed": fixed, "ten": figures}
+    else:
+        bases = {"demo_neutral": base_model("neutral")}
+        if args.model:
+            bases[args.model.resolve().name] = args.model
+        heads = min(args.heads, 5) if args.quick else args.heads
+        with tempfile.TemporaryDirectory() as name:
+            sections = trial(
+                Path(name), args.data.resolve(), bases, heads, args.states, quick=args.quick
+            )
+            written_out = [figure for section in sections for figure in section]
+        for figure in written_out:
+            met = {None: "", True: ", met", False: ", MISSED"}[figure["met"]]
+            print(f"{figure['name']}: {figure['value']:.4g} {figure['unit']}{met}")
     if args.json:
-        args.json.write_text(json.dumps({"fixed": fixed, "ten": figures}, indent=1) + "\n")
+        args.json.write_text(json.dumps(written_out, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
