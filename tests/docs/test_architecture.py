@@ -385,5 +385,5 @@ def test_the_tasks_work_in_a_copy(tmp_path: Path) -> None:
     assert report["lexicons"][0]["sha256"] == words.digest
     lines = (folder / "verdicts.txt").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1 + len(report["verdicts"])
-    asked = "PASS: noise:7 minus the mean of 2 models, agency~communion (consensus), positive"
+    asked = "NOT GATED: noise:7 minus the mean of 2 models, agency~communion (consensus), positive"
     assert any(line.startswith(asked) for line in lines), lines
