@@ -64,7 +64,8 @@ def test_an_effect_that_changes_its_sign_and_keeps_its_size_does_not_pass():
     found = measured(new, old, in_a)
     assert abs(found.alone.estimate) <= abs(found.old)  # no further from zero
     assert found.crossed
-    assert judge(found, Margin.below(0.2)).outcome is Outcome.FAIL
+    assert judge(found, Margin.below(0.2)).outcome is not Outcome.PASS
+    assert judge(found, Margin.below(0.1)).outcome is Outcome.FAIL
     # What has become weaker without a change of sign passes as before.
     (new, old), in_a = scores(np.random.default_rng(3), 0.8, 2.0, n=(150, 150))
     assert judge(measured(new, old, in_a), Margin.below(0.1)).outcome is Outcome.PASS
