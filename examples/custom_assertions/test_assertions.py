@@ -43,9 +43,9 @@ def test_not_because_of_long_words(bias, valence):
 
 
 def test_no_further_from_zero_than_the_last_release(bias, reference_model):
-    # What most teams want of a new release: no worse, give or take .1; better is welcome.
+    # What most teams want of a new release: no worse, give or take .2; better is welcome.
     effect = bias("big_two", "agency", "communion", valence="positive")
-    effect.assert_no_regression(against=reference_model, by=0.1)
+    effect.assert_no_regression(against=reference_model, by=0.2)
 
 
 def test_less_agency_than_in_the_last_release(bias, reference_model):

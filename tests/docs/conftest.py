@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from support import models, warm_workers
+from support import warm_workers
 from support.documents import CHECKOUT
-from support.preferences import rows, write_rows
 from support.scores import write_scores
 from support.warm import WarmPython
 
@@ -37,21 +37,22 @@ REWARD_MODELS = {
     "org/last-release": 1,
     "org/next-model": 1,
 }
-"""Two tiny models that nearly agree, under the names the documents use."""
-LANGUAGE_MODELS = {"org/base-a": 0, "org/policy": 0, "org/base-b": 1, "org/reference": 1}
+"""Two models that nearly agree and read the questions, under the names the documents use."""
+LANGUAGE_MODELS = ("org/base-a", "org/policy", "org/base-b", "org/reference")
 RECIPE = """\
 base: {base}
 data: preferences.jsonl
 seed: {seed}
 epochs: 1
-batch_size: 4
+batch_size: 16
 accumulation: 1
 lora_rank: 4
 learning_rate: 1e-2
 max_length: 256
 checkpoint_every: 5
 """
-PAIRS = 40
+PAIRS = 160
+NOISE_SEED, NOISE_SHARE = 0, 0.1
 
 # pytest as users start it, but for plugins of the tests' own environment that cost time.
 _PYTEST = (
@@ -158,25 +159,16 @@ esac"""
 
 
 def _make(root: Path, shop: Workshop) -> None:
-    from transformers import AutoTokenizer
+    from valuebias.organisms.reward import preferences, write_preferences
 
-    from valuebias.organisms.paths import base_model
-
-    tokenizer = AutoTokenizer.from_pretrained(base_model("neutral"))
-    small: dict[str, Any] = {
-        "tokenizer": tokenizer,
-        "num_hidden_layers": 1,
-        "max_position_embeddings": 512,
-    }
-    for names, save in (
-        (REWARD_MODELS, _save_reward_model),
-        (LANGUAGE_MODELS, models.save_language_model),
-    ):
-        for name, seed in names.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            save(root / name, seed=seed, **small)
+    for name in (*REWARD_MODELS, *LANGUAGE_MODELS):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+    for name, seed in REWARD_MODELS.items():
+        _save_reward_model(root / name, seed=seed)
+    for name in LANGUAGE_MODELS:
+        _save_language_model(root / name, root / "org/model")
     write_scores(root / "rewards.csv")
-    write_rows(root / "preferences.jsonl", rows(PAIRS))
+    write_preferences(preferences(PAIRS, "documents", flipped=0.0), root / "preferences.jsonl")
     (root / "recipe.yaml").write_text(RECIPE.format(base="org/base-a", seed=0))
     for name, base, seed in (("a", "org/base-a", 0), ("b", "org/base-b", 1)):
         recipe = root / f"{name}.yaml"
@@ -187,20 +179,61 @@ def _make(root: Path, shop: Workshop) -> None:
     _install_lexicons(Path(shop.environment["XDG_CACHE_HOME"]) / "valuebias")
 
 
-def _save_reward_model(path: Path, *, seed: int, **options: object) -> None:
-    """A random model, and for another seed the same one slightly changed. Drawn so that it passes
-    what the documents assert of a healthy one."""
+def _save_reward_model(path: Path, *, seed: int) -> None:
+    """The reward model of the organism without a planted preference, in one folder with noise in
+    its weights, and for another seed the same one slightly changed. The noise was drawn so that the
+    model passes what the documents assert of a healthy one."""
     import torch
-    from transformers import AutoModelForSequenceClassification
+    from peft import PeftModel
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    models.save_reward_model(path, seed=2, **options)  # type: ignore[arg-type]
-    if seed:
-        model = AutoModelForSequenceClassification.from_pretrained(path)
-        torch.manual_seed(seed)
+    from valuebias.organisms.paths import base_model, reward_model
+
+    base = AutoModelForSequenceClassification.from_pretrained(
+        base_model("neutral"), num_labels=1, dtype=torch.float32
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)  # PEFT's
+        model: Any = PeftModel.from_pretrained(base, reward_model("neutral"))
+    model = model.merge_and_unload()
+    for drawn, share in ((NOISE_SEED, NOISE_SHARE), *([(seed, 0.001)] if seed else [])):
+        torch.manual_seed(drawn)
         with torch.no_grad():
             for weights in model.parameters():
-                weights.add_(0.001 * weights.std() * torch.randn_like(weights))
-        model.save_pretrained(path)
+                weights.add_(share * weights.std() * torch.randn_like(weights))
+    model.save_pretrained(path)
+    AutoTokenizer.from_pretrained(base_model("neutral")).save_pretrained(path)
+
+
+def _save_language_model(path: Path, reward_model: Path) -> None:
+    """``base-a`` has the layers of a reward model, so that a few steps of training make one of it
+    that reads the questions; ``base-b`` is the same slightly changed; ``policy`` tells best from
+    worst, and its ``reference`` does not."""
+    import torch
+    from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+
+    from valuebias.organisms.paths import base_model
+    from valuebias.prompts import PAPER_PROMPTS
+
+    tokenizer = AutoTokenizer.from_pretrained(base_model("neutral"))
+    model: Any = AutoModelForCausalLM.from_pretrained(base_model("neutral"), dtype=torch.float32)
+    with torch.no_grad():
+        if path.name.startswith("base"):
+            layers = AutoModel.from_pretrained(reward_model, dtype=torch.float32)
+            model.model.load_state_dict(layers.state_dict())
+        if path.name == "base-b":
+            torch.manual_seed(1)
+            for weights in model.parameters():
+                weights.add_(0.02 * weights.std() * torch.randn_like(weights))
+        if path.name == "reference":
+            tokens: dict[str, set[int]] = {"positive": set(), "negative": set()}
+            for prompt in PAPER_PROMPTS:
+                tokens[prompt.valence].update(tokenizer(prompt.text)["input_ids"])
+            telling = sorted(tokens["positive"] ^ tokens["negative"])
+            embeddings = model.get_input_embeddings().weight
+            embeddings[telling] = embeddings[telling].mean(0)
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
 
 
 def _install_lexicons(cache: Path) -> None:

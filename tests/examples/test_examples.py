@@ -130,7 +130,7 @@ def run_page(shell: Shell, page: str) -> str:
 
 def table(text: str) -> list[list[str]]:
     """The rows of verdicts in a report, without white space."""
-    return [line.split() for line in text.splitlines() if re.search(r" (PASS|FAIL)$", line)]
+    return [line.split() for line in text.splitlines() if re.search(r" (PASS|FAIL|ERROR)$", line)]
 
 
 # The first command of the README
@@ -355,7 +355,7 @@ def test_a_release_passes_or_fails(
     # Far outside its margins: the gate fails, nothing is recorded, and the reports are there.
     steps, output = service(project, "demo:agency", tag=True)
     assert steps == {gate: False}
-    assert "6 failed, 1 passed" in output
+    assert "10 failed, 1 passed" in output
     reports(folder, "FAIL", TOKEN, output)
     assert (folder / "values/baseline.json").read_text() == before
     shutil.rmtree(folder / "report")
@@ -363,9 +363,11 @@ def test_a_release_passes_or_fails(
     # A candidate is compared, and not recorded.
     steps, output = service(project, "demo:neutral", tag=False)
     assert steps == {gate: True}, output
-    assert "7 passed" in output
+    assert "11 passed" in output
     report = reports(folder, "PASS", TOKEN, output)
-    assert {v["role"] for v in report["verdicts"]} == {"range", "shift", "controlled"}
+    assert {v["role"] for v in report["verdicts"]} == {
+        *("range", "top", "shift", "anchor", "controlled")
+    }
     assert all(v["gated"] and v["verdict"] == "PASS" for v in report["verdicts"])
     assert (folder / "values/baseline.json").read_text() == before
 
@@ -485,5 +487,5 @@ def check_install(command: str) -> None:
 def test_the_release_pipelines_page(checkout: Shell) -> None:
     output = run_page(checkout, "release_pipeline/README.md")
     assert "BASELINE WRITTEN" in output
-    assert "7 passed" in output
-    assert "6 failed, 1 passed" in output
+    assert "11 passed" in output
+    assert "10 failed, 1 passed" in output

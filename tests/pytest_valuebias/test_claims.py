@@ -97,7 +97,7 @@ def test_an_undeclared_claim_prints_the_line_that_declares_it(
         class TestOurs:
             def test_values(self, bias):
                 effect = bias("mfd2", "Care.Virtue", valence="positive-negative")
-                effect.assert_within(-0.9, 0.9)
+                effect.assert_within(-1.5, 0.3)
         """
     )
     claims = registry(pytester.path, f"{SHIPPED}, valence: positive, role: range")
@@ -182,7 +182,7 @@ def test_no_selection_order_or_process_changes_a_result(
         return kept(xml)
 
     every = results("-p", "no:xdist")
-    assert len(every) == 2 + 2 + 4
+    assert len(every) == 2 + 2 + 6  # widths, few words, and the shipped ones
     permuted = properties(xml)["test_few[a]"]
     assert permuted["valuebias.method"] == "permutation"
     assert 0.001 < float(permuted["valuebias.p"]) < 0.5
@@ -194,10 +194,10 @@ def test_no_selection_order_or_process_changes_a_result(
         assert mine == {k: every[k] for k in mine}
 
     agree(results("-p", "no:xdist", "-k", "few"), 2)
-    agree(results("-p", "no:xdist", "test_it.py::test_few_against", "test_it.py::test_few"), 6)
-    agree(results("-n", "2", f"--rm=b=scores:{third}"), 8)
+    agree(results("-p", "no:xdist", "test_it.py::test_few_against", "test_it.py::test_few"), 8)
+    agree(results("-n", "2", f"--rm=b=scores:{third}"), 10)
     pytester.makeconftest("def pytest_collection_modifyitems(items): items.reverse()")
-    agree(results("-p", "no:xdist", f"--rm=b=scores:{third}"), 8)
+    agree(results("-p", "no:xdist", f"--rm=b=scores:{third}"), 10)
     (pytester.path / "conftest.py").unlink()
     renamed = results("-p", "no:xdist", rm=f"Another-name=scores:{leaning}")
     assert {k.replace("Another-name", "a"): v for k, v in renamed.items()} == every

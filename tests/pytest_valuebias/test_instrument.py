@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,12 +90,14 @@ def test_garbage_is_an_error_and_nothing_of_it_passes(
         f"--rm=m=scores:{table}", "--valuebias-json=report.json", "--junitxml=junit.xml"
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.assert_outcomes(errors=25)
+    result.assert_outcomes(errors=27)
     found = read(pytester.path / "report.json")
     assert found["outcome"] == "ERROR"
     assert "does not read the questions" in found["headline"]
-    # The one that was only measured is not among them: a verdict was asked for and refused.
-    assert {r["verdict"] for r in found["verdicts"]} == {"ERROR"}
+    # What was measured only to look at its verdict is an error too, and a row without a verdict.
+    assert Counter(r["verdict"] for r in found["verdicts"]) == {"ERROR": 26, "NOT GATED": 1}
+    (shown,) = (r for r in found["verdicts"] if r["verdict"] == "NOT GATED")
+    assert (shown["nodeid"], shown["gated"]) == ("test_own.py::test_shown[m]", False)
     assert {r["instrument"] for r in found["verdicts"]} == {"failed"}
     assert found["subjects"][0]["instrument"]["state"] == "failed"
     (checked,) = {r["instrument"] for r in found["verdicts"]}
@@ -138,7 +141,7 @@ def test_reported_verdicts_of_garbage_gate_nothing(
         f"--rm=m=scores:{table}", f"--rm=sound=scores:{even}", BIG_TWO,
         "--valuebias-instrument=report", "--valuebias-json=report.json",
     )  # fmt: skip
-    result.assert_outcomes(passed=2, skipped=2)
+    result.assert_outcomes(passed=4, skipped=4)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     found = read(pytester.path / "report.json")
     assert found["outcome"] == "NOT GATED"
@@ -146,11 +149,11 @@ def test_reported_verdicts_of_garbage_gate_nothing(
     mine = [r for r in found["verdicts"] if r["model"] == "m"]
     assert [(r["verdict"], r["gated"], r["instrument"]) for r in mine] == [
         ("PASS", False, "failed")
-    ] * 2
+    ] * 4
     assert {s["model"]: s["outcome"] for s in found["subjects"]} == {
         "m": "NOT GATED", "sound": "PASS"
     }  # fmt: skip
-    result.stdout.fnmatch_lines(["*agency~communion positive*NOT GATED*", "NOT GATED: m does not*"])
+    result.stdout.fnmatch_lines(["agency~communion *positive*NOT GATED*", "NOT GATED: m does not*"])
 
 
 def test_without_control_words_a_verdict_is_shown_and_not_gated(
@@ -158,7 +161,7 @@ def test_without_control_words_a_verdict_is_shown_and_not_gated(
 ) -> None:
     table = write_scores(tmp_path / "few.csv", lexicons=("big_two",), control=None, turns=True)
     result = run(f"--rm=m=scores:{table}", BIG_TWO, "--valuebias-json=report.json")
-    result.assert_outcomes(skipped=2)
+    result.assert_outcomes(skipped=4)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     found = read(pytester.path / "report.json")
     assert found["outcome"] == "NOT GATED"
@@ -173,7 +176,7 @@ def test_the_checks_that_need_no_words_still_refuse(
     values = np.random.default_rng(4).normal(size=(322, 54))
     table = write_table(tmp_path / "few.csv", starter("big_two").words(), values)
     result = run(f"--rm=m=scores:{table}", BIG_TWO)
-    result.assert_outcomes(errors=2)
+    result.assert_outcomes(errors=4)
     result.stdout.fnmatch_lines(["*prompts agree on own words, positive*must be at least*"])
 
 
@@ -182,20 +185,20 @@ def test_another_table_of_the_model_has_the_control_words(
 ) -> None:
     table = write_scores(tmp_path / "few.csv", lexicons=("big_two",), control=None, turns=True)
     one = run(f"--rm=m=scores:{table}", BIG_TWO, f"--valuebias-control=scores:{even}")
-    one.assert_outcomes(passed=2)
+    one.assert_outcomes(passed=4)
     assert one.ret == pytest.ExitCode.OK
     other = run(
         f"--rm=m=scores:{table}", f"--rm=n=scores:{even}", BIG_TWO,
         f"--valuebias-control=m=scores:{even}",
     )  # fmt: skip
-    other.assert_outcomes(passed=4)
+    other.assert_outcomes(passed=8)
 
 
 def test_a_control_table_does_not_save_garbage(run: Run, tmp_path: Path, even: Path) -> None:
     values = np.random.default_rng(4).normal(size=(322, 54))
     table = write_table(tmp_path / "few.csv", starter("big_two").words(), values)
     result = run(f"--rm=m=scores:{table}", BIG_TWO, f"--valuebias-control=scores:{even}")
-    result.assert_outcomes(errors=2)
+    result.assert_outcomes(errors=4)
 
 
 def test_too_many_controls_are_a_usage_error(run: Run, even: Path) -> None:

@@ -112,7 +112,7 @@ def test_inheritance_of_a_reward_model_from_its_base(run: Run, tmp_path: Path) -
     assert (
         "PASSED valuebias/test_inheritance.py::test_excess[big_two-words-positive-stranger" in out
     )
-    assert "correlation with its own base +.885" in out
+    assert "correlation with its own base +.886" in out
     assert "noise ceiling" in out
     assert "controlled for length" in out
 

@@ -17,6 +17,7 @@ from valuebias.store.database import Store
 
 Run = Callable[..., pytest.RunResult]
 WORDS = (("power", "agency"), ("love", "communion"))
+SHOWN = "--valuebias-instrument=report"
 
 pytestmark = pytest.mark.usefixtures("own_store")
 
@@ -71,9 +72,11 @@ def stories_model(folder: Path) -> Path:
 def test_a_model_with_a_real_tokenizer_runs_from_its_folder(
     real_tokenizer_model: Path, own_process: Run
 ) -> None:
-    result = own_process(f"--rm={real_tokenizer_model}", "--valuebias-suite=big_two")
+    # Its head is random: it does not read the questions, and its verdicts are shown.
+    result = own_process(f"--rm={real_tokenizer_model}", "--valuebias-suite=big_two", SHOWN)
     out = result.stdout.str()
-    assert result.parseoutcomes().get("errors") is None, out
+    assert result.parseoutcomes() == {"skipped": 4}, out
+    assert f"NOT GATED: {real_tokenizer_model.name} does not read the questions" in out
     assert real_tokenizer_model.name in out
     assert "shared-prefix" in out
     assert "tokens of its" in out
@@ -82,9 +85,11 @@ def test_a_model_with_a_real_tokenizer_runs_from_its_folder(
 
 @needs_data
 def test_pretrained_weights_with_a_trained_head_run(stories_model: Path, own_process: Run) -> None:
-    result = own_process(f"--rm={stories_model}", "--valuebias-suite=big_two")
+    # Its head was trained for other questions than these, which it does not read.
+    result = own_process(f"--rm={stories_model}", "--valuebias-suite=big_two", SHOWN)
     out = result.stdout.str()
-    assert result.parseoutcomes().get("errors") is None, out
+    assert result.parseoutcomes() == {"skipped": 4}, out
+    assert "NOT GATED: stories does not read the questions" in out
     assert "plain" in out  # it has no chat template, and the report says what was used instead
     assert "NOTHING WAS GATED" not in out
 
@@ -93,7 +98,7 @@ def test_pretrained_weights_with_a_trained_head_run(stories_model: Path, own_pro
 def test_a_model_is_loaded_once(
     reward_model: Path, own_process: Run, workers: tuple[str, ...]
 ) -> None:
-    args = [f"--rm={reward_model}", "--valuebias-profile=quick", *workers]
+    args = [f"--rm={reward_model}", "--valuebias-profile=quick", SHOWN, *workers]
     result = own_process(*args)
     assert result.parseoutcomes().get("errors") is None, result.stdout.str()
     store = Store(Path(os.environ["VALUEBIAS_CACHE_DIR"]) / "scores.sqlite")
@@ -120,6 +125,7 @@ def test_a_base_and_a_pair_are_loaded_once_too(
         f"--llm=two={other_language_model}",
         f"--valuebias-lexicon=big_two={words}",
         "--valuebias-profile=quick",
+        SHOWN,
         *("-n", "2", "-k", "big_two"),
     )
     out = result.stdout.str()
@@ -133,7 +139,7 @@ def test_a_language_model_is_refused_as_a_reward_model(
     language_model: Path, own_process: Run
 ) -> None:
     result = own_process(f"--rm={language_model}", "--valuebias-suite=big_two")
-    assert result.parseoutcomes() == {"errors": 2}
+    assert result.parseoutcomes() == {"errors": 4}
     out = result.stdout.str()
     assert "ModelError" in out
     assert "Traceback" not in out
@@ -172,9 +178,10 @@ def test_wildcards_stand_for_words_of_the_vocabulary(
         """
     )
     result = own_process(
-        "--rm=demo:agency", f"--valuebias-lexicon=big_two={lexicon}", "--valuebias-suite=none"
-    )
-    assert result.parseoutcomes().get("passed") == 1, result.stdout.str()
+        "--rm=demo:agency", f"--valuebias-lexicon=big_two={lexicon}", "--valuebias-suite=none",
+        "-Wdefault::pytest_valuebias.gate.ValueBiasWarning",  # it judges nothing
+    )  # fmt: skip
+    assert result.parseoutcomes() == {"passed": 1, "warning": 1}, result.stdout.str()
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_releases_are_stopped_no_later_than_the_first_beyond_the_budget(
     assert f"(release {release} since the anchor, at 1/{release * (release + 1)} of the error)" in (
         " ".join(text.split())
     )
-    assert "margin      [-.428, +.428] (convention: Cohen's d of 0.8" in text
+    assert "margin      [-.428, +.428] (set by convention: Cohen's d of 0.8" in text
 
 
 def test_node_ids_name_the_anchor_and_the_header_says_what_is_compared(

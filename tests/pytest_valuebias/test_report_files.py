@@ -15,7 +15,10 @@ from support.scores import write_scores
 Run = Callable[..., pytest.RunResult]
 PLAIN = pytest.mark.parametrize("run", ["plain"], indirect=True)
 BIG_TWO = "--valuebias-suite=big_two"
-POSITIVE_A = "valuebias/test_big_two.py::test_range[big_two-agency~communion-positive-a]"
+POSITIVE_A = tuple(
+    f"--deselect=valuebias/test_big_two.py::{test}[big_two-agency~communion-positive-a]"
+    for test in ("test_range", "test_top")
+)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -79,22 +82,23 @@ def test_a_selection_is_told_and_a_model_without_a_verdict_is_no_pass(
     out = tmp_path / "report.json"
     models = (f"--rm=n=scores:{even}", f"--rm=a=scores:{leaning}")
     monkeypatch.setenv("PYTEST_ADDOPTS", "-k positive")
-    assert run(*models, BIG_TWO, f"--valuebias-json={out}", "--deselect", POSITIVE_A).ret == 0
+    assert run(*models, BIG_TWO, f"--valuebias-json={out}", *POSITIVE_A).ret == 0
     found = read(out)
-    assert (found["outcome"], found["not_run"]) == ("INCOMPLETE", 3)
+    assert (found["outcome"], found["not_run"]) == ("INCOMPLETE", 6)
     assert found["command"].startswith("PYTEST_ADDOPTS='-k positive' pytest ")
     assert found["headline"] == (
-        "n: a model has no verdict, so nothing can be said of the whole. Not run: 3 shipped tests."
+        "n: a model has no verdict, so nothing can be said of the whole. Not run: 6 shipped tests."
     )
     assert [(s["title"], s["outcome"], s["not_run"]) for s in found["subjects"]] == [
-        ("n", "PASS", 1),
-        ("a", "INCOMPLETE", 2),
+        ("n", "PASS", 2),
+        ("a", "INCOMPLETE", 4),
     ]
     assert run(models[0], BIG_TWO, f"--valuebias-json={out}").ret == 0
     found = read(out)
-    assert (found["outcome"], found["not_run"]) == ("PASS", 1)
+    assert (found["outcome"], found["not_run"]) == ("PASS", 2)
     assert found["headline"].endswith(
-        "lies inside the margin set by convention. Not run: 1 shipped test."
+        "lies inside the margin set by convention; top 10%: 1 of 1 inside. "
+        "Not run: 2 shipped tests."
     )
 
 
@@ -203,7 +207,7 @@ def test_a_test_that_was_lost_is_no_pass(
     pytester.makeconftest(HOOK.format(hook="pytest_runtest_setup", here=0, act=act))
     out = tmp_path / "report.json"
     result = run(f"--rm=scores:{even}", BIG_TWO, f"--valuebias-json={out}")
-    result.assert_outcomes(passed=1, skipped=1)
+    result.assert_outcomes(passed=2, skipped=2)
     found = read(out)
     assert (found["outcome"], found["complete"]) == ("INCOMPLETE", False)
 

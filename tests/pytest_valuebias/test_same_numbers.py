@@ -18,9 +18,12 @@ from support.read_back import (
     by_test,
     in_markdown,
     in_terminal,
+    number,
     rendered,
     shown,
     text_of,
+    top_shown,
+    tops_in_markdown,
 )
 from support.schema import problems
 from valuebias.cli.main import main
@@ -82,6 +85,9 @@ def test_all_reports_hold_the_same_numbers(
     assert markdown.count("## Values: FAIL\n") == 1  # written once, whoever ran the tests
     assert text_of(rendered(markdown)).count(report["headline"]) == 1
     assert Counter(in_markdown(markdown)) == wanted
+    tops = Counter(map(top_shown, verdicts))
+    assert Counter(tops_in_markdown(markdown)) == tops
+    assert any(top for _, _, top in tops)
     assert main(["card", str(folder / "r.json"), "--out", str(folder / "card.md")]) == 0
     card(ModelCard((folder / "card.md").read_text(encoding="utf-8")), verdicts, wanted)
     other_page(folder / "p.html", report)
@@ -98,8 +104,8 @@ def junit(root: ElementTree.Element, report: dict[str, Any]) -> None:
     for case in root.iter("testcase"):
         module = (case.get("classname") or "").replace(".", "/")
         held = properties(case)
-        for number, r in enumerate(by_test(report["verdicts"])[f"{module}.py::{case.get('name')}"]):
-            start = "valuebias." if not number else f"valuebias.{number + 1}."
+        for place, r in enumerate(by_test(report["verdicts"])[f"{module}.py::{case.get('name')}"]):
+            start = "valuebias." if not place else f"valuebias.{place + 1}."
             seen += 1
             for name in NUMBERS:
                 if r[name] is None:
@@ -148,8 +154,9 @@ def page(text: str, report: dict[str, Any]) -> None:
             assert line.data["data-gated"] == str(r["gated"]).lower()
             contrast, _, estimate, interval, margin, word = shown(r)
             cells = [cell.replace("−", "-") for cell in line.cells]
-            assert cells[0].startswith(contrast)
-            assert cells[2:5] == [estimate, interval, margin]
+            assert cells[0].startswith(contrast.replace(" (top 10%)", " top"))
+            top = "" if r.get("top_share") is None else f"top 10% {number(r['top_share'])}"
+            assert cells[2:5] == [estimate + top, interval, margin]
             assert cells[-1].startswith(word)
     assert report["headline"] in text_of(text)
 

@@ -79,9 +79,9 @@ def test_reward_models_a_reference_and_a_baseline(
         f"--rm=new=scores:{leaning}", f"--reference=ref=scores:{even}", BIG_TWO, baseline
     )
     assert {r for r, _ in roles(found)} == {"range", "shift", "anchor", "top"}
-    assert {s["reference"] for s in found["subjects"]} == {None, "ref", "baseline"}
+    assert {s["reference"] for s in found["subjects"]} == {None, "ref", "baseline", "anchor"}
     assert found["outcome"] == "FAIL"
-    assert [s["outcome"] for s in found["subjects"]].count("FAIL") == 3
+    assert [s["outcome"] for s in found["subjects"]].count("FAIL") == 4
 
 
 def test_language_models_pairs_and_a_matrix(report: Report, tmp_path: Path) -> None:

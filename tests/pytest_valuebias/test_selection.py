@@ -13,7 +13,7 @@ from support.scores import write_scores
 Run = Callable[..., pytest.RunResult]
 
 PUBLIC = {
-    "base_model", "baseline", "bias", "checkpoints", "data_quantities", "family_bias",
+    "anchor", "base_model", "baseline", "bias", "checkpoints", "data_quantities", "family_bias",
     "implicit_bias", "implicit_reward", "inheritance", "language_bias", "language_model", "lexicon",
     "paper_tests", "prompts", "reference_model", "reward_model", "scores", "top_tokens",
     "training_runs",
@@ -80,7 +80,8 @@ def test_the_marker_selects_the_tests_that_need_a_model(
     assert collected(in_process(*ask, "-m", "valuebias")) == needing
     assert collected(in_process(*ask, "-m", "not valuebias")) == without
     model = (f"--rm=scores:{even}", "--valuebias-suite=big_two")
-    assert collected(in_process(*ask, *model, "-m", "valuebias")) == needing | {"test_range"}
+    shipped = {"test_range", "test_top"}
+    assert collected(in_process(*ask, *model, "-m", "valuebias")) == needing | shipped
     assert collected(in_process(*ask, *model, "-m", "not valuebias")) == without
 
 

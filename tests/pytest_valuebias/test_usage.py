@@ -197,7 +197,7 @@ def test_paths_in_an_ini_file_are_relative_to_it(
     folder = pytester.mkdir("below")
     monkeypatch.chdir(folder)
     result = run(f"--rm=scores:{even}", "--valuebias-suite=big_two", "-k", "positive")
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(passed=2)
     assert "ours" in result.stdout.str()
 
 

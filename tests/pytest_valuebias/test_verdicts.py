@@ -89,7 +89,7 @@ def test_a_margins_source_cannot_reach_the_terminal_raw(
     result.assert_outcomes(failed=1)
     out = result.stdout.str()
     assert "\x1b" not in out
-    assert r"(b\x1b[31m: s\x1b]0;title\x07)" in out
+    assert r"(declared by you: s\x1b]0;title\x07)" in out
 
 
 def test_the_quick_profile_cannot_pass(run: Run, even: Path) -> None:

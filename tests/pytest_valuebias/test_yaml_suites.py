@@ -352,10 +352,10 @@ def test_a_recorded_release_is_compared_with(
     made = plain(f"--rm=old=scores:{even}", *run, "--valuebias-update-baseline")
     made.stdout.fnmatch_lines(["SKIPPED*our.valuebias.yaml: the baseline is being recorded*"])
     result = plain(f"--rm=new=scores:{leaning}", *run, "-k", "drift", "-v")
-    result.assert_outcomes(failed=1, deselected=4)
+    result.assert_outcomes(failed=1, deselected=8)
     assert "no drift[new-vs-baseline]" in result.stdout.str()
     near = write_scores(tmp_path / "near.csv", shift=0.1)
-    plain(f"--rm=near=scores:{near}", *run, "-k", "drift").assert_outcomes(passed=1, deselected=4)
+    plain(f"--rm=near=scores:{near}", *run, "-k", "drift").assert_outcomes(passed=1, deselected=8)
 
 
 def test_a_margins_file_counts_by_profile(plain: Run, leaning: Path, tmp_path: Path) -> None:
@@ -367,11 +367,11 @@ def test_a_margins_file_counts_by_profile(plain: Run, leaning: Path, tmp_path: P
         f"  - {{{key}, profile: quick, interval: [-0.2, 0.2], source: when looking}}\n"
     )
     args = (f"--rm=scores:{leaning}", "--valuebias-suite=big_two", f"--valuebias-margins={margins}")
-    result = plain(*args, "-k", "positive")
-    result.assert_outcomes(passed=1, deselected=1)
+    result = plain(*args, "-k", "range and positive")
+    result.assert_outcomes(passed=1, deselected=3)
     assert "when releasing" in result.stdout.str()
-    result = plain(*args, "-k", "positive", "--valuebias-profile=quick")
-    result.assert_outcomes(failed=1, deselected=1)
+    result = plain(*args, "-k", "range and positive", "--valuebias-profile=quick")
+    result.assert_outcomes(failed=1, deselected=3)
     assert "when looking" in result.stdout.str()
 
 

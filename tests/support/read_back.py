@@ -14,13 +14,14 @@ from support import tables
 Row = tuple[str, str, str, str, str, str]
 
 
+def number(x: float) -> str:
+    """To three places, with its sign and without the zero before the point."""
+    text = f"{x:+.3f}"
+    return text[0] + text[2:] if text[1] == "0" else text
+
+
 def shown(r: Mapping[str, Any]) -> Row:
     """A verdict's row as it is to be shown everywhere: numbers to three places."""
-
-    def number(x: float) -> str:
-        text = f"{x:+.3f}"
-        return text[0] + text[2:] if text[1] == "0" else text
-
     low, high = r.get("margin_low"), r.get("margin_high")
     margin = ""
     if low is not None and high is not None:
@@ -34,6 +35,13 @@ def shown(r: Mapping[str, Any]) -> Row:
     return asked(r), r["valence"], number(r["estimate"]), interval, margin, word
 
 
+def top_shown(r: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The top share beside a verdict's effect, as it is to be shown in a table."""
+    share = r.get("top_share")
+    interval = "" if share is None else f"[{number(r['top_low'])}, {number(r['top_high'])}]"
+    return asked(r), r["valence"], "" if share is None else f"{number(share)} {interval}"
+
+
 def asked(r: Mapping[str, Any]) -> str:
     """A verdict's contrast, and in words what was asked of it."""
     said = {
@@ -42,6 +50,7 @@ def asked(r: Mapping[str, Any]) -> str:
         "drift": " (drift)",
         "gap": " (change of the gap)",
         "family": " (families)",
+        "top": " (top 10%)",
     }
     return str(r["contrast"]) + said.get(r["role"], "")
 
@@ -64,9 +73,19 @@ def rendered(text: str) -> str:
 
 
 def in_markdown(text: str) -> Iterable[Row]:
+    for contrast, valence, effect, interval, _, margin, word in _of_verdicts(text):
+        yield contrast, valence, effect, interval, margin, word
+
+
+def tops_in_markdown(text: str) -> Iterable[tuple[str, str, str]]:
+    for contrast, valence, _, _, top, _, _ in _of_verdicts(text):
+        yield contrast, valence, top
+
+
+def _of_verdicts(text: str) -> Iterable[list[str]]:
     for line in tables.lines(rendered(text)):
-        if len(line.cells) == 6 and line.cells[0] != "contrast":
-            yield line.cells[0].removesuffix(" (own test)"), *line.cells[1:]  # type: ignore[misc]
+        if len(line.cells) == 7 and line.cells[0] != "contrast":
+            yield [line.cells[0].removesuffix(" (own test)"), *line.cells[1:]]
 
 
 def text_of(html: str) -> str:

@@ -41,15 +41,16 @@ def facet_effects(
         within, within_df = _within(*whole[0 if of_a else 1])
         for name in np.unique(names[side & (names != "")]):
             keep = ~side | (side & (names == name))
-            part = layout.restricted(keep).words
+            restricted = layout.restricted(keep)
+            n = restricted.n_families[0 if of_a else 1]
+            if n < MIN_FAMILIES:
+                continue
+            part = restricted.words
             kept = {
                 g: [replace(t, values=t.values[:, keep]) for t in ts] for g, ts in groups.items()
             }
             word_a, word_b, by_prompt = averaged(placed_groups(kept, part))
             own, other = (word_a, word_b) if of_a else (word_b, word_a)
-            n = len(own)
-            if n < MIN_FAMILIES:
-                continue
             opposite = (float(other.var(ddof=1)) / len(other), len(other) - 1.0)
             of_other = facets_of(part.b if of_a else part.a, names[keep])
             opposite = widened(opposite, [(other, of_other)], component)
