@@ -231,7 +231,7 @@ print(f"{effect.estimate:+.3f}", effect.judge(-0.276, 0.276).outcome)
 ```
 
 ```text
--0.047 PASS
+-0.037 PASS
 ```
 """
 

@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from support import warm_workers
 from support.documents import CHECKOUT
-from support.scores import write_scores
+from support.scores import write_table
 from support.warm import WarmPython
 
 LIBRARIES = (
@@ -167,7 +167,7 @@ def _make(root: Path, shop: Workshop) -> None:
         _save_reward_model(root / name, seed=seed)
     for name in LANGUAGE_MODELS:
         _save_language_model(root / name, root / "org/model")
-    write_scores(root / "rewards.csv")
+    _record(root / "org/model", root / "rewards.csv")
     write_preferences(preferences(PAIRS, "documents", flipped=0.0), root / "preferences.jsonl")
     (root / "recipe.yaml").write_text(RECIPE.format(base="org/base-a", seed=0))
     for name, base, seed in (("a", "org/base-a", 0), ("b", "org/base-b", 1)):
@@ -228,12 +228,23 @@ def _save_language_model(path: Path, reward_model: Path) -> None:
         if path.name == "reference":
             tokens: dict[str, set[int]] = {"positive": set(), "negative": set()}
             for prompt in PAPER_PROMPTS:
-                tokens[prompt.valence].update(tokenizer(prompt.text)["input_ids"])
+                tokens[str(prompt.valence)].update(tokenizer(prompt.text)["input_ids"])
             telling = sorted(tokens["positive"] ^ tokens["negative"])
             embeddings = model.get_input_embeddings().weight
             embeddings[telling] = embeddings[telling].mean(0)
     model.save_pretrained(path)
     tokenizer.save_pretrained(path)
+
+
+def _record(model: Path, table: Path) -> None:
+    """Write a reward model's scores of the starter lexicons' words as a table."""
+    import valuebias as vb
+    from valuebias.lexicons.files import starter
+
+    words = list(dict.fromkeys(w for name in ("big_two", "mfd2") for w in starter(name).words()))
+    scores = vb.load(str(model), cache_dir=table.parent / "recording").score(words, "paper")
+    write_table(table, words, scores.values.T)
+    shutil.rmtree(table.parent / "recording")
 
 
 def _install_lexicons(cache: Path) -> None:
