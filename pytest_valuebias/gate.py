@@ -102,7 +102,7 @@ class Gate:
             reason += f" (release {release} since the anchor, at 1/{part} of the error)"
         if outcome == "INCONCLUSIVE":
             reason += what_would_settle(verdict)
-        how = self._how(outcome, instrument)
+        how = self._how(outcome, instrument, measurement)
         gated = how == "fail" or (how == "" and outcome == "PASS")
         self._record(
             measurement, instrument, verdict, outcome, reason, gated=gated, cause=verdict.cause
@@ -118,7 +118,7 @@ class Gate:
         instrument = self._admitted(measurement)
         outcome: Said = answer.outcome.value
         reason = f"{answer.claim}: {answer.reason}"
-        how = self._how(outcome, instrument)
+        how = self._how(outcome, instrument, measurement)
         gated = how == "fail" or (how == "" and outcome == "PASS")
         self._record(
             measurement, instrument, None, outcome, reason, gated=gated, cause=answer.cause
@@ -136,16 +136,21 @@ class Gate:
         """
         instrument = self.inputs.instrument(measurement)
         try:
-            instrument.admits(self.inputs.values["instrument"])
+            training = measurement.kind == "training run"
+            instrument.admits("report" if training else self.inputs.values["instrument"])
         except ValueBiasError as error:
             self._record(measurement, instrument, None, "ERROR", str(error), gated=False)
             raise
         return instrument
 
-    def _how(self, outcome: str, instrument: Instrument) -> str:
+    def _how(self, outcome: str, instrument: Instrument, measurement: Measurement) -> str:
         """What happens on a verdict: skip if the model is not known to read the questions; nothing
-        on PASS; else fail, xfail or warn."""
-        if not instrument.admits("report"):
+        on PASS; else fail, xfail or warn.
+
+        Training may be what took a run's last checkpoint there, so that only its PASS is void.
+        """
+        void = outcome == "PASS" or measurement.kind != "training run"
+        if void and not instrument.admits("report"):
             return "skip"
         if outcome == "PASS":
             return ""

@@ -26,15 +26,26 @@ def main(folder: Path) -> None:
 
 
 def write(path: Path, lean: float, drawn: random.Random) -> None:
-    """Scores with so much added to words of agency."""
+    """Scores with so much added to words of agency. They read the questions: words of virtue are
+    preferred to words of vice where the best is asked for, and the reverse where the worst is."""
     words = starter("big_two")
     agency = set(words.categories["agency"])
+    moral = {
+        word: 2 if category.endswith("virtue") else -2
+        for category, found in starter("mfd2").categories.items()
+        for word in found
+    }
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(["response", *(prompt.id for prompt in PAPER_PROMPTS)])
         for word in words.words():
             taste = drawn.gauss(lean if word in agency else 0, 1)
             out.writerow([word, *(round(drawn.gauss(taste, 0.3), 4) for _ in PAPER_PROMPTS)])
+        for word in sorted(moral.keys() - set(words.words())):
+            taste = drawn.gauss(0, 1)
+            signs = (1 if prompt.valence == "positive" else -1 for prompt in PAPER_PROMPTS)
+            scores = (drawn.gauss(taste + sign * moral[word], 0.3) for sign in signs)
+            out.writerow([word, *(round(score, 4) for score in scores)])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """What the suite `drift` does not ask: the whole course of a run, and two runs step by step."""
 
+import pytest
 
+
+@pytest.mark.filterwarnings("ignore:NOT GATED")  # it judges the band itself
 def test_no_checkpoint_turns_the_preference_round(checkpoints):
     # The suite compares a run's first checkpoint with its last. But which checkpoint is released is
     # decided later: this looks at all of them, by the band that is simultaneous over the steps. It

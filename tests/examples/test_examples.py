@@ -186,7 +186,7 @@ def test_custom_assertions(checkout: Shell) -> None:
 def test_drift_study(checkout: Shell) -> None:
     page = (EXAMPLES / "drift_study/README.md").read_text(encoding="utf-8")
     output = run_page(checkout, "drift_study/README.md")
-    assert "3 failed, 6 passed" in output
+    assert "3 failed, 5 passed, 1 skipped" in output
     runs = checkout.folder / "runs" / "study"
     report = json.loads((runs / "report.json").read_text())
     found = {
@@ -209,7 +209,8 @@ def test_drift_study(checkout: Shell) -> None:
     }
     for key, (_, estimate) in expected.items():
         assert found[key][1] == pytest.approx(estimate, abs=0.1), key
-    (asserted,) = [v for v in report["verdicts"] if not v["shipped"]]
+    own = [v for v in report["verdicts"] if not v["shipped"]]
+    (asserted,) = [v for v in own if v["verdict"] != "NOT GATED"]
     assert asserted["verdict"] == "PASS"
     assert "not closed to within 0.5" in asserted["reason"]
     shown = (runs / "report.html").read_text(encoding="utf-8")

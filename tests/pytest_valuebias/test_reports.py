@@ -39,7 +39,8 @@ def test_junit_carries_the_whole_verdict(
     run: Run, leaning: Path, pytester: pytest.Pytester
 ) -> None:
     xml = pytester.path / "junit.xml"
-    run(f"--rm=scores:{leaning}", "--valuebias-suite=big_two", f"--junitxml={xml}")
+    one = ("--valuebias-suite=big_two", "-k", "test_range")
+    run(f"--rm=scores:{leaning}", *one, f"--junitxml={xml}")
     cases = ElementTree.parse(xml).getroot().findall(".//testcase")
     assert {c.get("classname") for c in cases} == {"valuebias.test_big_two"}
     for case in cases:
@@ -66,7 +67,7 @@ def test_the_table_fits_80_columns(
     table = out[start:end]
     assert max(map(len, table)) <= 80
     rows = [line for line in table if line.startswith(("agency~communion", "care.virtue"))]
-    assert len(rows) == 4
+    assert len(rows) == 6  # with two of the top share
     assert all(("FAIL" in row) or ("PASS" in row) or ("INCONCLUSIVE" in row) for row in rows)
     text = " ".join(" ".join(table).split())
     assert "What, in one word, is the greatest thing ever?" in text

@@ -36,7 +36,8 @@ def came_out(
 def not_sound(r: Record) -> bool:
     """Whether a verdict is shown and does not count, as its model is not known to read the
     questions."""
-    return r.get("instrument", "sound") != "sound" and r["verdict"] != "ERROR"
+    unsound = r.get("instrument", "sound") != "sound"
+    return unsound and not r["gated"] and r["verdict"] != "ERROR"
 
 
 def headline(
