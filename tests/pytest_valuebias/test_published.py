@@ -24,10 +24,10 @@ Run = Callable[..., pytest.RunResult]
 FOLDER = os.environ.get("VALUEBIAS_PUBLISHED_DATA")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="VALUEBIAS_PUBLISHED_DATA is not set")
 
-MODELS: tuple[tuple[str, Valence, float], ...] = (
-    ("Skywork-Reward-Gemma-2-27B-v0.2", "positive", +0.003),
-    ("ArmoRM-Llama3-8B-v0.1", "positive", +0.115),
-    ("URM-LLaMa-3.1-8B", "negative", +0.349),
+MODELS: tuple[tuple[str, Valence], ...] = (
+    ("Skywork-Reward-Gemma-2-27B-v0.2", "positive"),
+    ("ArmoRM-Llama3-8B-v0.1", "positive"),
+    ("URM-LLaMa-3.1-8B", "negative"),
 )
 
 
@@ -77,11 +77,10 @@ def test_each_published_model_gets_its_verdict(run: Run, pytester: pytest.Pytest
         assert p["valuebias.margin_basis"] == "panel"
         assert (p["valuebias.n_words"], p["valuebias.n_families"]) == ("263", "168")
     assert len(found) == 20
-    for model, valence, estimate in MODELS:
+    for model, valence in MODELS:
         assert found[model, valence] == pytest.approx(
             computed_apart(data, model, valence), abs=2e-6
         )
-        assert found[model, valence][0] == pytest.approx(estimate, abs=6e-4)
     assert sorted(verdicts) == ["INCONCLUSIVE"] * 7 + ["PASS"] * 13
     out = result.stdout.str()
     assert "margin (predicted from ten public reward models): 95% interval of a new" in out
