@@ -88,7 +88,7 @@ def test_a_figure_that_cannot_be_drawn_loses_nothing(
         """
     )
     result = run(f"--rm=m=scores:{even}", "-k", "big_two", f"--html={page}")
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=4)
     text = page.read_text(encoding="utf-8")
     assert "ValueError: &lt;b&gt;broken&lt;/b&gt;" in text
     assert all("<b>" not in part for part in fragments(page))
