@@ -59,7 +59,8 @@ class Inputs:
     selection: tuple[str, ...] = ()
     _lexicons: dict[str, Lexicon] = field(default_factory=dict, repr=False)
     _paper_tests: dict[str, PaperTests] = field(default_factory=dict, repr=False)
-    _instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict, repr=False)
+    _members: dict[str, bool] = field(default_factory=dict, repr=False)
+    _instruments: dict[tuple[str, bool, str], Instrument] = field(default_factory=dict, repr=False)
 
     @property
     def in_use(self) -> bool:
@@ -114,15 +115,17 @@ class Inputs:
         """A model as tests hold it."""
         from valuebias.model import Model
 
-        scorer = self.bench.scorer(spec)
-        return Model(scorer, self.lexicon, self.quick, prompts=self.prompt_set)
+        scorer, control = self.bench.scorer(spec), self._control(spec)
+        return Model(scorer, self.lexicon, self.quick, control, prompts=self.prompt_set)
 
     def is_panel_member(self, label: str) -> bool:
         """Whether the model with this label is one of the ten that panel margins are from."""
         from valuebias_suites.panel import is_member
 
-        spec = next((spec for spec in self.models if spec.label == label), None)
-        return spec is not None and is_member(spec, self.bench.scorer(spec))
+        if label not in self._members:
+            spec = next((spec for spec in self.models if spec.label == label), None)
+            self._members[label] = spec is not None and is_member(spec, self.bench.scorer(spec))
+        return self._members[label]
 
     @cached_property
     def pairs(self) -> tuple[ModelSpec, ...]:
@@ -191,17 +194,21 @@ class Inputs:
     def _instrument(self, spec: ModelSpec, lexicon: Lexicon, *, required: bool) -> Instrument:
         from valuebias.measurement.instrument import check_instrument
 
-        scorer, control = self.bench.scorer(spec), self.controls.get(spec.label)
-        key = (scorer.fingerprint, lexicon.digest)
+        key = (spec.label, required, lexicon.digest)
         if key not in self._instruments:
             self._instruments[key] = check_instrument(
-                scorer,
+                self.bench.scorer(spec),
                 lexicon,
-                control=self.bench.scorer(control) if control and required else None,
+                control=self._control(spec) if required else None,
                 required=required,
                 prompts=self.prompts,
             )
         return self._instruments[key]
+
+    def _control(self, spec: ModelSpec) -> Scorer | None:
+        """Other recorded scores of a ``--rm``, for its instrument check."""
+        control = self.controls.get(spec.label) if spec in self.models else None
+        return None if control is None else self.bench.scorer(control)
 
     def _under_test(self, m: Measurement) -> list[tuple[ModelSpec, bool]]:
         """What a measurement is about, each with whether it must read the questions."""

@@ -265,6 +265,16 @@ def test_a_language_model_is_checked_and_not_refused(
     result.stdout.fnmatch_lines(["*instrument failed (reported only)*"])
 
 
+def test_what_is_reported_of_a_language_model_is_required_of_a_reward_model(
+    run: Run, tmp_path: Path
+) -> None:
+    """One table as both, under one name: what was found of one does not serve the other."""
+    table = write_table(tmp_path / "both.csv", WORDS, noise() - 20)
+    both = (f"--llm=m=scores:{table}", f"--rm=m=scores:{table}")
+    result = run(*both, "--valuebias-suite=logprobs", BIG_TWO, "-k", "big_two and range")
+    result.assert_outcomes(passed=2, errors=2)
+
+
 @pytest.mark.skipif(not FOLDER, reason="VALUEBIAS_PUBLISHED_DATA is not set")
 def test_the_ten_published_models_are_sound_with_their_moral_tables_as_control(
     in_process: Run, pytester: pytest.Pytester
