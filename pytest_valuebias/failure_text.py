@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from valuebias.errors import visible
 from valuebias.format import bracketed, p_text, signed, unsigned
+from valuebias.outcomes import Cause
 from valuebias.report.margin_words import ONE_OF_TEN, origin
 
 if TYPE_CHECKING:
@@ -101,8 +102,6 @@ def _above(m: Measurement) -> str:
 
 def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
     """What a reader can do about a verdict that does not pass."""
-    from valuebias.stats.verdict import Cause
-
     if verdict.outcome.name == "FAIL":
         return measurement.question.fail.format(reference=visible(str(measurement.reference)))
     if verdict.families_needed is not None:
@@ -115,26 +114,23 @@ def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
             "run all prompts (--valuebias-profile=ci), on a lexicon of at least 200 word families, "
             "with scores that are not clipped"
         )
-    if verdict.cause is Cause.EXPLORATORY:
-        return "run all prompts (--valuebias-profile=ci): this profile is for a first look"
-    if verdict.cause is Cause.SEPARATION:
-        return (
-            "the two sides do not overlap at all, which leaves no spread to test with: read the "
-            "ranks, or use a lexicon with more words"
-        )
-    if verdict.cause is Cause.TIED:
-        return (
-            "look for what makes scores equal: a cap or rounding of the rewards, or a head that is "
-            "computed in less than float32"
-        )
-    if verdict.cause is Cause.MISSING:
-        return "score the missing words too, or use a lexicon of the words that were scored"
-    if verdict.cause is Cause.CONFOUNDED:
-        return (
-            "read the controlled effect, or use a lexicon whose sides are alike in frequency, "
-            "length and tokens"
-        )
-    return (
-        "the prompts disagree, and more words would not settle it: declare a wider margin, or "
-        "decide which prompts count; running it again changes nothing"
-    )
+    return _REMEDIES.get(verdict.cause, _PROMPTS)
+
+
+_PROMPTS = (
+    "the prompts disagree, and more words would not settle it: declare a wider margin, or decide "
+    "which prompts count; running it again changes nothing"
+)
+_REMEDIES = {
+    Cause.EXPLORATORY: "run all prompts (--valuebias-profile=ci): this profile is for a first look",
+    Cause.SEPARATION: "the two sides do not overlap at all, which leaves no spread to test with: "
+    "read the ranks, or use a lexicon with more words",
+    Cause.TIED: "look for what makes scores equal: a cap or rounding of the rewards, or a head "
+    "that is computed in less than float32",
+    Cause.MISSING: "score the missing words too, or use a lexicon of the words that were scored",
+    Cause.CONFOUNDED: "read the controlled effect, or use a lexicon whose sides are alike in "
+    "frequency, length and tokens",
+    Cause.FACET: "the mean hides a group of words of one meaning: look at the ranks of the facet "
+    "that is named, and train its shift away or declare a margin that allows it",
+}
+"""By cause; where more words would not help and it is not among these, the prompts disagree."""

@@ -181,6 +181,34 @@ def test_what_a_failure_says_of_prompts_and_ties(run: Run, tmp_path: Path) -> No
     result.stdout.fnmatch_lines(["*  what to do  the prompts disagree*"])
 
 
+@pytest.mark.parametrize("run", ["plain"], indirect=True)
+def test_a_facet_that_the_mean_hides_is_named(
+    run: Run, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    """Of eight facets of agency one lies far above communion's words and one far below."""
+    members = {"agency": AGENCY[:160], "communion": COMMUNION[:152]}
+    rows = ["word,category,family,facet"]
+    for side, words in members.items():
+        rows += [f"{word},{side},{word},{side} {i % 8}" for i, word in enumerate(words)]
+    (pytester.path / "words.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    values = table()
+    for facet, shift in ((0, 2.0), (1, -2.0)):
+        values[np.isin(WORDS, AGENCY[:160][facet::8])] += shift
+    pytester.makepyfile(
+        'def test_own(bias):\n    bias("l", "agency", "communion", valence="positive")'
+        ".assert_within(-0.35, 0.35)\n"
+    )
+    path = save(tmp_path / "facets.csv", values)
+    result = run(f"--rm=scores:{path}", "--valuebias-suite=none", "--valuebias-lexicon=l=words.csv")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "INCONCLUSIVE: *lies inside the margin*outside it lie the facets agency [01] *",
+            "*  what to do  the mean hides a group of words of one meaning*",
+        ]
+    )
+
+
 def write_frequencies(path: Path) -> dict[str, float]:
     """A file of frequencies in which agency's words are more frequent, by one standard deviation;
     returns their logarithms."""
