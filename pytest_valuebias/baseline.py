@@ -109,7 +109,7 @@ def check(inputs: Inputs) -> None:
         if path.is_file():
             from valuebias.scorers.baseline_file import read_baseline
 
-            read_baseline(path)
+            read_baseline(path, inputs.prompt_set)
     for spec in (*inputs.compared, *filter(None, [inputs.anchor])):
         if spec.is_baseline:
             recorded = inputs.bench.scorer(spec)

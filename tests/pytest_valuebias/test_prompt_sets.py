@@ -213,6 +213,8 @@ def test_a_baseline_of_other_prompts_is_refused(
     later = write_scores(tmp_path / "later.csv", prompts=BALANCED.prompts, noise=1)
     result = run(f"--rm=scores:{later}", BIG_TWO, on, f"--valuebias-baseline={file}")
     assert result.ret == pytest.ExitCode.OK
+    result = run(f"--rm=scores:{later}", BIG_TWO, on, *record)  # as the release after it
+    result.stdout.fnmatch_lines(["BASELINE WRITTEN to *release 1 since the anchor*"])
     result = run(f"--rm=scores:{even}", BIG_TWO, f"--valuebias-baseline={file}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     said = " ".join(result.stderr.str().split())
