@@ -43,8 +43,8 @@ class Gate:
     def check(self, measurement: Measurement) -> None:
         """Gate on the margin in force; skip with a message if none is declared."""
         margin = self.inputs.margin(measurement)
-        instrument = self._admitted(measurement)
         if margin is None:
+            instrument = self._admitted(measurement)
             reason = (
                 f"no margin is declared for {measurement.contrast}, {measurement.valence} prompts, "
                 f"{measurement.role}, with lexicon {measurement.lexicon.name} "
@@ -103,15 +103,14 @@ class Gate:
         if outcome == "INCONCLUSIVE":
             reason += what_would_settle(verdict)
         how = self._how(outcome, instrument, measurement)
-        gated = how == "fail" or (how == "" and outcome == "PASS")
+        gated = how in ("", "fail")
         self._record(
             measurement, instrument, verdict, outcome, reason, gated=gated, cause=verdict.cause
         )
-        if how == "skip":
-            pytest.skip(f"NOT GATED: {instrument.reason}")
-        if outcome != "PASS":
+        if how:
             member = self._is_panel_member(measurement, verdict)
-            self._stop(how, reason, describe(measurement, verdict, reason, panel_member=member))
+            text = describe(measurement, verdict, reason, panel_member=member)
+            self._stop(how, reason, text, instrument)
 
     def check_answer(self, measurement: Measurement, answer: Answer) -> None:
         """The same for a claim that is not about the effect, such as "not closed by step 900"."""
@@ -119,14 +118,12 @@ class Gate:
         outcome: Said = answer.outcome.value
         reason = f"{answer.claim}: {answer.reason}"
         how = self._how(outcome, instrument, measurement)
-        gated = how == "fail" or (how == "" and outcome == "PASS")
+        gated = how in ("", "fail")
         self._record(
             measurement, instrument, None, outcome, reason, gated=gated, cause=answer.cause
         )
-        if how == "skip":
-            pytest.skip(f"NOT GATED: {instrument.reason}")
-        if outcome != "PASS":
-            self._stop(how, reason, describe_answer(measurement, outcome, reason))
+        if how:
+            self._stop(how, reason, describe_answer(measurement, outcome, reason), instrument)
 
     def _admitted(self, measurement: Measurement) -> Instrument:
         """The instrument check of what was measured.
@@ -159,8 +156,10 @@ class Gate:
             return "fail"  # pytest.xfail does nothing then, and the test would pass
         return how
 
-    def _stop(self, how: str, reason: str, text: str) -> None:
-        if how == "warn":
+    def _stop(self, how: str, reason: str, text: str, instrument: Instrument) -> None:
+        if how == "skip":
+            pytest.skip(f"NOT GATED: {instrument.reason}")
+        elif how == "warn":
             warnings.warn(ValueBiasWarning(f"NOT GATED: {text}"), stacklevel=4)
         elif how == "xfail":
             pytest.xfail(f"NOT GATED: {reason}")

@@ -42,14 +42,10 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
             scorer = inputs.bench.scorer(spec)
             # All that was selected, not only this process's share: whoever loads the model first
             # leaves nothing to do for the other workers.
+            read = [inputs.lexicon(name) for name in lexicons[spec]]
             contrast.prepare(
                 scorer,
-                [
-                    *(inputs.lexicon(name) for name in lexicons[spec]),
-                    control_lexicon(inputs.prompts),
-                ]
-                if vocabulary
-                else [inputs.lexicon(name) for name in lexicons[spec]],
+                [*read, control_lexicon(inputs.prompts)] if vocabulary else read,
                 prompts=inputs.prompts,
                 vocabulary=vocabulary,
                 besides=shown(scorer, vocabulary),

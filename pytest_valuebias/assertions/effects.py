@@ -14,12 +14,12 @@ from valuebias.errors import SpecError, StatisticsError
 from valuebias.lexicons.lexicon import contrast_of
 from valuebias.measurement.contrast import Covariate, Measurement, measure, role_of
 from valuebias.measurement.family import measure_family
-from valuebias.measurement.instrument import Policy
+from valuebias.measurement.instrument import Instrument
 from valuebias.model import Model
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Valences
 from valuebias.questions import Role
-from valuebias.records.measured import Judgement, MeasuredEffect
+from valuebias.records.measured import MeasuredEffect
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.family import Family
 from valuebias.stats.verdict import Margin
@@ -56,17 +56,8 @@ class Assertable(MeasuredEffect):
         """Pass only if the effect is shown to lie below the bound (one one-sided test)."""
         self._check(Margin.below(bound, source=_SOURCE))
 
-    def judge(
-        self,
-        low: float | None = None,
-        high: float | None = None,
-        *,
-        alpha: float = 0.05,
-        instrument: Policy = "require",
-    ) -> Judgement:
-        """The verdict as a value, which gates nothing; see `MeasuredEffect.judge`."""
-        checked = replace(self, check=lambda: self.gate.inputs.instrument(self.measurement))
-        return super(Assertable, checked).judge(low, high, alpha=alpha, instrument=instrument)
+    def _checked(self) -> Instrument:
+        return self.gate.inputs.instrument(self.measurement)
 
     @cached_property
     def top(self) -> Self:

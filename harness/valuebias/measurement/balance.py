@@ -2,7 +2,7 @@
 
 A category of rarer or longer words is ranked differently whatever it stands for. How far the sides
 differ is shown beside every effect; where they differ much, so is the effect with the differences
-held constant, and an effect that is then shown to lie outside its margin does not PASS.
+held constant, and one that lies outside the margin then is no PASS.
 """
 
 from __future__ import annotations

@@ -104,10 +104,14 @@ class MeasuredEffect:
             raise StatisticsError(
                 "a margin needs a bound", seen="none", remedy="Give low, high or both."
             )
-        checked = None if self.check is None else self.check()
+        checked = self._checked()
         gated = checked is not None and checked.admits(instrument)
         verdict = judge(self.effect, margin, alpha=alpha)
         return Judgement(self, verdict, gated=gated, instrument=checked)
+
+    def _checked(self) -> Instrument | None:
+        """The instrument check of what was measured; None where nothing can make one."""
+        return None if self.check is None else self.check()
 
 
 @dataclass(frozen=True, repr=False)

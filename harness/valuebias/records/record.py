@@ -17,6 +17,7 @@ from valuebias.measurement.instrument import Instrument
 from valuebias.outcomes import Cause
 from valuebias.report.document import (
     CameOut,
+    Checked,
     InstrumentChecked,
     Record,
     RunRecord,
@@ -156,17 +157,7 @@ def instrument_checked(instrument: Instrument) -> InstrumentChecked:
         "reason": instrument.reason,
         "words": instrument.words,
         "checks": [
-            {
-                "key": check.key,
-                "name": check.name,
-                "estimate": check.estimate,
-                "low": check.low,
-                "high": check.high,
-                "threshold": check.threshold,
-                "at_least": check.at_least,
-                "missed": check.missed,
-            }
-            for check in instrument.checks
+            cast(Checked, {**asdict(check), "missed": check.missed}) for check in instrument.checks
         ],
     }
 

@@ -26,9 +26,8 @@ def came_out(
             return word
     if not complete or (absent and verdicts):
         return "INCOMPLETE"
-    if any(map(not_sound, verdicts)):
-        return "NOT GATED"
-    if not any(r["gated"] and r["verdict"] != "REPRODUCTION ONLY" for r in verdicts):
+    gated = any(r["gated"] and r["verdict"] != "REPRODUCTION ONLY" for r in verdicts)
+    if not gated or any(map(not_sound, verdicts)):
         return "NOT GATED"
     return "PASS" if exit_status == 0 else "FAIL"
 

@@ -37,12 +37,17 @@ class Order:
     def below(self, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """(..., words): the summed weight of the words below each, and half that of the tied, the
         word itself among them. ``weights`` (..., words) and the orders are broadcast together."""
+        begin, end = self.spans(weights)
+        return (begin + end) / 2
+
+    def spans(
+        self, weights: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The summed weight of the words below each, without and with the tied, the word itself
+        among them; each (..., words)."""
         shape = np.broadcast_shapes(self.order.shape, weights.shape)
         order, begin, end = (np.broadcast_to(x, shape) for x in (self.order, self.begin, self.end))
         total = np.zeros((*shape[:-1], shape[-1] + 1))
         sorted_weights = np.take_along_axis(np.broadcast_to(weights, shape), order, -1)
         np.cumsum(sorted_weights, axis=-1, out=total[..., 1:])
-        half: npt.NDArray[np.float64] = (
-            np.take_along_axis(total, begin, -1) + np.take_along_axis(total, end, -1)
-        ) / 2
-        return half
+        return np.take_along_axis(total, begin, -1), np.take_along_axis(total, end, -1)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from valuebias.stats.crossed import Bools
 from valuebias.stats.effect import Effect, Term, contrast
 from valuebias.stats.facets import Facets
+from valuebias.stats.regression import bounded, span_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,17 +87,17 @@ def outside(
     theirs = alone.estimate - difference.estimate
     mine, minus = _weights(alone.estimate, theirs)
     nearer = difference if minus else alone
-    span = max(sum(abs(t.weight) for t in side) for side in (new, old))
-    shared = {name: getattr(nearer, name) for name in Effect.__dataclass_fields__}
-    spelt = None if nearer.by_spelling is None else mine * nearer.by_spelling
-    result = Outside(
-        **shared | {"estimate": mine * nearer.estimate, "span": float(span), "by_spelling": spelt},
+    return bounded(
+        Outside,
+        nearer,
+        mine,
+        level,
+        estimate=mine * nearer.estimate,
+        span=span_of(new, old),
+        by_spelling=None if nearer.by_spelling is None else mine * nearer.by_spelling,
         difference=difference,
         alone=alone,
     )
-    low, high = result.interval(level)
-    turned = None if nearer.by_prompt is None else nearer.by_prompt.times(mine)
-    return replace(result, low=low, high=high, by_prompt=turned)
 
 
 def _weights(new: float, old: float) -> tuple[float, float]:

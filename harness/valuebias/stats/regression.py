@@ -1,10 +1,10 @@
-"""Is a scorer further from zero than another? What "no worse than the last release" rests on."""
+"""Is a scorer further from zero than another, on either side? What a gap of two runs rests on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 
@@ -71,20 +71,34 @@ def regression(
         (total.estimate - difference.estimate) / 2,
     )
     nearer = difference if mine * theirs >= 0 else total
-    span = max(sum(abs(t.weight) for t in side) for side in (new, old))
-    shared = {name: getattr(nearer, name) for name in Effect.__dataclass_fields__}
-    result = Regression(
-        **shared
-        | {
-            "estimate": abs(mine) - abs(theirs),
-            "span": float(span),
-            "by_spelling": _further(difference.by_spelling, total.by_spelling),
-        },
+    return bounded(
+        Regression,
+        nearer,
+        1.0 if mine >= 0 else -1.0,
+        level,
+        estimate=abs(mine) - abs(theirs),
+        span=span_of(new, old),
+        by_spelling=_further(difference.by_spelling, total.by_spelling),
         difference=difference,
         total=total,
     )
+
+
+def span_of(new: Sequence[Term], old: Sequence[Term]) -> float:
+    """How far from zero either side's effect can lie."""
+    return float(max(sum(abs(t.weight) for t in side) for side in (new, old)))
+
+
+_E = TypeVar("_E", bound=Effect)
+
+
+def bounded(kind: type[_E], nearer: Effect, sign: float, level: float, **own: Any) -> _E:
+    """An estimate that is bounded by two contrasts, of which ``nearer`` with this ``sign`` is the
+    one that it equals: of that contrast is all that is not its ``own``."""
+    shared = {name: getattr(nearer, name) for name in Effect.__dataclass_fields__}
+    result = kind(**shared | own)
     low, high = result.interval(level)
-    turned = None if nearer.by_prompt is None else nearer.by_prompt.times(result.signs[0])
+    turned = None if nearer.by_prompt is None else nearer.by_prompt.times(sign)
     return replace(result, low=low, high=high, by_prompt=turned)
 
 

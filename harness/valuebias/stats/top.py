@@ -30,7 +30,6 @@ from valuebias.stats.checks import GATE_FAMILIES, GATE_PROMPTS, Layout, check_sc
 from valuebias.stats.crossed import (
     Bools,
     Floats,
-    Ints,
     half_width,
     p_value,
     prompt_parts,
@@ -38,7 +37,9 @@ from valuebias.stats.crossed import (
     word_variance,
 )
 from valuebias.stats.effect import Effect
+from valuebias.stats.order import Order
 from valuebias.stats.terms import Term, grouped
+from valuebias.stats.word_families import WordFamilies
 
 TOP = 0.1
 """The part of the ranking that counts as its top."""
@@ -125,24 +126,24 @@ def top(
     groups = grouped(terms)
     for term in terms:
         check_scores(term.values, layout)
-    units = _Units.of(layout)
-    n_top = TOP * units.weight.sum()
+    families_of, of_all = layout.words, _of_all(layout.words)
+    n_top = TOP * families_of.weights.sum()
     estimate = 0.0
-    word_a, word_b = np.zeros(int(units.in_a.sum())), np.zeros(int((~units.in_a).sum()))
+    word_a, word_b = (np.zeros(len(side.sizes)) for side in (families_of.a, families_of.b))
     by_prompt: list[tuple[float, float]] = []
     for group in groups.values():
         shares, a, b = (
             np.sum(parts, axis=0)
-            for parts in zip(*(_weighted(t, units) for t in group), strict=True)
+            for parts in zip(*(_weighted(t, families_of) for t in group), strict=True)
         )
         estimate += float(shares.mean())
         word_a, word_b = word_a + a.mean(axis=0), word_b + b.mean(axis=0)
         # Noise of single scores is in the word part and in the prompt part: it is taken out once.
         noise = residual_variance(a) + residual_variance(b)
         by_prompt += prompt_parts(shares, group[0].prompts, noise)
-    words = word_variance(word_a, word_b, layout.words)
+    words = word_variance(word_a, word_b, families_of)
     alone = len(terms) == 1 and terms[0].weight == 1
-    bounds = _bounds(terms, units.of_all)
+    bounds = _bounds(terms, of_all)
     notes: list[str] = []
     if alone and min(abs(estimate - bound) for bound in bounds) < 1e-12:
         words, by_prompt = (0.0, 1.0), []
@@ -153,7 +154,7 @@ def top(
             seen=signed(estimate),
             remedy="Give more words, or look at how the scores were made.",
         )
-    tied = max(_tied(term.values, units.weight) for term in terms)
+    tied = max(_tied(term.values, families_of.weights) for term in terms)
     exploratory = _exploratory(layout, n_top, min(len(t.values) for t in terms), tied)
     result = TopShare(
         estimate=estimate,
@@ -170,7 +171,7 @@ def top(
         span=float(sum(abs(t.weight) for t in terms)),
         exploratory=exploratory,
         bounds=bounds,
-        of_all=units.of_all,
+        of_all=of_all,
         n_top=float(n_top),
         alone=alone,
     )
@@ -179,66 +180,32 @@ def top(
     return replace(result, low=low, high=high, p=p)
 
 
-@dataclass(frozen=True)
-class _Units:
-    """Word families by side. ``weight`` and ``unit`` are of words: one over the size of its
-    family, and which family of which side it is of; ``in_a`` and ``family`` are of those."""
-
-    weight: Floats
-    unit: Ints
-    in_a: Bools
-    family: Ints
-
-    @classmethod
-    def of(cls, layout: Layout) -> _Units:
-        named = np.stack([layout.in_a, layout.family])
-        sides, unit, size = np.unique(named, axis=1, return_inverse=True, return_counts=True)
-        unit = unit.reshape(-1)
-        return cls(1 / size[unit], unit, sides[0].astype(bool), sides[1])
-
-    @property
-    def of_all(self) -> float:
-        """A's share of all."""
-        return float(self.in_a.mean())
-
-    def means(self, words: Floats) -> Floats:
-        """Of each family its words' mean: (prompts, words) -> (prompts, families)."""
-        sums = np.zeros((len(words), len(self.in_a)))
-        np.add.at(sums.T, self.unit, (words * self.weight).T)
-        return sums
-
-
-def _weighted(term: Term, units: _Units) -> tuple[Floats, Floats, Floats]:
+def _weighted(term: Term, words: WordFamilies) -> tuple[Floats, Floats, Floats]:
     """One term's top share by prompt (prompts,) less the share of all, and what each family of A
     and of B adds to it (prompts, families of a side), but for a constant."""
-    held = units.means(included(term.values, units.weight, TOP))
-    around = units.means(included(term.values, units.weight, 2 * TOP))
-    of_a = units.of_all
-    shares = of_a / TOP * held[:, units.in_a].mean(axis=1)
-    at_cut = of_a / (2 * TOP) * around[:, units.in_a].mean(axis=1)[:, None]
-    a = of_a / TOP * (1 - at_cut) * held[:, units.in_a]
-    b = -(1 - of_a) / TOP * at_cut * held[:, ~units.in_a]
+    held_a, held_b, around_a = (
+        side.means(included(term.values, words.weights, share))
+        for side, share in ((words.a, TOP), (words.b, TOP), (words.a, 2 * TOP))
+    )
+    of_a = _of_all(words)
+    shares = of_a / TOP * held_a.mean(axis=1)
+    at_cut = of_a / (2 * TOP) * around_a.mean(axis=1)[:, None]
+    a = of_a / TOP * (1 - at_cut) * held_a
+    b = -(1 - of_a) / TOP * at_cut * held_b
     return term.weight * (shares - of_a), term.weight * a, term.weight * b
+
+
+def _of_all(words: WordFamilies) -> float:
+    """A's share of all word families."""
+    return len(words.a.sizes) / len(words.numbers)
 
 
 def included(values: npt.NDArray[Any], weight: Floats, share: float) -> Floats:
     """Which part of each word is in the top ``share`` of the total weight: (prompts, words), from 0
     to 1. Words that tie at the cut share alike what is left of the top."""
-    order = np.argsort(-values, axis=1, kind="stable")
-    ordered = np.take_along_axis(values, order, axis=1)
-    up_to = np.cumsum(weight[order], axis=1)
-    n = values.shape[1]
-    differs = np.ones(values.shape, dtype=bool)
-    differs[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    last = np.ones(values.shape, dtype=bool)
-    last[:, :-1] = differs[:, 1:]
-    begin = np.maximum.accumulate(np.where(differs, up_to - weight[order], 0.0), axis=1)
-    place = np.flip(np.minimum.accumulate(np.flip(np.where(last, np.arange(n), n), 1), axis=1), 1)
-    end = np.take_along_axis(up_to, place, axis=1)
-    part = np.clip((share * weight.sum() - begin) / (end - begin), 0.0, 1.0)
-    whole: Floats = np.empty(values.shape)
-    np.put_along_axis(whole, order, part, axis=1)
-    return whole
+    begin, end = Order.of(-values).spans(weight)
+    part: Floats = np.clip((share * weight.sum() - begin) / (end - begin), 0.0, 1.0)
+    return part
 
 
 def expected(d: float, of_all: float) -> float:
