@@ -85,7 +85,8 @@ class PromptSet:
 
     ``name`` is what reports and margins call it, ``language`` a BCP-47 tag. ``control`` are its
     control words, None where none are declared. ``short`` holds the ids of the quick profile's
-    prompts where they are fixed; elsewhere they are spread over the factors.
+    prompts where they are fixed; elsewhere they are spread over the factors. ``whole`` is the set
+    that this is the quick profile's part of, None if it is whole.
     """
 
     name: str
@@ -93,6 +94,7 @@ class PromptSet:
     language: str = "en"
     control: Control | None = None
     short: frozenset[str] = frozenset()
+    whole: PromptSet | None = field(default=None, repr=False, compare=False)
 
     def of(self, valence: Valence) -> tuple[Prompt, ...]:
         """The prompts of one valence, in order."""
@@ -107,12 +109,15 @@ class PromptSet:
     def quick(self) -> PromptSet:
         """The set of the quick profile: six prompts a valence, spread over the factors."""
         keep = self.short or {p.id for v in VALENCES for p in _spread(self.of(v), _QUICK)}
-        return replace(self, prompts=tuple(p for p in self.prompts if p.id in keep))
+        return replace(self, prompts=tuple(p for p in self.prompts if p.id in keep), whole=self)
 
     @property
     def lead(self) -> Prompt:
-        """The prompt whose best and worst tokens are shown: the paper's running example if the set
-        has it, else its first positive prompt, else its first."""
+        """The prompt whose best and worst tokens are shown, the same under every profile: the
+        paper's running example if the set has it, else its first positive prompt, else its first.
+        """
+        if self.whole is not None:
+            return self.whole.lead
         return self.find(GREATEST.text) or (*self.of("positive"), *self.prompts)[0]
 
     @property

@@ -132,8 +132,7 @@ def test_a_base_and_a_pair_are_loaded_once_too(
     assert "one-to-two (implicit reward)" in out
     assert result.parseoutcomes().get("errors") is None, out
     store = Store(Path(os.environ["VALUEBIAS_CACHE_DIR"]) / "scores.sqlite")
-    # The reward model once; the language models once more than needed, to count tokens of words.
-    assert sorted(Counter(fingerprint for fingerprint, *_ in store.loads()).values()) == [1, 2, 2]
+    assert sorted(Counter(fingerprint for fingerprint, *_ in store.loads()).values()) == [1, 1, 1]
 
 
 def test_a_language_model_is_refused_as_a_reward_model(

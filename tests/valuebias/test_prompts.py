@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from valuebias.errors import SpecError
-from valuebias.prompts import GREATEST, PAPER_PROMPTS, known, resolve, select
+from valuebias.prompts import BALANCED, GREATEST, PAPER, PAPER_PROMPTS, known, resolve, select
 
 
 @pytest.mark.skipif(
@@ -51,6 +51,12 @@ def test_the_quick_six_are_spread_over_the_factors(valence):
     assert set(quick) < set(select(valence))
     for factor in ("adjective", "scope", "style"):
         assert set(Counter(p.factors[factor] for p in quick).values()) == {2}
+
+
+@pytest.mark.parametrize("asked", [PAPER, BALANCED], ids=lambda asked: asked.name)
+def test_the_quick_profile_shows_the_tokens_of_the_same_prompt(asked):
+    assert asked.quick.lead == asked.lead
+    assert PAPER.quick.lead == GREATEST
 
 
 def test_resolving():
