@@ -10,19 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from valuebias.errors import StatisticsError
-from valuebias.stats import Effect, Margin, Outcome, Outside, Term, judge, outside, single
-
-
-def scores(rng, *shifts, n=(40, 50), prompts=12, own=0.4):
-    """Scorers that share most of their taste in words; A is raised by each one's shift."""
-    in_a = np.arange(sum(n)) < n[0]
-    word = rng.normal(size=len(in_a))
-    values = []
-    for shift in shifts:
-        taste = word + own * rng.normal(size=len(in_a)) + shift * in_a
-        values.append(taste + 0.2 * rng.normal(size=(prompts, len(in_a))))
-    return values, in_a
+from support.two_scorers import given_interval, scores
+from valuebias.stats import Margin, Outcome, Outside, Term, judge, outside, single
 
 
 def measured(first, second, in_a, **how) -> Outside:
@@ -104,69 +93,12 @@ def test_if_both_intervals_hold_the_truth_so_do_the_bounds(new, old, wide, wider
     assume_d = new - old + data.draw(st.floats(-wide, wide))
     assume_n = new + data.draw(st.floats(-wider, wider))
 
-    def given_interval(estimate: float, half: float) -> Effect:
-        class Fixed(Effect):
-            def interval(self, level: float) -> tuple[float, float]:
-                return estimate - half, estimate + half
-
-        return Fixed(estimate, ((half**2 / 4, 50.0),), estimate - half, estimate + half, 0.95, 0.5,
-                     (50, 50), (50, 50), 27, "crossed-delong", span=2.0)  # fmt: skip
-
     found = Outside(
         0.0, ((0.01, 50.0),), 0.0, 0.0, 0.95, 0.5, (50, 50), (50, 50), 27, "crossed-delong",
         difference=given_interval(assume_d, wide), alone=given_interval(assume_n, wider),
     )  # fmt: skip
     low, high = found.interval(0.95)
     assert low - 1e-9 <= beyond(new, old) <= high + 1e-9
-
-
-def test_near_zero_either_sign_is_allowed_for():
-    (new, old), in_a = scores(np.random.default_rng(4), 2.0, 0.0)
-    found = measured(new, old, in_a)
-    lone = single(new, in_a, np.arange(len(in_a)))
-    # Against an old one of no effect it can be no larger than the new one's own distance.
-    assert found.estimate <= abs(lone.estimate)
-    assert found.low < found.estimate - 0.05
-    assert judge(found, Margin.below(0.1)).outcome is Outcome.FAIL
-    (new, old), in_a = scores(np.random.default_rng(5), 0.0, 0.0)
-    assert judge(measured(new, old, in_a), Margin.below(0.02)).outcome is Outcome.INCONCLUSIVE
-
-
-def test_a_bound_beyond_what_could_be_lost_gates_nothing():
-    (new, old), in_a = scores(np.random.default_rng(6), 0.9, 0.0)
-    found = measured(new, old, in_a)
-    with pytest.raises(StatisticsError, match="gates nothing"):
-        judge(found, Margin.below(1.2))
-    with pytest.raises(StatisticsError, match="no estimate can lie"):
-        judge(found, Margin.below(-1.0))
-
-
-def test_a_difference_of_valences_lies_on_twice_the_scale():
-    rng = np.random.default_rng(7)
-    (up, down, flat, even), in_a = scores(rng, 4.0, -4.0, 0.3, 0.0)
-    new = [Term(up, 1, group="p"), Term(down, -1, group="n")]
-    old = [Term(flat, 1, group="p"), Term(even, -1, group="n")]
-    found = outside(new, old, in_a, np.arange(len(in_a)))
-    assert found.span == 2
-    assert found.estimate > 1.2
-    assert found.low <= found.estimate <= found.high
-    assert judge(found, Margin.below(1.1)).outcome is Outcome.FAIL
-
-
-def test_the_same_scorer_twice_is_refused():
-    (new, _), in_a = scores(np.random.default_rng(8), 0.3, 0.3)
-    with pytest.raises(StatisticsError, match="order every word alike"):
-        measured(new, 2 * new, in_a)
-
-
-def test_few_families_and_few_prompts_never_pass():
-    rng = np.random.default_rng(9)
-    (new, old), in_a = scores(rng, 0.0, 2.0, n=(12, 60))
-    found = measured(new, old, in_a)
-    assert found.method == "permutation"
-    assert judge(found, Margin.below(0.5)).outcome is Outcome.INCONCLUSIVE
-    (new, old), in_a = scores(rng, 0.0, 2.0, prompts=6)
-    assert judge(measured(new, old, in_a), Margin.below(0.5)).outcome is Outcome.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(("old_shift", "across"), [(0.0, False), (0.5, False), (0.5, True)])
