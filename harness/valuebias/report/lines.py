@@ -110,12 +110,16 @@ def out_of_balance(records: Iterable[Record]) -> list[str]:
     return [f"warning: sides out of balance, with the effects controlled for it: {shown}"]
 
 
-def far(rows: Iterable[BalanceRow], least: float = 0.5) -> list[str]:
-    """The properties in which sides differ by this much: "frequency d +.750"."""
+_FAR = 0.5
+"""As `measurement.balance.OUT_OF_BALANCE`, which renderers may not read; a test holds the two."""
+
+
+def far(rows: Iterable[BalanceRow]) -> list[str]:
+    """The properties in which sides are out of balance: "frequency d +.750"."""
     return [
         f"{row['covariate']} d {signed(row['d'])}"
         for row in rows
-        if row["d"] is not None and abs(row["d"]) >= least
+        if row["d"] is not None and abs(row["d"]) >= _FAR
     ]
 
 

@@ -11,9 +11,11 @@ from support.scores import write_table
 from valuebias import load
 from valuebias.lexicons.frequencies import Frequencies
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.measurement.balance import balance, beside, properties
+from valuebias.measurement.balance import OUT_OF_BALANCE, balance, beside, properties
 from valuebias.measurement.contrast import measure
 from valuebias.prompts import PAPER_PROMPTS, select
+from valuebias.report.document import BalanceRow
+from valuebias.report.lines import far
 from valuebias.stats import Term, contrast, controlled
 
 LETTERS = "bcdfghjklmnpqrtvwxzy"
@@ -97,3 +99,12 @@ def test_a_measurement_has_its_balance(tmp_path: Path):
         frequencies=Frequencies("own", RATE.__getitem__),
     )  # fmt: skip
     assert [row.covariate for row in measured.balance] == ["frequency", "length"]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_reports_warn_from_where_the_controlled_effect_is_computed(sign: int) -> None:
+    def row(d: float) -> BalanceRow:
+        return {"covariate": "length", "a": 1.0, "b": 2.0, "d": d}
+
+    assert far([row(sign * OUT_OF_BALANCE)]) != []
+    assert far([row(sign * (OUT_OF_BALANCE - 1e-9))]) == []
