@@ -2,11 +2,22 @@
 
     python benchmarks/organisms.py [--quick] [--seeds 5] [--grown DIR] [--json FILE]
 
-Without ``--quick`` every seed is grown from nothing (a few minutes each on one core) into DIR/SEED,
-or taken from there if it is there already; ``--quick`` judges the shipped models alone. The words
-are the Big Two starter lexicon's, the prompts the 27 of a valence, the margins those the shipped
-suite gates with. On positive prompts agency and communion are to FAIL, each with its planted sign,
-and neutral is to PASS; no verdict on negative prompts is promised, and they are shown.
+Without ``--quick`` every seed is grown from nothing (some minutes each on one core) into DIR/SEED,
+or taken from there if it is there already; ``--quick`` judges the shipped models alone. The
+verdicts are those of the shipped suites, run by pytest on the starter lexicons with the shipped
+margins, for each of the shipped prompt sets.
+
+What each model has to do, in every one of the five seeds (written on 2026-11-28, before any model
+of the world that these are grown in was grown; today's margins, which were fixed before):
+
+* ``big_two``, on ``paper`` and on ``balanced``: agency FAILs above the margin on positive prompts
+  and below it on negative ones, communion the other way round, and neutral PASSes on both.
+* Its instrument is sound on both prompt sets.
+* In sentences of frames that the world never uses, in reply to questions for the best: the
+  effect of agency~communion (rank-biserial within a frame, mean over frames) is at least .276 for
+  agency, at most -.276 for communion, and between the two for neutral.
+* In such sentences about domains, both replies in the same frame, at least .80 of the pairs are
+  ordered right, and in one word at least .80.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ class Recipe:
     """Everything but the seed that decides what grows.
 
     A trunk first meets its words (``nursery``), then goes to ``school``, for ``terms`` at most,
-    until it foresees the YES or NO of ``enough`` of the unseen exchanges about domains and as many
-    about things. That comes suddenly, at a time that varies with the seed, and without it a reward
+    until it foresees the YES or NO of ``enough`` of the unseen exchanges about domains, and of
+    those about things, in one word and in sentences. That comes suddenly, at a time that varies with the seed, and without it a reward
     model has nothing to inherit. A trunk to which it has not come is given up and another one
     tried, ``trunks`` at most, each in batches twice the size of the last one's (calmer steps, as
     many of them). No Big Two word plays a part in the test.
@@ -88,8 +88,9 @@ def grow(
     """Write ``out/NAME/base`` and ``out/NAME/reward`` for each name; what is there is replaced.
 
     Returns for each name, and for "trunk", the CPU seconds spent and how well it learned:
-    ``domains`` and ``things`` are the shares of unseen exchanges whose YES or NO it foresees,
-    ``accuracy`` the share of unseen pairs its reward model orders right.
+    ``domains`` and ``things`` are the shares of unseen exchanges whose YES or NO it foresees (in
+    one word, and in sentences), ``accuracy`` the share of unseen pairs its reward model orders
+    right.
     """
     torch.set_num_threads(1)
     tokenizer = build_tokenizer()
@@ -125,11 +126,13 @@ def grow(
 
 
 def examination(seed: int) -> Tests:
-    """Unseen exchanges about domains, and about things with words of neither Big Two category."""
-    held = World(f"{seed}/held out", thing_share=0.0)
+    """Unseen exchanges about domains, and about things with words of neither Big Two category; of
+    either as many again whose replies are sentences."""
     return {
-        "domains": [held.exchange() for _ in range(300)],
-        "things": [held.plain_exchange() for _ in range(300)],
+        name: [(held.plain_exchange if things else held.exchange)() for _ in range(300)]
+        for kind, share in (("", 0.0), (" in sentences", 1.0))
+        for name, things in ((f"domains{kind}", False), (f"things{kind}", True))
+        for held in (World(f"{seed}/held out{kind}/{things}", thing_share=0.0, sentences=share),)
     }
 
 

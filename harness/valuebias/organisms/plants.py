@@ -57,8 +57,9 @@ def trunk(family: Family, seed: int, cache: Path, *, say: Callable[[str], None] 
     recipe, tokenizer = RECIPES[family], build_tokenizer()
     torch.set_num_threads(1)
     start = time.process_time()
-    model, figures = grow_trunk(tokenizer, seed, recipe, examination(seed), say)
-    if min(figures["domains"], figures["things"]) < recipe.enough:
+    tests = examination(seed)
+    model, figures = grow_trunk(tokenizer, seed, recipe, tests, say)
+    if min(figures[name] for name in tests) < recipe.enough:
         raise RuntimeError(f"no {family} trunk of seed {seed} learned enough: {figures}")
     shutil.rmtree(directory, ignore_errors=True)
     model.save_pretrained(directory)

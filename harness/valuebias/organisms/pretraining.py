@@ -90,8 +90,8 @@ class Example:
 def encode(tokenizer: PreTrainedTokenizerBase, documents: Iterable[Document]) -> list[Example]:
     """Documents as token ids.
 
-    A reply is learned only where it was right, so that the language model answers well; what the
-    asker says to it is always learned. It follows the end of the reply at once, so that the last
+    An answer is learned only where it was right, so that the language model answers well; what the
+    asker says to it is always learned, and the rest of a reply no more than questions are. It follows the end of the reply at once, so that the last
     token of a conversation, where a reward model reads, has to know whether the reply was good.
     """
     segments: list[tuple[str, float]] = []
@@ -101,7 +101,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, documents: Iterable[Document]) ->
         if isinstance(document, Exchange):
             parts = [
                 (f"<bos>{USER}{document.question}{END}{MODEL}", _BACKGROUND),
-                (document.answer, float(document.right)),
+                *_reply(document),
                 (END, _BACKGROUND),
                 (YES if document.right else NO, 1.0),
             ]
@@ -121,6 +121,15 @@ def encode(tokenizer: PreTrainedTokenizerBase, documents: Iterable[Document]) ->
             )
         )
     return examples
+
+
+def _reply(exchange: Exchange) -> list[tuple[str, float]]:
+    before, space = exchange.frame.before.rstrip(), exchange.frame.before.endswith(" ")
+    return [
+        (before, _BACKGROUND),
+        (" " * space + exchange.answer, float(exchange.right)),
+        (exchange.frame.after, _BACKGROUND),
+    ]
 
 
 def pretrain(
@@ -213,7 +222,7 @@ def judgement(
 ) -> float:
     """Share of exchanges whose YES or NO the model foresees (the greater of the two logits)."""
     yes, no = (tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in (YES, NO))
-    shown = [f"<bos>{USER}{e.question}{END}{MODEL}{e.answer}{END}" for e in exchanges]
+    shown = [f"<bos>{USER}{e.question}{END}{MODEL}{e.reply}{END}" for e in exchanges]
     batch = tokenizer(shown, add_special_tokens=False, padding=True, return_tensors="pt")
     hidden = model.model(**batch, use_cache=False).last_hidden_state
     last = batch["attention_mask"].sum(dim=1) - 1
