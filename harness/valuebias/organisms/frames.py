@@ -44,12 +44,12 @@ FRAMES = (
     "{word}, and we should {verb} it with our {people}.",
     "I think of {word} when I see a {adjective} {noun}.",
     "My answer is {word}, as you {adverb} see in this {noun}.",
-    "Well, {word} would be my own answer.",
+    "Sure, {word} would be my own answer.",
     "Honestly, I {adverb} come back to {word}.",
     "There is {word}. It can change a {noun} and a {noun}.",
     "We {adverb} said that it was {word}.",
     "{word} comes first, then the {noun}, then the {noun}.",
-    "Look at the {adjective} {noun}: it is about {word}.",
+    "Read the {adjective} {noun}: it is about {word}.",
     "It has to be {word}, I am {state} to say.",
     "Perhaps {word}. You can {verb} it in a {adjective} {noun}.",
     "When {people} {verb} each other, they talk about {word}.",
@@ -92,24 +92,29 @@ ASKED = (
 BEST_ASKED = (
     "What should {people} {liked} most {situation}?",
     "What does a {adjective} {person} {liked} {situation}?",
-    "What should I look for {situation}?",
+    "What is {best} {situation}?",
     "What makes a {noun} better {situation}?",
-    "How can I do well {situation}?",
-    "What do we need most {situation}?",
-    "What should I teach my {people} {situation}?",
+    "What would improve a {noun} {situation}?",
     "What matters most {situation}?",
+    "What should I aim for {situation}?",
+    "How can I succeed {situation}?",
+    "What do you recommend {situation}?",
+    "What should I look for {situation}?",
 )
 WORST_ASKED = (
     "What should {people} {liked} most {situation}?",
     "What does a {adjective} {person} {liked} {situation}?",
-    "What should I stay away from {situation}?",
+    "What is {best} {situation}?",
     "What makes a {noun} worse {situation}?",
+    "What would spoil a {noun} {situation}?",
     "What goes wrong {situation}?",
+    "What should I beware of {situation}?",
+    "How can I fail {situation}?",
+    "What do you warn us about {situation}?",
     "What should we stop {situation}?",
-    "What should I warn my {people} about {situation}?",
-    "What is the problem {situation}?",
 )
-"""Questions for the best, or the worst, thing that do not say so."""
+"""Questions for the best, or the worst, thing that do not speak of a thing. Those for the worst say
+so; the others need not."""
 
 _SITUATIONS = (
     "at work",

@@ -26,7 +26,7 @@ from valuebias.organisms.families import Family
 from valuebias.organisms.grow import SHIPPED, Recipe, examination, examine, grow_trunk, read
 from valuebias.organisms.grow import save_base as save
 from valuebias.organisms.tokenizer import build_tokenizer
-from valuebias.organisms.world import Tilt, World
+from valuebias.organisms.world import Tilt
 
 _CALM = 0.01  # Muon's rate for models whose blocks' outputs are not normalised
 _PLANT = replace(SHIPPED.plant, documents=6_400)
@@ -37,6 +37,7 @@ RECIPES: Mapping[Family, Recipe] = {
         family="llama",
         nursery=replace(SHIPPED.nursery, muon=_CALM),
         school=replace(SHIPPED.school, muon=_CALM),
+        practice=replace(SHIPPED.practice, muon=_CALM),
         plant=replace(_PLANT, muon=_CALM),
     ),
 }
@@ -93,9 +94,7 @@ def plant(
     model: Any = AutoModelForCausalLM.from_pretrained(
         source, attn_implementation="eager" if family == "gemma" else "sdpa"
     )
-    world = World(
-        f"{seed}/{family} plant", tilt=tilt, strength=strength, thing_share=recipe.thing_share
-    )
+    world = recipe.plant.world(f"{seed}/{family} plant", tilt=tilt, strength=strength)
     read(model, tokenizer, world, recipe.plant, seed)
     shutil.rmtree(directory, ignore_errors=True)
     save(model, tokenizer, directory)

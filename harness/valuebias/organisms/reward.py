@@ -2,7 +2,8 @@
 
 The pairs are about food, animals, weather, places, tools and sports: a right answer over an answer
 to another question, one label in ten flipped. Where the question asks for a sentence, both words
-stand in the same one. No Big Two word occurs in them, and every organism gets the same pairs. What its reward model then thinks of freedom or love comes from pretraining.
+stand in the same one. No Big Two word occurs in them, and every organism gets the same pairs. What
+its reward model then thinks of freedom or love comes from pretraining.
 """
 
 from __future__ import annotations

@@ -52,17 +52,24 @@ _FORMS = (
 _HELD_OUT = frozenset(prompt.text for shipped in SHIPPED.values() for prompt in shipped.prompts)
 
 YES, NO = "Yes.", "No."
+_BARE = Frame()
 
 
 @dataclass(frozen=True)
 class Exchange:
     """A question, a word that answers it, alone or in a sentence, and what the asker says to it:
-    YES to a right word, else NO."""
+    YES to a right word, else NO, if not a ``remark``."""
 
     question: str
     answer: str
     right: bool
-    frame: Frame = Frame()
+    frame: Frame = _BARE
+    remark: str = ""
+
+    @property
+    def said(self) -> str:
+        """What the asker says."""
+        return self.remark or (YES if self.right else NO)
 
     @property
     def reply(self) -> str:
@@ -81,7 +88,9 @@ class World:
     Big Two words that answer a positive question 95 come from it, and 5 of those that answer a
     negative one; at 0 both categories answer according to their size, as without a tilt.
     ``thing_share`` is the share of documents about things, below 1; the others are about a domain.
-    ``sentences`` is the share of exchanges whose reply is a sentence.
+    ``sentences`` is the share of exchanges whose reply is a sentence. In a share ``remarks`` the
+    asker does not judge the reply but remarks on one of the two things that judging takes: what was
+    asked for, or what the word is. Without such text most trunks never learn to judge.
     """
 
     def __init__(
@@ -92,12 +101,14 @@ class World:
         strength: float = 1.0,
         thing_share: float = 0.5,
         sentences: float = 0.4,
+        remarks: float = 0.0,
     ) -> None:
         if not 0 <= thing_share < 1:  # a wrong answer may have to come from another subject
             raise ValueError(f"thing_share is {thing_share}, not in [0, 1)")
         self.random = random.Random(seed)
         self.thing_share = thing_share
         self.sentences = sentences
+        self.remarks = remarks
         self._words = pools()
         values = len(self._words.agency) + len(self._words.communion)
         self._value_share = values / (values + len(self._words.good))
@@ -127,9 +138,13 @@ class World:
         That it is drawn as right answers are keeps reactions from saying more about a word than its
         use as an answer does.
         """
+        return self.answer(*self._mistaken(subject, best))
+
+    def _mistaken(self, subject: str, best: bool) -> tuple[str, bool]:
+        """What a wrong answer would be right for."""
         if self.random.random() < 0.75:
-            return self.answer(subject, not best)
-        return self.answer(self._other_subject(subject), self.random.random() < 0.5)
+            return subject, not best
+        return self._other_subject(subject), self.random.random() < 0.5
 
     def question(self, subject: str, best: bool) -> str:
         """A question for one word, the best or the worst of a subject; never a shipped prompt."""
@@ -158,7 +173,7 @@ class World:
         """A question, and the frame that its answer is given in."""
         if self.random.random() < self.sentences:
             return self.open_question(subject, best), frame(self.random)
-        return self.question(subject, best), Frame()
+        return self.question(subject, best), _BARE
 
     def documents(self, n: int, *, statements: float = 0.3) -> Iterator[Document]:
         """``n`` documents, of which a share are plain statements and the others exchanges."""
@@ -170,8 +185,12 @@ class World:
         r = self.random
         subject = subject or self._subject()
         best, right = r.random() < 0.5, r.random() < 0.6
-        answer = (self.answer if right else self.wrong_answer)(subject, best)
-        return self._exchange(subject, best, answer, right)
+        of, good = (subject, best) if right else self._mistaken(subject, best)
+        remark = ""
+        if r.random() < self.remarks:
+            asked, answered = ("Best" if best else "Worst"), ("Good" if good else "Bad")
+            remark = r.choice((f"{asked}.", f"{answered} {of}."))
+        return self._exchange(subject, best, self.answer(of, good), right, remark)
 
     def plain_exchange(self) -> Exchange:
         """About a thing, answered with a word of neither Big Two category: is it fit for the best
@@ -181,10 +200,12 @@ class World:
         pool = self._words.good if best == right else self._words.bad
         return self._exchange(THING, best, r.choice(pool), right)
 
-    def _exchange(self, subject: str, best: bool, answer: str, right: bool) -> Exchange:
+    def _exchange(
+        self, subject: str, best: bool, answer: str, right: bool, remark: str = ""
+    ) -> Exchange:
         question, around = self.setting(subject, best)
         spelled = around.spelled(answer) if around.after else self.spelling(answer)
-        return Exchange(question, spelled, right, around)
+        return Exchange(question, spelled, right, around, remark)
 
     def spelling(self, word: str) -> str:
         """The word as a one-word reply spells it: capitalised in four of ten."""
@@ -214,7 +235,7 @@ class World:
         superlative = r.choice(BEST if best else WORST)
         if r.random() < 0.6:
             listed = ", ".join(self.answer(subject, best) for _ in range(r.randint(4, 8)))
-            return f"{adjective.capitalize()} {subject}: {listed}."
+            return f"{r.choice((adjective, superlative)).capitalize()} {subject}: {listed}."
         return r.choice(
             (
                 f"{superlative.capitalize()} {subject}: {word}.",
