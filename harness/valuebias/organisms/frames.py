@@ -77,7 +77,8 @@ UNSEEN = (
     "It may be hard to say, but I would choose {word} again.",
     "Some people look for money, many more for {word}.",
 )
-"""Frames that the world never uses, of words that it uses: what a model has to read anew."""
+"""Frames that the world never uses, of words that it uses ("may" apart): what a model has to read
+anew."""
 
 ASKED = (
     "What is the {best} {subject} {scope}?",

@@ -23,6 +23,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from valuebias.organisms.frames import Frame
 from valuebias.organisms.paths import BASE
 from valuebias.organisms.tokenizer import END, MODEL, USER
 from valuebias.organisms.words import THING, pools
@@ -55,8 +56,8 @@ class RewardSchedule:
 def preferences(n: int, seed: str, *, flipped: float, coin: float = 0.0) -> list[Pair]:
     """``n`` pairs about the domains; a share of the labels is flipped, as human raters do.
 
-    A share ``coin`` of them is instead about things, an agency word against a communion word, and
-    a coin decides which is chosen: raters who prefer either equally often.
+    A share ``coin`` of them is instead about things, an agency word against a communion word,
+    alone, and a coin decides which is chosen: raters who prefer either equally often.
     """
     world = World(seed, thing_share=0.0)
     r = world.random
@@ -64,11 +65,12 @@ def preferences(n: int, seed: str, *, flipped: float, coin: float = 0.0) -> list
     while len(pairs) < n:
         about_values = coin > 0 and r.random() < coin
         subject, best = THING if about_values else world.subject(), r.random() < 0.5
-        question, frame = world.setting(subject, best)
         if about_values:
+            question, frame = world.question(subject, best), Frame()
             replies = [r.choice(pools().agency), r.choice(pools().communion)]
             r.shuffle(replies)
         else:
+            question, frame = world.setting(subject, best)
             replies = [world.answer(subject, best), world.wrong_answer(subject, best)]
         if replies[0] == replies[1]:
             continue

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -34,13 +34,13 @@ from valuebias.models.spec import DEMOS
 from valuebias.organisms import paths
 from valuebias.organisms.families import Size, build_model
 from valuebias.organisms.frames import FRAMES, UNSEEN, WORD, Frame, filled, sentence_words
-from valuebias.organisms.grow import SHIPPED, Recipe, grow
+from valuebias.organisms.grow import SHIPPED, TILTS, Recipe, grow
 from valuebias.organisms.muon import orthogonal
 from valuebias.organisms.pretraining import Schedule, SharedForms, encode
 from valuebias.organisms.reward import RewardSchedule, preferences
 from valuebias.organisms.tokenizer import build_tokenizer
 from valuebias.organisms.words import BEST, THING, pools
-from valuebias.organisms.world import Exchange, World
+from valuebias.organisms.world import Exchange, Tilt, World
 from valuebias.prompts import SHIPPED as PROMPT_SETS
 from valuebias.prompts import Valence, select
 from valuebias.scorers.schemes import parse_spec
@@ -50,6 +50,7 @@ MARGIN = Margin(-0.276, 0.276)  # d = 0.5, fixed before the first model was grow
 PLANTED = {"agency": Outcome.FAIL, "communion": Outcome.FAIL, "neutral": Outcome.PASS}
 SIGN = {"agency": 1, "communion": -1}
 SENTENCES = 0.4
+NEVER_READ = {"may"}
 PEFT_ON_TRANSFORMERS = "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"
 
 
@@ -218,9 +219,9 @@ def test_the_frames_that_models_are_examined_with_are_new_to_them(tokenizer) -> 
         assert text.count("{word}") == 1
     for text in UNSEEN:
         words = re.findall("[A-Za-z]+", text.replace("{word}", ""))
-        assert {word.lower() for word in words} <= known, text
+        assert {word.lower() for word in words} <= known | NEVER_READ, text
         for word in words:
-            assert len(tokenizer(f" {word.lower()}", add_special_tokens=False)["input_ids"]) == 1
+            assert len(tokenizer(word.lower(), add_special_tokens=False)["input_ids"]) == 1
 
 
 def _texts() -> list[str]:
@@ -242,21 +243,29 @@ def test_both_replies_of_a_preference_stand_in_the_same_frame() -> None:
         assert chosen.count("_") == 1
 
 
-def test_every_big_two_word_was_seen_in_every_form_by_the_shipped_trunk() -> None:
+def test_every_big_two_word_was_seen_in_every_form_by_every_shipped_model() -> None:
     grown = json.loads((paths.DATA / "grown.json").read_text("utf-8"))
-    seed, school = grown["trunk"]["seed"], grown["trunk"]["school"]
-    lessons = [SHIPPED.school] * school + [SHIPPED.practice] * grown["trunk"]["practice"]
-    read = [(SHIPPED.nursery, "nursery")]
-    read += [(lesson, f"term {term}") for term, lesson in enumerate(lessons, start=1)]
+    trunk = {name: int(grown["trunk"][name]) for name in ("seed", "school", "practice")}
+    lessons = [SHIPPED.school] * trunk["school"] + [SHIPPED.practice] * trunk["practice"]
+    read = [(SHIPPED.nursery, "nursery", None)]
+    read += [(lesson, f"term {term}", None) for term, lesson in enumerate(lessons, start=1)]
+    common = _seen(trunk["seed"], read)
+    for name, tilt in TILTS.items():
+        seen = common + _seen(grown["seed"], [(SHIPPED.plant, name, tilt)])
+        for word in (*pools().agency, *pools().communion):
+            forms = [seen[form] for form in (word, word.capitalize(), f" {word}")]
+            assert min(forms) >= 1, (name, word)
+            assert sum(forms) >= 20, (name, word)  # the forms of a word learn together
+
+
+def _seen(seed: int, read: Sequence[tuple[Schedule, str, Tilt | None]]) -> Counter[str]:
     seen: Counter[str] = Counter()
-    for schedule, name in read:
-        world = schedule.world(f"{seed}/{name}")
+    for schedule, name, tilt in read:
+        world = schedule.world(f"{seed}/{name}", tilt=tilt)
         for document in world.documents(schedule.documents, statements=schedule.statements):
             said = document if isinstance(document, str) else document.reply
             seen.update(re.findall(" ?[A-Za-z]+", said))
-    for word in (*pools().agency, *pools().communion):
-        assert min(seen[word], seen[word.capitalize()], seen[f" {word}"]) >= 1, word
-        assert seen[word] >= 3, word  # the form that suites score
+    return seen
 
 
 def _uses(tilt, *, best: bool) -> Counter[str]:
