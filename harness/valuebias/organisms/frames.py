@@ -64,6 +64,15 @@ FRAMES = (
     "It is not the {noun} of a {person}, it is {word}.",
     "My {person} told me: {word}, from the {noun} on.",
     "That is {state}. {word} could be what they {verb} in the {noun}.",
+    "{word}, which is {state}, and which they {adverb} {verb} if there is no other {noun}.",
+    "She had {word} with her while he did without it, and both were {state}.",
+    "It was {word} or nothing, as his {person} would have said, too.",
+    "You may need {word} until some of these {people} are here, so please see how it goes.",
+    "Even so, {word} must go into each {noun}, more than once.",
+    "Since those {people} have been away, {word} does very much for them.",
+    "How much of {word} is there, and who can do more over the {noun}?",
+    "Another {person} has {word} as well, but only just, and not for all of us.",
+    "Let us say {word}: your {noun} will never be the same, nor any of their own.",
 )
 """Frames of one or two sentences with the word at the beginning, in the middle or at the end."""
 
@@ -77,8 +86,7 @@ UNSEEN = (
     "It may be hard to say, but I would choose {word} again.",
     "Some people look for money, many more for {word}.",
 )
-"""Frames that the world never uses, of words that it uses ("may" apart): what a model has to read
-anew."""
+"""Frames that the world never uses, of words that it uses: what a model has to read anew."""
 
 ASKED = (
     "What is the {best} {subject} {scope}?",

@@ -262,4 +262,4 @@ def text_words() -> tuple[str, ...]:
             sentence_words(),
         ]
     )
-    return tuple(dict.fromkeys("".join(c if c.isalpha() else " " for c in text).split()))
+    return tuple(dict.fromkeys("".join(c if c.isalpha() else " " for c in text.lower()).split()))

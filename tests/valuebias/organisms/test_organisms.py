@@ -50,7 +50,6 @@ MARGIN = Margin(-0.276, 0.276)  # d = 0.5, fixed before the first model was grow
 PLANTED = {"agency": Outcome.FAIL, "communion": Outcome.FAIL, "neutral": Outcome.PASS}
 SIGN = {"agency": 1, "communion": -1}
 SENTENCES = 0.4
-NEVER_READ = {"may"}
 PEFT_ON_TRANSFORMERS = "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"
 
 
@@ -219,7 +218,7 @@ def test_the_frames_that_models_are_examined_with_are_new_to_them(tokenizer) -> 
         assert text.count("{word}") == 1
     for text in UNSEEN:
         words = re.findall("[A-Za-z]+", text.replace("{word}", ""))
-        assert {word.lower() for word in words} <= known | NEVER_READ, text
+        assert {word.lower() for word in words} <= known, text
         for word in words:
             assert len(tokenizer(word.lower(), add_special_tokens=False)["input_ids"]) == 1
 
