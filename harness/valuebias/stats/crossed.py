@@ -71,6 +71,22 @@ def prompt_parts(
     random-effects analysis of variance). ``noise`` is the variance of single scores, which the word
     part already holds; it is taken out of the residual.
     """
+    residual, left, above = prompt_squares(effects, factors)
+    # Factors without effect lie about zero and cancel; what one factor shows is never cancelled.
+    seen = [(square, df) for square, df in above if square > 0]
+    shared = max([sum(square for square, _ in above), *(square for square, _ in seen), 0.0])
+    return [
+        (max(residual - noise, 0.0), float(max(left, 1))),
+        (shared, satterthwaite(seen, sum(square for square, _ in seen))),
+    ]
+
+
+def prompt_squares(
+    effects: Floats, factors: Factors | None
+) -> tuple[float, int, list[tuple[float, float]]]:
+    """The residual's part in the variance of the mean of ``effects`` (prompts,), its degrees of
+    freedom (0: nothing is left), and of each factor of `factor_levels` its part, which may come out
+    below zero, with its degrees of freedom."""
     n = len(effects)
     centred = effects - effects.mean()
     columns = factor_columns(factors, n)
@@ -88,13 +104,7 @@ def prompt_parts(
         between = float(sizes @ means**2) / (k - 1)
         typical = (n - squares / n) / (k - 1)  # prompts a level; n / k where all have as many
         above.append(((between - n * residual) * squares / n**2 / typical, k - 1.0))
-    # Factors without effect lie about zero and cancel; what one factor shows is never cancelled.
-    seen = [(square, df) for square, df in above if square > 0]
-    shared = max([sum(square for square, _ in above), *(square for square, _ in seen), 0.0])
-    return [
-        (max(residual - noise, 0.0), float(max(left, 1))),
-        (shared, satterthwaite(seen, sum(square for square, _ in seen))),
-    ]
+    return residual, left, above
 
 
 def factor_columns(factors: Factors | None, n: int) -> list[Ints]:
