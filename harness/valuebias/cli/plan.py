@@ -16,7 +16,7 @@ from valuebias.files import why_unwritable, write_whole
 
 if TYPE_CHECKING:
     from valuebias.lexicons.lexicon import Lexicon
-    from valuebias.measurement.plan import Source
+    from valuebias.measurement.plan import Basis
     from valuebias.models.spec import ModelSpec
     from valuebias.prompts import PromptSet
     from valuebias.scorers.bench import Bench
@@ -91,21 +91,21 @@ def _plan(arguments: argparse.Namespace) -> int:
     pilot, model = (_spec(text) for text in (arguments.pilot, arguments.rm))
     store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")
     with Bench(store, settings(arguments), prompts=prompts) as bench:
-        source, between, basis = _source(pilot, bench, lexicons, prompts)
-        claims = claims_of(CONTRASTS, lexicons, margins, prompts, arguments.profile, source)
+        basis = _basis(pilot, bench, lexicons, prompts)
+        claims = claims_of(CONTRASTS, lexicons, margins, prompts, arguments.profile, basis.source)
         can_pass = arguments.profile != "quick"
-        plan = make_plan(claims, between, alpha=arguments.alpha, can_pass=can_pass)
+        plan = make_plan(claims, basis.between_valences, alpha=arguments.alpha, can_pass=can_pass)
         asked = list(lexicons.values())
         if model is None:
             work = workload(asked, prompts, arguments.profile)
         else:
             work = timed(bench.scorer(model), bench, asked, prompts, arguments.profile)
-    notes = (
-        [] if can_pass else ["The profile quick is for a first look: nothing can pass under it."]
-    )
-    Console(highlight=False, width=80).print(shown(plan, work, prompts, basis, notes))
+    notes = [basis.note] if basis.note else []
+    if not can_pass:
+        notes.append("The profile quick is for a first look: nothing can pass under it.")
+    Console(highlight=False, width=80).print(shown(plan, work, prompts, basis.told, notes))
     if arguments.json is not None:
-        text = json.dumps(document(plan, work, prompts, basis, arguments.alpha), indent=1)
+        text = json.dumps(document(plan, work, prompts, basis.told, arguments.alpha), indent=1)
         write_whole(arguments.json, f"{text}\n".encode())
     return 0
 
@@ -121,36 +121,22 @@ def _spec(text: str | None) -> ModelSpec | None:
     return spec
 
 
-def _source(
+def _basis(
     pilot: ModelSpec | None,
     bench: Bench,
     lexicons: Mapping[str, Lexicon],
     prompts: PromptSet,
-) -> tuple[Source, dict[str, float], str]:
-    """Where the variances come from, the correlation between valences, and the basis in words."""
+) -> Basis:
+    """The pilot's variances, or the panel's."""
     from valuebias.declarations.spreads import load_spreads
-    from valuebias.measurement.contrast import prepare
-    from valuebias.measurement.plan import (
-        between_valences_of_pilot,
-        of_panel,
-        of_pilot,
-        prompts_of_pilot,
-    )
+    from valuebias.measurement.plan import panel_basis, pilot_basis
     from valuebias_suites import CONTRASTS, SPREADS
 
     if pilot is None:
-        panel = load_spreads(SPREADS)
-        between = {name: panel.spread(name, "positive").between_valences for name in lexicons}
-        return of_panel(panel.spread, prompts), between, f"{panel.basis}, {panel.date}"
-    scorer = bench.scorer(pilot)
-    answered = prompts_of_pilot(scorer, prompts)
-    prepare(scorer, lexicons.values(), prompts=answered, vocabulary=False)
+        return panel_basis(load_spreads(SPREADS), lexicons, prompts)
+    basis = pilot_basis(bench.scorer(pilot), lexicons, CONTRASTS, prompts)
     bench.release()
-    between = {
-        name: between_valences_of_pilot(scorer, lexicon, CONTRASTS[name], answered)
-        for name, lexicon in lexicons.items()
-    }
-    return of_pilot(scorer, answered), between, f"the pilot {scorer.name} on {answered.title}"
+    return basis
 
 
 def _check_json(path: Path | None) -> None:

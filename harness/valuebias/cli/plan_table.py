@@ -17,7 +17,7 @@ from valuebias.measurement.planned_run import Plan, Three
 from valuebias.measurement.workload import Workload
 from valuebias.progress import duration
 from valuebias.prompts import PromptSet
-from valuebias.stats.needed import LEVELS, POWER, TIMES
+from valuebias.stats.needed import LEVELS, POWER, TIMES, Needed
 
 _WIDTH = 80
 
@@ -28,7 +28,9 @@ def shown(
     """The whole answer: chances, what is needed, forwards and time."""
     parts: list[RenderableType] = [*_lines(f"variances: {basis}"), *_lines(_prompts(prompts, plan))]
     if plan.claims:
-        parts += ["", *_lines(_HOW), "", _chances(plan), "", _needs(plan, prompts)]
+        parts += ["", *_lines(_HOW), "", _chances(plan)]
+    if plan.needed is not None:
+        parts += ["", _needs(plan, plan.needed)]
     for note in (*notes, *_notes(plan)):
         parts += ["", *_lines(note)]
     parts += ["", *_lines(_work(work))]
@@ -36,8 +38,8 @@ def shown(
 
 
 _HOW = (
-    "Per cent PASS/FAIL/INCONCLUSIVE where the true effect is none, half the margin, the margin, "
-    "twice the margin; of the whole run: all PASS, at least one FAIL, neither."
+    "PASS/FAIL/INCONCLUSIVE in % where the true effect is none, half the margin, the margin, twice "
+    "the margin; of the whole run: all PASS, at least one FAIL, neither."
 )
 
 
@@ -82,11 +84,8 @@ def _percent(three: Three) -> Text:
     return Text("/".join(f"{100 * p:.0f}" for p in three))
 
 
-def _needs(plan: Plan, prompts: PromptSet) -> RenderableType:
+def _needs(plan: Plan, need: Needed) -> RenderableType:
     """A line for each claim that is not likely to PASS, and one for the run."""
-    need = plan.needed
-    if need is None:
-        return Text("")
     table = _table("needed for 80% PASS, no effect", "families", f"or {_plural(plan.factor)}")
     rows = zip(plan.claims, plan.chances, need.families, need.levels, strict=True)
     for claim, by_effect, times, levels in rows:

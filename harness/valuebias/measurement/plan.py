@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from valuebias.declarations.margins import Margins, Profile
-from valuebias.declarations.spreads import PanelSpread
+from valuebias.declarations.spreads import PanelSpread, PanelSpreads
 from valuebias.errors import SpecError
 from valuebias.lexicons.lexicon import Lexicon, Selection
+from valuebias.measurement.contrast import prepare
 from valuebias.measurement.contrast_scores import ContrastScores
+from valuebias.measurement.instrument import check_instrument
 from valuebias.prompts import SHIPPED, VALENCES, PromptSet, Valence
 from valuebias.scorers.protocol import Scorer
 from valuebias.scorers.recorded import RecordedScores
@@ -29,6 +31,7 @@ from valuebias.stats.word_families import WordFamilies
 
 POSITIONS = ("no effect", "half the margin", "the margin", "twice the margin")
 _FARTHEST = 0.99
+_FEW_LEVELS = 3
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,56 @@ class Claim:
 
 Source = Callable[[Lexicon, str, Valence], tuple[Spread, Selection]]
 """What a contrast's variance on the prompts of a valence is made of, and its words."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the variances are taken from, ``told`` in words; ``between_valences`` is, by lexicon,
+    the correlation of a family's part in an effect on positive prompts with its part on negative
+    ones; ``note`` says what makes the plan rough, empty if nothing does."""
+
+    source: Source
+    between_valences: Mapping[str, float]
+    told: str
+    note: str = ""
+
+
+def panel_basis(panel: PanelSpreads, lexicons: Mapping[str, Lexicon], prompts: PromptSet) -> Basis:
+    """The mean variances of a panel of models."""
+    between = {name: panel.spread(name, "positive").between_valences for name in lexicons}
+    return Basis(of_panel(panel.spread, prompts), between, f"{panel.basis}, {panel.date}")
+
+
+def pilot_basis(
+    scorer: Scorer,
+    lexicons: Mapping[str, Lexicon],
+    contrasts: Mapping[str, Sequence[str]],
+    prompts: PromptSet,
+) -> Basis:
+    """The variances of a pilot, on the prompts that it answered (`prompts_of_pilot`).
+
+    Raises InstrumentError for a pilot that does not read the questions, whose variances say nothing
+    about a model that does, and what scoring it raises.
+    """
+    answered = prompts_of_pilot(scorer, prompts)
+    prepare(scorer, lexicons.values(), prompts=answered, vocabulary=False)
+    for lexicon in lexicons.values():
+        check_instrument(scorer, lexicon, prompts=answered).admits("require")
+    between = {
+        name: between_valences_of_pilot(scorer, lexicon, contrasts[name], answered)
+        for name, lexicon in lexicons.items()
+    }
+    levels = Asked.of((1, 1), [p.factors for p in answered.of("positive")]).levels
+    few = [f"{count} levels of {name}" for name, count in levels.items() if count <= _FEW_LEVELS]
+    note = ""
+    if few:
+        note = (
+            f"A valence of the pilot has {', '.join(few)}: how much those differ is known roughly, "
+            "and so are these chances."
+        )
+    return Basis(
+        of_pilot(scorer, answered), between, f"the pilot {scorer.name} on {answered.title}", note
+    )
 
 
 def claims_of(
@@ -183,7 +236,8 @@ def effects_at(margin: Margin) -> tuple[float, ...]:
     """The true effects at `POSITIONS`. "No effect" is zero, or the middle of a margin that does not
     hold zero; the others lie on the way from there to the nearer edge and beyond."""
     middle = 0.0 if margin.low < 0 < margin.high else (margin.low + margin.high) / 2
-    edge = margin.high if margin.high - middle <= middle - margin.low else margin.low
+    above, below = margin.high - middle, middle - margin.low
+    edge = margin.high if above <= below + 1e-9 else margin.low
     return tuple(
         float(np.clip(middle + times * (edge - middle), -_FARTHEST, _FARTHEST))
         for times in (0.0, 0.5, 1.0, 2.0)

@@ -11,7 +11,7 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.instrument import control_lexicon
 from valuebias.measurement.paper import WHOLE_VOCABULARY
 from valuebias.measurement.tokens import VOCABULARY_LIMIT
-from valuebias.prompts import PAPER_PROMPTS, PromptSet
+from valuebias.prompts import PAPER_PROMPTS, Prompt, PromptSet
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.protocol import Scorer
 from valuebias.scorers.stored_model import StoredModel
@@ -74,7 +74,7 @@ def timed(
             tokens += len(job.prompts) * sum(model.token_counts(job.candidates.responses))
         vocabulary = max(vocabulary, len(model.vocabulary()))
         stored = ModelScores(bench.store, model.fingerprint)
-        rate = _rate(model, stored, max(asked, key=_size)) or rate
+        rate = _rate(model, stored, asked) or rate
         for job in jobs:
             n = _left(stored, job)
             left += n
@@ -104,25 +104,27 @@ def _jobs(
     return jobs
 
 
-def _size(job: Job) -> int:
-    assert isinstance(job.candidates, Candidates)
-    return len(job.candidates)
-
-
 def _left(stored: ModelScores, job: Job) -> int:
     candidates = stored.candidates(job.candidates)
     assert candidates is not None  # the vocabulary has been read
     return sum(int((~done).sum()) for done in stored.missing(job, candidates).values())
 
 
-def _rate(model: StoredModel, stored: ModelScores, job: Job) -> float | None:
-    """Scores a second, from the second of two prompts: the first one warms up. None where fewer
-    are left."""
-    assert isinstance(job.candidates, Candidates)
-    untouched = [p for p, done in stored.missing(job, job.candidates).items() if not done.any()]
-    if len(untouched) < 2:
+def _rate(model: StoredModel, stored: ModelScores, jobs: Sequence[Job]) -> float | None:
+    """Scores a second, from the second of two prompts on the most words: the first one warms up.
+    None where fewer are left of every job."""
+    untouched: dict[Candidates, list[Prompt]] = {}
+    for job in jobs:
+        assert isinstance(job.candidates, Candidates)
+        missing = stored.missing(job, job.candidates)
+        left = [prompt for prompt, done in missing.items() if not done.any()]
+        if len(left) > 1:
+            untouched[job.candidates] = left
+    if not untouched:
         return None
-    model.score(untouched[:1], job.candidates)
+    candidates = max(untouched, key=len)
+    first, second, *_ = untouched[candidates]
+    model.score([first], candidates)
     begin = time.perf_counter()
-    model.score(untouched[1:2], job.candidates)
-    return len(job.candidates) / (time.perf_counter() - begin)
+    model.score([second], candidates)
+    return len(candidates) / (time.perf_counter() - begin)

@@ -177,9 +177,8 @@ def _drawn(
     }
     by_prompts = own + sum(shared.values(), np.zeros(len(claims)))
     mean = rng.standard_normal(shape) @ mix
-    error = np.sqrt(of_words(true) * words) * by_words + (
-        np.sqrt(of_prompts(true) * by_prompts) * mean
-    )
+    error: Floats = np.sqrt(of_words(true) * words) * by_words
+    error = error + np.sqrt(of_prompts(true) * by_prompts) * mean
     estimates = np.tanh(np.arctanh(true) + error / (1 - true**2))
     # What the run estimates, first at no effect. The residual of the prompts, and of each factor
     # what its mean square has above it, as in `crossed.prompt_parts`.
@@ -201,9 +200,8 @@ def _drawn(
     )
     drawn_words = words * rng.chisquare(words_df, shape) / words_df
     squares = of_words(estimates) * drawn_words * special.stdtrit(words_df, alpha) ** 2
-    prompts = np.maximum(residual - noise, 0) * special.stdtrit(max(left, 1), alpha) ** 2 + (
-        together * _quantile(df, alpha) ** 2
-    )
+    single = np.maximum(residual - noise, 0) * special.stdtrit(max(left, 1), alpha) ** 2
+    prompts = single + together * _quantile(df, alpha) ** 2
     halves = np.sqrt(squares + of_prompts(estimates) * prompts)
     return estimates, halves
 
@@ -213,11 +211,11 @@ def _together(
 ) -> tuple[Floats, Floats]:
     """The part of all factors, and its degrees of freedom: `crossed.prompt_parts` for many."""
     total, largest, seen, spread = (np.zeros(shape) for _ in range(4))
-    for square, df in above:
+    for square, own_df in above:
         shown = np.maximum(square, 0)
         total, largest = total + square, np.maximum(largest, shown)
-        seen, spread = seen + shown, spread + shown**2 / df
-    df = np.divide(seen**2, spread, out=np.ones(shape), where=spread > 0)
+        seen, spread = seen + shown, spread + shown**2 / own_df
+    df: Floats = np.divide(seen**2, spread, out=np.ones(shape), where=spread > 0)
     return np.maximum(total, largest), np.maximum(df, 1.0)
 
 

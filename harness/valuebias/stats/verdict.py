@@ -324,8 +324,9 @@ def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None
         return None
     factor = effect.parts[0][0] * float(stats.norm.ppf(1 - alpha)) ** 2 / target
     factor = max(factor, GATE_FAMILIES / min(effect.n_families))
-    needed = max(math.ceil(sum(effect.n_families) * factor), sum(effect.n_families) + 1)
-    return needed if needed <= 100_000 else None  # the estimate lies on the edge
+    if sum(effect.n_families) * factor > 100_000:  # the estimate lies on the edge
+        return None
+    return max(math.ceil(sum(effect.n_families) * factor), sum(effect.n_families) + 1)
 
 
 def _percent(level: float) -> str:
