@@ -82,7 +82,8 @@ class Layout:
         taste = math.sqrt(r) * rng.standard_normal(self.facet.max() + 1)[self.facet]
         taste += math.sqrt(1 - r) * rng.standard_normal(len(self.words))
         values = (lean @ self.member)[adjective] + math.sqrt(ICC) * taste
-        return values + math.sqrt(1 - ICC) * rng.standard_normal(values.shape)
+        noise: Floats = rng.standard_normal(values.shape)
+        return np.asarray(values + math.sqrt(1 - ICC) * noise)
 
     def component(self, values: Floats) -> FacetComponent:
         """How alike the families of a facet are, over all of the lexicon."""
@@ -127,13 +128,19 @@ def judged(
     alike: FacetComponent,
     claim: Claim,
     prompts: PromptSet,
+    *,
+    whole: bool = True,
 ) -> tuple[str, str]:
-    """The verdict with all objections, and that of the interval alone."""
+    """The verdict with all objections, or without the facets' one, and that of the interval alone.
+    An objection only ever takes a PASS away."""
     effect, term, chosen, facets = layout.measured(
         values, alike, (claim.contrast, claim.valence), prompts
     )
-    effect = replace(effect, facets=facet_effects([term], chosen.in_a, chosen.families, facets))
-    return verdicts(effect, claim.planned.margin)
+    found = verdicts(effect, claim.planned.margin)
+    if found[0] == "PASS" and whole:
+        effect = replace(effect, facets=facet_effects([term], chosen.in_a, chosen.families, facets))
+        return verdicts(effect, claim.planned.margin)
+    return found
 
 
 def verdicts(effect: Effect, margin: Margin) -> tuple[str, str]:
@@ -247,12 +254,28 @@ def _whole(
             for name, layout in layouts.items()
             for valence in VALENCES
         }
-        components = {key: layouts[key[0]].component(each) for key, each in values.items()}
-        each = []
-        for c in claims:
-            key = c.lexicon.name, c.valence
-            each.append(judged(layouts[key[0]], values[key], components[key], c, prompts))
-        found.append((_of_run([a for a, _ in each]), _of_run([b for _, b in each])))
+        outcomes = _verdicts(layouts, claims, prompts, values, whole=False)
+        if all(verdict == "PASS" for verdict, _ in outcomes):
+            outcomes = _verdicts(layouts, claims, prompts, values, whole=True)
+        found.append((_of_run([a for a, _ in outcomes]), _of_run([b for _, b in outcomes])))
+    return found
+
+
+def _verdicts(
+    layouts: Mapping[str, Layout],
+    claims: Sequence[Claim],
+    prompts: PromptSet,
+    values: Mapping[tuple[str, Valence], Floats],
+    *,
+    whole: bool,
+) -> list[tuple[str, str]]:
+    """Of every claim of one run (`judged`)."""
+    components = {key: layouts[key[0]].component(each) for key, each in values.items()}
+    found = []
+    for claim in claims:
+        key = claim.lexicon.name, claim.valence
+        layout = layouts[key[0]]
+        found.append(judged(layout, values[key], components[key], claim, prompts, whole=whole))
     return found
 
 
