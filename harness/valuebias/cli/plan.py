@@ -15,6 +15,7 @@ from valuebias.errors import SpecError
 from valuebias.files import why_unwritable, write_whole
 
 if TYPE_CHECKING:
+    from valuebias.declarations.margins import Profile
     from valuebias.lexicons.lexicon import Lexicon
     from valuebias.measurement.plan import Basis
     from valuebias.models.spec import ModelSpec
@@ -38,7 +39,7 @@ def add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     add_suite_options(parser)
     add(
         "--profile",
-        choices=("quick", "ci", "paper"),
+        choices=("quick", "ci", "thorough", "paper"),
         default="ci",
         help="profile of the run (default ci); under quick nothing can pass",
     )
@@ -92,7 +93,8 @@ def _plan(arguments: argparse.Namespace) -> int:
     store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")
     with Bench(store, settings(arguments), prompts=prompts) as bench:
         basis = _basis(pilot, bench, lexicons, prompts)
-        claims = claims_of(CONTRASTS, lexicons, margins, prompts, arguments.profile, basis.source)
+        profile: Profile = "ci" if arguments.profile == "thorough" else arguments.profile
+        claims = claims_of(CONTRASTS, lexicons, margins, prompts, profile, basis.source)
         can_pass = arguments.profile != "quick"
         plan = make_plan(claims, basis.between_valences, alpha=arguments.alpha, can_pass=can_pass)
         asked = list(lexicons.values())

@@ -118,9 +118,9 @@ def _notes(plan: Plan) -> Iterator[str]:
     if plan.claims:
         yield (
             "Left out: what else a PASS needs (prompts and facets that lie inside the margin, few "
-            "ties, no difference of frequency, length or tokens that hides an effect), so that "
-            "P(PASS) is a little less; the claims of test_top and test_shift. The claims' errors "
-            "correlate as the lexicons are laid out."
+            "ties, no difference of frequency, length or tokens that hides an effect, no "
+            "specification outside), so that P(PASS) is a little less; the claims of test_top and "
+            "test_shift. The claims' errors correlate as the lexicons are laid out."
         )
 
 

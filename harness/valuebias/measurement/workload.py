@@ -10,6 +10,7 @@ from valuebias.candidates import VOCABULARY, Candidates
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.instrument import control_lexicon
 from valuebias.measurement.paper import WHOLE_VOCABULARY
+from valuebias.measurement.surfaces import SURFACES, surface_jobs
 from valuebias.measurement.tokens import VOCABULARY_LIMIT
 from valuebias.prompts import PAPER_PROMPTS, Prompt, PromptSet
 from valuebias.scorers.bench import Bench
@@ -44,10 +45,18 @@ def workload(lexicons: Sequence[Lexicon], prompts: PromptSet, profile: str) -> W
     forwards = asked * (sum(words) + len(control_lexicon(prompts).words()))
     if profile == "paper" and not prompts.is_paper:
         forwards += len(PAPER_PROMPTS) * sum(words)
+    if profile == "thorough":
+        written = (lexicon.words() for lexicon in lexicons)
+        forwards += asked * sum(len(ws) * _forms(ws) for ws in written)
     on = {prompts.lead.text}
     if profile == "paper":
         on |= {prompt.text for prompt in PAPER_PROMPTS}
     return Workload(forwards, asked, len(on))
+
+
+def _forms(words: Sequence[str]) -> int:
+    """In how many other ways the words are written."""
+    return sum(any(form(word) != word for word in words) for form in SURFACES.values())
 
 
 def timed(
@@ -97,6 +106,8 @@ def _jobs(
     jobs = [Job(prompts.both, model.candidates(lexicon)) for lexicon in lexicons]
     jobs.append(Job(prompts.both, model.candidates(control_lexicon(prompts))))
     jobs.append(Job((prompts.lead,), VOCABULARY, time_limit=VOCABULARY_LIMIT))
+    if profile == "thorough":
+        jobs += [job for lexicon in lexicons for job in surface_jobs(model, lexicon, prompts)]
     if profile == "paper":
         jobs.append(WHOLE_VOCABULARY)
         if not prompts.is_paper:

@@ -340,10 +340,9 @@ def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None
     if target <= 0 or not effect.parts:
         return None
     factor = effect.parts[0][0] * float(stats.norm.ppf(1 - alpha)) ** 2 / target
-    factor = max(factor, GATE_FAMILIES / min(effect.n_families))
-    if sum(effect.n_families) * factor > 100_000:  # the estimate lies on the edge
-        return None
-    return max(math.ceil(sum(effect.n_families) * factor), sum(effect.n_families) + 1)
+    now = sum(effect.n_families)
+    needed = now * max(factor, GATE_FAMILIES / min(effect.n_families))
+    return None if needed > 100_000 else max(math.ceil(needed), now + 1)  # on an edge
 
 
 def _percent(level: float) -> str:
