@@ -86,8 +86,14 @@ class Inputs:
     def prompt_set(self) -> PromptSet:
         """The prompt set in force: a shipped one, or the user's file."""
         from valuebias.declarations.prompts import prompts_in_force
+        from valuebias.prompts import PAPER
+        from valuebias.scorers.default_prompts import default_prompts
 
-        return prompts_in_force(self.values["prompts"])
+        if self.values["prompts"] is not None:
+            return prompts_in_force(self.values["prompts"])
+        given = (*self.models, *self.references, *self.language_models, *self.bases.values())
+        recorded = () if self.baseline is None else (self.baseline,)
+        return PAPER if self.values["profile"] == "paper" else default_prompts((*given, *recorded))
 
     @property
     def prompts(self) -> PromptSet:

@@ -159,8 +159,9 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "prompts",
-        f"prompt set to ask: {', '.join(PROMPT_SETS)}, or a YAML file of prompts",
-        "paper",  # for live models under the profile ci, "balanced" once the embedded ones know it
+        f"prompt set to ask: {', '.join(PROMPT_SETS)}, or a YAML file of prompts (by default "
+        "balanced; paper for recorded scores and under the profile paper)",
+        None,
         "NAME|FILE",
         path=True,
         names=PROMPT_SETS,

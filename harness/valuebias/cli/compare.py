@@ -53,14 +53,14 @@ def _compare(arguments: argparse.Namespace) -> int:
     from valuebias.declarations.prompts import prompts_in_force
     from valuebias.measurement.contrast import prepare
     from valuebias.models.spec import check_labels
-    from valuebias.prompts import DEFAULT
     from valuebias.scorers.bench import Bench
+    from valuebias.scorers.default_prompts import default_prompts
     from valuebias.store.database import Store, default_folder
 
     # Every usage error is reported before anything is computed.
     first, second = _sides(arguments)
     check_labels((*first, *second))
-    prompts = prompts_in_force(arguments.prompts or DEFAULT)
+    prompts = prompts_in_force(arguments.prompts or default_prompts((*first, *second)))
     lexicons = suites.lexicons(arguments)
     margins = suites.margins(arguments.margins, lexicons)
     store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")

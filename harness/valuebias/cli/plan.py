@@ -78,18 +78,20 @@ def _plan(arguments: argparse.Namespace) -> int:
     from valuebias.measurement.plan import claims_of
     from valuebias.measurement.planned_run import make_plan
     from valuebias.measurement.workload import timed, workload
-    from valuebias.prompts import DEFAULT
+    from valuebias.prompts import PAPER
     from valuebias.scorers.bench import Bench
+    from valuebias.scorers.default_prompts import default_prompts
     from valuebias.store.database import Store, default_folder
     from valuebias_suites import CONTRASTS
 
     # Every usage error is reported before anything is computed.
-    whole = prompts_in_force(arguments.prompts or DEFAULT)
+    pilot, model = (_spec(text) for text in (arguments.pilot, arguments.rm))
+    of_run = PAPER if arguments.profile == "paper" else default_prompts([model] if model else [])
+    whole = prompts_in_force(arguments.prompts or of_run)
     prompts = whole.quick if arguments.profile == "quick" else whole
     lexicons = suites.lexicons(arguments)
     margins = suites.margins(arguments.margins, lexicons)
     _check_json(arguments.json)
-    pilot, model = (_spec(text) for text in (arguments.pilot, arguments.rm))
     store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")
     with Bench(store, settings(arguments), prompts=prompts) as bench:
         basis = _basis(pilot, bench, lexicons, prompts)

@@ -49,7 +49,7 @@ def test_every_claim_the_run_and_the_work_are_shown(capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert "ten public reward models on the paper's prompts, 2026-11-28" in out
-    assert "3 adjectives a valence" in out
+    assert "the prompt set balanced (54 prompts), 9 adjectives a valence" in out
     rows = re.findall(r"^(\S+) +(positive|negative) +\[.*?\]((?: +\d+/\d+/\d+){4}) *$", out, re.M)
     assert [row[:2] for row in rows] == list(claims(found))
     assert len(rows) == 22
@@ -112,7 +112,7 @@ def test_a_pilots_variances_are_those_of_its_run(pilot: str) -> None:
 def test_a_pilot_on_other_prompts_than_the_plans(
     pilot: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    planned("--pilot", pilot, "--prompts", "balanced", *BIG_TWO)
+    planned("--pilot", pilot, *BIG_TWO)
     out = " ".join(capsys.readouterr().out.split())
     assert "the pilot pilot.csv on the prompt set paper (54 prompts)" in out
     assert "asked: the prompt set balanced (54 prompts), 9 adjectives a valence" in out
@@ -159,6 +159,17 @@ def test_a_claim_without_a_margin_is_said_to_be_skipped(
     assert found["claims"] == []
     assert len(found["without_margin"]) == 2
     assert "no margin is declared" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_prompts_are_those_of_the_run(pilot: str) -> None:
+    asked = {
+        "live": planned(*BIG_TWO),
+        "recorded": planned("--rm", pilot, *BIG_TWO),
+        "paper": planned("--profile", "paper", *BIG_TWO),
+    }
+    names = {name: found["prompts"] for name, found in asked.items()}
+    assert names == {"live": "balanced", "recorded": "paper", "paper": "paper"}
+    assert asked["paper"]["work"]["vocabulary_prompts"] == 54
 
 
 def test_a_larger_alpha_passes_more() -> None:
