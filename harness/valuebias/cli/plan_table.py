@@ -86,7 +86,11 @@ def _percent(three: Three) -> Text:
 
 def _needs(plan: Plan, need: Needed) -> RenderableType:
     """A line for each claim that is not likely to PASS, and one for the run."""
-    table = _table("needed for 80% PASS, no effect", "families", f"or {_plural(plan.factor)}")
+    table = _table(
+        "needed for 80% PASS, no effect",
+        "families",
+        "or adjectives" if plan.factor == "adjective" else "or levels",
+    )
     rows = zip(plan.claims, plan.chances, need.families, need.levels, strict=True)
     for claim, by_effect, times, levels in rows:
         if by_effect[0][0] >= POWER:

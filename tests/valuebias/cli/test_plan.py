@@ -212,6 +212,37 @@ def test_names_are_made_visible(capsys: pytest.CaptureFixture[str]) -> None:
     assert "a[red]b\\x1b[31m.csv" in out
 
 
+def test_prompts_of_a_users_file(capsys: pytest.CaptureFixture[str]) -> None:
+    name = '"verb [red]\\e[31m, and a name that is longer than any column of a table is wide"'
+    rows = [
+        f"  - {{id: {valence}{i}, text: what {valence} {i}, valence: {valence},"
+        f" factors: {{{name}: v{i % 7}}}}}"
+        for valence in ("positive", "negative")
+        for i in range(14)
+    ]
+    Path("own.yaml").write_text("prompts:\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    found = planned("--prompts", "own.yaml", *BIG_TWO)
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert '7 levels of "verb [red]\\x1b[31m' in " ".join(out.split())
+    assert "or levels" in out
+    assert found["factor"].startswith("verb")
+
+
+def test_prompts_without_factors(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        f"  - {{id: {valence}{i}, text: what {valence} {i}, valence: {valence}}}"
+        for valence in ("positive", "negative")
+        for i in range(12)
+    ]
+    Path("own.yaml").write_text("prompts:\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    found = planned("--prompts", "own.yaml", *BIG_TWO)
+    assert found["factor"] == ""
+    assert all(claim["levels_needed"] is None for claim in found["claims"])
+    assert "(24 prompts)" in capsys.readouterr().out
+
+
 def failing(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(["plan", *arguments]) in (1, 2)
     captured = capsys.readouterr()
