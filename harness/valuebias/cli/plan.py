@@ -104,7 +104,7 @@ def _plan(arguments: argparse.Namespace) -> int:
             work = workload(asked, prompts, arguments.profile)
         else:
             work = timed(bench.scorer(model), bench, asked, prompts, arguments.profile)
-    notes = [basis.note] if basis.note else []
+    notes = [*basis.notes]
     if not can_pass:
         notes.append("The profile quick is for a first look: nothing can pass under it.")
     Console(highlight=False, width=80).print(shown(plan, work, prompts, basis.told, notes))

@@ -13,7 +13,7 @@ import numpy as np
 
 from valuebias.declarations.margins import Margins, Profile
 from valuebias.declarations.spreads import PanelSpread, PanelSpreads
-from valuebias.errors import SpecError
+from valuebias.errors import SpecError, StatisticsError
 from valuebias.lexicons.lexicon import Lexicon, Selection
 from valuebias.measurement.contrast import prepare
 from valuebias.measurement.contrast_scores import ContrastScores
@@ -60,12 +60,12 @@ Source = Callable[[Lexicon, str, Valence], tuple[Spread, Selection]]
 class Basis:
     """What the variances are taken from, ``told`` in words; ``between_valences`` is, by lexicon,
     the correlation of a family's part in an effect on positive prompts with its part on negative
-    ones; ``note`` says what makes the plan rough, empty if nothing does."""
+    ones; ``notes`` say what makes the plan rough."""
 
     source: Source
     between_valences: Mapping[str, float]
     told: str
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def panel_basis(panel: PanelSpreads, lexicons: Mapping[str, Lexicon], prompts: PromptSet) -> Basis:
@@ -87,23 +87,21 @@ def pilot_basis(
     """
     answered = prompts_of_pilot(scorer, prompts)
     prepare(scorer, lexicons.values(), prompts=answered, vocabulary=False)
-    for lexicon in lexicons.values():
-        check_instrument(scorer, lexicon, prompts=answered).admits("require")
+    checks = [check_instrument(scorer, each, prompts=answered) for each in lexicons.values()]
+    notes = [check.reason for check in checks if not check.admits("require")]
     between = {
         name: between_valences_of_pilot(scorer, lexicon, contrasts[name], answered)
         for name, lexicon in lexicons.items()
     }
     levels = Asked.of((1, 1), [p.factors for p in answered.of("positive")]).levels
     few = [f"{count} levels of {name}" for name, count in levels.items() if count <= _FEW_LEVELS]
-    note = ""
     if few:
-        note = (
+        notes.append(
             f"A valence of the pilot has {', '.join(few)}: how much those differ is known roughly, "
             "and so are these chances."
         )
-    return Basis(
-        of_pilot(scorer, answered), between, f"the pilot {scorer.name} on {answered.title}", note
-    )
+    told = f"the pilot {scorer.name} on {answered.title}"
+    return Basis(of_pilot(scorer, answered), between, told, tuple(dict.fromkeys(notes)))
 
 
 def claims_of(
@@ -143,6 +141,12 @@ def of_pilot(scorer: Scorer, prompts: PromptSet) -> Source:
         factors = [prompt.factors for prompt in scored.prompts[valence]]
         values = scored.values[valence]
         effect = single(values, *scored.sides, prompts=factors, facets=scored.facets())
+        if not effect.parts:
+            raise StatisticsError(
+                f"the pilot has no variance of {contrast}, {valence} prompts",
+                seen="; ".join(effect.notes),
+                remedy="Plan without a pilot, or with one that has less of an effect.",
+            )
         return spread(values, *scored.sides, effect, prompts=factors), scored.selection
 
     return source
@@ -201,8 +205,9 @@ def between_valences_of_pilot(
         for values in scored.values.values():
             a, b = (placed.mean(axis=0) for placed in placements(values, words))
             sums.append(np.add(*family_sums(a, b, words)))
-        found.append(float(np.corrcoef(sums)[0, 1]))
-    return float(np.mean(found))
+        if all(np.ptp(each) > 1e-12 for each in sums):  # else a valence tells all words apart
+            found.append(float(np.corrcoef(sums)[0, 1]))
+    return float(np.mean(found)) if found else 0.0
 
 
 def alike(claims: Sequence[Claim], between_valences: Mapping[str, float]) -> Alike:

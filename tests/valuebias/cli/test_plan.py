@@ -284,6 +284,21 @@ def test_a_pilot_that_does_not_read_the_questions(capsys: pytest.CaptureFixture[
     assert "pilot.csv does not read the questions" in told
 
 
+def test_a_pilot_that_was_not_shown_to_read_the_questions(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bare = Path("bare.csv").absolute()
+    path = write_scores(bare, lexicons=("big_two",), control=None, turns=True)
+    planned("--pilot", f"scores:{path}", *BIG_TWO)
+    assert "instrument not checked" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_pilot_without_variance(capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_scores(Path("apart.csv").absolute(), shift=99.0)
+    told = failing(capsys, "--pilot", f"scores:{path}", *BIG_TWO)
+    assert "the pilot has no variance of agency~communion, positive prompts" in told
+
+
 @pytest.mark.parametrize("argument", [("--suite", "other"), ("--alpha", "0.5"), ("--alpha", "x")])
 def test_usage(argument: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
