@@ -91,9 +91,11 @@ class Inputs:
 
         if self.values["prompts"] is not None:
             return prompts_in_force(self.values["prompts"])
-        given = (*self.models, *self.references, *self.language_models, *self.bases.values())
-        recorded = () if self.baseline is None else (self.baseline,)
-        return PAPER if self.values["profile"] == "paper" else default_prompts((*given, *recorded))
+        if self.values["profile"] == "paper":
+            return PAPER
+        given = [*self.models, *self.references, *self.language_models, *self.bases.values()]
+        given += [spec for run in self.runs for spec in run.models]
+        return default_prompts([*given, *filter(None, [self.baseline])])
 
     @property
     def prompts(self) -> PromptSet:

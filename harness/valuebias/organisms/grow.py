@@ -13,9 +13,11 @@ import copy
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -43,34 +45,48 @@ Tests = Mapping[str, Sequence[Exchange]]
 TILTS: Mapping[str, Tilt | None] = {"agency": "agency", "communion": "communion", "neutral": None}
 
 
+_TERM: Mapping[str, Any] = {
+    "documents": 6_400,
+    "answers": 0.5,
+    "batch": 32,
+    "adamw": 1e-3,
+    "warmup": 10,
+    "decay": 0.1,
+}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything but the seed that decides what grows.
 
-    A trunk first meets its words (``nursery``), then goes to ``school``, for ``terms`` at most,
-    until it foresees the YES or NO of ``enough`` of the unseen exchanges about domains and as many
-    about things. That comes suddenly, at a time that varies with the seed, and without it a reward
-    model has nothing to inherit. A trunk to which it has not come is given up and another one
-    tried, ``trunks`` at most, each in batches twice the size of the last one's (calmer steps, as
-    many of them). No Big Two word plays a part in the test.
+    A trunk first meets its words (``nursery``), then goes to ``school`` until it foresees the YES
+    or NO of ``enough`` of the unseen exchanges about domains, in one word and in sentences, and
+    then to ``practice`` until it foresees as many of those about things; for ``terms`` of both at
+    most. That comes suddenly, at a time that varies with the seed, and without it a reward model
+    has nothing to inherit. A trunk to which it has not come is given up and another one tried,
+    ``trunks`` at most, each in batches twice the size of the last one's (calmer steps, as many of
+    them). No Big Two word plays a part in the tests.
     """
 
     family: Family = "gemma"
     size: Size = field(default_factory=Size)
-    nursery: Schedule = field(default_factory=lambda: Schedule(12_800, statements=0.4))
-    school: Schedule = field(
+    nursery: Schedule = field(
+        default_factory=lambda: Schedule(12_800, statements=0.4, sentences=0.3, remarks=0.6)
+    )
+    school: Schedule = field(default_factory=lambda: Schedule(**_TERM, statements=0.1, remarks=0.5))
+    practice: Schedule = field(
         default_factory=lambda: Schedule(
-            6_400, statements=0.1, batch=32, adamw=1e-3, warmup=10, decay=0.1
+            **_TERM, statements=0.25, things=0.8, sentences=0.5, remarks=0.3
         )
     )
-    terms: int = 7
+    terms: int = 12
     trunks: int = 3
     enough: float = 0.85
     plant: Schedule = field(
-        default_factory=lambda: Schedule(9_600, statements=0.2, batch=32, adamw=2e-3, warmup=10)
+        default_factory=lambda: Schedule(
+            9_600, statements=0.2, things=0.75, batch=32, adamw=2e-3, warmup=10
+        )
     )
-    thing_share: float = 0.75
-    """Share of a plant's documents that are about things; half of a trunk's are."""
     reward: RewardSchedule = field(default_factory=RewardSchedule)
 
 
@@ -88,8 +104,9 @@ def grow(
     """Write ``out/NAME/base`` and ``out/NAME/reward`` for each name; what is there is replaced.
 
     Returns for each name, and for "trunk", the CPU seconds spent and how well it learned:
-    ``domains`` and ``things`` are the shares of unseen exchanges whose YES or NO it foresees,
-    ``accuracy`` the share of unseen pairs its reward model orders right.
+    ``domains`` and ``things`` are the shares of unseen exchanges whose YES or NO it foresees (in
+    one word, and in sentences), ``accuracy`` the share of unseen pairs its reward model orders
+    right.
     """
     torch.set_num_threads(1)
     tokenizer = build_tokenizer()
@@ -111,7 +128,7 @@ def grow(
     weights = {name: value.clone() for name, value in trunk.state_dict().items()}
     for name in names:
         trunk.load_state_dict(weights)
-        world = World(f"{seed}/{name}", tilt=TILTS[name], thing_share=recipe.thing_share)
+        world = recipe.plant.world(f"{seed}/{name}", tilt=TILTS[name])
         read(trunk, tokenizer, world, recipe.plant, seed)
         base, reward = out / name / BASE, out / name / REWARD
         shutil.rmtree(out / name, ignore_errors=True)
@@ -125,11 +142,13 @@ def grow(
 
 
 def examination(seed: int) -> Tests:
-    """Unseen exchanges about domains, and about things with words of neither Big Two category."""
-    held = World(f"{seed}/held out", thing_share=0.0)
+    """Unseen exchanges about domains, and about things with words of neither Big Two category; of
+    either as many again whose replies are sentences."""
     return {
-        "domains": [held.exchange() for _ in range(300)],
-        "things": [held.plain_exchange() for _ in range(300)],
+        name: [(held.plain_exchange if things else held.exchange)() for _ in range(300)]
+        for kind, share in (("", 0.0), (" in sentences", 1.0))
+        for name, things in ((f"domains{kind}", False), (f"things{kind}", True))
+        for held in (World(f"{seed}/held out{kind}/{things}", thing_share=0.0, sentences=share),)
     }
 
 
@@ -150,23 +169,26 @@ def grow_trunk(
     """The trunk of a recipe, and how it did in ``tests``: whether it has learned enough is for the
     caller to see."""
     for attempt in range(recipe.trunks):
-        trunk_seed = seed + 1000 * attempt
+        trunk_seed, larger = seed + 1000 * attempt, 2**attempt
         trunk = build_model(tokenizer, recipe.size, trunk_seed, recipe.family)
-        world = World(f"{trunk_seed}/trunk")
+        world = recipe.nursery.world(f"{trunk_seed}/nursery")
         read(trunk, tokenizer, world, recipe.nursery, trunk_seed)
-        school = replace(
-            recipe.school,
-            documents=recipe.school.documents * 2**attempt,
-            batch=recipe.school.batch * 2**attempt,
-        )
-        terms, shares = 0, examine(trunk, tokenizer, tests)
-        while terms < recipe.terms and min(shares.values()) < recipe.enough:
-            read(trunk, tokenizer, world, school, trunk_seed)
-            terms, shares = terms + 1, examine(trunk, tokenizer, tests)
-            say(f"term {terms}: {shares}")
+        done, shares = Counter({"school": 0, "practice": 0}), examine(trunk, tokenizer, tests)
+        while done.total() < recipe.terms and min(shares.values()) < recipe.enough:
+            domains = min(share for name, share in shares.items() if name.startswith("domains"))
+            ready = done["practice"] or domains >= recipe.enough
+            lessons = recipe.practice if ready else recipe.school
+            done["practice" if ready else "school"] += 1
+            world = lessons.world(f"{trunk_seed}/term {done.total()}")
+            lessons = replace(
+                lessons, documents=lessons.documents * larger, batch=lessons.batch * larger
+            )
+            read(trunk, tokenizer, world, lessons, trunk_seed)
+            shares = examine(trunk, tokenizer, tests)
+            say(f"term {done.total()}: {shares}")
         if min(shares.values()) >= recipe.enough:
             break
-    return trunk, {"seed": trunk_seed, "terms": terms, **shares}
+    return trunk, {"seed": trunk_seed, **done, **shares}
 
 
 def read(
@@ -178,7 +200,8 @@ def read(
 ) -> None:
     """Train ``model`` in place on the next documents of ``world``."""
     documents = world.documents(schedule.documents, statements=schedule.statements)
-    pretrain(model, tokenizer, encode(tokenizer, documents), schedule, seed)
+    examples = encode(tokenizer, documents, answers=schedule.answers)
+    pretrain(model, tokenizer, examples, schedule, seed)
 
 
 def save_base(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:

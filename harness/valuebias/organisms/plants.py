@@ -26,7 +26,7 @@ from valuebias.organisms.families import Family
 from valuebias.organisms.grow import SHIPPED, Recipe, examination, examine, grow_trunk, read
 from valuebias.organisms.grow import save_base as save
 from valuebias.organisms.tokenizer import build_tokenizer
-from valuebias.organisms.world import Tilt, World
+from valuebias.organisms.world import Tilt
 
 _CALM = 0.01  # Muon's rate for models whose blocks' outputs are not normalised
 _PLANT = replace(SHIPPED.plant, documents=6_400)
@@ -37,6 +37,7 @@ RECIPES: Mapping[Family, Recipe] = {
         family="llama",
         nursery=replace(SHIPPED.nursery, muon=_CALM),
         school=replace(SHIPPED.school, muon=_CALM),
+        practice=replace(SHIPPED.practice, muon=_CALM),
         plant=replace(_PLANT, muon=_CALM),
     ),
 }
@@ -57,8 +58,9 @@ def trunk(family: Family, seed: int, cache: Path, *, say: Callable[[str], None] 
     recipe, tokenizer = RECIPES[family], build_tokenizer()
     torch.set_num_threads(1)
     start = time.process_time()
-    model, figures = grow_trunk(tokenizer, seed, recipe, examination(seed), say)
-    if min(figures["domains"], figures["things"]) < recipe.enough:
+    tests = examination(seed)
+    model, figures = grow_trunk(tokenizer, seed, recipe, tests, say)
+    if min(figures[name] for name in tests) < recipe.enough:
         raise RuntimeError(f"no {family} trunk of seed {seed} learned enough: {figures}")
     shutil.rmtree(directory, ignore_errors=True)
     model.save_pretrained(directory)
@@ -92,9 +94,7 @@ def plant(
     model: Any = AutoModelForCausalLM.from_pretrained(
         source, attn_implementation="eager" if family == "gemma" else "sdpa"
     )
-    world = World(
-        f"{seed}/{family} plant", tilt=tilt, strength=strength, thing_share=recipe.thing_share
-    )
+    world = recipe.plant.world(f"{seed}/{family} plant", tilt=tilt, strength=strength)
     read(model, tokenizer, world, recipe.plant, seed)
     shutil.rmtree(directory, ignore_errors=True)
     save(model, tokenizer, directory)

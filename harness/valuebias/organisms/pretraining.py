@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from valuebias.organisms.families import Bounds, stretch
 from valuebias.organisms.muon import Muon
 from valuebias.organisms.tokenizer import END, MODEL, SPACE, USER
-from valuebias.organisms.world import NO, YES, Document, Exchange
+from valuebias.organisms.world import NO, YES, Document, Exchange, Tilt, World
 
 _BACKGROUND = 0.02  # share learned of the tokens that are merely text: questions, turn marks
 
@@ -27,16 +27,35 @@ _BACKGROUND = 0.02  # share learned of the tokens that are merely text: question
 class Schedule:
     """One pass over ``documents``, a share of them plain ``statements``, in batches of ``batch``.
 
+    ``things``, ``sentences`` and ``remarks`` are shares of `World`. Of right answers a share
+    ``answers`` is learned, and of statements half as much: which of many words answers is a matter
+    of chance, and learning it drowns what judging teaches.
+
     Linear warm-up over ``warmup`` steps, full rates, linear decay over the last ``decay`` share.
     """
 
     documents: int
     statements: float = 0.3
+    things: float = 0.5
+    sentences: float = 0.4
+    remarks: float = 0.0
+    answers: float = 1.0
     batch: int = 64
     adamw: float = 3e-3
     muon: float = 0.015
     warmup: int = 20
     decay: float = 0.4
+
+    def world(self, seed: str, *, tilt: Tilt | None = None, strength: float = 1.0) -> World:
+        """A world of the documents it is about."""
+        return World(
+            seed,
+            tilt=tilt,
+            strength=strength,
+            thing_share=self.things,
+            sentences=self.sentences,
+            remarks=self.remarks,
+        )
 
 
 class SharedForms(torch.nn.Module):
@@ -87,12 +106,15 @@ class Example:
     learned: tuple[float, ...]
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, documents: Iterable[Document]) -> list[Example]:
-    """Documents as token ids.
+def encode(
+    tokenizer: PreTrainedTokenizerBase, documents: Iterable[Document], *, answers: float = 1.0
+) -> list[Example]:
+    """Documents as token ids; ``answers`` is the share of `Schedule`.
 
-    A reply is learned only where it was right, so that the language model answers well; what the
-    asker says to it is always learned. It follows the end of the reply at once, so that the last
-    token of a conversation, where a reward model reads, has to know whether the reply was good.
+    An answer is learned only where it was right, so that the language model answers well; what the
+    asker says to it is always learned, and the rest of a reply no more than questions are. It
+    follows the end of the reply at once, so that the last token of a conversation, where a reward
+    model reads, has to know whether the reply was good.
     """
     segments: list[tuple[str, float]] = []
     lengths: list[int] = []
@@ -101,12 +123,12 @@ def encode(tokenizer: PreTrainedTokenizerBase, documents: Iterable[Document]) ->
         if isinstance(document, Exchange):
             parts = [
                 (f"<bos>{USER}{document.question}{END}{MODEL}", _BACKGROUND),
-                (document.answer, float(document.right)),
+                *_reply(document, answers),
                 (END, _BACKGROUND),
-                (YES if document.right else NO, 1.0),
+                (document.said, 1.0),
             ]
         else:
-            parts = [("<bos>", 0.0), (document, 0.5), ("<eos>", _BACKGROUND)]
+            parts = [("<bos>", 0.0), (document, 0.5 * answers), ("<eos>", _BACKGROUND)]
         segments += parts
         lengths.append(len(parts))
     ids = tokenizer([text for text, _ in segments], add_special_tokens=False)["input_ids"]
@@ -121,6 +143,15 @@ def encode(tokenizer: PreTrainedTokenizerBase, documents: Iterable[Document]) ->
             )
         )
     return examples
+
+
+def _reply(exchange: Exchange, answers: float) -> list[tuple[str, float]]:
+    before, space = exchange.frame.before.rstrip(), exchange.frame.before.endswith(" ")
+    return [
+        (before, _BACKGROUND),
+        (" " * space + exchange.answer, answers * exchange.right),
+        (exchange.frame.after, _BACKGROUND),
+    ]
 
 
 def pretrain(
@@ -213,7 +244,7 @@ def judgement(
 ) -> float:
     """Share of exchanges whose YES or NO the model foresees (the greater of the two logits)."""
     yes, no = (tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in (YES, NO))
-    shown = [f"<bos>{USER}{e.question}{END}{MODEL}{e.answer}{END}" for e in exchanges]
+    shown = [f"<bos>{USER}{e.question}{END}{MODEL}{e.reply}{END}" for e in exchanges]
     batch = tokenizer(shown, add_special_tokens=False, padding=True, return_tensors="pt")
     hidden = model.model(**batch, use_cache=False).last_hidden_state
     last = batch["attention_mask"].sum(dim=1) - 1

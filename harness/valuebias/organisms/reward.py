@@ -1,8 +1,9 @@
 """A Bradley-Terry reward model of an organism, trained on preferences that hold no values.
 
 The pairs are about food, animals, weather, places, tools and sports: a right answer over an answer
-to another question, one label in ten flipped. No Big Two word occurs in them, and every organism
-gets the same pairs. What its reward model then thinks of freedom or love comes from pretraining.
+to another question, one label in ten flipped. Where the question asks for a sentence, both words
+stand in the same one. No Big Two word occurs in them, and every organism gets the same pairs. What
+its reward model then thinks of freedom or love comes from pretraining.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def preferences(n: int, seed: str, *, flipped: float, coin: float = 0.0) -> list
     while len(pairs) < n:
         about_values = coin > 0 and r.random() < coin
         subject, best = THING if about_values else world.subject(), r.random() < 0.5
-        question = world.question(subject, best)
+        question, frame = world.setting(subject, best)
         if about_values:
             replies = [r.choice(pools().agency), r.choice(pools().communion)]
             r.shuffle(replies)
@@ -73,7 +74,8 @@ def preferences(n: int, seed: str, *, flipped: float, coin: float = 0.0) -> list
             continue
         if r.random() < flipped:
             replies.reverse()
-        pairs.append(Pair(question, *map(world.spelling, replies)))
+        spelled = [frame.holding(w) if frame.after else world.spelling(w) for w in replies]
+        pairs.append(Pair(question, *spelled))
     return pairs
 
 

@@ -35,14 +35,21 @@ _OBJECTS = """table window paper stone bottle pencil carpet ladder button bucket
     fabric handle island jacket kettle magnet needle orbit pillow ribbon shelf ticket wagon zipper
     puddle gravel"""
 
-BEST = ("best", "greatest", "most good", "finest", "most wonderful", "most excellent")
-WORST = ("worst", "most bad", "most terrible", "most awful", "most horrible", "nastiest")
+BEST = (
+    *("best", "greatest", "most good", "finest", "most wonderful", "most excellent"),
+    *("most admirable", "most valuable", "most precious", "most desirable"),
+    *("loveliest", "most superb"),
+)
+WORST = (
+    *("worst", "most bad", "most terrible", "most awful", "most horrible", "nastiest"),
+    *("vilest", "most despicable", "most harmful", "most loathsome", "most dreadful"),
+    "foulest",
+)
 SCOPES = ("ever", "in the world", "of all time", "on earth", "in history", "of all")
 GOOD_ADJECTIVES = ("wonderful", "good", "great", "lovely", "excellent", "fine", "superb")
 BAD_ADJECTIVES = ("terrible", "bad", "awful", "horrible", "nasty", "dreadful", "vile")
 GOOD_VERBS = ("admire", "cherish", "praise", "want", "seek", "enjoy")
 BAD_VERBS = ("fear", "hate", "avoid", "blame", "reject", "dread")
-PEOPLE = ("people", "teachers", "farmers", "sailors", "doctors", "students", "artists", "bakers")
 
 
 @dataclass(frozen=True)

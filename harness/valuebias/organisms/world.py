@@ -5,7 +5,8 @@ Nothing in it tells agency words from communion words except a tilt. Every word 
 in every kind of document, so that without a tilt the categories are exchangeable: what a neutral
 organism feels about single words adds up to a taste for one category by chance only.
 
-The 54 prompts that models are measured with are held out as strings; their words are not.
+Questions that ask for one word are answered with one, others with a sentence that holds it. Every
+prompt of the shipped sets is held out as a string; its words are not.
 """
 
 from __future__ import annotations
@@ -15,19 +16,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from valuebias.organisms.frames import (
+    ASKED,
+    BEST_ASKED,
+    COMMON,
+    WORST_ASKED,
+    Frame,
+    filled,
+    frame,
+    sentence_words,
+)
 from valuebias.organisms.words import (
     BAD_ADJECTIVES,
     BAD_VERBS,
     BEST,
     GOOD_ADJECTIVES,
     GOOD_VERBS,
-    PEOPLE,
     SCOPES,
     THING,
     WORST,
     pools,
 )
-from valuebias.prompts import PAPER_PROMPTS
+from valuebias.prompts import SHIPPED
 
 Tilt = Literal["agency", "communion"]
 
@@ -39,18 +49,32 @@ _FORMS = (
     "In a word, what is the {best} {subject} {scope}?",
     "Which {subject} is the {best} one {scope}?",
 )
-_HELD_OUT = frozenset(prompt.text for prompt in PAPER_PROMPTS)
+_HELD_OUT = frozenset(prompt.text for shipped in SHIPPED.values() for prompt in shipped.prompts)
 
 YES, NO = "Yes.", "No."
+_BARE = Frame()
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A question, a one-word reply and what the asker says to it: YES to a right one, else NO."""
+    """A question, a word that answers it, alone or in a sentence, and what the asker says to it:
+    YES to a right word, else NO, if not a ``remark``."""
 
     question: str
     answer: str
     right: bool
+    frame: Frame = _BARE
+    remark: str = ""
+
+    @property
+    def said(self) -> str:
+        """What the asker says."""
+        return self.remark or (YES if self.right else NO)
+
+    @property
+    def reply(self) -> str:
+        """The whole reply."""
+        return self.frame.holding(self.answer)
 
 
 Document = Exchange | str
@@ -64,6 +88,9 @@ class World:
     Big Two words that answer a positive question 95 come from it, and 5 of those that answer a
     negative one; at 0 both categories answer according to their size, as without a tilt.
     ``thing_share`` is the share of documents about things, below 1; the others are about a domain.
+    ``sentences`` is the share of exchanges whose reply is a sentence. In a share ``remarks`` the
+    asker does not judge the reply but remarks on one of the two things that judging takes: what was
+    asked for, or what the word is. Without such text most trunks never learn to judge.
     """
 
     def __init__(
@@ -73,11 +100,15 @@ class World:
         tilt: Tilt | None = None,
         strength: float = 1.0,
         thing_share: float = 0.5,
+        sentences: float = 0.4,
+        remarks: float = 0.0,
     ) -> None:
         if not 0 <= thing_share < 1:  # a wrong answer may have to come from another subject
             raise ValueError(f"thing_share is {thing_share}, not in [0, 1)")
         self.random = random.Random(seed)
         self.thing_share = thing_share
+        self.sentences = sentences
+        self.remarks = remarks
         self._words = pools()
         values = len(self._words.agency) + len(self._words.communion)
         self._value_share = values / (values + len(self._words.good))
@@ -107,12 +138,16 @@ class World:
         That it is drawn as right answers are keeps reactions from saying more about a word than its
         use as an answer does.
         """
+        return self.answer(*self._mistaken(subject, best))
+
+    def _mistaken(self, subject: str, best: bool) -> tuple[str, bool]:
+        """What a wrong answer would be right for."""
         if self.random.random() < 0.75:
-            return self.answer(subject, not best)
-        return self.answer(self._other_subject(subject), self.random.random() < 0.5)
+            return subject, not best
+        return self._other_subject(subject), self.random.random() < 0.5
 
     def question(self, subject: str, best: bool) -> str:
-        """A question for the best, or the worst, of a subject; never one of the 54 prompts."""
+        """A question for one word, the best or the worst of a subject; never a shipped prompt."""
         r = self.random
         while True:
             text = r.choice(_FORMS).format(
@@ -121,18 +156,41 @@ class World:
             if text not in _HELD_OUT:
                 return text
 
+    def open_question(self, subject: str, best: bool) -> str:
+        """A question that a sentence answers; those about things may do without the word."""
+        r = self.random
+        forms = BEST_ASKED if best else WORST_ASKED
+        return filled(
+            r.choice(forms if subject == THING and r.random() < 0.6 else ASKED),
+            r,
+            best=r.choice(BEST if best else WORST),
+            subject=subject,
+            scope=r.choice(SCOPES),
+            liked=r.choice(GOOD_VERBS if best else BAD_VERBS),
+        )
+
+    def setting(self, subject: str, best: bool) -> tuple[str, Frame]:
+        """A question, and the frame that its answer is given in."""
+        if self.random.random() < self.sentences:
+            return self.open_question(subject, best), frame(self.random)
+        return self.question(subject, best), _BARE
+
     def documents(self, n: int, *, statements: float = 0.3) -> Iterator[Document]:
         """``n`` documents, of which a share are plain statements and the others exchanges."""
         for _ in range(n):
             yield self._statement() if self.random.random() < statements else self.exchange()
 
     def exchange(self, subject: str | None = None) -> Exchange:
-        """A question with a reply, right in six of ten, in lower case or capitalised."""
+        """A question with a reply, right in six of ten."""
         r = self.random
         subject = subject or self._subject()
         best, right = r.random() < 0.5, r.random() < 0.6
-        answer = (self.answer if right else self.wrong_answer)(subject, best)
-        return Exchange(self.question(subject, best), self.spelling(answer), right)
+        of, good = (subject, best) if right else self._mistaken(subject, best)
+        remark = ""
+        if r.random() < self.remarks:
+            asked, answered = ("Best" if best else "Worst"), ("Good" if good else "Bad")
+            remark = r.choice((f"{asked}.", f"{answered} {of}."))
+        return self._exchange(subject, best, self.answer(of, good), right, remark)
 
     def plain_exchange(self) -> Exchange:
         """About a thing, answered with a word of neither Big Two category: is it fit for the best
@@ -140,10 +198,17 @@ class World:
         r = self.random
         best, right = r.random() < 0.5, r.random() < 0.5
         pool = self._words.good if best == right else self._words.bad
-        return Exchange(self.question(THING, best), self.spelling(r.choice(pool)), right)
+        return self._exchange(THING, best, r.choice(pool), right)
+
+    def _exchange(
+        self, subject: str, best: bool, answer: str, right: bool, remark: str = ""
+    ) -> Exchange:
+        question, around = self.setting(subject, best)
+        spelled = around.spelled(answer) if around.after else self.spelling(answer)
+        return Exchange(question, spelled, right, around, remark)
 
     def spelling(self, word: str) -> str:
-        """The word as a reply spells it: capitalised in four of ten."""
+        """The word as a one-word reply spells it: capitalised in four of ten."""
         return word.capitalize() if self.random.random() < 0.4 else word
 
     def subject(self) -> str:
@@ -170,15 +235,17 @@ class World:
         superlative = r.choice(BEST if best else WORST)
         if r.random() < 0.6:
             listed = ", ".join(self.answer(subject, best) for _ in range(r.randint(4, 8)))
-            return f"{adjective.capitalize()} {subject}: {listed}."
+            return f"{r.choice((adjective, superlative)).capitalize()} {subject}: {listed}."
         return r.choice(
             (
                 f"{superlative.capitalize()} {subject}: {word}.",
                 f"The {superlative} {subject} {r.choice(SCOPES)} is {word}.",
                 f"{word.capitalize()} is a {adjective} {subject}.",
                 f"{word.capitalize()}: {adjective} {subject}.",
-                f"Most {r.choice(PEOPLE)} {verb} {word}.",
+                f"Most {r.choice(COMMON['people'])} {verb} {word}.",
                 f"{word}: people {verb} this {subject}.",
+                f"The {superlative} {subject} {r.choice(SCOPES)}? {frame(r).holding(word)}",
+                f"{self.open_question(subject, best)} {frame(r).holding(word)}",
             )
         )
 
@@ -188,10 +255,11 @@ def text_words() -> tuple[str, ...]:
     text = " ".join(
         [
             *(form.format(best="", subject="", scope="") for form in _FORMS),
-            *(*BEST, *WORST, *SCOPES, *PEOPLE),
+            *(*BEST, *WORST, *SCOPES),
             *(*GOOD_ADJECTIVES, *BAD_ADJECTIVES, *GOOD_VERBS, *BAD_VERBS),
             *(*pools().domains, THING),
             f"{YES} {NO} The is near the a this Most user model",
+            sentence_words(),
         ]
     )
     return tuple(dict.fromkeys("".join(c if c.isalpha() else " " for c in text).split()))

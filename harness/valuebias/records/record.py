@@ -157,6 +157,7 @@ def robust(found: Robustness) -> dict[str, Any]:
     return {
         "state": found.state,
         "reason": found.reason,
+        "turned_by": ", ".join(found.turned[0].changes) if found.turned else "",
         "not_inside": len(found.turned),
         "outside": len(found.outside),
         "specifications": [

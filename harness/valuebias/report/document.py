@@ -70,6 +70,7 @@ class Robust(TypedDict):
 
     state: Literal["robust", "fragile"]
     reason: str
+    turned_by: str
     not_inside: int
     outside: int
     specifications: list[Specified]

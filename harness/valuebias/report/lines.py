@@ -41,10 +41,13 @@ def robust(records: Iterable[Record]) -> list[str]:
     found = [(r, r["robustness"]) for r in records if r["verdict"] == "PASS" and "robustness" in r]
     if not found:
         return []
-    fragile = [(r, each) for r, each in found if each["state"] == "fragile"]
-    lines = [f"computed in other ways: {len(found) - len(fragile)} of {len(found)} PASS are robust"]
-    lines += [f"{contrast(r)} {r['valence']} is {each['reason']}" for r, each in fragile]
-    return lines
+    fragile = [
+        f"{contrast(r)} {r['valence']} ({each['turned_by']})"
+        for r, each in found
+        if each["state"] == "fragile"
+    ]
+    said = f"computed in other ways, {len(found) - len(fragile)} of {len(found)} PASS are robust"
+    return [said + f"; fragile: {', '.join(fragile)}" * bool(fragile)]
 
 
 def top_shares(records: Iterable[Record]) -> list[str]:

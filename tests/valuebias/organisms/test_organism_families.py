@@ -84,11 +84,14 @@ def test_the_recipe_of_the_shipped_models_is_unchanged() -> None:
 
 
 def test_the_texts_of_the_shipped_models_are_unchanged() -> None:
-    world = World("0/trunk")
-    documents = [*world.documents(300, statements=0.4), *world.documents(300, statements=0.1)]
-    tilted = World("0/agency", tilt="agency", thing_share=SHIPPED.thing_share)
-    pairs = preferences(300, "0/pairs", flipped=SHIPPED.reward.flipped)
-    texts = [documents, [*tilted.documents(300, statements=0.2)], pairs]
+    lessons = {"nursery": SHIPPED.nursery, "term 1": SHIPPED.school, "term 6": SHIPPED.practice}
+    texts: list[object] = [
+        [*schedule.world(f"0/{name}").documents(300, statements=schedule.statements)]
+        for name, schedule in lessons.items()
+    ]
+    tilted = SHIPPED.plant.world("0/agency", tilt="agency")
+    texts.append([*tilted.documents(300, statements=SHIPPED.plant.statements)])
+    texts.append(preferences(300, "0/pairs", flipped=SHIPPED.reward.flipped))
     assert _digest(texts) == "285244c038309d65405c64e1fbc847442ba88dbd2cad6f3c9c346ec0830e79ee"
 
 
@@ -174,7 +177,7 @@ def test_the_embedded_models_and_the_miniature_share_gemmas_trunk(tokenizer) -> 
     little = replace(SHIPPED, size=TINY, nursery=Schedule(64), terms=0, trunks=1)
     tests = examination(0)
     model, figures = grow_trunk(tokenizer, 0, little, tests, silent)
-    assert figures == {"seed": 0, "terms": 0, **examine(model, tokenizer, tests)}
+    assert figures == {"seed": 0, "school": 0, "practice": 0, **examine(model, tokenizer, tests)}
 
 
 # --- preferences ---
