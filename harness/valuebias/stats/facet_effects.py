@@ -1,7 +1,8 @@
 """The effect of each facet by itself, and which facets are shown to lie outside a margin.
 
 A category may be where it should be on average because two of its facets lie far out on either
-side: then its mean says nothing that holds for its words.
+side: then its mean says nothing that holds for its words. A facet may hold smaller ones, as "power"
+holds "power/fame" and "power/control": it may be shown to lie somewhere where they are too small.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import numpy.typing as npt
 
 from valuebias.errors import visible
 from valuebias.format import bracketed, signed
+from valuebias.lexicons.lexicon import SEPARATOR
 from valuebias.stats.checks import MIN_FAMILIES, Layout
 from valuebias.stats.crossed import Bools, Floats, Ints
 from valuebias.stats.estimate import Effect, FacetEffect, Scale, averaged, placed_groups
-from valuebias.stats.facets import Facets, facets_of, pooled, widened
+from valuebias.stats.facets import Facets, pooled, widened
+from valuebias.stats.order import Order
 from valuebias.stats.terms import Term, grouped
+from valuebias.stats.word_families import Side
 
 
 def facet_effects(
@@ -28,37 +32,90 @@ def facet_effects(
     """Each facet of at least 5 families, against all of the other side; A's first, by name.
 
     Arguments and errors as for `contrast`. The facet's families are the draws; it is what is asked
-    about and itself no draw of facets, while those of the other side are.
+    about and itself no draw of facets, while those that it holds and those of the other side are.
+    One that holds a single one and no other families is left out: the two are the same.
     """
-    layout = Layout.of(in_a, families, "family", 0.95)
+    words = Layout.of(in_a, families, "family", 0.95).words
     groups, scale = grouped(terms), Scale.of(terms)
-    word_a, word_b, _ = averaged(placed_groups(groups, layout.words))
-    whole = facets.sides(word_a, word_b, layout.words)
+    placed = placed_groups(groups, words)
+    orders = [[(t.weight, Order.of(t.values)) for t in group] for group in groups.values()]
+    whole = facets.sides(*averaged(placed)[:2], words)
     component = facets.component or pooled(whole)
     names = np.asarray(facets.names, str)
+    named = [_named(side, names) for side in (words.a, words.b)]
+    depths = range(1 + max((p.count(SEPARATOR) for paths in named for p in paths), default=0))
+    alike = [  # the facets held by those of a depth
+        pooled(
+            (x[at], smallest[at])
+            for (x, smallest), paths in zip(whole, named, strict=True)
+            for path, at in paths.items()
+            if path.count(SEPARATOR) == depth
+        )
+        for depth in depths
+    ]
     effects = []
-    for of_a, side in ((True, layout.in_a), (False, ~layout.in_a)):
-        within, within_df = _within(*whole[0 if of_a else 1])
-        for name in np.unique(names[side & (names != "")]):
-            keep = ~side | (side & (names == name))
-            restricted = layout.restricted(keep)
-            n = restricted.n_families[0 if of_a else 1]
-            if n < MIN_FAMILIES:
+    for own, (of_a, side, other_side) in enumerate(
+        ((True, words.a, words.b), (False, words.b, words.a))
+    ):
+        values, smallest = whole[own]
+        within = [_within(values, _numbers(named[own], d, len(values))) for d in depths]
+        family_of_column = np.repeat(np.arange(len(side.sizes)), side.sizes.astype(np.intp))
+        for path, at in named[own].items():
+            if len(at) < MIN_FAMILIES:
                 continue
-            part = restricted.words
-            kept = {
-                g: [replace(t, values=t.values[:, keep]) for t in ts] for g, ts in groups.items()
-            }
-            word_a, word_b, by_prompt = averaged(placed_groups(kept, part))
-            own, other = (word_a, word_b) if of_a else (word_b, word_a)
+            depth, n, held = path.count(SEPARATOR), len(at), smallest[at]
+            columns = side.columns[np.isin(family_of_column, at)]
+            weights = np.zeros(len(words.in_a))
+            weights[columns] = words.weights[columns] / n
+            restricted = []
+            for group, of_group in zip(placed, orders, strict=True):
+                below = np.sum(
+                    [w * other_side.means(order.below(weights)) for w, order in of_group], axis=0
+                )
+                if of_a:
+                    above = sum(w for w, _ in of_group) - below
+                    restricted.append(replace(group, a=group.a[:, at], b=above))
+                else:
+                    restricted.append(replace(group, a=below, b=group.b[:, at]))
+            word_a, word_b, by_prompt = averaged(restricted)
+            mine, other = (word_a, word_b) if of_a else (word_b, word_a)
+            square = max(within[depth][0], float(mine.var(ddof=1)))
+            of_own = (square / n, within[depth][1])
+            if len(set(held.tolist())) > 1:
+                of_own = widened(of_own, [(square, held)], alike[depth])
             opposite = (float(other.var(ddof=1)) / len(other), len(other) - 1.0)
-            of_other = facets_of(part.b if of_a else part.a, names[keep])
-            opposite = widened(opposite, [(other, of_other)], component)
-            families_of = (max(within, float(own.var(ddof=1))) / n, within_df)
-            parts = [(4 * v, df) for v, df in (families_of, opposite, *by_prompt) if v]
+            opposite = widened(opposite, [(other, whole[1 - own][1])], component)
+            parts = [(4 * v, df) for v, df in (of_own, opposite, *by_prompt) if v]
             estimate = 2 * (float(word_a.mean()) - scale.null)
-            effects.append(FacetEffect(str(name), of_a, estimate, n, tuple(parts), scale.span))
+            effects.append(FacetEffect(path, of_a, estimate, n, tuple(parts), scale.span))
     return tuple(effects)
+
+
+def _named(side: Side, names: npt.NDArray[Any]) -> dict[str, Ints]:
+    """The facets of a side, those that hold others too, by their paths in order, each with the
+    places of its families; without those that hold one other and nothing else."""
+    of_family = names[side.columns[side.begins]]
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(of_family):
+        parts = name.split(SEPARATOR) if name else []
+        for depth in range(len(parts)):
+            places.setdefault(SEPARATOR.join(parts[: depth + 1]), []).append(place)
+    found = {path: np.array(places[path]) for path in sorted(places)}
+    return {
+        path: at
+        for path, at in found.items()
+        if len(set(of_family[at])) > 1 or of_family[at[0]] == path
+    }
+
+
+def _numbers(named: dict[str, Ints], depth: int, n: int) -> Ints:
+    """Each family's facet at a depth, as a number; one without has its own."""
+    numbers = np.arange(n)
+    for path, at in named.items():
+        if path.count(SEPARATOR) == depth:
+            numbers[at] = at[0]
+    found: Ints = np.unique(numbers, return_inverse=True)[1]
+    return found.reshape(-1)
 
 
 def _within(values: Floats, facets: Ints) -> tuple[float, float]:

@@ -40,8 +40,10 @@ class FacetComponent:
 @dataclass(frozen=True, eq=False)
 class Facets:
     """Each word's facet (words,), "" where it has none and is one of its own; words of one family
-    have one facet. ``component`` is that of the whole lexicon (`facet_component`); without it the
-    two sides of the contrast themselves are all there is to estimate it from."""
+    have one facet. A facet may be a path, "power/fame", whose families are in the larger facet
+    "power" too; what families of a facet have in common is estimated over whole paths.
+    ``component`` is that of the whole lexicon (`facet_component`); without it the two sides of the
+    contrast themselves are all there is to estimate it from."""
 
     names: Sequence[str] | npt.NDArray[Any]
     component: FacetComponent | None = None
@@ -130,7 +132,7 @@ def pooled(categories: Iterable[tuple[Floats, Ints]]) -> FacetComponent:
         rest = values - values.mean()
         square = float(rest @ rest) / max(n - 1, 1)
         pairs = sizes * (sizes - 1)
-        if not pairs.any() or len(sizes) < 2 or square <= 0:
+        if not pairs.any() or np.count_nonzero(sizes) < 2 or square <= 0:
             continue
         between = float((np.bincount(facets, weights=rest) ** 2).sum()) / square
         concentrated = float(sizes @ sizes) / n**2
@@ -151,23 +153,24 @@ def pooled(categories: Iterable[tuple[Floats, Ints]]) -> FacetComponent:
 
 def widened(
     words: tuple[float, float],
-    sides: Sequence[tuple[Floats, Ints]],
+    sides: Sequence[tuple[Floats | float, Ints]],
     component: FacetComponent,
 ) -> tuple[float, float]:
     """The words' variance with the facets' part, and its degrees of freedom.
 
-    ``words`` is what `word_variance` returned, ``sides`` each side's placements (families,) and
-    facets. Of F families with mean square S, of whose pairs a share q is within facets, the mean
-    has the variance S / F + r q V, where V = S / (1 - r q). Facets of A and B count as unrelated.
-    The degrees of freedom are Satterthwaite's for this sum, in which the product of the two parts
-    counts as the facets': both come from the facets' means.
+    ``words`` is what `word_variance` returned, ``sides`` each side's placements (families,), or
+    their mean square, and facets. Of F families with mean square S, of whose pairs a share q is
+    within facets, the mean has the variance S / F + r q V, where V = S / (1 - r q). Facets of A and
+    B count as unrelated. The degrees of freedom are Satterthwaite's for this sum, in which the
+    product of the two parts counts as the facets': both come from the facets' means.
     """
     variance, df = words
     added = 0.0
     for values, facets in sides:
-        n, sizes = len(values), np.bincount(facets).astype(float)
+        square = values if isinstance(values, float) else float(np.var(values, ddof=1))
+        n, sizes = len(facets), np.bincount(facets).astype(float)
         shared = component.correlation * float(sizes @ (sizes - 1)) / (n * (n - 1))
-        added += float(np.var(values, ddof=1)) * shared / (1 - shared)
+        added += square * shared / (1 - shared)
     total = variance + added
     if added <= 0 or variance <= 0:
         return words

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from valuebias.errors import LexiconError
 from valuebias.lexicons.facets import (
     LEAST,
+    LEAST_GROUPED,
     MOST,
+    MOST_GROUPED,
     FloatArray,
     embedded_words,
     facet_lists,
@@ -44,6 +46,15 @@ def groups_of(lexicon: Lexicon, facets: dict[str, str]) -> set[frozenset[str]]:
     return {frozenset(families) for families in grouped.values()}
 
 
+def larger_groups_of(lexicon: Lexicon, facets: dict[str, str]) -> dict[str, set[str]]:
+    """The families of each group of facets."""
+    groups: dict[str, set[str]] = {}
+    for entry, facet in facets.items():
+        if "/" in facet:
+            groups.setdefault(facet.split("/")[0], set()).add(lexicon.family(entry))
+    return groups
+
+
 def random_vectors(lexicon: Lexicon, seed: int, dimensions: int = 12) -> dict[str, FloatArray]:
     rng = np.random.default_rng(seed)
     return {word: rng.normal(size=dimensions) for word in embedded_words(lexicon)}
@@ -62,7 +73,49 @@ def test_planted_groups_are_found():
             vectors |= {word: centre + rng.normal(size=30) for word in members}
             planted.append(frozenset(lexicon.family(word) for word in members))
             at += size
-    assert groups_of(lexicon, make_facets(lexicon, vectors)) == set(planted)
+    facets = make_facets(lexicon, vectors)
+    assert groups_of(lexicon, facets) == set(planted)
+    assert not larger_groups_of(lexicon, facets)  # a category would be one group
+
+
+def test_planted_groups_of_facets_are_found():
+    lexicon = lexicon_of([42])
+    rng = np.random.default_rng(2)
+    vectors: dict[str, FloatArray] = {}
+    words = iter(lexicon.words())
+    small, large = set(), set()
+    for sizes in ([7, 6, 8], [4, 8, 8, 1]):
+        centre, group = 8 * rng.normal(size=30), []
+        for size in sizes[:3]:
+            lean = centre + 3 * rng.normal(size=30)
+            members = [next(words) for _ in range(size)]
+            vectors |= {word: lean + 0.5 * rng.normal(size=30) for word in members}
+            small.add(frozenset(map(lexicon.family, members)))
+            group += members
+        large.add(frozenset(map(lexicon.family, group)))
+    kept = Lexicon("f", {"c0": tuple(vectors)})
+    facets = make_facets(kept, vectors)
+    assert groups_of(kept, facets) == small
+    groups = larger_groups_of(kept, facets)
+    assert set(map(frozenset, groups.values())) == large
+    for name, members in groups.items():
+        assert kept.family(name) in members
+    # Facets that are declared are kept, whatever group they were in.
+    corrected = {w: f"old/{f.rpartition('/')[2]}" for w, f in facets.items()}
+    moved = next(iter(corrected))
+    corrected[moved] = "by hand"
+    del corrected[next(w for w in reversed(corrected))]
+    again = make_facets(Lexicon("f", kept.categories, facets=corrected), vectors)
+    assert set(again) == set(corrected)
+    assert {w: f.rpartition("/")[2] for w, f in again.items()} == {
+        w: f.rpartition("/")[2] for w, f in corrected.items()
+    }
+    assert again[moved] == f"{again[list(corrected)[1]].split('/')[0]}/by hand"
+    listed = facet_lists(kept, again)
+    assert [facet.split("/")[0] for _, facet, _ in listed] == sorted(
+        (facet.split("/")[0] for _, facet, _ in listed),
+        key=list(dict.fromkeys(facet.split("/")[0] for facet in again.values())).index,
+    )
 
 
 def naive(vectors: dict[str, FloatArray]) -> set[frozenset[str]]:
@@ -119,6 +172,11 @@ def test_facets_part_the_families_of_each_category(counts, seed):
         assert sizes[-1] <= MOST
         # A small group stands only where no other has room.
         assert sizes[0] >= LEAST or len(sizes) == 1 or sizes[0] + sizes[1] > MOST
+        larger = [len(g) for g in larger_groups_of(lexicon, facets).values() if g <= own]
+        assert sum(larger) == (len(own) if len(own) > MOST_GROUPED else 0)
+        if larger:
+            assert max(larger) <= MOST_GROUPED
+            assert min(larger) >= LEAST_GROUPED or sum(sorted(larger)[:2]) > MOST_GROUPED
     scaled = {word: 3 * vector for word, vector in vectors.items()}
     assert make_facets(lexicon, scaled) == facets
     reordered = Lexicon("f", {c: words[::-1] for c, words in lexicon.categories.items()})
@@ -179,7 +237,8 @@ def test_the_table_is_read_back_as_the_same_lexicon(tmp_path: Path):
 
 
 def test_the_starters_facets_can_be_made_anew():
-    lexicon = starter("mfd2")
+    shipped = starter("mfd2")
+    lexicon = Lexicon("mfd2", shipped.categories, shipped.families)
     facets = make_facets(lexicon, random_vectors(lexicon, 3))
     assert set(facets) == set(lexicon.words())
     assert {len(g) for g in groups_of(lexicon, facets)} <= set(range(LEAST, MOST + 1))
