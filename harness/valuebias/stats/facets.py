@@ -36,6 +36,14 @@ class FacetComponent:
     df: float
     n_facets: int
 
+    @property
+    def note(self) -> str:
+        """What goes with an effect whose variance it is in."""
+        return (
+            f"two word families of one facet correlate {unsigned(self.correlation)} "
+            f"(over {self.n_facets} facets)"
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Facets:
@@ -55,14 +63,20 @@ class Facets:
         the placements (families,) of the sides."""
         sides = self.sides(a, b, words)
         component = self.component or pooled(sides)
-        note = (
-            f"two word families of one facet correlate {unsigned(component.correlation)} "
-            f"(over {component.n_facets} facets)"
-        )
-        return widened(variance, sides, component), note
+        return widened(variance, sides, component), component.note
+
+    @property
+    def alone(self) -> Facets:
+        """The same without the lexicon's component, where that of another quantity is needed."""
+        return Facets(self.names)
 
     def sides(self, a: Floats, b: Floats, words: WordFamilies) -> list[tuple[Floats, Ints]]:
         """Each side's placements (families,) with their facets as numbers."""
+        return [(x, self.numbers(side, words)) for x, side in ((a, words.a), (b, words.b))]
+
+    def numbers(self, side: Side, words: WordFamilies) -> Ints:
+        """The facet of each family of a side, as a number. Raises StatisticsError as `facets_of`
+        does, and for facets of other words."""
         names = np.asarray(self.names, str)
         if names.shape != words.in_a.shape:
             raise StatisticsError(
@@ -70,7 +84,7 @@ class Facets:
                 seen=f"{names.shape} and {words.in_a.shape}",
                 remedy='Give each word its facet, "" where it has none.',
             )
-        return [(x, facets_of(side, names)) for x, side in ((a, words.a), (b, words.b))]
+        return facets_of(side, names)
 
 
 def facet_component(
