@@ -50,9 +50,14 @@ def _add_facets(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _facets(arguments: argparse.Namespace) -> int:
     from valuebias.files import why_unwritable, write_whole
-    from valuebias.lexicons.facets import embedded_words, facet_lists, facet_table, make_facets
+    from valuebias.lexicons.facets import (
+        SEPARATOR,
+        embedded_words,
+        facet_lists,
+        facet_table,
+        make_facets,
+    )
     from valuebias.lexicons.files import load_lexicon
-    from valuebias.lexicons.lexicon import SEPARATOR
     from valuebias.models.spec import check_model
     from valuebias.scorers.schemes import check_language_model, parse_spec
 

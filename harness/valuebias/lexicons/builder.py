@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 from valuebias.errors import LexiconError
+from valuebias.lexicons.facets import SEPARATOR
 from valuebias.lexicons.index import composed
-from valuebias.lexicons.lexicon import ONE_FACET, SEPARATOR, TWO_FACETS, Lexicon, normal_category
+from valuebias.lexicons.lexicon import ONE_FACET, TWO_FACETS, Lexicon, normal_category
 
 _JOINERS = {0x200C: None, 0x200D: None}  # zero-width, and part of words in some scripts
 

@@ -25,7 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import LexiconError
-from valuebias.lexicons.lexicon import SEPARATOR, Lexicon
+from valuebias.lexicons.lexicon import Lexicon
+
+SEPARATOR = "/"
+"""Between the parts of a facet's path: "power/fame" is the facet fame in the group power."""
 
 LEAST, MOST = 3, 8
 """Families in a facet. Set on 2026-11-28, before facets were made of any lexicon. At most eight
@@ -74,7 +77,7 @@ def make_facets(lexicon: Lexicon, vectors: Mapping[str, FloatArray]) -> dict[str
         own = [f for f in dict.fromkeys(families[e] for e in entries) if f not in grouped]
         own.sort()  # the order of a file decides nothing
         if lexicon.facets:
-            small = _declared(lexicon, own)
+            small = _declared(lexicon, {f: members[f][0] for f in own})
         else:
             each = _groups(np.array([centred[f] for f in own]), np.ones(len(own)), LEAST, MOST)
             small = {central(group): group for group in ([own[i] for i in g] for g in each)}
@@ -92,11 +95,11 @@ def make_facets(lexicon: Lexicon, vectors: Mapping[str, FloatArray]) -> dict[str
     return facets
 
 
-def _declared(lexicon: Lexicon, families: Sequence[str]) -> dict[str, list[str]]:
-    """The facets that a lexicon declares of these families."""
+def _declared(lexicon: Lexicon, families: Mapping[str, str]) -> dict[str, list[str]]:
+    """The facets that a lexicon declares of these families, each with an entry."""
     declared: dict[str, list[str]] = {}
-    for family in families:
-        if facet := lexicon.facet_of_family(family):
+    for family, entry in families.items():
+        if facet := lexicon.facet(entry.removesuffix("*")):
             declared.setdefault(facet, []).append(family)
     return declared
 

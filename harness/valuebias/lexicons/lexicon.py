@@ -29,9 +29,6 @@ _WILDCARDS = " A wildcard finds words among scores of a vocabulary; for a model,
 TWO_FACETS = "two words of one family have two facets"
 ONE_FACET = "Give them one facet, or declare that they are two families."
 
-SEPARATOR = "/"
-"""Between the parts of a facet's path: "power/fame" is the facet fame in the group power."""
-
 POLARITIES = ("virtue", "vice")
 
 _POLARITY = re.compile(r"(.+?)[\s._-]+(virtue|vice)")
@@ -100,12 +97,11 @@ class Lexicon:
 
     ``categories`` holds entries as written (without surrounding white space), category names in
     lower case; an entry that ends in "*" stands for every word that begins so. ``families`` and
-    ``facets`` (groups of families of like meaning) hold what the file itself declares, by entry; a
-    facet may be a path, "power/fame": then "power" is a larger facet that holds it.
-    ``starter`` marks the short lists shipped with the tool. ``notes`` are the decisions made on
-    reading, one line each; show them with the lexicon. ``control`` is a contrast of its categories
-    that every model that reads the questions tells apart, its first side preferred; empty if none
-    is declared.
+    ``facets`` (groups of families of like meaning, "power/fame" being in the group "power") hold
+    what the file itself declares, by entry. ``starter`` marks the short lists shipped with the
+    tool. ``notes`` are the decisions made on reading, one line each. ``control`` is a contrast of its
+    categories that every model that reads the questions tells apart, its first side preferred;
+    empty if none is declared.
     """
 
     name: str
@@ -179,11 +175,7 @@ class Lexicon:
 
     def facet(self, word: str) -> str:
         """The facet declared for the word's family, "" if none; a LexiconError if two are."""
-        return self.facet_of_family(self.family(word))
-
-    def facet_of_family(self, family: str) -> str:
-        """As `facet`, of a family by its name."""
-        return self._facets.get(family, "")
+        return self._facets.get(self.family(word), "")
 
     def split_family(self) -> tuple[str, str] | None:
         """Two entries of one family that are declared to be of two facets, if there are any."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from valuebias.errors import visible
 from valuebias.format import bracketed, signed
-from valuebias.lexicons.lexicon import SEPARATOR
+from valuebias.lexicons.facets import SEPARATOR
 from valuebias.stats.checks import MIN_FAMILIES, Layout
 from valuebias.stats.crossed import Bools, Floats, Ints
 from valuebias.stats.estimate import Effect, FacetEffect, Scale, averaged, placed_groups

@@ -78,44 +78,55 @@ def test_planted_groups_are_found():
     assert not larger_groups_of(lexicon, facets)  # a category would be one group
 
 
-def test_planted_groups_of_facets_are_found():
-    lexicon = lexicon_of([42])
+def planted_in_two_levels() -> tuple[Lexicon, dict[str, FloatArray], list[list[list[str]]]]:
+    """Two groups of three facets of one category, and the words in them."""
     rng = np.random.default_rng(2)
+    words = iter(lexicon_of([41]).words())
     vectors: dict[str, FloatArray] = {}
-    words = iter(lexicon.words())
-    small, large = set(), set()
-    for sizes in ([7, 6, 8], [4, 8, 8, 1]):
+    groups = []
+    for sizes in ((7, 6, 8), (4, 8, 8)):
         centre, group = 8 * rng.normal(size=30), []
-        for size in sizes[:3]:
+        for size in sizes:
             lean = centre + 3 * rng.normal(size=30)
-            members = [next(words) for _ in range(size)]
-            vectors |= {word: lean + 0.5 * rng.normal(size=30) for word in members}
-            small.add(frozenset(map(lexicon.family, members)))
-            group += members
-        large.add(frozenset(map(lexicon.family, group)))
-    kept = Lexicon("f", {"c0": tuple(vectors)})
-    facets = make_facets(kept, vectors)
-    assert groups_of(kept, facets) == small
-    groups = larger_groups_of(kept, facets)
-    assert set(map(frozenset, groups.values())) == large
-    for name, members in groups.items():
-        assert kept.family(name) in members
-    # Facets that are declared are kept, whatever group they were in.
-    corrected = {w: f"old/{f.rpartition('/')[2]}" for w, f in facets.items()}
-    moved = next(iter(corrected))
-    corrected[moved] = "by hand"
-    del corrected[next(w for w in reversed(corrected))]
-    again = make_facets(Lexicon("f", kept.categories, facets=corrected), vectors)
-    assert set(again) == set(corrected)
-    assert {w: f.rpartition("/")[2] for w, f in again.items()} == {
-        w: f.rpartition("/")[2] for w, f in corrected.items()
+            group.append(list(itertools.islice(words, size)))
+            vectors |= {word: lean + 0.5 * rng.normal(size=30) for word in group[-1]}
+        groups.append(group)
+    return Lexicon("f", {"c0": tuple(vectors)}), vectors, groups
+
+
+def test_planted_groups_of_facets_are_found():
+    lexicon, vectors, groups = planted_in_two_levels()
+    facets = make_facets(lexicon, vectors)
+    family = lexicon.family
+    assert groups_of(lexicon, facets) == {
+        frozenset(map(family, words)) for group in groups for words in group
     }
-    assert again[moved] == f"{again[list(corrected)[1]].split('/')[0]}/by hand"
-    listed = facet_lists(kept, again)
-    assert [facet.split("/")[0] for _, facet, _ in listed] == sorted(
-        (facet.split("/")[0] for _, facet, _ in listed),
-        key=list(dict.fromkeys(facet.split("/")[0] for facet in again.values())).index,
+    found = larger_groups_of(lexicon, facets)
+    assert sorted(map(sorted, found.values())) == sorted(
+        sorted(family(word) for words in group for word in words) for group in groups
     )
+    for name, members in found.items():
+        assert family(name) in members
+
+
+def test_declared_facets_are_kept_and_grouped_anew():
+    lexicon, vectors, groups = planted_in_two_levels()
+    names = {
+        word: f"old/{k}{i}" for k, group in enumerate(groups) for i, ws in enumerate(group)
+        for word in ws
+    }  # fmt: skip
+    first, *_, last = names
+    names[first] = "by hand"
+    del names[last]
+    declared = Lexicon("f", lexicon.categories, facets=names)
+    facets = make_facets(declared, vectors)
+    assert {w: f.rpartition("/")[2] for w, f in facets.items()} == {
+        w: f.rpartition("/")[2] for w, f in names.items()
+    }
+    assert facets[first].split("/")[0] == facets[groups[0][0][1]].split("/")[0] != "old"
+    assert len(larger_groups_of(declared, facets)) == 2
+    listed = [facet.split("/")[0] for _, facet, _ in facet_lists(declared, facets)]
+    assert listed == [listed[0]] * 4 + [listed[-1]] * 3
 
 
 def naive(vectors: dict[str, FloatArray]) -> set[frozenset[str]]:
