@@ -21,9 +21,8 @@ from valuebias.stats.checks import MIN_FAMILIES, Layout
 from valuebias.stats.crossed import Bools, Floats, Ints
 from valuebias.stats.estimate import Effect, FacetEffect, Scale, averaged, placed_groups
 from valuebias.stats.facets import Facets, pooled, widened
-from valuebias.stats.order import Order
 from valuebias.stats.terms import Term, grouped
-from valuebias.stats.word_families import Side
+from valuebias.stats.word_families import Side, WordFamilies
 
 
 def facet_effects(
@@ -38,11 +37,11 @@ def facet_effects(
     words = Layout.of(in_a, families, "family", 0.95).words
     groups, scale = grouped(terms), Scale.of(terms)
     placed = placed_groups(groups, words)
-    orders = [[(t.weight, Order.of(t.values)) for t in group] for group in groups.values()]
     whole = facets.sides(*averaged(placed)[:2], words)
     component = facets.component or pooled(whole)
     names = np.asarray(facets.names, str)
     named = [_named(side, names) for side in (words.a, words.b)]
+    facing = [_facing(group, words, named) for group in groups.values()]
     depths = range(1 + max((p.count(SEPARATOR) for paths in named for p in paths), default=0))
     alike = [  # the facets held by those of a depth
         pooled(
@@ -54,29 +53,19 @@ def facet_effects(
         for depth in depths
     ]
     effects = []
-    for own, (of_a, side, other_side) in enumerate(
-        ((True, words.a, words.b), (False, words.b, words.a))
-    ):
-        values, smallest = whole[own]
+    for own, (values, smallest) in enumerate(whole):
         within = [_within(values, _numbers(named[own], d, len(values))) for d in depths]
-        family_of_column = np.repeat(np.arange(len(side.sizes)), side.sizes.astype(np.intp))
-        for path, at in named[own].items():
+        of_a = own == 0
+        for i, (path, at) in enumerate(named[own].items()):
             if len(at) < MIN_FAMILIES:
                 continue
             depth, n, held = path.count(SEPARATOR), len(at), smallest[at]
-            columns = side.columns[np.isin(family_of_column, at)]
-            weights = np.zeros(len(words.in_a))
-            weights[columns] = words.weights[columns] / n
-            restricted = []
-            for group, of_group in zip(placed, orders, strict=True):
-                below = np.sum(
-                    [w * other_side.means(order.below(weights)) for w, order in of_group], axis=0
-                )
-                if of_a:
-                    above = sum(w for w, _ in of_group) - below
-                    restricted.append(replace(group, a=group.a[:, at], b=above))
-                else:
-                    restricted.append(replace(group, a=below, b=group.b[:, at]))
+            restricted = [
+                replace(group, a=group.a[:, at], b=others[0][:, i])
+                if of_a
+                else replace(group, a=others[1][:, i], b=group.b[:, at])
+                for group, others in zip(placed, facing, strict=True)
+            ]
             word_a, word_b, by_prompt = averaged(restricted)
             mine, other = (word_a, word_b) if of_a else (word_b, word_a)
             square = max(within[depth][0], float(mine.var(ddof=1)))
@@ -106,6 +95,42 @@ def _named(side: Side, names: npt.NDArray[Any]) -> dict[str, Ints]:
         for path, at in found.items()
         if len(set(of_family[at])) > 1 or of_family[at[0]] == path
     }
+
+
+def _facing(
+    terms: Sequence[Term], words: WordFamilies, named: Sequence[dict[str, Ints]]
+) -> tuple[Floats, Floats]:
+    """The placements of B's families against each facet of A alone (prompts, facets of A, families
+    of B), and those of A's families against each of B, summed over terms by their weights."""
+    of_a, of_b = (
+        np.array([_shares(side, at) for at in paths.values()]).reshape(-1, len(side.columns))
+        for side, paths in zip((words.a, words.b), named, strict=True)
+    )
+    found_b, found_a = [], []
+    for prompt in range(len(terms[0].values)):
+        wins = np.zeros((len(words.a.columns), len(words.b.columns)))
+        for term in terms:
+            row = term.values[prompt]
+            a, b = row[words.a.columns][:, None], row[words.b.columns]
+            wins += term.weight * ((a > b) + 0.5 * (a == b))
+        found_b.append(_family_means(of_a @ wins, words.b))
+        found_a.append(_family_means(of_b @ wins.T, words.a))
+    return np.array(found_b), np.array(found_a)
+
+
+def _shares(side: Side, families: Ints) -> Floats:
+    """What each of a side's words (in the order of its columns) counts in a mean over some of its
+    families."""
+    shares = np.zeros(len(side.sizes))
+    shares[families] = 1 / len(families)
+    counts: Floats = np.repeat(shares / side.sizes, side.sizes.astype(np.intp))
+    return counts
+
+
+def _family_means(values: Floats, side: Side) -> Floats:
+    """(..., families) of values (..., words in the order of the side's columns)."""
+    means: Floats = np.add.reduceat(values, side.begins, axis=-1) / side.sizes
+    return means
 
 
 def _numbers(named: dict[str, Ints], depth: int, n: int) -> Ints:
