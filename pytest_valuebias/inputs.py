@@ -15,7 +15,7 @@ from pytest_valuebias.options import Values
 
 if TYPE_CHECKING:
     from valuebias.declarations.claims import Claims
-    from valuebias.declarations.margins import Margins
+    from valuebias.declarations.margins import Margins, Profile
     from valuebias.lexicons.frequencies import Frequencies
     from valuebias.lexicons.lexicon import Lexicon
     from valuebias.measurement.contrast import Measurement
@@ -70,6 +70,17 @@ class Inputs:
     @property
     def quick(self) -> bool:
         return bool(self.values["profile"] == "quick")
+
+    @property
+    def thorough(self) -> bool:
+        return bool(self.values["profile"] == "thorough")
+
+    @property
+    def declared_for(self) -> Profile:
+        """The profile that margins and bounds are looked up for: ``thorough`` asks what ``ci``
+        does, and computes it in more ways."""
+        profile: Profile = "ci" if self.thorough else self.values["profile"]
+        return profile
 
     @cached_property
     def prompt_set(self) -> PromptSet:
@@ -277,7 +288,7 @@ class Inputs:
         self, lexicon: Lexicon, contrast: str, valence: Valences, role: Declared
     ) -> Margin | None:
         """The margin declared for a question; the user's own goes before a shipped one."""
-        key = (lexicon, contrast, valence, role, self.values["profile"], self.prompt_set.name)
+        key = (lexicon, contrast, valence, role, self.declared_for, self.prompt_set.name)
         margins = (x.margin_for(*key) for x in self.margins)
         return next((margin for margin in margins if margin is not None), None)
 

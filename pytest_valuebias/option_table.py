@@ -151,11 +151,11 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "profile",
-        "quick (six prompts a valence; cannot pass), ci (the default) or paper (the paper's own "
-        "tests beside ours)",
+        "quick (six prompts a valence; cannot pass), ci (the default), thorough (ci, with words "
+        "written in other ways too) or paper (the paper's own tests beside ours)",
         "ci",
         "NAME",
-        parse=_choice("quick", "ci", "paper"),
+        parse=_choice("quick", "ci", "thorough", "paper"),
     ),
     Option(
         "prompts",

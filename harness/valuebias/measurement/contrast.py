@@ -21,6 +21,7 @@ from valuebias.lexicons.missing import unseen
 from valuebias.measurement.balance import Balance, balance, beside, properties
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
+from valuebias.measurement.surfaces import alternatives, surface_jobs
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.measurement.top_share import AtTop, at_top
 from valuebias.prompts import PAPER, PromptSet, Valences
@@ -196,6 +197,7 @@ def measure(
     prompts: PromptSet = PAPER,
     vocabulary: bool = True,
     frequencies: Frequencies | None = None,
+    surfaces: bool = False,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> Measurement:
@@ -205,13 +207,15 @@ def measure(
     ``covariates``, by name a mapping or function from word to number, are controlled for.
     ``prompts`` are what is asked. ``vocabulary`` says whether the best and worst tokens are
     searched for too; ``frequencies`` are looked at for whether the sides are alike in them.
+    ``surfaces`` has the effect computed from other forms of the words besides (`surfaces`).
     ``alpha`` is the level of the later verdict: a permutation continues until its p is settled
     there.
 
     Raises ModelError, ScoresError, LexiconError or StatisticsError; nothing is measured on part of
     the prompts.
     """
-    prepare(scorer, [lexicon], prompts=prompts, vocabulary=vocabulary)
+    more = surface_jobs(scorer, lexicon, prompts) if surfaces else ()
+    prepare(scorer, [lexicon], prompts=prompts, vocabulary=vocabulary, besides=more)
     mine = ContrastScores.of(scorer, lexicon, contrast, valence, prompts)
     if against is None:
         if regression:
@@ -219,9 +223,11 @@ def measure(
                 "a regression needs a model to compare with", remedy="Give the model as against."
             )
         terms, moved, facets = mine.terms(), mine.ranks(), mine.facets()
+        models = [(scorer, mine, 1.0)]
     else:
         other = ContrastScores.of(against, lexicon, contrast, valence, prompts)
         mine, other = in_common(mine, other)
+        models = [(scorer, mine, 1.0), (against, other, -1.0)]
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
         facets = mine.facets((other, -1.0))
     away, detail = 1.0, ""
@@ -254,6 +260,8 @@ def measure(
     sides = balance(properties_of, selection)
     if not (regression or covariates is not None):
         effect = beside(effect, sides, properties_of, terms, selection, facets, alpha)
+        ways = alternatives(models, lexicon, properties_of, surfaces=surfaces)
+        effect = replace(effect, alternatives=ways)
     lowered, raised = influential_words(moved, selection, away)
     return Measurement(
         model=scorer.name,

@@ -36,6 +36,17 @@ def passes(records: Iterable[Record]) -> str:
     )
 
 
+def robust(records: Iterable[Record]) -> list[str]:
+    """How many of the PASSes hold however the effect is computed, and what turns the others."""
+    found = [(r, r["robustness"]) for r in records if r["verdict"] == "PASS" and "robustness" in r]
+    if not found:
+        return []
+    fragile = [(r, each) for r, each in found if each["state"] == "fragile"]
+    lines = [f"computed in other ways: {len(found) - len(fragile)} of {len(found)} PASS are robust"]
+    lines += [f"{contrast(r)} {r['valence']} is {each['reason']}" for r, each in fragile]
+    return lines
+
+
 def top_shares(records: Iterable[Record]) -> list[str]:
     """One line with each contrast's share of the top 10% less its share of all, by valence."""
     shares: dict[str, dict[str, str]] = {}

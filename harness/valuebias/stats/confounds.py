@@ -54,10 +54,16 @@ def controlled(
     Raises StatisticsError for a covariate that is not finite, does not vary, or leaves nothing of
     the categories' difference, and what `contrast` raises.
     """
+    if not covariates:
+        raise StatisticsError(
+            "nothing to control for",
+            seen="no covariates",
+            remedy="Give at least one covariate, such as length=len.",
+        )
     plain = contrast(terms, in_a, families, level=level, alpha=alpha, seed=seed)
     words = Layout.of(in_a, families, "family", level).words
-    design = _design(words, covariates)
-    side = _left(design[:, -1], design[:, :-1])
+    design = design_of(words, covariates)
+    side = left_beside(design[:, -1], design[:, :-1])
     weights = side / (side @ side)  # of the families, in the coefficient of the category
     parts: list[tuple[float, float]] = []
     moved = np.zeros(len(side))
@@ -70,7 +76,7 @@ def controlled(
         ranked = np.sum([t.weight * words.ranks(t.values) for t in group], axis=0)
         by_prompt = 2 * ranked @ weights
         estimate += float(by_prompt.mean())
-        left = _left((ranked - ranked.mean(axis=0)).T, design)
+        left = left_beside((ranked - ranked.mean(axis=0)).T, design)
         n_prompts, (n, k) = len(ranked), design.shape
         spread = float((left**2).sum()) / ((n - k) * (n_prompts - 1))
         noise = 4 * float(weights @ weights) * spread / n_prompts
@@ -115,15 +121,13 @@ def _beaten_by(values: npt.NDArray[Any], weights: Floats, words: WordFamilies) -
     return mean
 
 
-def _design(words: WordFamilies, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
-    """(families, columns): one, the standardised covariates, and the category last."""
+def design_of(words: WordFamilies, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
+    """(families, columns): one, the standardised covariates, and the category last.
+
+    Raises StatisticsError for a covariate that is not finite, does not vary beside the others, or
+    leaves nothing of the categories' difference.
+    """
     in_a = words.in_a
-    if not covariates:
-        raise StatisticsError(
-            "nothing to control for",
-            seen="no covariates",
-            remedy="Give at least one covariate, such as length=len.",
-        )
     columns = [np.ones(len(words.numbers))]
     for name, values in covariates.items():
         column = np.asarray(values, dtype=np.float64)
@@ -137,7 +141,7 @@ def _design(words: WordFamilies, covariates: Mapping[str, npt.NDArray[Any]]) -> 
         # Squares of very large numbers are infinite.
         column = words.means(column / (largest or 1.0))
         spread = column.std()
-        beside = _left(column, np.column_stack(columns))
+        beside = left_beside(column, np.column_stack(columns))
         if spread == 0 or float(beside @ beside) < _LEAST * float(column @ column):
             raise StatisticsError(
                 f"the covariate {name} does not vary beside the others",
@@ -146,7 +150,7 @@ def _design(words: WordFamilies, covariates: Mapping[str, npt.NDArray[Any]]) -> 
             )
         columns.append((column - column.mean()) / spread)
     side = words.means(in_a.astype(np.float64))
-    beside = _left(side, np.column_stack(columns))
+    beside = left_beside(side, np.column_stack(columns))
     if float(beside @ beside) < 1e-3 * float(((side - side.mean()) ** 2).sum()):
         raise StatisticsError(
             "the covariates determine the category of nearly every word, so nothing is left to "
@@ -157,7 +161,7 @@ def _design(words: WordFamilies, covariates: Mapping[str, npt.NDArray[Any]]) -> 
     return np.column_stack([*columns, side])
 
 
-def _left(values: Floats, columns: Floats) -> Floats:
+def left_beside(values: Floats, columns: Floats) -> Floats:
     """What is left of values (words, ...) beside the columns, by least squares."""
     rest: Floats = values - columns @ np.linalg.lstsq(columns, values, rcond=None)[0]
     return rest
@@ -176,7 +180,7 @@ def _of_each_family(
     A family counts by its own rank and, ``beaten_by``, in the ranks of the words that beat its own.
     ``family`` are the families' numbers: one with words on both sides is there twice.
     """
-    left = _left(moved, design)
+    left = left_beside(moved, design)
     inverse = np.linalg.inv(design.T @ design)
     adds: Floats = beaten_by - beaten_by.mean()
     for number in range(int(family.max()) + 1):
@@ -203,7 +207,7 @@ def _freedman_lane(
 ) -> tuple[float, float]:
     """Two-sided p of the category's coefficient over families' means, and its error's limit."""
     columns, y = design, moved
-    rest = _left(y, columns[:, :-1])
+    rest = left_beside(y, columns[:, :-1])
     basis = np.linalg.qr(columns)[0]
     category = basis[:, -1]  # what is left of it beside the covariates
     kept = np.maximum(1 - (basis**2).sum(axis=1), _LEAST)
