@@ -35,7 +35,7 @@ LEAST, MOST = 3, 8
 leaves at least five facets in a category of 35 words; at least three gives each a spread."""
 LEAST_GROUPED, MOST_GROUPED = 15, 25
 """Families in a group of facets. Set on 2026-11-28, before groups were made of any lexicon. The
-band of a mean of 15 to 25 families is .4 to either side, for all groups of a lexicon at once."""
+band of a mean of 15 to 25 families is .4 to .6 to either side, for all facets at once."""
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -26,6 +26,7 @@ from valuebias.stats import (
     gap,
     inheritance,
     joint,
+    top,
 )
 from valuebias.stats.facets import FacetComponent
 
@@ -80,12 +81,17 @@ def of_inheritance(rng: np.random.Generator, facets: Facets | None) -> Effect:
     return inheritance(values, bases[0], WORD, others=bases[1:], facets=facets)
 
 
+def of_top(rng: np.random.Generator, facets: Facets | None) -> Effect:
+    return top([Term(scores(rng, taste(rng)))], IN_A, WORD, facets=facets)
+
+
 ASK: Mapping[str, Callable[[np.random.Generator, Facets | None], Effect]] = {
     "controlled": of_controlled,
     "family": of_family,
     "drift": of_drift,
     "gap": of_gap,
     "inheritance": of_inheritance,
+    "top": of_top,
 }
 
 
@@ -109,7 +115,7 @@ def test_the_variance_is_right_with_facets_and_too_small_without(question, monke
     assert all(any("one facet correlate" in n for n in e.notes) for e in with_facets)
 
 
-@pytest.mark.parametrize("question", ["controlled", "drift", "gap", "inheritance"])
+@pytest.mark.parametrize("question", ["controlled", "drift", "gap", "inheritance", "top"])
 def test_each_quantity_has_a_component_of_its_own(question):
     given = replace(FACETS, component=FacetComponent(0.9, 5.0, 20))
     one, other = (ASK[question](np.random.default_rng(2), each) for each in (FACETS, given))
