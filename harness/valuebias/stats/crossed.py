@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -73,12 +74,11 @@ def prompt_parts(
     """
     n = len(effects)
     centred = effects - effects.mean()
-    columns = factor_columns(factors, n)
-    design = np.hstack([np.ones((n, 1)), *(np.eye(int(c.max()) + 1)[c] for c in columns)])
-    left = n - int(np.linalg.matrix_rank(design))
+    columns, beside = _factor_design(tuple(tuple(prompt.items()) for prompt in factors or ()), n)
+    left = n - beside.shape[1]
     residual = 0.0
     if left > 0:
-        rest = centred - design @ np.linalg.lstsq(design, centred, rcond=None)[0]
+        rest = centred - beside @ (beside.T @ centred)
         residual = float(rest @ rest) / left / n
     above = []
     for levels in columns:
@@ -95,6 +95,18 @@ def prompt_parts(
         (max(residual - noise, 0.0), float(max(left, 1))),
         (shared, satterthwaite(seen, sum(square for square, _ in seen))),
     ]
+
+
+@lru_cache(maxsize=32)
+def _factor_design(
+    factors: tuple[tuple[tuple[str, str], ...], ...], n: int
+) -> tuple[list[Ints], Floats]:
+    """The factors' columns, and an orthonormal basis (prompts, rank) of what they and the mean
+    explain."""
+    columns = factor_columns([dict(prompt) for prompt in factors], n)
+    design = np.hstack([np.ones((n, 1)), *(np.eye(int(c.max()) + 1)[c] for c in columns)])
+    vectors = np.linalg.svd(design, full_matrices=False)[0]
+    return columns, vectors[:, : int(np.linalg.matrix_rank(design))]
 
 
 def factor_columns(factors: Factors | None, n: int) -> list[Ints]:
