@@ -29,7 +29,6 @@ from valuebias.questions import WORDS, Question, Role, question_of, titled, unit
 from valuebias.scorers.baseline import BaselineScorer
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
-from valuebias.stats.facets import Facets
 from valuebias.stats.inheritance import Inheritance
 
 Covariate = Mapping[str, float] | Callable[[str], float]
@@ -230,7 +229,7 @@ def measure(
         mine, other = in_common(mine, other)
         models = [(scorer, mine, 1.0), (against, other, -1.0)]
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
-        facets = mine.facets(other)
+        facets = mine.facets((other, -1.0))
     away, detail = 1.0, ""
     if regression:
         effect: stats.Effect
@@ -238,7 +237,7 @@ def measure(
             mine.terms(),
             other.terms(),
             *mine.sides,
-            facets=facets and Facets(facets.names),  # of each of its contrasts its own
+            facets=facets and facets.alone,  # each of its contrasts has a component of its own
             alpha=alpha,
             seed=seed,
         )
@@ -248,7 +247,9 @@ def measure(
         detail = _signed_shift(regressed)
     elif covariates is not None:
         columns = {name: _column(name, given, mine) for name, given in covariates.items()}
-        effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
+        effect = stats.controlled(
+            terms, *mine.sides, columns, facets=facets, alpha=alpha, seed=seed
+        )
     else:
         effect = stats.contrast(terms, *mine.sides, facets=facets, alpha=alpha, seed=seed)
         if facets is not None:
@@ -258,7 +259,7 @@ def measure(
     properties_of = properties(scorer, lexicon, selection.words, frequencies)
     sides = balance(properties_of, selection)
     if not (regression or covariates is not None):
-        effect = beside(effect, sides, properties_of, terms, selection, alpha)
+        effect = beside(effect, sides, properties_of, terms, selection, facets, alpha)
         ways = alternatives(models, lexicon, properties_of, surfaces=surfaces)
         effect = replace(effect, alternatives=ways)
     lowered, raised = influential_words(moved, selection, away)

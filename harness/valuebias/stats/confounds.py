@@ -21,6 +21,7 @@ from valuebias.format import signed
 from valuebias.stats.checks import Layout
 from valuebias.stats.crossed import Bools, Floats, half_width, p_value, prompt_parts
 from valuebias.stats.effect import Effect, Term, contrast
+from valuebias.stats.facets import Facets
 from valuebias.stats.order import Order
 from valuebias.stats.permutation import monte_carlo_p
 from valuebias.stats.word_families import WordFamilies
@@ -35,6 +36,7 @@ def controlled(
     families: Sequence[str] | npt.NDArray[Any],
     covariates: Mapping[str, npt.NDArray[Any]],
     *,
+    facets: Facets | None = None,
     level: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
@@ -44,9 +46,10 @@ def controlled(
 
     Terms and other arguments are those of `contrast`. The interval is from the regression over
     word families (Bell and McCaffrey's CR2, a family with words on both sides being one cluster),
-    and over prompts; p is the larger of its own and that of Freedman and Lane's permutation of the
-    families' residuals (Journal of Business & Economic Statistics 1983), which ``permute=False``
-    leaves out.
+    and over prompts. What families of a facet have in common is estimated of what the covariates
+    leave, whatever component ``facets`` has. p is the larger of its own and that of Freedman and
+    Lane's permutation of the families' residuals (Journal of Business & Economic Statistics 1983),
+    which ``permute=False`` leaves out.
 
     Raises StatisticsError for a covariate that is not finite, does not vary, or leaves nothing of
     the categories' difference, and what `contrast` raises.
@@ -80,14 +83,20 @@ def controlled(
         parts += prompt_parts(by_prompt, group[0].prompts, noise)
         moved += ranked.mean(axis=0)
         beaten_by += sum(t.weight * _beaten_by(t.values, weights, words) for t in group)
-    of_words = _word_part(moved, beaten_by / len(side), design, weights, words.numbers)
+    each = _of_each_family(moved, beaten_by / len(side), design, weights, words.numbers)
+    of_words = _word_part(each, design, weights, words.numbers)
+    notes = []
+    if facets is not None:
+        a, b = np.split(each, [len(words.a.sizes)])
+        of_words, note = facets.alone.widen(of_words, 2 * len(a) * a, 2 * len(b) * b, words)
+        notes.append(note)
     parts = [of_words, *((variance, df) for variance, df in parts if variance)]
     permuted = permuted_high = 0.0
     if permute:
         permuted, permuted_high = _freedman_lane(moved, design, alpha=alpha, seed=seed)
     p = p_value(estimate, parts)
     half = half_width(parts, 1 - level)
-    note = f"controlled for {', '.join(covariates)}: {signed(plain.estimate)} without"
+    controlled_for = f"controlled for {', '.join(covariates)}: {signed(plain.estimate)} without"
     return replace(
         plain,
         estimate=estimate,
@@ -97,7 +106,7 @@ def controlled(
         p=max(p, permuted),
         p_high=max(p, permuted_high),
         method="freedman-lane",
-        notes=(*plain.notes, note),
+        notes=(*plain.notes, *notes, controlled_for),
         fisher=False,
         by_spelling=None,
         by_prompt=None if plain.by_prompt is None else plain.by_prompt.around(estimate),
@@ -158,32 +167,39 @@ def left_beside(values: Floats, columns: Floats) -> Floats:
     return rest
 
 
-def _word_part(
+def _of_each_family(
     moved: Floats,
     beaten_by: Floats,
     design: Floats,
     weights: Floats,
     family: npt.NDArray[np.intp],
-) -> tuple[float, float]:
-    """Variance of the estimate from the draw of word families, and its degrees of freedom.
+) -> Floats:
+    """What each family (rows of the design) adds to half of the estimate, as deviations whose
+    squares sum to its variance from the draw of families.
 
     A family counts by its own rank and, ``beaten_by``, in the ranks of the words that beat its own.
     ``family`` are the families' numbers: one with words on both sides is there twice.
     """
     left = left_beside(moved, design)
-    beaten_by = beaten_by - beaten_by.mean()
     inverse = np.linalg.inv(design.T @ design)
-    scores, own = [], []
+    adds: Floats = beaten_by - beaten_by.mean()
     for number in range(int(family.max()) + 1):
         rows = np.flatnonzero(family == number)
         x = design[rows]
         values, vectors = np.linalg.eigh(np.eye(len(rows)) - x @ inverse @ x.T)
         root = vectors @ np.diag(1 / np.sqrt(np.maximum(values, _LEAST))) @ vectors.T
-        scores.append(float(weights[rows] @ root @ left[rows] + beaten_by[rows].sum()))
-        own.append(float(weights[rows] @ weights[rows]))
-    shares = np.array(own)
+        adds[rows] += weights[rows] * (root @ left[rows])
+    return adds
+
+
+def _word_part(
+    adds: Floats, design: Floats, weights: Floats, family: npt.NDArray[np.intp]
+) -> tuple[float, float]:
+    """Variance of the estimate from the draw of word families, and its degrees of freedom, from
+    what each of them `_of_each_family` adds."""
+    sums, shares = np.bincount(family, weights=adds), np.bincount(family, weights=weights**2)
     df = float(shares.sum() ** 2 / (shares**2).sum()) - design.shape[1] + 1
-    return 4 * float(np.square(scores).sum()), max(df, 1.0)
+    return 4 * float(sums @ sums), max(df, 1.0)
 
 
 def _freedman_lane(

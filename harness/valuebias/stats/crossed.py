@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -89,12 +90,11 @@ def prompt_squares(
     below zero, with its degrees of freedom."""
     n = len(effects)
     centred = effects - effects.mean()
-    columns = factor_columns(factors, n)
-    design = np.hstack([np.ones((n, 1)), *(np.eye(int(c.max()) + 1)[c] for c in columns)])
-    left = n - int(np.linalg.matrix_rank(design))
+    columns, beside = _factor_design(tuple(tuple(prompt.items()) for prompt in factors or ()), n)
+    left = n - beside.shape[1]
     residual = 0.0
     if left > 0:
-        rest = centred - design @ np.linalg.lstsq(design, centred, rcond=None)[0]
+        rest = centred - beside @ (beside.T @ centred)
         residual = float(rest @ rest) / left / n
     above = []
     for levels in columns:
@@ -105,6 +105,18 @@ def prompt_squares(
         typical = (n - squares / n) / (k - 1)  # prompts a level; n / k where all have as many
         above.append(((between - n * residual) * squares / n**2 / typical, k - 1.0))
     return residual, left, above
+
+
+@lru_cache(maxsize=32)
+def _factor_design(
+    factors: tuple[tuple[tuple[str, str], ...], ...], n: int
+) -> tuple[list[Ints], Floats]:
+    """The factors' columns, and an orthonormal basis (prompts, rank) of what they and the mean
+    explain."""
+    columns = factor_columns([dict(prompt) for prompt in factors], n)
+    design = np.hstack([np.ones((n, 1)), *(np.eye(int(c.max()) + 1)[c] for c in columns)])
+    vectors = np.linalg.svd(design, full_matrices=False)[0]
+    return columns, vectors[:, : int(np.linalg.matrix_rank(design))]
 
 
 def factor_columns(factors: Factors | None, n: int) -> list[Ints]:
