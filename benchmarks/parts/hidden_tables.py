@@ -30,6 +30,7 @@ _WORK = """diligence effort perseverance persistence endurance training rigor di
 KINDS: Mapping[str, tuple[str, str]] = {
     "tail": ("top", "FAIL or INCONCLUSIVE of the ends of the ranking"),
     "facets": ("facet", "a facet shown outside"),
+    "scattered": ("facet", "the same, of words that lie in many facets"),
     "latin": ("prompts", "prompts that cancel"),
     "adjectives": ("prompts", "adjectives that disagree"),
     "holes": ("missing", "words without a score"),
@@ -51,9 +52,14 @@ def hidden(kind: str, seed: int) -> Table:
         case "tail":
             values[np.ix_(rule, POSITIVE)] += 6
             values[np.ix_(work, POSITIVE)] -= 6
-        case "facets":
+        case "scattered":
             values[np.ix_(rule, POSITIVE)] += 1.6
             values[np.ix_(work, POSITIVE)] -= 1.6
+        case "facets":  # two declared groups of agency's, of nearly the same size
+            groups = _groups()
+            up, down = (groups[i] for i in rng.permutation(len(groups))[:2])
+            values[np.ix_(np.isin(WORDS, up), POSITIVE)] += 1.6
+            values[np.ix_(np.isin(WORDS, down), POSITIVE)] -= 1.6
         case "latin":
             # A third of the prompts up, a third down, so that every level of a factor cancels.
             sums = np.zeros(len(PAPER_PROMPTS), dtype=int)
@@ -83,6 +89,16 @@ def hidden(kind: str, seed: int) -> Table:
     gone = [*_ends(mean, AGENCY, -1), *_ends(mean, COMMUNION, 1)]  # the telling fifth of each
     kept = np.setdiff1d(np.arange(len(WORDS)), gone)
     return values[kept], tuple(WORDS[i] for i in kept)
+
+
+def _groups() -> list[list[str]]:
+    """Agency's words by the group of facets that each lies in."""
+    groups: dict[str, list[str]] = {}
+    for word in BIG_TWO.categories["agency"]:
+        group, separator, _ = BIG_TWO.facet(word).partition("/")
+        if separator:
+            groups.setdefault(group, []).append(word)
+    return list(groups.values())
 
 
 def _ends(mean: Floats, side: Floats, turn: int) -> list[int]:
