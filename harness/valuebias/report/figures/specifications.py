@@ -6,6 +6,7 @@ Made without matplotlib, as a page has one for every PASS.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import cast
@@ -41,15 +42,17 @@ def figure(r: Record) -> Figure:
     ends = (*_ends(specs), *(x for x in (low, high) if x is not None))
     limit = reaching(max(map(abs, ends))) * 1.04
     body, height = _body(specs, r["estimate"], low, high, limit)
-    digest = hashlib.sha256(f"{r['nodeid']}{title}".encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps([r["nodeid"], title]).encode()).hexdigest()[:12]
+    name = f"fig-curve-{digest}"
     svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" '
-        f'aria-label="{escape(visible(f"{title}; {description}"))}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{name}-title" '
+        f'aria-describedby="{name}-told" '
         f'viewBox="0 0 {_WIDE:g} {height:g}" style="display:block;width:100%;'
         f'max-width:{_WIDE:g}px;height:auto;font-family:system-ui,sans-serif;font-size:10.5px">'
-        f"{body}</svg>"
+        f'<title id="{name}-title">{escape(visible(title))}</title>'
+        f'<desc id="{name}-told">{escape(visible(description))}</desc>{body}</svg>'
     )
-    return Figure(f"fig-curve-{digest}", title, description, caption, svg, 560)
+    return Figure(name, title, description, caption, svg, 560)
 
 
 def _estimate(spec: Specified) -> float:
