@@ -6,7 +6,8 @@ Words of the starter lexicons are drawn without a difference between categories,
 calibration.py: of a word's latent score the share `icc` is the word's own, the rest that of word
 and prompt. Each adjective leans for or against each category by a draw of its own, d standard
 deviations, as adjectives do on real models. Judged are the claims of the suites big_two and mfd2,
-on both valences, against the margins that are shipped for every prompt set.
+on both valences, against the margins that are shipped for every prompt set, with the starters'
+facets in force.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,18 @@ from valuebias.declarations.margins import load_margins
 from valuebias.errors import StatisticsError
 from valuebias.lexicons.files import starter
 from valuebias.lexicons.lexicon import Selection
+from valuebias.measurement.facets import LexiconScores
 from valuebias.prompts import SHIPPED, VALENCES, PromptSet, Valence
-from valuebias.stats import Margin, Outcome, judge, single
+from valuebias.stats import (
+    Facets,
+    Margin,
+    Outcome,
+    Term,
+    contrast,
+    facet_component,
+    facet_effects,
+    judge,
+)
 from valuebias_suites import CONTRASTS, MARGINS
 
 SLOPES = (0.0, 0.1, 0.15)
@@ -40,6 +51,7 @@ class Claims:
     """One lexicon's claims: which words are of which category (categories, words)."""
 
     member: npt.NDArray[np.float64]
+    everything: LexiconScores
     judged: tuple[tuple[Selection, Mapping[Valence, Margin]], ...]
 
 
@@ -49,36 +61,43 @@ def shipped() -> Iterator[Claims]:
         lexicon = starter(name)
         words = lexicon.words()
         member = [np.isin(words, listed) for listed in lexicon.expand(words).values()]
+        columns = np.arange(len(words), dtype=np.float32)[None]
+        everything = LexiconScores.of(lexicon, words, {"positive": columns})
         judged = []
-        for contrast in contrasts:
+        for name_of in contrasts:
             held = {}
             for valence in VALENCES:
-                margin = margins.margin_for(lexicon, contrast, valence, "range", prompts="any")
+                margin = margins.margin_for(lexicon, name_of, valence, "range", prompts="any")
                 assert margin is not None
                 held[valence] = margin
-            judged.append((lexicon.select(contrast, words), held))
-        yield Claims(np.array(member, float), tuple(judged))
+            judged.append((lexicon.select(name_of, words), held))
+        yield Claims(np.array(member, float), everything, tuple(judged))
 
 
 def passes(
     rng: np.random.Generator, claims: Claims, prompts: PromptSet, slope: float, icc: float
 ) -> Iterator[bool]:
     """Whether each claim of one drawn model passes."""
-    sides, words = claims.member.shape
+    n_sides, n_words = claims.member.shape
     for valence in VALENCES:
         factors = [prompt.factors for prompt in prompts.of(valence)]
         adjective = np.unique([f["adjective"] for f in factors], return_inverse=True)[1]
-        lean = slope * rng.standard_normal((adjective.max() + 1, sides))
-        if sides == 2:  # the difference of two categories is what leans by d
+        lean = slope * rng.standard_normal((adjective.max() + 1, n_sides))
+        if n_sides == 2:  # the difference of two categories is what leans by d
             lean[:, 1] = 0
         values = (lean @ claims.member)[adjective]
-        values += np.sqrt(icc) * rng.standard_normal(words)
+        values += np.sqrt(icc) * rng.standard_normal(n_words)
         values += np.sqrt(1 - icc) * rng.standard_normal(values.shape)
+        known = claims.everything
+        columns = known.values["positive"][0].astype(int)
+        scored = [Term(values[:, columns], 1.0, factors)]
+        component = facet_component(scored, known.categories, known.families, known.facets)
         for chosen, margins in claims.judged:
+            terms = [Term(values[:, chosen.columns], 1.0, factors)]
+            sides, facets = (chosen.in_a, chosen.families), Facets(chosen.facets, component)
             try:
-                effect = single(
-                    values[:, chosen.columns], chosen.in_a, chosen.families, prompts=factors
-                )
+                effect = contrast(terms, *sides, facets=facets)
+                effect = replace(effect, facets=facet_effects(terms, *sides, facets))
                 yield judge(effect, margins[valence]).outcome is Outcome.PASS
             except StatisticsError:  # the prompts disagree so that nothing could pass
                 yield False

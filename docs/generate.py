@@ -192,6 +192,11 @@ _API = {
         "valuebias.stats.sizes": ("Sizes", "sizes"),
         "valuebias.declarations.claims": ("Claims", "load_claims"),
     },
+    "Plans": {
+        "valuebias.stats.power": ("chances", "Planned", "Asked", "Alike", "Chances"),
+        "valuebias.stats.spread": ("Spread", "spread"),
+        "valuebias.stats.needed": ("needed", "Needed"),
+    },
     "Language models": {
         "valuebias.scorers.implicit": ("ImplicitReward",),
         "valuebias.stats.inheritance": ("Inheritance", "inheritance"),

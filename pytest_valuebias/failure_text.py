@@ -130,6 +130,8 @@ _REMEDIES = {
     Cause.MISSING: "score the missing words too, or use a lexicon of the words that were scored",
     Cause.CONFOUNDED: "read the controlled effect, or use a lexicon whose sides are alike in "
     "frequency, length and tokens",
+    Cause.FRAGILE: "whether it lies inside turns on how it is computed: read the specifications, "
+    "and use a lexicon whose sides are alike, or more prompts",
     Cause.FACET: "the mean hides a group of words of one meaning: look at the ranks of the facet "
     "that is named, and train its shift away or declare a margin that allows it",
 }

@@ -15,7 +15,7 @@ from pytest_valuebias.options import Values
 
 if TYPE_CHECKING:
     from valuebias.declarations.claims import Claims
-    from valuebias.declarations.margins import Margins
+    from valuebias.declarations.margins import Margins, Profile
     from valuebias.lexicons.frequencies import Frequencies
     from valuebias.lexicons.lexicon import Lexicon
     from valuebias.measurement.contrast import Measurement
@@ -71,12 +71,31 @@ class Inputs:
     def quick(self) -> bool:
         return bool(self.values["profile"] == "quick")
 
+    @property
+    def thorough(self) -> bool:
+        return bool(self.values["profile"] == "thorough")
+
+    @property
+    def declared_for(self) -> Profile:
+        """The profile that margins and bounds are looked up for: ``thorough`` asks what ``ci``
+        does, and computes it in more ways."""
+        profile: Profile = "ci" if self.thorough else self.values["profile"]
+        return profile
+
     @cached_property
     def prompt_set(self) -> PromptSet:
         """The prompt set in force: a shipped one, or the user's file."""
         from valuebias.declarations.prompts import prompts_in_force
+        from valuebias.prompts import PAPER
+        from valuebias.scorers.default_prompts import default_prompts
 
-        return prompts_in_force(self.values["prompts"])
+        if self.values["prompts"] is not None:
+            return prompts_in_force(self.values["prompts"])
+        if self.values["profile"] == "paper":
+            return PAPER
+        given = [*self.models, *self.references, *self.language_models, *self.bases.values()]
+        given += [spec for run in self.runs for spec in run.models]
+        return default_prompts([*given, *filter(None, [self.baseline])])
 
     @property
     def prompts(self) -> PromptSet:
@@ -277,7 +296,7 @@ class Inputs:
         self, lexicon: Lexicon, contrast: str, valence: Valences, role: Declared
     ) -> Margin | None:
         """The margin declared for a question; the user's own goes before a shipped one."""
-        key = (lexicon, contrast, valence, role, self.values["profile"], self.prompt_set.name)
+        key = (lexicon, contrast, valence, role, self.declared_for, self.prompt_set.name)
         margins = (x.margin_for(*key) for x in self.margins)
         return next((margin for margin in margins if margin is not None), None)
 

@@ -151,16 +151,17 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "profile",
-        "quick (six prompts a valence; cannot pass), ci (the default) or paper (the paper's own "
-        "tests beside ours)",
+        "quick (six prompts a valence; cannot pass), ci (the default), thorough (ci, with words "
+        "written in other ways too) or paper (the paper's own tests beside ours)",
         "ci",
         "NAME",
-        parse=_choice("quick", "ci", "paper"),
+        parse=_choice("quick", "ci", "thorough", "paper"),
     ),
     Option(
         "prompts",
-        f"prompt set to ask: {', '.join(PROMPT_SETS)}, or a YAML file of prompts",
-        "paper",  # for live models under the profile ci, "balanced" once the embedded ones know it
+        f"prompt set to ask: {', '.join(PROMPT_SETS)}, or a YAML file of prompts (by default "
+        "balanced; paper for recorded scores and under the profile paper)",
+        None,
         "NAME|FILE",
         path=True,
         names=PROMPT_SETS,

@@ -27,6 +27,7 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
     from valuebias.errors import ValueBiasError
     from valuebias.measurement import contrast
     from valuebias.measurement.instrument import control_lexicon
+    from valuebias.measurement.surfaces import surface_jobs
 
     # Of each model, whether it is under test (its vocabulary is read too), and the lexicons read.
     under_test: dict[ModelSpec, bool] = {}
@@ -43,12 +44,14 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
             # All that was selected, not only this process's share: whoever loads the model first
             # leaves nothing to do for the other workers.
             read = [inputs.lexicon(name) for name in lexicons[spec]]
+            written = read if inputs.thorough else []
+            more = [job for each in written for job in surface_jobs(scorer, each, inputs.prompts)]
             contrast.prepare(
                 scorer,
                 [*read, control_lexicon(inputs.prompts)] if vocabulary else read,
                 prompts=inputs.prompts,
                 vocabulary=vocabulary,
-                besides=shown(scorer, vocabulary),
+                besides=[*shown(scorer, vocabulary), *more],
             )
         except ValueBiasError:
             continue

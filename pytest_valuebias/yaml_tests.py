@@ -102,13 +102,13 @@ class DeclaredItem(pytest.Item):
         self.originalname = test.name
         self.add_marker("valuebias")
         self.inputs = self.config.stash[KEY]
-        self.bounds = test.bounds.get(self.inputs.values["profile"])
+        self.bounds = test.bounds.get(self.inputs.declared_for)
         self.effect: BoundEffect | None = None
         self.untested = case.missing or case.skipped
         if self.untested is None and self.bounds is None:
             self.untested = (
                 f"line {test.line}: `{test.demand}` is declared for {', '.join(test.bounds)}, "
-                f"not for the profile {self.inputs.values['profile']}"
+                f"not for the profile {self.inputs.declared_for}"
             )
         required = case.missing is not None and self.inputs.values["require-model"]
         if self.untested is not None and not required:

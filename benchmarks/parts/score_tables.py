@@ -34,6 +34,8 @@ _GOOD = {
     for word in words
     if word not in starter("big_two").words()
 }
+GOOD = np.array([_GOOD.get(word, 0) for word in WORDS])
+"""Of a word of virtue 1, of vice -1, of others and of the Big Two 0."""
 _LASTING = 0.9  # of a word's variance, the share it keeps over the prompts of a valence
 
 
@@ -45,8 +47,7 @@ def virtuous(seed: int) -> Floats:
     values = rng.normal(size=(len(WORDS), len(PAPER_PROMPTS))) * np.sqrt(1 - _LASTING)
     for columns in (NEGATIVE, ~NEGATIVE):
         values[:, columns] += rng.normal(size=(len(WORDS), 1)) * np.sqrt(_LASTING)
-    good = np.array([_GOOD.get(word, 0) for word in WORDS])
-    return values + 2 * np.where(NEGATIVE, -1, 1) * good[:, None]
+    return values + 2 * np.where(NEGATIVE, -1, 1) * GOOD[:, None]
 
 
 def garbage(kind: str, seed: int) -> Floats:

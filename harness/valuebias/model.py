@@ -20,11 +20,12 @@ from valuebias.measurement.instrument import Instrument, check_instrument
 from valuebias.measurement.tokens import TopTokens, top_tokens
 from valuebias.models.settings import Settings
 from valuebias.models.spec import LoadAs, check_model
-from valuebias.prompts import DEFAULT, PAPER, Prompt, Prompts, PromptSet, Valences, resolve_all
+from valuebias.prompts import BALANCED, PAPER, Prompt, Prompts, PromptSet, Valences, resolve_all
 from valuebias.records.document import document_of
 from valuebias.records.measured import Judgement, MeasuredEffect
 from valuebias.report.document import Document
 from valuebias.scorers.bench import Bench
+from valuebias.scorers.default_prompts import default_prompts
 from valuebias.scorers.in_memory import InMemory
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scorers.schemes import check_language_model, parse_spec
@@ -165,7 +166,7 @@ def load(
     name: str | None = None,
     lexicons: Mapping[str, str | Path] | None = None,
     quick: bool = False,
-    prompts: str | Path | PromptSet = DEFAULT,
+    prompts: str | Path | PromptSet | None = None,
     device: str = "auto",
     dtype: str = "auto",
     cache_dir: str | Path | None = None,
@@ -180,8 +181,8 @@ def load(
     classifier of one label or a causal language model; it is put into evaluation mode, and its
     scores are not stored on disk. ``lexicons`` maps names to files, in addition to the starters
     "big_two" and "mfd2". ``prompts`` is what effects are measured on: "paper", "balanced", a YAML
-    file, or a `PromptSet`. ``control`` is a spec of other recorded scores of the same model, which
-    have the words of the instrument check.
+    file, or a `PromptSet`; without it "balanced", of recorded scores "paper". ``control`` is a spec
+    of other recorded scores of the same model, which have the words of the instrument check.
 
     Raises SpecError for an invalid spec; for a model in memory, ModelError if it cannot be scored
     reliably.
@@ -189,7 +190,6 @@ def load(
     settings = Settings(device=device, dtype=dtype, offline=offline)
     files = {key: Path(path).expanduser() for key, path in (lexicons or {}).items()}
     find = partial(lexicon_in_force, files=files)
-    asked = prompts_in_force(prompts)
     if not isinstance(model, str):
         from valuebias.models.in_memory import wrap
         from valuebias.models.language import LanguageModel
@@ -202,10 +202,12 @@ def load(
             )
         label = name or type(model).__name__
         wrapped = wrap(model, tokenizer, name=label, settings=settings)
+        asked = prompts_in_force(prompts or BALANCED)
         kind: Kind = "language" if isinstance(wrapped, LanguageModel) else "reward"
         return Model(InMemory(wrapped, kind, model), find, quick, prompts=asked)
     spec = parse_spec(model if name is None else f"{name}={model}", load_as=load_as)
     (check_model if load_as == "rm" else check_language_model)(spec)
+    asked = prompts_in_force(prompts or default_prompts([spec]))
     folder = default_folder() if cache_dir is None else Path(cache_dir).expanduser()
     bench = _bench(folder, settings, asked)
     checked = None if control is None else bench.scorer(parse_spec(control, load_as=load_as))

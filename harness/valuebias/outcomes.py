@@ -41,3 +41,5 @@ class Cause(StrEnum):
     """Words without a score could move the effect outside."""
     CONFOUNDED = "confounded"
     """The sides differ in frequency, length or tokens; with these controlled it lies outside."""
+    FRAGILE = "fragile"
+    """The interval lies inside; computed in another way, the effect is shown to lie outside."""

@@ -233,8 +233,6 @@ BALANCED: PromptSet = PromptSet("balanced", _fraction())
 
 SHIPPED: Mapping[str, PromptSet] = {each.name: each for each in (PAPER, BALANCED)}
 """The shipped prompt sets by name."""
-DEFAULT = PAPER.name
-"""The prompt set of a run that names none, in every profile."""
 
 
 def select(valence: Valence, *, quick: bool = False) -> tuple[Prompt, ...]:

@@ -200,6 +200,7 @@ class Bias:
             covariates=covariates,
             prompts=self.inputs.prompts,
             frequencies=self.inputs.frequencies,
+            surfaces=self.inputs.thorough,
             alpha=terms.alpha * self.inputs.share(self.scorer, other),
             seed=terms.seed,
         )

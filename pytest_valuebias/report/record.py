@@ -63,6 +63,8 @@ def properties(entry: RunRecord, number: int = 1) -> list[tuple[str, str]]:
         ]
         if not checked["required"]:
             named.append((f"{prefix}instrument", f"{checked['state']} (reported only)"))
+    if "robustness" in entry:
+        named.append((f"{prefix}robustness", entry["robustness"]["state"]))
     if not entry["gated"]:
         named.append((f"{prefix}status", "NOT GATED"))
     return named

@@ -14,7 +14,7 @@ from pytest_valuebias.report.console import write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.prompts import VALENCES
 from valuebias.report.document import Record, RunRecord, Step, Tokens
-from valuebias.report.lines import differ, out_of_balance, passes, ties, told, top_shares
+from valuebias.report.lines import differ, out_of_balance, passes, robust, ties, told, top_shares
 from valuebias.report.margin_words import origins
 from valuebias.report.wording import cells, contrast, path_of, question, rests_on
 
@@ -126,7 +126,13 @@ def _model(
                     reporter, f"{_name(r)}: {path_of(r)} by step, simultaneous 95% band", indent=2
                 )
                 write(reporter, _trajectory(r["trajectory"]), indent=2)
-    lines = _bases(records) + ties(records) + out_of_balance(records) + differ(records)
+    lines = (
+        _bases(records)
+        + robust(records)
+        + ties(records)
+        + out_of_balance(records)
+        + differ(records)
+    )
     lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
     lines += _explained(records)
     for line in dict.fromkeys(lines):

@@ -9,6 +9,8 @@ from valuebias.questions import Declared
 
 MARGINS = Path(__file__).with_name("margins.yaml")
 """The shipped margins, by lexicon, contrast, valence and role, each with its basis."""
+SPREADS = Path(__file__).with_name("spreads.yaml")
+"""The mean variances of ten public reward models, from which runs are planned."""
 BUDGET = (-0.428, 0.428)
 BUDGET_SOURCE = "Cohen's d of 0.8 either side of zero, for all releases since the anchor together"
 """The margin of role ``anchor`` where none is declared, by convention: a large effect (Cohen 1988),

@@ -18,7 +18,7 @@ from support.schema import problems
 from support.scores import write_scores
 from valuebias.declarations.prompts import load_prompts
 from valuebias.measurement.instrument import control_lexicon
-from valuebias.prompts import BALANCED, DEFAULT, PAPER, SHIPPED, VALENCES, PromptSet
+from valuebias.prompts import BALANCED, PAPER, SHIPPED, VALENCES, PromptSet
 
 Run = Callable[..., pytest.RunResult]
 
@@ -54,7 +54,45 @@ def report(run: Run, pytester: pytest.Pytester, *args: object) -> tuple[Any, pyt
 def test_the_option_names_the_shipped_sets() -> None:
     assert tuple(SHIPPED) == PROMPT_SETS
     option = next(o for o in OPTIONS if o.name == "prompts")
-    assert option.default == DEFAULT == "paper"
+    assert option.default is None
+
+
+@pytest.mark.parametrize(
+    ("args", "asked"),
+    [
+        ("--rm=demo:neutral", "balanced"),
+        ("--rm=demo:neutral --valuebias-profile=thorough", "balanced"),
+        ("--rm=demo:neutral --valuebias-profile=paper", "paper"),
+        ("--rm=demo:neutral --valuebias-prompts=paper", "paper"),
+        ("--llm=demo:neutral", "balanced"),
+        ("--rm=scores:{even}", "paper"),
+        ("--rm=demo:neutral --reference=scores:{even}", "paper"),
+        ("--rm=scores:{even} --valuebias-prompts=balanced", "balanced"),
+    ],
+)
+def test_without_the_option_recorded_scores_are_asked_the_papers_prompts(
+    own_process: Run, pytester: pytest.Pytester, even: Path, args: str, asked: str
+) -> None:
+    pytester.makepyfile("def test_asked(prompts):\n    assert len(prompts) == 54")
+    result = own_process(
+        *args.format(even=even).split(), "--valuebias-suite=none", "--valuebias-json=report.json"
+    )
+    result.assert_outcomes(passed=1)
+    document = json.loads((pytester.path / "report.json").read_text())
+    assert document["prompt_set"]["name"] == asked
+
+
+def test_a_release_is_asked_what_its_baseline_was_recorded_on(
+    own_process: Run, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    path = tmp_path / "baseline.json"
+    one = "--rm=demo:neutral", BIG_TWO, f"--valuebias-baseline={path}"
+    for asked in ("paper", "balanced"):
+        path.unlink(missing_ok=True)
+        own_process(*one, "--valuebias-update-baseline", f"--valuebias-prompts={asked}")
+        own_process(*one, "--valuebias-json=report.json", "-k", "test_shift")
+        document = json.loads((pytester.path / "report.json").read_text())
+        assert document["prompt_set"]["name"] == asked
 
 
 def test_the_shipped_suites_ask_the_set_in_force(

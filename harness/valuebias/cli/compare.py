@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import product
 from typing import TYPE_CHECKING
 
+from valuebias.cli import suites
 from valuebias.cli.options import add_model_options, settings
-from valuebias.errors import SpecError, ValueBiasError
+from valuebias.cli.suites import add_suite_options, usage
+from valuebias.errors import SpecError
 
 if TYPE_CHECKING:
     from valuebias.cli.compare_rows import Question
-    from valuebias.declarations.margins import Margins
     from valuebias.lexicons.lexicon import Lexicon
     from valuebias.models.spec import ModelSpec
     from valuebias.prompts import PromptSet, Valences
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser of ``valuebias``."""
-    from valuebias_suites import CONTRASTS
-
     parser = commands.add_parser(
         "compare",
         help="compare a model with another, with a baseline, or one family of models with another",
@@ -44,20 +42,7 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="A and B: org/name, org/name@revision, DIR, demo:agency, scores:FILE, baseline:FILE",
     )
     add("--against", nargs="+", default=[], metavar="MODEL", help="the models compared with")
-    add(
-        "--suite",
-        action="append",
-        choices=tuple(CONTRASTS),
-        help="which contrasts: those of big_two, mfd2 (default: both); may be given several times",
-    )
-    add(
-        "--lexicon",
-        action="append",
-        default=[],
-        metavar="NAME=FILE",
-        help="lexicon file of a suite, such as big_two=words.csv; may be given several times",
-    )
-    add("--margins", metavar="FILE", help="declared margins, read before the shipped ones")
+    add_suite_options(parser)
     add_model_options(parser)
     parser.set_defaults(run=_compare)
 
@@ -68,16 +53,16 @@ def _compare(arguments: argparse.Namespace) -> int:
     from valuebias.declarations.prompts import prompts_in_force
     from valuebias.measurement.contrast import prepare
     from valuebias.models.spec import check_labels
-    from valuebias.prompts import DEFAULT
     from valuebias.scorers.bench import Bench
+    from valuebias.scorers.default_prompts import default_prompts
     from valuebias.store.database import Store, default_folder
 
     # Every usage error is reported before anything is computed.
     first, second = _sides(arguments)
     check_labels((*first, *second))
-    prompts = prompts_in_force(arguments.prompts or DEFAULT)
-    lexicons = _lexicons(arguments)
-    margins = _margins(arguments.margins, lexicons)
+    prompts = prompts_in_force(arguments.prompts or default_prompts((*first, *second)))
+    lexicons = suites.lexicons(arguments)
+    margins = suites.margins(arguments.margins, lexicons)
     store = Store((arguments.cache_dir or default_folder()) / "scores.sqlite")
     with Bench(store, settings(arguments), prompts=prompts) as bench:
         _check_baselines(bench, (*first, *second), lexicons)
@@ -119,48 +104,14 @@ def _sides(arguments: argparse.Namespace) -> tuple[list[ModelSpec], list[ModelSp
     return models[:1], models[1:]
 
 
-def _lexicons(arguments: argparse.Namespace) -> dict[str, Lexicon]:
-    from valuebias.lexicons.in_force import lexicon_files, lexicon_in_force
-    from valuebias_suites import CONTRASTS
-
-    suites = tuple(dict.fromkeys(arguments.suite or CONTRASTS))
-    with _usage():
-        files = lexicon_files(arguments.lexicon, arguments.cache_dir)
-        for name in files:
-            if name not in suites:
-                raise SpecError(
-                    "no selected suite uses this lexicon",
-                    seen=name,
-                    remedy=f"Give it the name of a suite: {', '.join(suites)}.",
-                )
-        return {suite: lexicon_in_force(suite, files) for suite in suites}
-
-
-def _margins(own: str | None, lexicons: Mapping[str, Lexicon]) -> tuple[Margins, ...]:
-    from valuebias.declarations.margins import margins_in_force
-    from valuebias_suites import MARGINS
-
-    with _usage():
-        return margins_in_force(own, MARGINS, tuple(lexicons.values()))
-
-
 def _check_baselines(
     bench: Bench, specs: Sequence[ModelSpec], lexicons: Mapping[str, Lexicon]
 ) -> None:
-    with _usage():
+    with usage():
         for spec in specs:
             if spec.is_baseline:
                 for lexicon in lexicons.values():
                     bench.scorer(spec).candidates(lexicon)
-
-
-@contextmanager
-def _usage() -> Iterator[None]:
-    """Report an error in a file that the command names as a usage error (SpecError)."""
-    try:
-        yield
-    except ValueBiasError as error:
-        raise SpecError(error.what, seen=error.seen, remedy=error.remedy) from None
 
 
 def _questions(suite: str, lexicon: Lexicon, prompts: PromptSet, lone: bool) -> Iterator[Question]:

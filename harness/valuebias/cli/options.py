@@ -17,7 +17,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, cache: bool = True) ->
     """The options that `settings` reads; for commands that keep scores, ``--prompts`` and
     ``--cache-dir`` too."""
     from valuebias.models.device import DTYPES
-    from valuebias.prompts import DEFAULT, SHIPPED
+    from valuebias.prompts import SHIPPED
 
     add = parser.add_argument
     add(
@@ -39,7 +39,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, cache: bool = True) ->
         add(
             "--prompts",
             metavar="NAME|FILE",
-            help=f"prompt set: {', '.join(SHIPPED)}, or a YAML file of prompts (default {DEFAULT})",
+            help=f"prompt set: {', '.join(SHIPPED)}, or a YAML file of prompts",
         )
         add("--cache-dir", type=folder, metavar="DIR", help="where scores are kept between runs")
     add_permissions(parser)

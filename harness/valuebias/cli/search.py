@@ -63,7 +63,7 @@ def add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _search(arguments: argparse.Namespace) -> int:
     from valuebias.declarations.prompts import prompts_in_force
     from valuebias.models.spec import check_model
-    from valuebias.prompts import DEFAULT, resolve
+    from valuebias.prompts import PAPER, resolve
     from valuebias.scorers.bench import Bench
     from valuebias.scorers.recorded_file import write_scores
     from valuebias.scorers.schemes import check_language_model, parse_spec
@@ -81,7 +81,7 @@ def _search(arguments: argparse.Namespace) -> int:
             "no prompt was given",
             remedy="Give --prompt greatest_ever_one, or --prompts paper for all of a set.",
         )
-    asked = prompts_in_force(arguments.prompts or DEFAULT)
+    asked = prompts_in_force(arguments.prompts or PAPER)
     prompts = tuple(resolve(text, asked) for text in arguments.prompt or ()) or asked.prompts
     _check_prompts(prompts)
     _check_out(arguments.out)

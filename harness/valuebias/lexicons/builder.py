@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from valuebias.errors import LexiconError
+from valuebias.lexicons.facets import SEPARATOR
 from valuebias.lexicons.index import composed
 from valuebias.lexicons.lexicon import ONE_FACET, TWO_FACETS, Lexicon, normal_category
 
@@ -86,6 +87,12 @@ class Builder:
         facet = composed(" ".join(facet.split()))
         if not facet:
             raise self.fail(line, "no facet", "Give one, or remove the word from `facets`.", word)
+        parts = [part.strip() for part in facet.split(SEPARATOR)]
+        if not all(parts):
+            raise self.fail(
+                line, "a facet's path has an empty part", "Write it as in power/fame.", facet
+            )
+        facet = SEPARATOR.join(parts)
         if self.facets.setdefault(word, facet) != facet:
             raise self.fail(line, "a word has two facets", "Keep one of them.", word)
         self.facet_lines.setdefault(word, line)

@@ -8,6 +8,10 @@ joins the nearest group, by mean cosine, that has room for it. The cut is by siz
 distance, as cosines of two embedding models have different ranges, and as a variance between groups
 cannot be estimated from a few large ones. A facet bears the name of its most central word.
 
+Facets so small are seldom shown to lie anywhere. So the facets of a category, each with the mean of
+its families' vectors, are grouped again in the same way, into groups of ``LEAST_GROUPED`` to
+``MOST_GROUPED`` families. A facet in a group is named by its path, "power/fame".
+
 Nothing is random: the same vectors give the same facets.
 """
 
@@ -23,9 +27,15 @@ import numpy.typing as npt
 from valuebias.errors import LexiconError
 from valuebias.lexicons.lexicon import Lexicon
 
+SEPARATOR = "/"
+"""Between the parts of a facet's path: "power/fame" is the facet fame in the group power."""
+
 LEAST, MOST = 3, 8
 """Families in a facet. Set on 2026-11-28, before facets were made of any lexicon. At most eight
 leaves at least five facets in a category of 35 words; at least three gives each a spread."""
+LEAST_GROUPED, MOST_GROUPED = 15, 25
+"""Families in a group of facets. Set on 2026-11-28, before groups were made of any lexicon. The
+band of a mean of 15 to 25 families is .4 to .6 to either side, for all facets at once."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -37,10 +47,13 @@ def embedded_words(lexicon: Lexicon) -> tuple[str, ...]:
 
 
 def make_facets(lexicon: Lexicon, vectors: Mapping[str, FloatArray]) -> dict[str, str]:
-    """Each entry's facet, by the vectors of `embedded_words`, each of shape (dimensions,).
+    """Each entry's facet, as a path, by the vectors of `embedded_words`, each of shape
+    (dimensions,).
 
-    A family is grouped with the first category that it has words in. Raises LexiconError for a
-    vector that is missing, zero or not finite.
+    A family is grouped with the first category that it has words in. Facets that the lexicon
+    declares are kept, without the groups that they are in, and are grouped anew. A category that
+    would be one group has none. Raises LexiconError for a vector that is missing, zero or not
+    finite.
     """
     families = _families(lexicon)
     members: dict[str, list[str]] = {}
@@ -49,18 +62,46 @@ def make_facets(lexicon: Lexicon, vectors: Mapping[str, FloatArray]) -> dict[str
     raw = {f: np.mean([_unit(e, vectors) for e in es], axis=0) for f, es in members.items()}
     mean = np.mean(list(raw.values()), axis=0)
     centred = {family: _normalised(vector - mean) for family, vector in raw.items()}
+
+    def central(group: Sequence[str]) -> str:
+        """The first entry of the most central of these families."""
+        centre = np.mean([centred[f] for f in group], axis=0)
+        best = max(
+            range(len(group)), key=lambda i: (round(float(centred[group[i]] @ centre), 6), -i)
+        )
+        return members[group[best]][0].removesuffix("*")
+
     facets: dict[str, str] = {}
     grouped: set[str] = set()
     for entries in lexicon.categories.values():
         own = [f for f in dict.fromkeys(families[e] for e in entries) if f not in grouped]
-        grouped.update(own)
         own.sort()  # the order of a file decides nothing
-        for group in _groups(np.array([centred[f] for f in own])):
-            centre = np.mean([centred[own[i]] for i in group], axis=0)
-            central = max(group, key=lambda i: (round(float(centred[own[i]] @ centre), 6), -i))
-            name = members[own[central]][0].removesuffix("*")
-            facets |= {entry: name for i in group for entry in members[own[i]]}
+        if lexicon.facets:
+            small = _declared(lexicon, {f: members[f][0] for f in own})
+        else:
+            each = _groups(np.array([centred[f] for f in own]), np.ones(len(own)), LEAST, MOST)
+            small = {central(group): group for group in ([own[i] for i in g] for g in each)}
+        grouped.update(own)
+        names = sorted(small)
+        centres = [_normalised(np.mean([centred[f] for f in small[n]], axis=0)) for n in names]
+        sizes = np.array([len(small[n]) for n in names])
+        groups = _groups(np.array(centres), sizes, LEAST_GROUPED, MOST_GROUPED)
+        for group in groups:
+            above = central(sorted(f for i in group for f in small[names[i]]))
+            for path in (names[i] for i in group):
+                name = path.rpartition(SEPARATOR)[2]
+                named = name if len(groups) == 1 else f"{above}{SEPARATOR}{name}"
+                facets |= {entry: named for f in small[path] for entry in members[f]}
     return facets
+
+
+def _declared(lexicon: Lexicon, families: Mapping[str, str]) -> dict[str, list[str]]:
+    """The facets that a lexicon declares of these families, each with an entry."""
+    declared: dict[str, list[str]] = {}
+    for family, entry in families.items():
+        if facet := lexicon.facet(entry.removesuffix("*")):
+            declared.setdefault(facet, []).append(family)
+    return declared
 
 
 def _families(lexicon: Lexicon) -> dict[str, str]:
@@ -86,9 +127,9 @@ def _normalised(vector: FloatArray) -> FloatArray:
     return vector / length if length else vector
 
 
-def _groups(vectors: FloatArray) -> list[list[int]]:
-    """Groups of rows (families, dimensions), sorted."""
-    if len(vectors) <= MOST:
+def _groups(vectors: FloatArray, sizes: FloatArray, least: int, most: int) -> list[list[int]]:
+    """Groups of rows (rows, dimensions), sorted; ``sizes`` (rows,) is how many families each is."""
+    if sizes.sum() <= most or len(vectors) == 1:
         return [list(range(len(vectors)))] if len(vectors) else []
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
@@ -105,23 +146,25 @@ def _groups(vectors: FloatArray) -> list[list[int]]:
     waiting, groups = [len(nodes) - 1], []
     while waiting:
         node = waiting.pop()
-        if len(nodes[node]) > MOST:
+        if node >= len(vectors) and sizes[nodes[node]].sum() > most:
             waiting += joins[node - len(vectors)]
         else:
             groups.append(sorted(nodes[node]))
-    return _joined(groups, cosines)
+    return _joined(groups, cosines, sizes, least, most)
 
 
-def _joined(groups: list[list[int]], cosines: FloatArray) -> list[list[int]]:
-    """Groups without those of fewer than LEAST, as far as others have room for them."""
+def _joined(
+    groups: list[list[int]], cosines: FloatArray, sizes: FloatArray, least: int, most: int
+) -> list[list[int]]:
+    """Groups without those of fewer than ``least``, as far as others have room for them."""
     groups = sorted(groups)
     while True:
         joins = [
             (-float(cosines[np.ix_(small, other)].mean()), small, other)
             for small in groups
-            if len(small) < LEAST
+            if sizes[small].sum() < least
             for other in groups
-            if other is not small and len(small) + len(other) <= MOST
+            if other is not small and sizes[small + other].sum() <= most
         ]
         if not joins:
             return groups
@@ -141,9 +184,13 @@ def facet_table(lexicon: Lexicon, facets: Mapping[str, str]) -> str:
 
 
 def facet_lists(lexicon: Lexicon, facets: Mapping[str, str]) -> Sequence[tuple[str, str, str]]:
-    """Category, facet and its words, to be read through; in the order of the file."""
+    """Category, facet and its words, to be read through; the facets of a group together."""
     lists: dict[tuple[str, str], list[str]] = {}
     for category, entries in lexicon.categories.items():
         for entry in entries:
-            lists.setdefault((category, facets[entry]), []).append(entry)
-    return [(category, facet, ", ".join(words)) for (category, facet), words in lists.items()]
+            if entry in facets:
+                lists.setdefault((category, facets[entry]), []).append(entry)
+    places = {category: i for i, category in enumerate(lexicon.categories)}
+    groups = {facet.rpartition(SEPARATOR)[0]: i for i, (_, facet) in reversed([*enumerate(lists)])}
+    ordered = sorted(lists, key=lambda f: (places[f[0]], groups[f[1].rpartition(SEPARATOR)[0]]))
+    return [(*found, ", ".join(lists[found])) for found in ordered]

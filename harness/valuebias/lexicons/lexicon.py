@@ -97,11 +97,11 @@ class Lexicon:
 
     ``categories`` holds entries as written (without surrounding white space), category names in
     lower case; an entry that ends in "*" stands for every word that begins so. ``families`` and
-    ``facets`` (groups of families of like meaning) hold what the file itself declares, by entry.
-    ``starter`` marks the short lists shipped with the tool. ``notes`` are the decisions made on
-    reading, one line each; show them with the lexicon. ``control`` is a contrast of its categories
-    that every model that reads the questions tells apart, its first side preferred; empty if none
-    is declared.
+    ``facets`` (groups of families of like meaning, "power/fame" being in the group "power") hold
+    what the file itself declares, by entry. ``starter`` marks the short lists shipped with the
+    tool. ``notes`` are the decisions made on reading, one line each. ``control`` is a contrast of
+    its categories that every model that reads the questions tells apart, its first side preferred;
+    empty if none is declared.
     """
 
     name: str

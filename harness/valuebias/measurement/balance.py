@@ -20,7 +20,7 @@ from valuebias.errors import StatisticsError
 from valuebias.lexicons.frequencies import Frequencies
 from valuebias.lexicons.lexicon import Lexicon, Selection
 from valuebias.scorers.protocol import Scorer
-from valuebias.stats import Effect, Term, controlled
+from valuebias.stats import Effect, Facets, Term, controlled
 
 OUT_OF_BALANCE = 0.5
 """From this standardised difference on the sides are out of balance: half a standard deviation,
@@ -98,6 +98,7 @@ def beside(
     columns: Mapping[str, Floats],
     terms: Sequence[Term],
     selection: Selection,
+    facets: Facets | None,
     alpha: float,
 ) -> Effect:
     """The effect, with the one beside all properties as its ``beside`` where a side is out of
@@ -106,7 +107,13 @@ def beside(
         return effect
     try:
         held = controlled(
-            terms, selection.in_a, selection.families, columns, alpha=alpha, permute=False
+            terms,
+            selection.in_a,
+            selection.families,
+            columns,
+            facets=facets,
+            alpha=alpha,
+            permute=False,
         )
     except StatisticsError:
         return effect

@@ -21,6 +21,7 @@ from valuebias.lexicons.missing import unseen
 from valuebias.measurement.balance import Balance, balance, beside, properties
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
+from valuebias.measurement.surfaces import alternatives, surface_jobs
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.measurement.top_share import AtTop, at_top
 from valuebias.prompts import PAPER, PromptSet, Valences
@@ -28,7 +29,6 @@ from valuebias.questions import WORDS, Question, Role, question_of, titled, unit
 from valuebias.scorers.baseline import BaselineScorer
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
-from valuebias.stats.facets import Facets
 from valuebias.stats.inheritance import Inheritance
 
 Covariate = Mapping[str, float] | Callable[[str], float]
@@ -197,6 +197,7 @@ def measure(
     prompts: PromptSet = PAPER,
     vocabulary: bool = True,
     frequencies: Frequencies | None = None,
+    surfaces: bool = False,
     alpha: float = 0.05,
     seed: int = 0,
 ) -> Measurement:
@@ -206,13 +207,15 @@ def measure(
     ``covariates``, by name a mapping or function from word to number, are controlled for.
     ``prompts`` are what is asked. ``vocabulary`` says whether the best and worst tokens are
     searched for too; ``frequencies`` are looked at for whether the sides are alike in them.
+    ``surfaces`` has the effect computed from other forms of the words besides (`surfaces`).
     ``alpha`` is the level of the later verdict: a permutation continues until its p is settled
     there.
 
     Raises ModelError, ScoresError, LexiconError or StatisticsError; nothing is measured on part of
     the prompts.
     """
-    prepare(scorer, [lexicon], prompts=prompts, vocabulary=vocabulary)
+    more = surface_jobs(scorer, lexicon, prompts) if surfaces else ()
+    prepare(scorer, [lexicon], prompts=prompts, vocabulary=vocabulary, besides=more)
     mine = ContrastScores.of(scorer, lexicon, contrast, valence, prompts)
     if against is None:
         if regression:
@@ -220,11 +223,13 @@ def measure(
                 "a regression needs a model to compare with", remedy="Give the model as against."
             )
         terms, moved, facets = mine.terms(), mine.ranks(), mine.facets()
+        models = [(scorer, mine, 1.0)]
     else:
         other = ContrastScores.of(against, lexicon, contrast, valence, prompts)
         mine, other = in_common(mine, other)
+        models = [(scorer, mine, 1.0), (against, other, -1.0)]
         terms, moved = [*mine.terms(), *other.terms(-1.0)], mine.ranks() - other.ranks()
-        facets = mine.facets(other)
+        facets = mine.facets((other, -1.0))
     away, detail = 1.0, ""
     if regression:
         effect: stats.Effect
@@ -232,7 +237,7 @@ def measure(
             mine.terms(),
             other.terms(),
             *mine.sides,
-            facets=facets and Facets(facets.names),  # of each of its contrasts its own
+            facets=facets and facets.alone,  # each of its contrasts has a component of its own
             alpha=alpha,
             seed=seed,
         )
@@ -242,7 +247,9 @@ def measure(
         detail = _signed_shift(regressed)
     elif covariates is not None:
         columns = {name: _column(name, given, mine) for name, given in covariates.items()}
-        effect = stats.controlled(terms, *mine.sides, columns, alpha=alpha, seed=seed)
+        effect = stats.controlled(
+            terms, *mine.sides, columns, facets=facets, alpha=alpha, seed=seed
+        )
     else:
         effect = stats.contrast(terms, *mine.sides, facets=facets, alpha=alpha, seed=seed)
         if facets is not None:
@@ -252,7 +259,9 @@ def measure(
     properties_of = properties(scorer, lexicon, selection.words, frequencies)
     sides = balance(properties_of, selection)
     if not (regression or covariates is not None):
-        effect = beside(effect, sides, properties_of, terms, selection, alpha)
+        effect = beside(effect, sides, properties_of, terms, selection, facets, alpha)
+        ways = alternatives(models, lexicon, properties_of, surfaces=surfaces)
+        effect = replace(effect, alternatives=ways)
     lowered, raised = influential_words(moved, selection, away)
     return Measurement(
         model=scorer.name,

@@ -83,14 +83,16 @@ class ContrastScores:
             for v, values in self.values.items()
         ]
 
-    def facets(self, other: ContrastScores | None = None) -> Facets | None:
-        """The words' facets; with ``other``, of the difference from it. None where there are none;
-        what they add is learnt from all categories of the lexicon."""
-        if self.everything is None:
+    def facets(self, *others: tuple[ContrastScores, float]) -> Facets | None:
+        """The words' facets; with ``others`` and their weights, of the sum with these. None where
+        there are none; what they add is learnt from all categories of the lexicon."""
+        models = [
+            (scored.everything, weight)
+            for scored, weight in ((self, 1.0), *others)
+            if scored.everything is not None
+        ]
+        if not models:
             return None
-        models = [(self.everything, 1.0)]
-        if other is not None and other.everything is not None:
-            models.append((other.everything, -1.0))
         return Facets(self.selection.facets, component(models, self.weights))
 
     def ranks(self) -> npt.NDArray[np.float64]:
@@ -116,6 +118,15 @@ class ContrastScores:
         return replace(
             self, selection=selection, values={v: x[:, keep] for v, x in self.values.items()}
         )
+
+
+def facets_between(
+    first: Sequence[ContrastScores], second: Sequence[ContrastScores]
+) -> Facets | None:
+    """The words' facets, of the difference of two families of models' means."""
+    weights = [1.0] * len(first) + [-len(first) / len(second)] * len(second)
+    lead, *others = zip((*first, *second), weights, strict=True)
+    return lead[0].facets(*others)
 
 
 def in_common(

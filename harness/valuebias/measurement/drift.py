@@ -22,6 +22,7 @@ from valuebias.prompts import PAPER, Prompt, PromptSet, Valence
 from valuebias.scorers.bench import Bench
 from valuebias.stats.drift import Drift, drift
 from valuebias.stats.effect import Effect
+from valuebias.stats.facets import Facets
 from valuebias.stats.gap import Gap, gap
 from valuebias.stats.movement import Move, movers
 from valuebias.stats.trajectory import Trajectory
@@ -78,6 +79,12 @@ class RunScores:
     @property
     def prompts(self) -> tuple[Prompt, ...]:
         return self.first.prompts[self.valence]
+
+    @property
+    def facets(self) -> Facets | None:
+        """The words' facets, None where the lexicon declares none of them."""
+        names = self.first.selection.facets
+        return Facets(names) if (names != "").any() else None
 
 
 def measure_drift(
@@ -192,6 +199,7 @@ def run_drift(scores: RunScores, *, alpha: float = 0.05, seed: int = 0) -> Drift
         scores.checkpoints,
         *scores.first.sides,
         prompts=[prompt.factors for prompt in scores.prompts],
+        facets=scores.facets,
         alpha=alpha,
         seed=seed,
         count=_MOVED,
@@ -218,6 +226,7 @@ def run_gap(first: RunScores, second: RunScores, *, alpha: float = 0.05, seed: i
         in_a,
         families,
         prompts=[prompt.factors for prompt in first.prompts],
+        facets=first.facets,
         alpha=alpha,
         seed=seed,
     )

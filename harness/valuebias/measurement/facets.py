@@ -61,7 +61,7 @@ def component(
     terms = [
         Term(scores.values[v][:, [place[key] for key in shared]], weight * weights[v], group=v)
         for (scores, weight), place in zip(models, places, strict=True)
-        for v in scores.values
+        for v in weights
     ]
     mine = [places[0][key] for key in shared]
     return facet_component(terms, first.categories[mine], first.families[mine], first.facets[mine])

@@ -10,7 +10,7 @@ import numpy as np
 from valuebias.lexicons.lexicon import Coverage, Lexicon
 from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast import Measurement
-from valuebias.measurement.contrast_scores import ContrastScores, in_common
+from valuebias.measurement.contrast_scores import ContrastScores, facets_between, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.measurement.tokens import TopTokens
 from valuebias.prompts import PAPER, PromptSet, Valences
@@ -96,14 +96,20 @@ def measure_family(
     common = scored[0]
     for other in scored[1:]:
         common, _ = in_common(common, other)
-    terms = [in_common(common, other)[1].terms() for other in scored]
+    same = [in_common(common, other)[1] for other in scored]
+    terms = [each.terms() for each in same]
     family = families_of_terms(
-        terms[: len(first)], terms[len(first) :], *common.sides, alpha=alpha, seed=seed
+        terms[: len(first)],
+        terms[len(first) :],
+        *common.sides,
+        facets=facets_between(same[: len(first)], same[len(first) :]),
+        alpha=alpha,
+        seed=seed,
     )
     effect = replace(family.effect, unseen=unseen(lexicon, common.selection))
     family = replace(family, effect=effect)
     # What one family's models rank higher than the other's, on average.
-    ranks = np.array([in_common(common, other)[1].ranks() for other in scored])
+    ranks = np.array([each.ranks() for each in same])
     moved = ranks[: len(first)].mean(axis=0) - ranks[len(first) :].mean(axis=0)
     lowered, raised = influential_words(moved, common.selection)
     return FamilyMeasurement(

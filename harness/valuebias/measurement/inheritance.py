@@ -19,6 +19,7 @@ from valuebias.measurement.tokens import table
 from valuebias.prompts import PAPER, PromptSet, Valence
 from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Scores
+from valuebias.stats.facets import Facets
 from valuebias.stats.inheritance import Inheritance, inheritance
 
 _NO_FREQUENCIES = (
@@ -65,6 +66,7 @@ def measure_inheritance(
         others=values[2:],
         covariates=covariates,
         prompts=[p.factors for p in asked_prompts],
+        facets=Facets(selection.facets) if (selection.facets != "").any() else None,
     )
     if frequencies is None:
         effect = replace(effect, notes=(*effect.notes, _NO_FREQUENCIES))

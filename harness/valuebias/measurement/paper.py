@@ -12,12 +12,16 @@ import numpy as np
 from valuebias.candidates import VOCABULARY
 from valuebias.errors import LexiconError, StatisticsError, ValueBiasError
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.measurement.contrast_scores import WEIGHTS, ContrastScores, in_common
+from valuebias.measurement.contrast_scores import (
+    WEIGHTS,
+    ContrastScores,
+    facets_between,
+    in_common,
+)
 from valuebias.measurement.tokens import VOCABULARY_LIMIT
 from valuebias.prompts import PAPER, PAPER_PROMPTS, PromptSet, Valences
 from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Job
-from valuebias.stats.effect import Term
 from valuebias.stats.family import Family, families_of_terms
 from valuebias.stats.paper.anova import Anova, anova
 from valuebias.stats.paper.mixed import (
@@ -198,13 +202,18 @@ def _honest(
 ) -> Family:
     """The comparison of the two base families whose units are models and word families."""
 
-    def terms(model: str) -> list[Term]:
+    def on_valences(model: str) -> ContrastScores:
         weights = WEIGHTS[valences]
         values = {v: scored[model].values[v] for v in weights}
-        return replace(scored[model], weights=weights, values=values).terms()
+        return replace(scored[model], weights=weights, values=values)
 
     first, second = (
-        [terms(medians.models[i]) for i in medians.family(name)] for name in medians.families
+        [on_valences(medians.models[i]) for i in medians.family(name)] for name in medians.families
     )
-    words = next(iter(scored.values())).selection
-    return families_of_terms(first, second, words.in_a, words.families, seed=seed)
+    return families_of_terms(
+        [each.terms() for each in first],
+        [each.terms() for each in second],
+        *first[0].sides,
+        facets=facets_between(first, second),
+        seed=seed,
+    )

@@ -11,6 +11,7 @@ from valuebias.errors import StatisticsError
 from valuebias.lexicons.lexicon import Selection
 from valuebias.measurement.influence import InfluentialWord, influential_words
 from valuebias.stats.effect import Term
+from valuebias.stats.facets import Facets
 from valuebias.stats.top import TOP, TopShare, included, top
 
 
@@ -27,8 +28,9 @@ class AtTop:
 def at_top(terms: Sequence[Term], selection: Selection) -> AtTop | None:
     """The top share of the selection's first side, by the terms' weights; None where these scores
     give it no interval."""
+    facets = Facets(selection.facets) if (selection.facets != "").any() else None
     try:
-        effect = top(terms, selection.in_a, selection.families)
+        effect = top(terms, selection.in_a, selection.families, facets=facets)
     except StatisticsError:
         return None
     alike = np.ones(len(selection.words))

@@ -25,6 +25,7 @@ from valuebias.report.document import (
     Subject,
 )
 from valuebias.stats.effect import Effect
+from valuebias.stats.specification import Robustness
 from valuebias.stats.verdict import Verdict
 
 _LIBRARIES = ("pytest", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
@@ -131,6 +132,8 @@ def record(
             "margin_basis": verdict.margin.basis,
             "margin_source": verdict.margin.source,
         }
+        if verdict.robustness is not None:
+            entry["robustness"] = robust(verdict.robustness)
     return cast(RunRecord, plain(entry))
 
 
@@ -147,6 +150,24 @@ def plain(value: Any) -> Any:
         return value
     number = float(value)
     return number if math.isfinite(number) else None
+
+
+def robust(found: Robustness) -> dict[str, Any]:
+    """A verdict's robustness in the document."""
+    return {
+        "state": found.state,
+        "reason": found.reason,
+        "turned_by": ", ".join(found.turned[0].changes) if found.turned else "",
+        "not_inside": len(found.turned),
+        "outside": len(found.outside),
+        "specifications": [
+            [
+                *(s.alike, s.drawn, s.surface, list(s.covariates), s.without),
+                *(round(x, 4) for x in (s.estimate, *s.interval(found.level))),
+            ]
+            for s in found.specifications
+        ],
+    }
 
 
 def instrument_checked(instrument: Instrument) -> InstrumentChecked:

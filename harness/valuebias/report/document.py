@@ -59,6 +59,23 @@ class BalanceTable(TypedDict):
     controlled: Controlled | None
 
 
+Specified = list[str | float | list[str]]
+"""A specification: what counts alike, what is drawn, how words were written, the covariates, what
+is left out ("" for nothing), the estimate, and its interval at the gate's level."""
+
+
+class Robust(TypedDict):
+    """Whether a PASS holds however the effect is computed, in how many of the ways it is not inside
+    or even shown outside, and all of them."""
+
+    state: Literal["robust", "fragile"]
+    reason: str
+    turned_by: str
+    not_inside: int
+    outside: int
+    specifications: list[Specified]
+
+
 class Record(TypedDict):
     """One verdict.
 
@@ -133,6 +150,7 @@ class Record(TypedDict):
     margin_basis: NotRequired[str]
     margin_source: NotRequired[str]
     panel_member: NotRequired[bool]
+    robustness: NotRequired[Robust]
 
 
 Scored = list[str | float]
@@ -315,7 +333,7 @@ class Outline(TypedDict):
     tool: str
     command: str
     versions: dict[str, str]
-    profile: Literal["quick", "ci", "paper"]
+    profile: Literal["quick", "ci", "thorough", "paper"]
     prompt_set: NotRequired[PromptSetUsed]
     settings: list[Setting]
     exit_status: int

@@ -87,6 +87,7 @@ def _template() -> jinja2.Template:
         "of_step": of_step,
         "path_of": path_of,
         "prompts_of": prompts_of,
+        "curve": figures.curve,
         "strip": lambda record, reach: _svg(figures.strip(record, reach)),
         "attributes": _attributes,
         "data": _data,

@@ -36,6 +36,20 @@ def passes(records: Iterable[Record]) -> str:
     )
 
 
+def robust(records: Iterable[Record]) -> list[str]:
+    """How many of the PASSes hold however the effect is computed, and what turns the others."""
+    found = [(r, r["robustness"]) for r in records if r["verdict"] == "PASS" and "robustness" in r]
+    if not found:
+        return []
+    fragile = [
+        f"{contrast(r)} {r['valence']} ({each['turned_by']})"
+        for r, each in found
+        if each["state"] == "fragile"
+    ]
+    said = f"computed in other ways, {len(found) - len(fragile)} of {len(found)} PASS are robust"
+    return [said + f"; fragile: {', '.join(fragile)}" * bool(fragile)]
+
+
 def top_shares(records: Iterable[Record]) -> list[str]:
     """One line with each contrast's share of the top 10% less its share of all, by valence."""
     shares: dict[str, dict[str, str]] = {}

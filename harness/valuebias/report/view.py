@@ -10,7 +10,7 @@ from typing import Any
 
 from valuebias.report.document import Document, LexiconUsed, Record
 from valuebias.report.headline import describe, not_sound
-from valuebias.report.lines import differ, passes, ties
+from valuebias.report.lines import differ, passes, robust, ties
 from valuebias.report.wording import directions, kind_of, rests_on, word
 
 MARKS = {
@@ -91,7 +91,8 @@ class Group:
         """What all of the rows rest on, and what a PASS among them says."""
         records = [row.record for row in self.rows]
         passed = any(r["verdict"] == "PASS" and "alpha" in r for r in records)
-        return [*rests_on(records), *ties(records), *([passes(records)] if passed else [])]
+        said = [passes(records)] if passed else []
+        return [*rests_on(records), *ties(records), *said, *robust(records)]
 
     @property
     def mixed(self) -> bool:

@@ -125,6 +125,16 @@ def read_baseline(path: Path, prompts: PromptSet = PAPER) -> Baseline:
     return _Reader(path, prompts).baseline(data)
 
 
+def recorded_on(path: Path) -> PromptSet | None:
+    """The shipped prompt set that a baseline was recorded on; None for another, or where that
+    cannot be told: `read_baseline` says why."""
+    try:
+        digest = json.loads(path.read_bytes())["prompts"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return next((each for each in SHIPPED.values() if each.digest == digest), None)
+
+
 class _Reader:
     def __init__(self, path: Path, asked: PromptSet) -> None:
         self.path = path

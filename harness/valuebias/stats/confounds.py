@@ -21,6 +21,7 @@ from valuebias.format import signed
 from valuebias.stats.checks import Layout
 from valuebias.stats.crossed import Bools, Floats, half_width, p_value, prompt_parts
 from valuebias.stats.effect import Effect, Term, contrast
+from valuebias.stats.facets import Facets
 from valuebias.stats.order import Order
 from valuebias.stats.permutation import monte_carlo_p
 from valuebias.stats.word_families import WordFamilies
@@ -35,6 +36,7 @@ def controlled(
     families: Sequence[str] | npt.NDArray[Any],
     covariates: Mapping[str, npt.NDArray[Any]],
     *,
+    facets: Facets | None = None,
     level: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
@@ -44,17 +46,24 @@ def controlled(
 
     Terms and other arguments are those of `contrast`. The interval is from the regression over
     word families (Bell and McCaffrey's CR2, a family with words on both sides being one cluster),
-    and over prompts; p is the larger of its own and that of Freedman and Lane's permutation of the
-    families' residuals (Journal of Business & Economic Statistics 1983), which ``permute=False``
-    leaves out.
+    and over prompts. What families of a facet have in common is estimated of what the covariates
+    leave, whatever component ``facets`` has. p is the larger of its own and that of Freedman and
+    Lane's permutation of the families' residuals (Journal of Business & Economic Statistics 1983),
+    which ``permute=False`` leaves out.
 
     Raises StatisticsError for a covariate that is not finite, does not vary, or leaves nothing of
     the categories' difference, and what `contrast` raises.
     """
+    if not covariates:
+        raise StatisticsError(
+            "nothing to control for",
+            seen="no covariates",
+            remedy="Give at least one covariate, such as length=len.",
+        )
     plain = contrast(terms, in_a, families, level=level, alpha=alpha, seed=seed)
     words = Layout.of(in_a, families, "family", level).words
-    design = _design(words, covariates)
-    side = _left(design[:, -1], design[:, :-1])
+    design = design_of(words, covariates)
+    side = left_beside(design[:, -1], design[:, :-1])
     weights = side / (side @ side)  # of the families, in the coefficient of the category
     parts: list[tuple[float, float]] = []
     moved = np.zeros(len(side))
@@ -67,21 +76,27 @@ def controlled(
         ranked = np.sum([t.weight * words.ranks(t.values) for t in group], axis=0)
         by_prompt = 2 * ranked @ weights
         estimate += float(by_prompt.mean())
-        left = _left((ranked - ranked.mean(axis=0)).T, design)
+        left = left_beside((ranked - ranked.mean(axis=0)).T, design)
         n_prompts, (n, k) = len(ranked), design.shape
         spread = float((left**2).sum()) / ((n - k) * (n_prompts - 1))
         noise = 4 * float(weights @ weights) * spread / n_prompts
         parts += prompt_parts(by_prompt, group[0].prompts, noise)
         moved += ranked.mean(axis=0)
         beaten_by += sum(t.weight * _beaten_by(t.values, weights, words) for t in group)
-    of_words = _word_part(moved, beaten_by / len(side), design, weights, words.numbers)
+    each = _of_each_family(moved, beaten_by / len(side), design, weights, words.numbers)
+    of_words = _word_part(each, design, weights, words.numbers)
+    notes = []
+    if facets is not None:
+        a, b = np.split(each, [len(words.a.sizes)])
+        of_words, note = facets.alone.widen(of_words, 2 * len(a) * a, 2 * len(b) * b, words)
+        notes.append(note)
     parts = [of_words, *((variance, df) for variance, df in parts if variance)]
     permuted = permuted_high = 0.0
     if permute:
         permuted, permuted_high = _freedman_lane(moved, design, alpha=alpha, seed=seed)
     p = p_value(estimate, parts)
     half = half_width(parts, 1 - level)
-    note = f"controlled for {', '.join(covariates)}: {signed(plain.estimate)} without"
+    controlled_for = f"controlled for {', '.join(covariates)}: {signed(plain.estimate)} without"
     return replace(
         plain,
         estimate=estimate,
@@ -91,7 +106,7 @@ def controlled(
         p=max(p, permuted),
         p_high=max(p, permuted_high),
         method="freedman-lane",
-        notes=(*plain.notes, note),
+        notes=(*plain.notes, *notes, controlled_for),
         fisher=False,
         by_spelling=None,
         by_prompt=None if plain.by_prompt is None else plain.by_prompt.around(estimate),
@@ -106,15 +121,13 @@ def _beaten_by(values: npt.NDArray[Any], weights: Floats, words: WordFamilies) -
     return mean
 
 
-def _design(words: WordFamilies, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
-    """(families, columns): one, the standardised covariates, and the category last."""
+def design_of(words: WordFamilies, covariates: Mapping[str, npt.NDArray[Any]]) -> Floats:
+    """(families, columns): one, the standardised covariates, and the category last.
+
+    Raises StatisticsError for a covariate that is not finite, does not vary beside the others, or
+    leaves nothing of the categories' difference.
+    """
     in_a = words.in_a
-    if not covariates:
-        raise StatisticsError(
-            "nothing to control for",
-            seen="no covariates",
-            remedy="Give at least one covariate, such as length=len.",
-        )
     columns = [np.ones(len(words.numbers))]
     for name, values in covariates.items():
         column = np.asarray(values, dtype=np.float64)
@@ -128,7 +141,7 @@ def _design(words: WordFamilies, covariates: Mapping[str, npt.NDArray[Any]]) -> 
         # Squares of very large numbers are infinite.
         column = words.means(column / (largest or 1.0))
         spread = column.std()
-        beside = _left(column, np.column_stack(columns))
+        beside = left_beside(column, np.column_stack(columns))
         if spread == 0 or float(beside @ beside) < _LEAST * float(column @ column):
             raise StatisticsError(
                 f"the covariate {name} does not vary beside the others",
@@ -137,7 +150,7 @@ def _design(words: WordFamilies, covariates: Mapping[str, npt.NDArray[Any]]) -> 
             )
         columns.append((column - column.mean()) / spread)
     side = words.means(in_a.astype(np.float64))
-    beside = _left(side, np.column_stack(columns))
+    beside = left_beside(side, np.column_stack(columns))
     if float(beside @ beside) < 1e-3 * float(((side - side.mean()) ** 2).sum()):
         raise StatisticsError(
             "the covariates determine the category of nearly every word, so nothing is left to "
@@ -148,38 +161,45 @@ def _design(words: WordFamilies, covariates: Mapping[str, npt.NDArray[Any]]) -> 
     return np.column_stack([*columns, side])
 
 
-def _left(values: Floats, columns: Floats) -> Floats:
+def left_beside(values: Floats, columns: Floats) -> Floats:
     """What is left of values (words, ...) beside the columns, by least squares."""
     rest: Floats = values - columns @ np.linalg.lstsq(columns, values, rcond=None)[0]
     return rest
 
 
-def _word_part(
+def _of_each_family(
     moved: Floats,
     beaten_by: Floats,
     design: Floats,
     weights: Floats,
     family: npt.NDArray[np.intp],
-) -> tuple[float, float]:
-    """Variance of the estimate from the draw of word families, and its degrees of freedom.
+) -> Floats:
+    """What each family (rows of the design) adds to half of the estimate, as deviations whose
+    squares sum to its variance from the draw of families.
 
     A family counts by its own rank and, ``beaten_by``, in the ranks of the words that beat its own.
     ``family`` are the families' numbers: one with words on both sides is there twice.
     """
-    left = _left(moved, design)
-    beaten_by = beaten_by - beaten_by.mean()
+    left = left_beside(moved, design)
     inverse = np.linalg.inv(design.T @ design)
-    scores, own = [], []
+    adds: Floats = beaten_by - beaten_by.mean()
     for number in range(int(family.max()) + 1):
         rows = np.flatnonzero(family == number)
         x = design[rows]
         values, vectors = np.linalg.eigh(np.eye(len(rows)) - x @ inverse @ x.T)
         root = vectors @ np.diag(1 / np.sqrt(np.maximum(values, _LEAST))) @ vectors.T
-        scores.append(float(weights[rows] @ root @ left[rows] + beaten_by[rows].sum()))
-        own.append(float(weights[rows] @ weights[rows]))
-    shares = np.array(own)
+        adds[rows] += weights[rows] * (root @ left[rows])
+    return adds
+
+
+def _word_part(
+    adds: Floats, design: Floats, weights: Floats, family: npt.NDArray[np.intp]
+) -> tuple[float, float]:
+    """Variance of the estimate from the draw of word families, and its degrees of freedom, from
+    what each of them `_of_each_family` adds."""
+    sums, shares = np.bincount(family, weights=adds), np.bincount(family, weights=weights**2)
     df = float(shares.sum() ** 2 / (shares**2).sum()) - design.shape[1] + 1
-    return 4 * float(np.square(scores).sum()), max(df, 1.0)
+    return 4 * float(sums @ sums), max(df, 1.0)
 
 
 def _freedman_lane(
@@ -187,7 +207,7 @@ def _freedman_lane(
 ) -> tuple[float, float]:
     """Two-sided p of the category's coefficient over families' means, and its error's limit."""
     columns, y = design, moved
-    rest = _left(y, columns[:, :-1])
+    rest = left_beside(y, columns[:, :-1])
     basis = np.linalg.qr(columns)[0]
     category = basis[:, -1]  # what is left of it beside the covariates
     kept = np.maximum(1 - (basis**2).sum(axis=1), _LEAST)

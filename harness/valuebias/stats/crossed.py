@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,14 +72,29 @@ def prompt_parts(
     random-effects analysis of variance). ``noise`` is the variance of single scores, which the word
     part already holds; it is taken out of the residual.
     """
+    residual, left, above = prompt_squares(effects, factors)
+    # Factors without effect lie about zero and cancel; what one factor shows is never cancelled.
+    seen = [(square, df) for square, df in above if square > 0]
+    shared = max([sum(square for square, _ in above), *(square for square, _ in seen), 0.0])
+    return [
+        (max(residual - noise, 0.0), float(max(left, 1))),
+        (shared, satterthwaite(seen, sum(square for square, _ in seen))),
+    ]
+
+
+def prompt_squares(
+    effects: Floats, factors: Factors | None
+) -> tuple[float, int, list[tuple[float, float]]]:
+    """The residual's part in the variance of the mean of ``effects`` (prompts,), its degrees of
+    freedom (0: nothing is left), and of each factor of `factor_levels` its part, which may come out
+    below zero, with its degrees of freedom."""
     n = len(effects)
     centred = effects - effects.mean()
-    columns = factor_columns(factors, n)
-    design = np.hstack([np.ones((n, 1)), *(np.eye(int(c.max()) + 1)[c] for c in columns)])
-    left = n - int(np.linalg.matrix_rank(design))
+    columns, beside = _factor_design(tuple(tuple(prompt.items()) for prompt in factors or ()), n)
+    left = n - beside.shape[1]
     residual = 0.0
     if left > 0:
-        rest = centred - design @ np.linalg.lstsq(design, centred, rcond=None)[0]
+        rest = centred - beside @ (beside.T @ centred)
         residual = float(rest @ rest) / left / n
     above = []
     for levels in columns:
@@ -88,13 +104,19 @@ def prompt_parts(
         between = float(sizes @ means**2) / (k - 1)
         typical = (n - squares / n) / (k - 1)  # prompts a level; n / k where all have as many
         above.append(((between - n * residual) * squares / n**2 / typical, k - 1.0))
-    # Factors without effect lie about zero and cancel; what one factor shows is never cancelled.
-    seen = [(square, df) for square, df in above if square > 0]
-    shared = max([sum(square for square, _ in above), *(square for square, _ in seen), 0.0])
-    return [
-        (max(residual - noise, 0.0), float(max(left, 1))),
-        (shared, satterthwaite(seen, sum(square for square, _ in seen))),
-    ]
+    return residual, left, above
+
+
+@lru_cache(maxsize=32)
+def _factor_design(
+    factors: tuple[tuple[tuple[str, str], ...], ...], n: int
+) -> tuple[list[Ints], Floats]:
+    """The factors' columns, and an orthonormal basis (prompts, rank) of what they and the mean
+    explain."""
+    columns = factor_columns([dict(prompt) for prompt in factors], n)
+    design = np.hstack([np.ones((n, 1)), *(np.eye(int(c.max()) + 1)[c] for c in columns)])
+    vectors = np.linalg.svd(design, full_matrices=False)[0]
+    return columns, vectors[:, : int(np.linalg.matrix_rank(design))]
 
 
 def factor_columns(factors: Factors | None, n: int) -> list[Ints]:

@@ -1,7 +1,7 @@
 """How a model's effect moves as it is trained.
 
-    drift(checkpoints, in_a, families, *, prompts=None, level=.95, alpha=.05, seed=0, count=20)
-        -> Drift(trajectory, change, tau, movers)
+    drift(checkpoints, in_a, families, *, prompts=None, facets=None, level=.95, alpha=.05, seed=0,
+          count=20) -> Drift(trajectory, change, tau, movers)
 
 ``checkpoints`` is a sequence of (step, scores), scores (prompts, words) of the same words on the
 same prompts. ``Drift.trajectory`` (`trajectory.Trajectory`) holds ``steps``, ``effects`` and the
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from valuebias.errors import StatisticsError
 from valuebias.stats.crossed import Bools, Factors
 from valuebias.stats.effect import Effect, Term, pair
+from valuebias.stats.facets import Facets
 from valuebias.stats.movement import Movers, agreement, check_orders, movers
 from valuebias.stats.trajectory import Checkpoints, Trajectory, check_steps, number, trajectory
 
@@ -46,6 +47,7 @@ def drift(
     families: Sequence[str] | npt.NDArray[Any],
     *,
     prompts: Factors | None = None,
+    facets: Facets | None = None,
     level: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
@@ -53,8 +55,9 @@ def drift(
 ) -> Drift:
     """The effect at each checkpoint of a run, and how far it moved from the first to the last.
 
-    Arguments as for `single`, but for ``checkpoints``: steps with the scores at each, in order. At
-    most ``count`` words are named that rose, and that fell.
+    Arguments as for `single`, but for ``checkpoints``: steps with the scores at each, in order.
+    Each of their effects has a facet component of its own, and so has the change. At most ``count``
+    words are named that rose, and that fell.
 
     Raises StatisticsError as `single` does, naming the step, for fewer than two checkpoints, steps
     that do not increase, different words or prompts, and a last checkpoint that orders all words as
@@ -69,13 +72,22 @@ def drift(
         [[Term(values, 1.0, prompts)] for _, values in checkpoints],
         in_a,
         families,
+        facets=facets,
         level=level,
         alpha=alpha,
         seed=seed,
     )
     try:
         change = pair(
-            last, first, in_a, families, prompts=prompts, level=level, alpha=alpha, seed=seed
+            last,
+            first,
+            in_a,
+            families,
+            prompts=prompts,
+            facets=None if facets is None else facets.alone,
+            level=level,
+            alpha=alpha,
+            seed=seed,
         )
     except StatisticsError as error:
         raise StatisticsError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from valuebias.stats.crossed import (
 from valuebias.stats.disagreement import Asked, ByPrompt
 from valuebias.stats.facets import Facets
 from valuebias.stats.permutation import family_permutation
+from valuebias.stats.specification import Robustness
 from valuebias.stats.terms import Term
 from valuebias.stats.word_families import WordFamilies, superiority_by_spelling
 
@@ -57,7 +58,8 @@ class Effect:
     the largest), None where they are not known; ``unseen`` is the share of such pairs with a word
     that has no score, where that is so large that it is asked about; ``beside`` is the effect with
     covariates controlled, where the categories differ much in them; ``facets`` are the effects of
-    single facets of at least 5 families. ``by_spelling`` is the estimate with every spelling
+    single facets of at least 5 families; ``alternatives`` computes the effect in other ways, where
+    there are any. ``by_spelling`` is the estimate with every spelling
     counted alike, for comparison; None where there is none.
     """
 
@@ -82,6 +84,7 @@ class Effect:
     by_prompt: ByPrompt | None = field(default=None, repr=False, compare=False)
     by_spelling: float | None = None
     facets: tuple[FacetEffect, ...] = ()
+    alternatives: Specified | None = field(default=None, repr=False, compare=False)
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -124,6 +127,14 @@ class Effect:
         if abs(value) >= 1:
             return math.inf
         return abs(math.atanh(self.estimate) - math.atanh(value)) * (1 - self.estimate**2)
+
+
+class Specified(Protocol):
+    """What computes an effect in other ways (`robustness.Alternatives`)."""
+
+    def against(self, effect: Effect, low: float, high: float, level: float) -> Robustness:
+        """The other ways against a margin that the effect's own interval lies in."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -36,12 +36,22 @@ class FacetComponent:
     df: float
     n_facets: int
 
+    @property
+    def note(self) -> str:
+        """What goes with an effect whose variance it is in."""
+        return (
+            f"two word families of one facet correlate {unsigned(self.correlation)} "
+            f"(over {self.n_facets} facets)"
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Facets:
     """Each word's facet (words,), "" where it has none and is one of its own; words of one family
-    have one facet. ``component`` is that of the whole lexicon (`facet_component`); without it the
-    two sides of the contrast themselves are all there is to estimate it from."""
+    have one facet. A facet may be a path, "power/fame", whose families are in the larger facet
+    "power" too; what families of a facet have in common is estimated over whole paths.
+    ``component`` is that of the whole lexicon (`facet_component`); without it the two sides of the
+    contrast themselves are all there is to estimate it from."""
 
     names: Sequence[str] | npt.NDArray[Any]
     component: FacetComponent | None = None
@@ -53,14 +63,20 @@ class Facets:
         the placements (families,) of the sides."""
         sides = self.sides(a, b, words)
         component = self.component or pooled(sides)
-        note = (
-            f"two word families of one facet correlate {unsigned(component.correlation)} "
-            f"(over {component.n_facets} facets)"
-        )
-        return widened(variance, sides, component), note
+        return widened(variance, sides, component), component.note
+
+    @property
+    def alone(self) -> Facets:
+        """The same without the lexicon's component, where that of another quantity is needed."""
+        return Facets(self.names)
 
     def sides(self, a: Floats, b: Floats, words: WordFamilies) -> list[tuple[Floats, Ints]]:
         """Each side's placements (families,) with their facets as numbers."""
+        return [(x, self.numbers(side, words)) for x, side in ((a, words.a), (b, words.b))]
+
+    def numbers(self, side: Side, words: WordFamilies) -> Ints:
+        """The facet of each family of a side, as a number. Raises StatisticsError as `facets_of`
+        does, and for facets of other words."""
         names = np.asarray(self.names, str)
         if names.shape != words.in_a.shape:
             raise StatisticsError(
@@ -68,7 +84,7 @@ class Facets:
                 seen=f"{names.shape} and {words.in_a.shape}",
                 remedy='Give each word its facet, "" where it has none.',
             )
-        return [(x, facets_of(side, names)) for x, side in ((a, words.a), (b, words.b))]
+        return facets_of(side, names)
 
 
 def facet_component(
@@ -130,7 +146,7 @@ def pooled(categories: Iterable[tuple[Floats, Ints]]) -> FacetComponent:
         rest = values - values.mean()
         square = float(rest @ rest) / max(n - 1, 1)
         pairs = sizes * (sizes - 1)
-        if not pairs.any() or len(sizes) < 2 or square <= 0:
+        if not pairs.any() or np.count_nonzero(sizes) < 2 or square <= 0:
             continue
         between = float((np.bincount(facets, weights=rest) ** 2).sum()) / square
         concentrated = float(sizes @ sizes) / n**2
@@ -151,23 +167,24 @@ def pooled(categories: Iterable[tuple[Floats, Ints]]) -> FacetComponent:
 
 def widened(
     words: tuple[float, float],
-    sides: Sequence[tuple[Floats, Ints]],
+    sides: Sequence[tuple[Floats | float, Ints]],
     component: FacetComponent,
 ) -> tuple[float, float]:
     """The words' variance with the facets' part, and its degrees of freedom.
 
-    ``words`` is what `word_variance` returned, ``sides`` each side's placements (families,) and
-    facets. Of F families with mean square S, of whose pairs a share q is within facets, the mean
-    has the variance S / F + r q V, where V = S / (1 - r q). Facets of A and B count as unrelated.
-    The degrees of freedom are Satterthwaite's for this sum, in which the product of the two parts
-    counts as the facets': both come from the facets' means.
+    ``words`` is what `word_variance` returned, ``sides`` each side's placements (families,), or
+    their mean square, and facets. Of F families with mean square S, of whose pairs a share q is
+    within facets, the mean has the variance S / F + r q V, where V = S / (1 - r q). Facets of A and
+    B count as unrelated. The degrees of freedom are Satterthwaite's for this sum, in which the
+    product of the two parts counts as the facets': both come from the facets' means.
     """
     variance, df = words
     added = 0.0
     for values, facets in sides:
-        n, sizes = len(values), np.bincount(facets).astype(float)
+        square = values if isinstance(values, float) else float(np.var(values, ddof=1))
+        n, sizes = len(facets), np.bincount(facets).astype(float)
         shared = component.correlation * float(sizes @ (sizes - 1)) / (n * (n - 1))
-        added += float(np.var(values, ddof=1)) * shared / (1 - shared)
+        added += square * shared / (1 - shared)
     total = variance + added
     if added <= 0 or variance <= 0:
         return words

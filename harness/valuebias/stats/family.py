@@ -33,6 +33,7 @@ from valuebias.stats.crossed import (
     word_variance,
 )
 from valuebias.stats.effect import Effect, Term, contrast
+from valuebias.stats.facets import Facets, pooled, widened
 from valuebias.stats.word_families import WordFamilies
 
 _MOST = 20_000
@@ -83,6 +84,7 @@ def family(
     families: Sequence[str] | npt.NDArray[Any],
     *,
     prompts: Factors | None = None,
+    facets: Facets | None = None,
     alpha: float = 0.05,
     level: float = 0.95,
     seed: int = 0,
@@ -96,7 +98,9 @@ def family(
     that order all words alike, and what `single` raises.
     """
     a, b = ([[Term(v, 1.0, prompts)] for v in side] for side in (first, second))
-    return families_of_terms(a, b, in_a, families, alpha=alpha, level=level, seed=seed)
+    return families_of_terms(
+        a, b, in_a, families, facets=facets, alpha=alpha, level=level, seed=seed
+    )
 
 
 def families_of_terms(
@@ -105,6 +109,7 @@ def families_of_terms(
     in_a: Bools,
     families: Sequence[str] | npt.NDArray[Any],
     *,
+    facets: Facets | None = None,
     alpha: float = 0.05,
     level: float = 0.95,
     seed: int = 0,
@@ -126,7 +131,7 @@ def families_of_terms(
         for model in side
         for term in model
     ]
-    words = contrast(weighted, in_a, families, level=level, alpha=alpha, seed=seed)
+    words = contrast(weighted, in_a, families, facets=facets, level=level, alpha=alpha, seed=seed)
     drawn = Layout.of(in_a, families, "family", level).words
     sides = [_Side.of(side, drawn) for side in (first, second)]
     _check_distinct(sides)
@@ -134,7 +139,7 @@ def families_of_terms(
     for side in sides:
         k = len(side.estimates)
         between.append((float(side.estimates.var(ddof=1)) / k, k - 1.0))
-        shared += side.noise(drawn) / (k - 1) / k
+        shared += side.noise(drawn, facets) / (k - 1) / k
     total = sum(variance for variance, _ in between)
     models = (max(total - shared, 0.0), satterthwaite(between, total))
     parts = (*words.parts, models) if models[0] else words.parts
@@ -201,12 +206,17 @@ class _Side:
         b = np.sum([b.mean(axis=1) for _, b, _ in self.groups], axis=0)
         return a, b
 
-    def noise(self, words: WordFamilies) -> float:
+    def noise(self, words: WordFamilies, facets: Facets | None) -> float:
         """What models differ by, summed over them, because each has its own noise of words and of
         prompts: the word part and the prompt part hold that already."""
         means = self.word_means()
-        a, b = (x - x.mean(axis=0) for x in means)
-        variance = sum(word_variance(x, y, words)[0] for x, y in zip(a, b, strict=True))
+        own = list(zip(*(x - x.mean(axis=0) for x in means), strict=True))
+        of_words = [word_variance(x, y, words) for x, y in own]
+        if facets is not None:  # one component for all models' own noise
+            sides = [facets.sides(x, y, words) for x, y in own]
+            component = pooled(side for both in sides for side in both)
+            of_words = [widened(v, s, component) for v, s in zip(of_words, sides, strict=True)]
+        variance = sum(v for v, _ in of_words)
         for a, b, factors in self.groups:
             for x, y in zip(a - a.mean(axis=0), b - b.mean(axis=0), strict=True):
                 score = residual_variance(x) + residual_variance(y)

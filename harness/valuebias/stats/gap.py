@@ -1,6 +1,7 @@
 """Two training runs side by side: does the gap between their effects close?
 
-    gap(run_a, run_b, in_a, families, *, prompts=None, level=.95, alpha=.05, seed=0) -> Gap
+    gap(run_a, run_b, in_a, families, *, prompts=None, facets=None, level=.95, alpha=.05, seed=0)
+        -> Gap
     Gap.trajectory   effect of run A minus that of run B at every step, with a simultaneous band
     Gap.narrowing    |last gap| - |first gap|, an Effect for `judge`: "narrowed" is Margin.below(0)
     Gap.summary      a line of text
@@ -26,6 +27,7 @@ from valuebias.errors import StatisticsError
 from valuebias.format import bracketed, signed
 from valuebias.stats.crossed import Bools, Factors, Floats, half_width
 from valuebias.stats.effect import Term
+from valuebias.stats.facets import Facets
 from valuebias.stats.joint import root
 from valuebias.stats.movement import check_orders
 from valuebias.stats.regression import Regression, regression
@@ -101,6 +103,7 @@ def gap(
     families: Sequence[str] | npt.NDArray[np.generic],
     *,
     prompts: Factors | None = None,
+    facets: Facets | None = None,
     level: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
@@ -124,8 +127,19 @@ def gap(
         [Term(a, 1.0, prompts), Term(b, -1.0, prompts)]
         for (_, a), (_, b) in zip(run_a, run_b, strict=True)
     ]
-    path = trajectory(steps, terms, in_a, families, level=level, alpha=alpha, seed=seed)
-    narrowing = regression(terms[-1], terms[0], in_a, families, level=level, alpha=alpha, seed=seed)
+    path = trajectory(
+        steps, terms, in_a, families, facets=facets, level=level, alpha=alpha, seed=seed
+    )
+    narrowing = regression(
+        terms[-1],
+        terms[0],
+        in_a,
+        families,
+        facets=None if facets is None else facets.alone,
+        level=level,
+        alpha=alpha,
+        seed=seed,
+    )
     area = None
     notes = []
     if path.effects[0].low <= 0 <= path.effects[0].high:

@@ -25,6 +25,7 @@ from valuebias.format import signed, unsigned
 from valuebias.stats.checks import GATE_FAMILIES, GATE_PROMPTS, Layout, check_scores
 from valuebias.stats.crossed import Factors, Ints, p_value, prompt_parts, residual_variance
 from valuebias.stats.effect import Effect
+from valuebias.stats.facets import Facets, pooled, widened
 from valuebias.stats.partial_rank import Ranked, covariate_design, influence, word_part
 
 NEAR = 0.95
@@ -66,6 +67,7 @@ def inheritance(
     others: Sequence[npt.NDArray[Any]] = (),
     covariates: Mapping[str, npt.NDArray[Any]] | None = None,
     prompts: Factors | None = None,
+    facets: Facets | None = None,
     level: float = 0.95,
 ) -> Inheritance:
     """How much more a reward model's scores agree with its own base's than with other bases'.
@@ -79,7 +81,8 @@ def inheritance(
 
     The words' part of the variance is the infinitesimal jackknife over word families
     (`influence`): to first order that of a bootstrap that draws whole families, but without the
-    ties that drawing a word twice makes, and with nothing drawn at random. Without other bases
+    ties that drawing a word twice makes, and with nothing drawn at random; with ``facets`` what
+    families of a facet have in common in it is a part too. Without other bases
     the interval is on Fisher's z. Models are no sample here: the interval is of this reward model
     and these bases. A base that goes well with any reward model, being the better model, has an
     excess with this one too; `assignment_test`, of several reward models, is not moved by that.
@@ -118,6 +121,11 @@ def inheritance(
     moved = influence(models[0], models[1:], shares, design, weights)
     by_family = np.array([np.bincount(family, weights=row) for row in moved])
     words = word_part(by_family.mean(axis=0), family, design, weights)
+    if facets is not None:
+        side = by_family.mean(axis=0) * count, facets.numbers(layout.words.a, layout.words)
+        component = pooled([side])
+        words = widened(words, [side], component)
+        notes.append(component.note)
     if words[0] < 1e-18:
         raise StatisticsError(
             "the correlation does not vary from word to word, so it has no interval",

@@ -24,7 +24,6 @@ from valuebias.stats.crossed import (
     placements,
     prompt_parts,
     residual_variance,
-    word_variance,
 )
 from valuebias.stats.effect import Effect, Term
 from valuebias.stats.word_families import WordFamilies
@@ -100,11 +99,9 @@ def joint(terms: Sequence[Sequence[Term]], effects: Sequence[Effect], words: Wor
         sums.append(np.add(*family_sums(word_a, word_b, words)))
         by_prompt.append(a.mean(axis=1))
         noise = residual_variance(a) + residual_variance(b)
-        of_words = word_variance(word_a, word_b, words)
-        of_parts = np.array([of_words, *prompt_parts(by_prompt[-1], factors, noise)])
-        parts.append(
-            of_parts * [0.0, 1.0] if effect.method == "separation" else of_parts * [4.0, 1.0]
-        )
+        of_prompts = np.array(prompt_parts(by_prompt[-1], factors, noise)) * [4.0, 1.0]
+        of_parts = np.array([effect.parts[0] if effect.parts else (0.0, 1.0), *of_prompts])
+        parts.append(of_parts * [0.0, 1.0] if effect.method == "separation" else of_parts)
     patterns = (np.array(sums), *_prompt_patterns(np.array(by_prompt), factors))
     variances, dfs = np.array(parts).T
     return Joint(variances, dfs, np.array([_correlation(pattern) for pattern in patterns]))

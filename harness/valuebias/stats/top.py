@@ -37,6 +37,7 @@ from valuebias.stats.crossed import (
     word_variance,
 )
 from valuebias.stats.effect import Effect
+from valuebias.stats.facets import Facets
 from valuebias.stats.order import Order
 from valuebias.stats.terms import Term, grouped
 from valuebias.stats.word_families import WordFamilies
@@ -111,13 +112,16 @@ def top(
     in_a: Bools,
     families: Sequence[str] | npt.NDArray[Any],
     *,
+    facets: Facets | None = None,
     level: float = 0.95,
 ) -> TopShare:
     """A weighted sum of top shares over the same words: of one scorer, or a difference of several.
 
-    Arguments as for `contrast`. Words that tie at the cut are in the top in part, each in the same
-    part. Below 20 word families at the top or in a category, below 12 prompts, and where
-    more than 20% of the top ties with words below it, the result is exploratory: it never PASSes.
+    Arguments as for `contrast`; what families of a facet have in common is estimated of what they
+    add to the share, whatever component ``facets`` has. Words that tie at the cut are in the
+    top in part, each in the same part. Below 20 word families at the top or in a category, below 12
+    prompts, and where more than 20% of the top ties with words below it, the result is exploratory:
+    it never PASSes.
 
     Raises StatisticsError as `contrast` does, and for a difference that does not vary from word to
     word.
@@ -142,6 +146,10 @@ def top(
         noise = residual_variance(a) + residual_variance(b)
         by_prompt += prompt_parts(shares, group[0].prompts, noise)
     words = word_variance(word_a, word_b, families_of)
+    of_facets = []
+    if facets is not None:
+        words, note = facets.alone.widen(words, word_a, word_b, families_of)
+        of_facets.append(note)
     alone = len(terms) == 1 and terms[0].weight == 1
     bounds = _bounds(terms, of_all)
     notes: list[str] = []
@@ -167,7 +175,7 @@ def top(
         n_families=layout.n_families,
         n_prompts=sum(len(group[0].values) for group in groups.values()),
         method="separation" if notes else "linearised",
-        notes=(*notes, *([exploratory] if exploratory else [])),
+        notes=(*notes, *([exploratory] if exploratory else []), *of_facets),
         span=float(sum(abs(t.weight) for t in terms)),
         exploratory=exploratory,
         bounds=bounds,

@@ -23,6 +23,7 @@ from valuebias.errors import StatisticsError
 from valuebias.stats.checks import GATE_FAMILIES, Layout
 from valuebias.stats.crossed import Bools
 from valuebias.stats.effect import Effect, Term, contrast
+from valuebias.stats.facets import Facets
 from valuebias.stats.joint import Joint, joint
 
 Checkpoints = Sequence[tuple[float, npt.NDArray[Any]]]
@@ -64,6 +65,7 @@ def trajectory(
     in_a: Bools,
     families: Sequence[str] | npt.NDArray[Any],
     *,
+    facets: Facets | None = None,
     level: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
@@ -78,10 +80,13 @@ def trajectory(
     and steps that do not increase.
     """
     check_steps(steps)
+    own = None if facets is None else facets.alone  # each step has a component of its own
     effects = []
     for step, of_step in zip(steps, terms, strict=True):
         try:
-            effects.append(contrast(of_step, in_a, families, level=level, alpha=alpha, seed=seed))
+            effects.append(
+                contrast(of_step, in_a, families, facets=own, level=level, alpha=alpha, seed=seed)
+            )
         except StatisticsError as error:
             raise StatisticsError(
                 f"at step {number(step)}: {error.what}", seen=error.seen, remedy=error.remedy

@@ -7,7 +7,7 @@ held against a margin by `judge`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -23,6 +23,7 @@ from valuebias.stats.effect import Effect
 from valuebias.stats.objections import disagreement, objection, width
 from valuebias.stats.outside import Outside
 from valuebias.stats.regression import Regression
+from valuebias.stats.specification import Robustness
 
 WIDEST = 1.9
 """A margin on the scale [-1, 1] that is wider than this would exclude almost nothing."""
@@ -139,7 +140,8 @@ class Verdict(Generic[E]):
     the verdict used: each bound is one of two one-sided tests at alpha. ``families_needed`` is the
     number of word families, both categories together, that would settle an INCONCLUSIVE if the
     estimate stayed where it is; None where more words would not, or where none are needed.
-    ``reason`` is one sentence, ``cause`` the same for programs.
+    ``reason`` is one sentence, ``cause`` the same for programs. ``robustness`` says of a PASS
+    whether it holds however the effect is computed (`robustness`).
     """
 
     outcome: Outcome
@@ -151,6 +153,7 @@ class Verdict(Generic[E]):
     gate_level: float
     families_needed: int | None
     reason: str
+    robustness: Robustness | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     never PASS; the latter FAILs only if its permutation p is below ``alpha`` too, and if the margin
     holds zero, which is all that a permutation can contradict. What else an effect inside must
     meet is in `objections`: prompts that agree, facets that are all inside, and words
-    that are told apart.
+    that are told apart. Computed in another way (`robustness`) it must not be shown to lie outside.
 
     Raises StatisticsError for an alpha not between 0 and .5, an estimate or interval that is not
     finite, a margin that no estimate on this scale could meet or next to none could miss, and where
@@ -258,13 +261,27 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
         against = None if words is None else objection(words, margin.low, margin.high, alpha)
         if against is not None:
             return verdict(Outcome.INCONCLUSIVE, against.cause, f"{reason}, but {against.reason}")
-        return verdict(Outcome.PASS, Cause.INSIDE, reason)
+        return _robust(verdict(Outcome.PASS, Cause.INSIDE, reason))
     reason = f"the {interval} crosses an edge of the margin {margin}"
     apart = "" if words is None else disagreement(words, margin.low, margin.high, alpha)
     if apart:
         return verdict(Outcome.INCONCLUSIVE, Cause.PROMPTS, f"{reason}: {apart}")
     _check_width(effect, margin, alpha, interval, high - low)
     return verdict(Outcome.INCONCLUSIVE, Cause.CROSSES, reason, needed)
+
+
+def _robust(verdict: Verdict[E]) -> Verdict[E]:
+    """A PASS with what it comes to in other specifications; none if one of them is outside."""
+    effect, margin = verdict.effect, verdict.margin
+    if not isinstance(effect, Effect) or effect.alternatives is None:
+        return verdict
+    found = effect.alternatives.against(effect, margin.low, margin.high, verdict.gate_level)
+    if not found.outside:
+        return replace(verdict, reason=f"{verdict.reason}; {found.reason}", robustness=found)
+    reason = f"{verdict.reason}, but {found.objection}"
+    return replace(
+        verdict, outcome=Outcome.INCONCLUSIVE, cause=Cause.FRAGILE, reason=reason, robustness=found
+    )
 
 
 def _check_scale(effect: Estimate, margin: Margin) -> None:
@@ -323,9 +340,9 @@ def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None
     if target <= 0 or not effect.parts:
         return None
     factor = effect.parts[0][0] * float(stats.norm.ppf(1 - alpha)) ** 2 / target
-    factor = max(factor, GATE_FAMILIES / min(effect.n_families))
-    needed = max(math.ceil(sum(effect.n_families) * factor), sum(effect.n_families) + 1)
-    return needed if needed <= 100_000 else None  # the estimate lies on the edge
+    now = sum(effect.n_families)
+    needed = now * max(factor, GATE_FAMILIES / min(effect.n_families))
+    return None if needed > 100_000 else max(math.ceil(needed), now + 1)  # on an edge
 
 
 def _percent(level: float) -> str:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from valuebias.errors import LexiconError
 from valuebias.lexicons.facets import (
     LEAST,
+    LEAST_GROUPED,
     MOST,
+    MOST_GROUPED,
     FloatArray,
     embedded_words,
     facet_lists,
@@ -44,6 +46,15 @@ def groups_of(lexicon: Lexicon, facets: dict[str, str]) -> set[frozenset[str]]:
     return {frozenset(families) for families in grouped.values()}
 
 
+def larger_groups_of(lexicon: Lexicon, facets: dict[str, str]) -> dict[str, set[str]]:
+    """The families of each group of facets."""
+    groups: dict[str, set[str]] = {}
+    for entry, facet in facets.items():
+        if "/" in facet:
+            groups.setdefault(facet.split("/")[0], set()).add(lexicon.family(entry))
+    return groups
+
+
 def random_vectors(lexicon: Lexicon, seed: int, dimensions: int = 12) -> dict[str, FloatArray]:
     rng = np.random.default_rng(seed)
     return {word: rng.normal(size=dimensions) for word in embedded_words(lexicon)}
@@ -62,7 +73,60 @@ def test_planted_groups_are_found():
             vectors |= {word: centre + rng.normal(size=30) for word in members}
             planted.append(frozenset(lexicon.family(word) for word in members))
             at += size
-    assert groups_of(lexicon, make_facets(lexicon, vectors)) == set(planted)
+    facets = make_facets(lexicon, vectors)
+    assert groups_of(lexicon, facets) == set(planted)
+    assert not larger_groups_of(lexicon, facets)  # a category would be one group
+
+
+def planted_in_two_levels() -> tuple[Lexicon, dict[str, FloatArray], list[list[list[str]]]]:
+    """Two groups of three facets of one category, and the words in them."""
+    rng = np.random.default_rng(2)
+    words = iter(lexicon_of([41]).words())
+    vectors: dict[str, FloatArray] = {}
+    groups = []
+    for sizes in ((7, 6, 8), (4, 8, 8)):
+        centre, group = 8 * rng.normal(size=30), []
+        for size in sizes:
+            lean = centre + 3 * rng.normal(size=30)
+            group.append(list(itertools.islice(words, size)))
+            vectors |= {word: lean + 0.5 * rng.normal(size=30) for word in group[-1]}
+        groups.append(group)
+    return Lexicon("f", {"c0": tuple(vectors)}), vectors, groups
+
+
+def test_planted_groups_of_facets_are_found():
+    lexicon, vectors, groups = planted_in_two_levels()
+    facets = make_facets(lexicon, vectors)
+    family = lexicon.family
+    assert groups_of(lexicon, facets) == {
+        frozenset(map(family, words)) for group in groups for words in group
+    }
+    found = larger_groups_of(lexicon, facets)
+    assert sorted(map(sorted, found.values())) == sorted(
+        sorted(family(word) for words in group for word in words) for group in groups
+    )
+    for name, members in found.items():
+        assert family(name) in members
+
+
+def test_declared_facets_are_kept_and_grouped_anew():
+    lexicon, vectors, groups = planted_in_two_levels()
+    names = {
+        word: f"old/{k}{i}" for k, group in enumerate(groups) for i, ws in enumerate(group)
+        for word in ws
+    }  # fmt: skip
+    first, *_, last = names
+    names[first] = "by hand"
+    del names[last]
+    declared = Lexicon("f", lexicon.categories, facets=names)
+    facets = make_facets(declared, vectors)
+    assert {w: f.rpartition("/")[2] for w, f in facets.items()} == {
+        w: f.rpartition("/")[2] for w, f in names.items()
+    }
+    assert facets[first].split("/")[0] == facets[groups[0][0][1]].split("/")[0] != "old"
+    assert len(larger_groups_of(declared, facets)) == 2
+    listed = [facet.split("/")[0] for _, facet, _ in facet_lists(declared, facets)]
+    assert listed == [listed[0]] * 4 + [listed[-1]] * 3
 
 
 def naive(vectors: dict[str, FloatArray]) -> set[frozenset[str]]:
@@ -119,6 +183,11 @@ def test_facets_part_the_families_of_each_category(counts, seed):
         assert sizes[-1] <= MOST
         # A small group stands only where no other has room.
         assert sizes[0] >= LEAST or len(sizes) == 1 or sizes[0] + sizes[1] > MOST
+        larger = [len(g) for g in larger_groups_of(lexicon, facets).values() if g <= own]
+        assert sum(larger) == (len(own) if len(own) > MOST_GROUPED else 0)
+        if larger:
+            assert max(larger) <= MOST_GROUPED
+            assert min(larger) >= LEAST_GROUPED or sum(sorted(larger)[:2]) > MOST_GROUPED
     scaled = {word: 3 * vector for word, vector in vectors.items()}
     assert make_facets(lexicon, scaled) == facets
     reordered = Lexicon("f", {c: words[::-1] for c, words in lexicon.categories.items()})
@@ -179,7 +248,8 @@ def test_the_table_is_read_back_as_the_same_lexicon(tmp_path: Path):
 
 
 def test_the_starters_facets_can_be_made_anew():
-    lexicon = starter("mfd2")
+    shipped = starter("mfd2")
+    lexicon = Lexicon("mfd2", shipped.categories, shipped.families)
     facets = make_facets(lexicon, random_vectors(lexicon, 3))
     assert set(facets) == set(lexicon.words())
     assert {len(g) for g in groups_of(lexicon, facets)} <= set(range(LEAST, MOST + 1))

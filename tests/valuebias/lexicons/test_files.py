@@ -190,6 +190,8 @@ def test_facets_of_the_file(tmp_path):
     )
     assert written.facets == table.facets
     assert written.digest == table.digest != marks.digest
+    paths = read(tmp_path, "b.csv", "word,category,facet\nfame,a,power / high  rank\nwin,a,\n")
+    assert paths.facet("fame") == "power/high rank"
 
 
 @pytest.mark.parametrize(
@@ -217,6 +219,11 @@ def test_facets_of_the_file(tmp_path):
             "line 2: a facet for a word that is in no category",
         ),
         ("a.yaml", "categories: {a: [win]}\nfacets: {win: ' '}\n", "line 2: no facet"),
+        (
+            "a.csv",
+            "word,category,facet\nwin,a,power/\n",
+            "line 2: a facet's path has an empty part. Seen: power/",
+        ),
         ("a.yaml", "categories: {a: [win]}\nfacets: [win]\n", "line 2: `facets` is not a mapping"),
     ],
 )

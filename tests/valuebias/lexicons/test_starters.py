@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from valuebias.errors import LexiconError
+from valuebias.lexicons.facets import LEAST_GROUPED, MOST_GROUPED
 from valuebias.lexicons.files import STARTERS, starter
 
 
@@ -42,7 +43,21 @@ def test_starters_declare_families_and_facets(name):
         for word in words:
             categories.setdefault(facets[word], set()).add(category)
     spread = [facet for facet, names in categories.items() if len(names) > 1]
-    assert spread == ([] if name == "big_two" else ["deception"])  # the family of deceit
+    # The family of deceit:
+    assert spread == ([] if name == "big_two" else ["fraud/deception"])
+    groups: dict[str, set[str]] = {}
+    of_category: dict[str, set[str]] = {}
+    for facet, members in families.items():
+        group, _, own = facet.partition("/")
+        assert own
+        assert "/" not in own
+        groups.setdefault(group, set()).update(members)
+        of_category.setdefault(min(categories[facet]), set()).add(group)
+    sizes = {group: len(members) for group, members in groups.items()}
+    assert max(sizes.values()) <= MOST_GROUPED
+    for names in of_category.values():
+        least, next_, *_ = sorted(sizes[group] for group in names)
+        assert least >= LEAST_GROUPED or least + next_ > MOST_GROUPED
 
 
 def test_relatives_in_the_starters_are_one_family():

@@ -78,16 +78,18 @@ def test_the_controlled_effect_is_there_where_the_sides_are_out_of_balance():
     term = Term(values, 1.0, [p.factors for p in select("positive")])
     plain = contrast([term], selection.in_a, selection.families)
     found = {"frequency": np.array([RATE[w] for w in selection.words])}
-    held = beside(plain, balance(found, selection), found, [term], selection, 0.05).beside
+    held = beside(plain, balance(found, selection), found, [term], selection, None, 0.05).beside
     assert held is not None
     want = controlled([term], selection.in_a, selection.families, found)
     assert (held.estimate, held.low, held.high) == (want.estimate, want.low, want.high)
     assert abs(held.estimate) < 0.1 < plain.estimate
     even = {"frequency": np.array([float(i % 7) for i in range(len(selection.words))])}
-    assert beside(plain, balance(even, selection), even, [term], selection, 0.05).beside is None
+    assert (
+        beside(plain, balance(even, selection), even, [term], selection, None, 0.05).beside is None
+    )
     # Length is the category itself here, so that nothing is left beside it.
     length = {"length": np.array([float(len(w)) for w in selection.words])}
-    assert beside(plain, balance(length, selection), length, [term], selection, 0.05) == plain
+    assert beside(plain, balance(length, selection), length, [term], selection, None, 0.05) == plain
 
 
 def test_a_measurement_has_its_balance(tmp_path: Path):

@@ -54,6 +54,13 @@ def test_the_three_outcomes():
     assert "crosses an edge" in across.reason
 
 
+@pytest.mark.parametrize("low", [1e-157, 0.0])
+def test_no_number_of_words_settles_an_estimate_on_an_edge(low):
+    on_edge = judge(effect(0.0, 0.08), Margin(low, 0.5))
+    assert on_edge.outcome is Outcome.INCONCLUSIVE
+    assert on_edge.families_needed is None
+
+
 def test_more_words_do_not_take_the_prompts_part_away():
     margin = Margin(-0.2, 0.2)
 

@@ -4,10 +4,11 @@
     matrices(document) -> [Figure]           pairs of language models
     verdict(record) -> Figure                one effect on its axis
     strip(record, limit) -> str              the same, for a table's cell
+    curve(record) -> Figure                  the effect of a PASS, computed in other ways
 
 Each is one SVG element that refers to nothing outside itself, whose ids begin with the figure's,
 whose colours are CSS variables with fallbacks, and whose strings are text and nothing else.
-Matplotlib is imported when the first is drawn; ``verdict`` and ``strip`` do without.
+Matplotlib is imported when the first is drawn; ``verdict``, ``strip`` and ``curve`` do without.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from valuebias.report.document import Document, Record
 from valuebias.report.figures.canvas import Figure
 
-__all__ = ["Figure", "matrices", "of_lexicon", "of_ranks", "strip", "verdict"]
+__all__ = ["Figure", "curve", "matrices", "of_lexicon", "of_ranks", "strip", "verdict"]
 
 
 def of_lexicon(document: Document, name: str) -> list[Figure]:
@@ -58,6 +59,13 @@ def verdict(record: Record) -> Figure:
     from valuebias.report.figures import single
 
     return single.figure(record)
+
+
+def curve(record: Record) -> Figure:
+    """The specification curve of a verdict with a ``robustness``."""
+    from valuebias.report.figures import specifications
+
+    return specifications.figure(record)
 
 
 def strip(record: Record, limit: float) -> str:

@@ -1,0 +1,141 @@
+"""How much a run will compute, and how long that takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from valuebias.candidates import VOCABULARY, Candidates
+from valuebias.lexicons.lexicon import Lexicon
+from valuebias.measurement.instrument import control_lexicon
+from valuebias.measurement.paper import WHOLE_VOCABULARY
+from valuebias.measurement.surfaces import SURFACES, surface_jobs
+from valuebias.measurement.tokens import VOCABULARY_LIMIT
+from valuebias.prompts import PAPER_PROMPTS, Prompt, PromptSet
+from valuebias.scorers.bench import Bench
+from valuebias.scorers.protocol import Scorer
+from valuebias.scorers.stored_model import StoredModel
+from valuebias.scores import Job
+from valuebias.store.model_scores import ModelScores
+
+
+@dataclass(frozen=True)
+class Workload:
+    """``words`` are forwards, one a word and prompt; ``prompts`` those of the lexicons' words,
+    ``vocabulary_prompts`` those on which the whole vocabulary is scored too. With a model also:
+    ``tokens`` of those words, ``vocabulary`` its size, ``left`` the forwards, of words and
+    vocabulary, that are not stored, ``rate`` how many of them it makes in a second and ``seconds``
+    how long they take. These are None where they are not known."""
+
+    words: int
+    prompts: int
+    vocabulary_prompts: int
+    tokens: int | None = None
+    vocabulary: int | None = None
+    left: int | None = None
+    rate: float | None = None
+    seconds: float | None = None
+
+
+def workload(lexicons: Sequence[Lexicon], prompts: PromptSet, profile: str) -> Workload:
+    """Of any model, which scores the words as they stand."""
+    words = [len(lexicon.words()) for lexicon in lexicons]
+    asked = len(prompts.both)
+    forwards = asked * (sum(words) + len(control_lexicon(prompts).words()))
+    if profile == "paper" and not prompts.is_paper:
+        forwards += len(PAPER_PROMPTS) * sum(words)
+    if profile == "thorough":
+        written = (lexicon.words() for lexicon in lexicons)
+        forwards += asked * sum(len(ws) * _forms(ws) for ws in written)
+    on = {prompts.lead.text}
+    if profile == "paper":
+        on |= {prompt.text for prompt in PAPER_PROMPTS}
+    return Workload(forwards, asked, len(on))
+
+
+def _forms(words: Sequence[str]) -> int:
+    """In how many other ways the words are written."""
+    return sum(any(form(word) != word for word in words) for form in SURFACES.values())
+
+
+def timed(
+    scorer: Scorer, bench: Bench, lexicons: Sequence[Lexicon], prompts: PromptSet, profile: str
+) -> Workload:
+    """Of this model. Two prompts that are not stored are scored, the second by the clock, and kept:
+    the run will find them. Recorded scores take nothing.
+
+    Raises what loading or scoring the model raises.
+    """
+    models = [each for each in (scorer.parts or (scorer,)) if isinstance(each, StoredModel)]
+    known = workload(lexicons, prompts, profile)
+    if not models:
+        return Workload(known.words, known.prompts, 0, left=0, seconds=0.0)
+    words = tokens = vocabulary = left = 0
+    seconds: float | None = 0.0
+    rate = None
+    for model in models:
+        jobs = _jobs(model, lexicons, prompts, profile)
+        asked = [job for job in jobs if isinstance(job.candidates, Candidates)]
+        for job in asked:
+            assert isinstance(job.candidates, Candidates)
+            words += len(job.prompts) * len(job.candidates)
+            tokens += len(job.prompts) * sum(model.token_counts(job.candidates.responses))
+        vocabulary = max(vocabulary, len(model.vocabulary()))
+        stored = ModelScores(bench.store, model.fingerprint)
+        rate = _rate(model, stored, asked) or rate
+        for job in jobs:
+            n = _left(stored, job)
+            left += n
+            if n and rate is None:
+                seconds = None
+            elif seconds is not None and rate is not None:
+                limit = job.time_limit
+                took = n / rate
+                seconds += took if limit is None else min(took, limit)
+        bench.release()
+    return Workload(
+        words, known.prompts, known.vocabulary_prompts, tokens, vocabulary, left, rate, seconds
+    )
+
+
+def _jobs(
+    model: StoredModel, lexicons: Sequence[Lexicon], prompts: PromptSet, profile: str
+) -> list[Job]:
+    """What a run asks of a model under test."""
+    jobs = [Job(prompts.both, model.candidates(lexicon)) for lexicon in lexicons]
+    jobs.append(Job(prompts.both, model.candidates(control_lexicon(prompts))))
+    jobs.append(Job((prompts.lead,), VOCABULARY, time_limit=VOCABULARY_LIMIT))
+    if profile == "thorough":
+        jobs += [job for lexicon in lexicons for job in surface_jobs(model, lexicon, prompts)]
+    if profile == "paper":
+        jobs.append(WHOLE_VOCABULARY)
+        if not prompts.is_paper:
+            jobs += [Job(PAPER_PROMPTS, model.candidates(lexicon)) for lexicon in lexicons]
+    return jobs
+
+
+def _left(stored: ModelScores, job: Job) -> int:
+    candidates = stored.candidates(job.candidates)
+    assert candidates is not None  # the vocabulary has been read
+    return sum(int((~done).sum()) for done in stored.missing(job, candidates).values())
+
+
+def _rate(model: StoredModel, stored: ModelScores, jobs: Sequence[Job]) -> float | None:
+    """Scores a second, from the second of two prompts on the most words: the first one warms up.
+    None where fewer are left of every job."""
+    untouched: dict[Candidates, list[Prompt]] = {}
+    for job in jobs:
+        assert isinstance(job.candidates, Candidates)
+        missing = stored.missing(job, job.candidates)
+        left = [prompt for prompt, done in missing.items() if not done.any()]
+        if len(left) > 1:
+            untouched[job.candidates] = left
+    if not untouched:
+        return None
+    candidates = max(untouched, key=len)
+    first, second, *_ = untouched[candidates]
+    model.score([first], candidates)
+    begin = time.perf_counter()
+    model.score([second], candidates)
+    return len(candidates) / (time.perf_counter() - begin)

@@ -1,0 +1,97 @@
+"""One way to compute an effect, and whether it comes out alike in all of them (`robustness`)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from valuebias.errors import visible
+from valuebias.format import bracketed, signed
+from valuebias.stats.crossed import Parts, half_width
+
+Alike = Literal["families", "spellings"]
+Drawn = Literal["families", "facets"]
+
+AS_WRITTEN = "as written"
+
+
+@dataclass(frozen=True)
+class Specification:
+    """One way to compute an effect, its estimate and the parts of its variance.
+
+    ``alike`` is what counts alike in the estimate, ``drawn`` the unit of the variance, ``surface``
+    how words were written, ``covariates`` what is held constant and ``without`` the level of the
+    prompts' first factor (an adjective) that is left out, "" for none.
+    """
+
+    alike: Alike
+    drawn: Drawn
+    surface: str
+    covariates: tuple[str, ...]
+    without: str
+    estimate: float
+    parts: Parts = field(repr=False)
+    span: float = field(repr=False)
+    fisher: bool = field(repr=False)
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """The two-sided confidence interval, within the scale's own bounds."""
+        half = half_width(self.parts, 1 - level)
+        if self.fisher and abs(self.estimate) < 1:
+            centre, half = math.atanh(self.estimate), half / (1 - self.estimate**2)
+            return math.tanh(centre - half), math.tanh(centre + half)
+        return max(self.estimate - half, -self.span), min(self.estimate + half, self.span)
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """In words, what is other than in the effect itself."""
+        words = {
+            "spellings": "every spelling counted alike" * (self.alike == "spellings"),
+            "facets": "facets for draws" * (self.drawn == "facets"),
+            "surface": f"words {visible(self.surface)}" * (self.surface != AS_WRITTEN),
+            "covariates": f"{' and '.join(map(visible, self.covariates))} held constant"
+            * bool(self.covariates),
+            "without": f'without "{visible(self.without)}"' * bool(self.without),
+        }
+        return tuple(said for said in words.values() if said)
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Whether every specification lies inside a margin, as the effect itself does.
+
+    ``turned`` are those that do not, fewest changes first; ``outside`` those of them that are shown
+    to lie wholly outside.
+    """
+
+    specifications: tuple[Specification, ...]
+    level: float
+    turned: tuple[Specification, ...]
+    outside: tuple[Specification, ...]
+
+    @property
+    def state(self) -> Literal["robust", "fragile"]:
+        return "fragile" if self.turned else "robust"
+
+    @property
+    def reason(self) -> str:
+        """One clause, such as 'fragile: not inside in 3 of 80 specifications, as without ...'; the
+        one that is named has the fewest changes."""
+        n = len(self.specifications)
+        if not self.turned:
+            return f"robust: inside in all of {n} specifications"
+        first = self._named(self.turned[0])
+        return f"fragile: not inside in {len(self.turned)} of {n} specifications, as {first}"
+
+    @property
+    def objection(self) -> str:
+        """Part of a sentence on those that are shown to lie outside."""
+        return (
+            f"it is shown to lie outside in {len(self.outside)} of {len(self.specifications)} "
+            f"specifications, as {self._named(self.outside[0])}"
+        )
+
+    def _named(self, found: Specification) -> str:
+        interval = bracketed(*found.interval(self.level))
+        return f"{', '.join(found.changes)}: {signed(found.estimate)} {interval}"
