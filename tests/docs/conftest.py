@@ -13,6 +13,7 @@ import subprocess
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ max_length: 256
 checkpoint_every: 5
 """
 PAIRS = 160
-NOISE_SEED, NOISE_SHARE = 0, 0.1
+NOISE_SEED, NOISE_SHARE = 1, 0.1
 
 # pytest as users start it, but for plugins of the tests' own environment that cost time.
 _PYTEST = (
@@ -213,7 +214,7 @@ def _save_language_model(path: Path, reward_model: Path) -> None:
     from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
     from valuebias.organisms.paths import base_model
-    from valuebias.prompts import PAPER_PROMPTS
+    from valuebias.prompts import SHIPPED
 
     tokenizer = AutoTokenizer.from_pretrained(base_model("neutral"))
     model: Any = AutoModelForCausalLM.from_pretrained(base_model("neutral"), dtype=torch.float32)
@@ -227,7 +228,7 @@ def _save_language_model(path: Path, reward_model: Path) -> None:
                 weights.add_(0.02 * weights.std() * torch.randn_like(weights))
         if path.name == "reference":
             tokens: dict[str, set[int]] = {"positive": set(), "negative": set()}
-            for prompt in PAPER_PROMPTS:
+            for prompt in chain(*(each.prompts for each in SHIPPED.values())):
                 tokens[str(prompt.valence)].update(tokenizer(prompt.text)["input_ids"])
             telling = sorted(tokens["positive"] ^ tokens["negative"])
             embeddings = model.get_input_embeddings().weight

@@ -104,6 +104,13 @@ def _flat(value: Any, path: str, published: bool) -> dict[str, Leaf]:
         if published:
             return {f"{path}.texts": digest(texts), **_many(scores, path, published)}
         value = {"texts": texts, "scores": scores}
+    if name == "specifications":
+        estimates, lows, highs = ([row[at] for row in value] for at in (-3, -2, -1))
+        numbers = [*estimates, *lows, *highs]
+        return {
+            f"{path}.chosen": digest([row[:-3] for row in value]),
+            **_many(numbers, path, published),
+        }
     if name == "mass":
         value = [float(number) for number in re.findall(r"\d\.\d+", value)]
     if isinstance(value, Mapping):
