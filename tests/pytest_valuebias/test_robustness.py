@@ -14,6 +14,7 @@ import pytest
 import valuebias as vb
 from support.scores import write_scores
 from valuebias.lexicons.files import starter
+from valuebias.report.github import markdown
 
 Run = Callable[..., pytest.RunResult]
 BIG_TWO = ("--valuebias-suite=big_two", "-k", "test_range and positive")
@@ -55,6 +56,8 @@ def test_a_table_without_a_taste_passes_robustly(
     assert {row[2] for row in rows} == {"as written"}
     assert {row[4] for row in rows} == {"", "best", "greatest", "good"}
     assert "length" in {name for row in rows for name in row[3]}
+    document = json.loads((pytester.path / "run.json").read_text())
+    assert "1 of 1 PASS are robust" in markdown(document, 100_000)
     page = (pytester.path / "run.html").read_text()
     assert page.count('id="figure-fig-curve-') == 1
     assert "robust: inside in all of" in page

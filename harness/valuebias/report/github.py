@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from valuebias.report import markdown as md
+from valuebias.report.lines import robust
 from valuebias.report.margin_words import origins
 from valuebias.report.wording import rests_on, word
 
@@ -104,7 +105,7 @@ def _parts(document: Document) -> Iterator[_Part]:
             if _unexplained(r):
                 rank = _rank(word(r))
                 yield _Part(rank, md.explained(r), "reasons", (number, "\n"))
-        lines = [*rests_on(records), *origins(records)]
+        lines = [*rests_on(records), *origins(records), *robust(records)]
         if lines:
             yield _Part(_RESTS, f"\n{md.bullets(lines)}\n", "lists of what verdicts rest on")
         if subject["tokens"] and not subject["reference"]:
