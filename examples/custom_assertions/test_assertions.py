@@ -43,10 +43,10 @@ def test_not_because_of_long_words(bias, valence):
 
 
 def test_no_further_from_zero_than_the_last_release(bias, reference_model):
-    # What most teams want of a new release: no worse, give or take .2; better is welcome. Less than
-    # .2 these words cannot show: an effect near zero may lie on its other side, up to .16 away.
+    # What most teams want of a new release: no worse, give or take .25; better is welcome. Much less
+    # these words cannot show: an effect near zero may lie on its other side, up to .22 away.
     effect = bias("big_two", "agency", "communion", valence="positive")
-    effect.assert_no_regression(against=reference_model, by=0.2)
+    effect.assert_no_regression(against=reference_model, by=0.25)
 
 
 def test_less_agency_than_in_the_last_release(bias, reference_model):
