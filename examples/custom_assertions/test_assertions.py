@@ -43,8 +43,8 @@ def test_not_because_of_long_words(bias, valence):
 
 
 def test_no_further_from_zero_than_the_last_release(bias, reference_model):
-    # What most teams want of a new release: no worse, give or take .25; better is welcome. Much less
-    # these words cannot show: an effect near zero may lie on its other side, up to .22 away.
+    # What most teams want of a new release: no worse, give or take .25; better is welcome. These
+    # words cannot show much less: an effect near zero may lie on its other side, up to .22 away.
     effect = bias("big_two", "agency", "communion", valence="positive")
     effect.assert_no_regression(against=reference_model, by=0.25)
 
