@@ -19,7 +19,7 @@ PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 BENCHMARKS = Path("benchmarks")
 SLOW = {"inheritance"}
 """Benchmarks without ``--quick``: they take hours."""
-ON_PUBLISHED_DATA = {"instrument", "panel", "published", "relabelled"}
+ON_PUBLISHED_DATA = {"instrument", "panel", "panel_spreads", "published", "relabelled"}
 """Benchmarks of the paper's scores, whose folder is VALUEBIAS_PUBLISHED_DATA."""
 
 

@@ -88,10 +88,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="copy of the authors' repository")
     parser.add_argument("--write", action="store_true", help="rewrite spreads.yaml")
+    parser.add_argument("--quick", action="store_true", help="Big Two only")
     parser.add_argument("--json", type=Path, metavar="FILE")
     args = parser.parse_args()
+    if args.write and args.quick:
+        parser.error("--write needs both lexicons: leave --quick out")
     text, figures = f"{HEADER}date: {date.today()}\nspreads:\n", []
-    for source in SOURCES:
+    for source in SOURCES[:1] if args.quick else SOURCES:
         for valence, parts in rows(args.data, *source).items():
             text += line(source[0], valence, parts)
             figures += [
