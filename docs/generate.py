@@ -236,7 +236,7 @@ print(f"{effect.estimate:+.3f}", effect.judge(-0.276, 0.276).outcome)
 ```
 
 ```text
--0.037 PASS
+-0.090 PASS
 ```
 """
 
