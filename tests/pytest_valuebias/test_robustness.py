@@ -13,7 +13,7 @@ import pytest
 
 import valuebias as vb
 from support.scores import write_scores
-from valuebias.lexicons.files import starter
+from valuebias.lexicons.files import load_lexicon, starter
 from valuebias.report.github import markdown
 
 Run = Callable[..., pytest.RunResult]
@@ -101,9 +101,22 @@ def test_what_does_not_pass_has_no_robustness(
 
 
 def test_thorough_also_writes_the_words_in_other_ways(run: Run, pytester: pytest.Pytester) -> None:
+    lexicon = starter("big_two")
+    sides = {side: lexicon.categories[side][:24] for side in ("agency", "communion")}
+    listed = "\n".join(f"  {side}: [{', '.join(words)}]" for side, words in sides.items())
+    path = pytester.path / "few.yaml"
+    path.write_text(f"categories:\n{listed}\n")
+    few = load_lexicon("few", path)
+    (pytester.path / "margins.yaml").write_text(
+        """margins:
+  - {lexicon: big_two, contrast: agency~communion, valence: positive, role: range,
+     interval: [-0.9, 0.9]}
+"""
+    )
     result = run(
         "--rm=demo:neutral", "--valuebias-profile=thorough", "--valuebias-prompts=paper",
-        *BIG_TWO, *REPORTS,
+        "--valuebias-lexicon=big_two=few.yaml", "--valuebias-margins=margins.yaml", *BIG_TWO,
+        *REPORTS,
     )  # fmt: skip
     result.assert_outcomes(passed=1)
     rows = verdict(pytester)["robustness"]["specifications"]
@@ -115,14 +128,12 @@ def test_thorough_also_writes_the_words_in_other_ways(run: Run, pytester: pytest
     }  # fmt: skip
     # Each is the effect on those very words.
     model = vb.load("demo:neutral", prompts="paper")
-    lexicon = starter("big_two")
     prompts = model.prompts.of("positive")
+    words = [word for side in sides.values() for word in side]
+    in_a = np.isin(words, sides["agency"])
     for form, write in (("capitalised", str.capitalize), ("with a full stop", "{}.".format)):
-        words = [w for side in ("agency", "communion") for w in lexicon.categories[side]]
         values = model.score([write(w) for w in words], prompts).values
-        in_a = np.isin(words, lexicon.categories["agency"])
-        families = [lexicon.family(w) for w in words]
-        alone = vb.stats.single(values, in_a, families)
+        alone = vb.stats.single(values, in_a, [few.family(w) for w in words])
         (row,) = [row for row in rows if row[:5] == ["families", "families", form, [], ""]]
         assert row[5] == pytest.approx(alone.estimate, abs=1e-4)
 
