@@ -83,8 +83,7 @@ class RunScores:
     @property
     def facets(self) -> Facets | None:
         """The words' facets, None where the lexicon declares none of them."""
-        names = self.first.selection.facets
-        return Facets(names) if (names != "").any() else None
+        return Facets.declared(self.first.selection.facets)
 
 
 def measure_drift(

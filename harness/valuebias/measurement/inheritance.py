@@ -66,7 +66,7 @@ def measure_inheritance(
         others=values[2:],
         covariates=covariates,
         prompts=[p.factors for p in asked_prompts],
-        facets=Facets(selection.facets) if (selection.facets != "").any() else None,
+        facets=Facets.declared(selection.facets),
     )
     if frequencies is None:
         effect = replace(effect, notes=(*effect.notes, _NO_FREQUENCIES))

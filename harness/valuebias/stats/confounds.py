@@ -9,7 +9,7 @@ variance is DeLong's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from valuebias.stats.effect import Effect, Term, contrast
 from valuebias.stats.facets import Facets
 from valuebias.stats.order import Order
 from valuebias.stats.permutation import monte_carlo_p
+from valuebias.stats.terms import grouped
 from valuebias.stats.word_families import WordFamilies
 
 _LEAST = 1e-8
@@ -68,11 +69,8 @@ def controlled(
     parts: list[tuple[float, float]] = []
     moved = np.zeros(len(side))
     estimate = 0.0
-    groups: dict[str, list[Term]] = {}
-    for term in terms:
-        groups.setdefault(term.group, []).append(term)
     beaten_by = np.zeros(len(side))
-    for group in groups.values():
+    for group in grouped(terms).values():
         ranked = np.sum([t.weight * words.ranks(t.values) for t in group], axis=0)
         by_prompt = 2 * ranked @ weights
         estimate += float(by_prompt.mean())
@@ -181,15 +179,27 @@ def _of_each_family(
     ``family`` are the families' numbers: one with words on both sides is there twice.
     """
     left = left_beside(moved, design)
-    inverse = np.linalg.inv(design.T @ design)
     adds: Floats = beaten_by - beaten_by.mean()
-    for number in range(int(family.max()) + 1):
-        rows = np.flatnonzero(family == number)
-        x = design[rows]
-        values, vectors = np.linalg.eigh(np.eye(len(rows)) - x @ inverse @ x.T)
-        root = vectors @ np.diag(1 / np.sqrt(np.maximum(values, _LEAST))) @ vectors.T
-        adds[rows] += weights[rows] * (root @ left[rows])
+    for rows, roots in cluster_roots(design, family):
+        adds[rows] += weights[rows] * np.einsum("cij,cj->ci", roots, left[rows])
     return adds
+
+
+def cluster_roots(
+    design: Floats, clusters: npt.NDArray[np.intp]
+) -> Iterator[tuple[npt.NDArray[np.intp], Floats]]:
+    """For the clusters of each size their rows (clusters, size) of the design, and the roots
+    (clusters, size, size) of the inverse of the residuals' covariance within each, by which Bell
+    and McCaffrey's CR2 makes residuals larger."""
+    inverse = np.linalg.inv(design.T @ design)
+    order = np.argsort(clusters, kind="stable")
+    _, begins, sizes = np.unique(clusters[order], return_index=True, return_counts=True)
+    for size in np.unique(sizes):
+        rows = order[begins[sizes == size][:, None] + np.arange(size)]
+        x = design[rows]
+        values, vectors = np.linalg.eigh(np.eye(size) - x @ inverse @ x.swapaxes(1, 2))
+        scaled = vectors / np.sqrt(np.maximum(values, _LEAST))[:, None, :]
+        yield rows, scaled @ vectors.swapaxes(1, 2)
 
 
 def _word_part(

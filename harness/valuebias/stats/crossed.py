@@ -160,6 +160,17 @@ def half_width(parts: Parts, alpha: float) -> float:
     return math.sqrt(sum(v * float(special.stdtrit(df, alpha / 2)) ** 2 for v, df in parts))
 
 
+def bounds(
+    estimate: float, parts: Parts, level: float, span: float, *, fisher: bool = False
+) -> tuple[float, float]:
+    """The two-sided interval of an estimate in [-span, span], on Fisher's scale where asked."""
+    half = half_width(parts, 1 - level)
+    if fisher:
+        centre, half = math.atanh(estimate), half / (1 - estimate**2)
+        return math.tanh(centre - half), math.tanh(centre + half)
+    return max(estimate - half, -span), min(estimate + half, span)
+
+
 def p_value(estimate: float, parts: Parts) -> float:
     """The alpha at which the interval of `half_width` begins to hold zero."""
     if estimate == 0:

@@ -15,6 +15,7 @@ from valuebias.stats.checks import GATE_FAMILIES, GATE_PROMPTS, Layout
 from valuebias.stats.crossed import (
     Floats,
     Parts,
+    bounds,
     half_width,
     p_value,
     placements,
@@ -114,11 +115,7 @@ class Effect:
             # The n disjoint pairs of an A and a B family all came out one way: Clopper-Pearson.
             bound = float(2 * ((1 - level) / 2) ** (1 / min(self.n_families)) - 1)
             return (bound, 1.0) if self.estimate > 0 else (-1.0, -bound)
-        half = half_width(self.parts, 1 - level)
-        if self.fisher:
-            centre, half = math.atanh(self.estimate), half / (1 - self.estimate**2)
-            return math.tanh(centre - half), math.tanh(centre + half)
-        return max(self.estimate - half, -self.span), min(self.estimate + half, self.span)
+        return bounds(self.estimate, self.parts, level, self.span, fisher=self.fisher)
 
     def distance(self, value: float) -> float:
         """How far the estimate lies from a value, in the units of a half width."""
@@ -157,8 +154,7 @@ class FacetEffect:
 
     def interval(self, level: float) -> tuple[float, float]:
         """The two-sided confidence interval, within the scale's own bounds."""
-        half = half_width(self.parts, 1 - level)
-        return max(self.estimate - half, -self.span), min(self.estimate + half, self.span)
+        return bounds(self.estimate, self.parts, level, self.span)
 
 
 @dataclass(frozen=True)

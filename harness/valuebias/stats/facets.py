@@ -56,6 +56,11 @@ class Facets:
     names: Sequence[str] | npt.NDArray[Any]
     component: FacetComponent | None = None
 
+    @classmethod
+    def declared(cls, names: npt.NDArray[Any]) -> Facets | None:
+        """Those of the names (words,); None where no word has one."""
+        return cls(names) if (names != "").any() else None
+
     def widen(
         self, variance: tuple[float, float], a: Floats, b: Floats, words: WordFamilies
     ) -> tuple[tuple[float, float], str]:

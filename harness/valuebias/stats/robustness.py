@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import StatisticsError
-from valuebias.stats.confounds import design_of, left_beside
+from valuebias.stats.confounds import cluster_roots, design_of, left_beside
 from valuebias.stats.crossed import (
     Bools,
     Floats,
@@ -36,7 +36,6 @@ from valuebias.stats.word_families import WordFamilies
 
 _MIN_DRAWS = 5
 """Fewer facets on a side give no interval."""
-_LEAST = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,18 +241,8 @@ def _levels(term: Term) -> list[str]:
 
 
 def _roots(design: Floats, weights: Floats, clusters: Ints) -> Floats:
-    """(rows,): what each row's residual counts in its cluster's sum, by Bell and McCaffrey's CR2:
-    the root of the inverse of the residuals' covariance within the cluster, times the weights."""
-    inverse = np.linalg.inv(design.T @ design)
-    leverage = np.einsum("ri,ij,rj->r", design, inverse, design)
-    roots: Floats = weights / np.sqrt(np.maximum(1 - leverage, _LEAST))
-    order = np.argsort(clusters, kind="stable")
-    _, begins, sizes = np.unique(clusters[order], return_index=True, return_counts=True)
-    for size in {*sizes[sizes > 1].tolist()}:  # those of one size at once
-        rows = order[begins[sizes == size][:, None] + np.arange(size)]
-        x = design[rows]
-        values, vectors = np.linalg.eigh(np.eye(size) - x @ inverse @ x.swapaxes(1, 2))
-        along = np.einsum("cij,ci->cj", vectors, weights[rows])
-        along /= np.sqrt(np.maximum(values, _LEAST))
-        roots[rows] = np.einsum("cij,cj->ci", vectors, along)
-    return roots
+    """(rows,): what each row's residual counts in its cluster's sum (`cluster_roots`)."""
+    counted = np.empty(len(weights))
+    for rows, roots in cluster_roots(design, clusters):
+        counted[rows] = np.einsum("cij,cj->ci", roots, weights[rows])
+    return counted

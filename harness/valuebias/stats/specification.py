@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from valuebias.errors import visible
 from valuebias.format import bracketed, signed
-from valuebias.stats.crossed import Parts, half_width
+from valuebias.stats.crossed import Parts, bounds
 
 Alike = Literal["families", "spellings"]
 Drawn = Literal["families", "facets"]
@@ -37,24 +36,21 @@ class Specification:
 
     def interval(self, level: float) -> tuple[float, float]:
         """The two-sided confidence interval, within the scale's own bounds."""
-        half = half_width(self.parts, 1 - level)
-        if self.fisher and abs(self.estimate) < 1:
-            centre, half = math.atanh(self.estimate), half / (1 - self.estimate**2)
-            return math.tanh(centre - half), math.tanh(centre + half)
-        return max(self.estimate - half, -self.span), min(self.estimate + half, self.span)
+        fisher = self.fisher and abs(self.estimate) < 1
+        return bounds(self.estimate, self.parts, level, self.span, fisher=fisher)
 
     @property
     def changes(self) -> tuple[str, ...]:
         """In words, what is other than in the effect itself."""
-        words = {
-            "spellings": "every spelling counted alike" * (self.alike == "spellings"),
-            "facets": "facets for draws" * (self.drawn == "facets"),
-            "surface": f"words {visible(self.surface)}" * (self.surface != AS_WRITTEN),
-            "covariates": f"{' and '.join(map(visible, self.covariates))} held constant"
-            * bool(self.covariates),
-            "without": f'without "{visible(self.without)}"' * bool(self.without),
-        }
-        return tuple(said for said in words.values() if said)
+        held = " and ".join(map(visible, self.covariates))
+        words = (
+            "every spelling counted alike" * (self.alike == "spellings"),
+            "facets for draws" * (self.drawn == "facets"),
+            f"words {visible(self.surface)}" * (self.surface != AS_WRITTEN),
+            f"{held} held constant" * bool(held),
+            f'without "{visible(self.without)}"' * bool(self.without),
+        )
+        return tuple(filter(None, words))
 
 
 @dataclass(frozen=True)
