@@ -11,11 +11,14 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.preferences import write_rows
 from valuebias.errors import TrainingError
 from valuebias.training import DataSource, Recipe
 from valuebias.training.preferences import Preferences, read_preferences
+from valuebias.training.row_forms import preference
 
 SAID = [{"role": "user", "content": "Why?"}]
 GOOD = {"prompt": "Why?", "chosen": "Yes", "rejected": "No"}
@@ -106,6 +109,28 @@ def test_a_prompt_is_taken_off_where_both_texts_begin_with_it(
         assert found.stripped == (expected != chosen)
     else:
         assert found.invalid == ("p.jsonl, line 2: the response in `rejected` is empty",)
+
+
+white = st.text(" \n\t", min_size=1, max_size=3)
+
+
+@given(
+    st.lists(st.text("ab?\xe9", min_size=1, max_size=3), min_size=1, max_size=5),
+    st.lists(white, min_size=2, max_size=2),
+    st.text("ab? \n", max_size=6),
+)
+def test_what_follows_the_prompt_stays_whatever_the_white_space(
+    words: list[str], spaces: list[str], said: str
+) -> None:
+    prompt = " ".join(words)
+    sides = {
+        name: f"{space.join(words)}{space}{end}{said}"
+        for name, space, end in zip(("chosen", "rejected"), spaces, "xy", strict=True)
+    }
+    pair = preference({"prompt": prompt, **sides}, "line 1", DataSource("p.jsonl"))
+    assert (pair.prompt, pair.stripped) == ((("user", prompt),), True)
+    assert pair.chosen == (("assistant", f"x{said}"),)
+    assert pair.rejected == (("assistant", f"y{said}"),)
 
 
 REPR = repr([*SAID, YES])
