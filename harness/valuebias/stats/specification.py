@@ -98,8 +98,8 @@ class Robustness:
             clauses.append(f"not inside in {len(self.turned)} of {n} specifications, as {first}")
         if self._facets_differ:
             clauses.append(
-                f"{self.facets_outside:.0%} of a category's facets are expected to lie outside, more "
-                f"than {FACETS_OUTSIDE:.0%}"
+                f"{self.facets_outside:.0%} of a category's facets are expected to lie outside, "
+                f"more than {FACETS_OUTSIDE:.0%}"
             )
         if not clauses:
             return f"robust: inside in all of {n} specifications"
