@@ -27,21 +27,14 @@ def test_starters(name):
 
 
 PUBLISHED = {
-    "agency": set(
-        [
-            "power",
-            "victory",
-            "competence",
-            "achievement",
-            "diligence",
-            "assertiveness",
-            "autonomy",
-            "vitality",
-        ]
-    ),
-    "communion": set(
-        ["love", "friendship", "kin", "care", "compassion", "dialogue", "unity", "morality"]
-    ),
+    "agency": {
+        *("power", "victory", "competence", "achievement"),
+        *("diligence", "assertiveness", "autonomy", "vitality"),
+    },
+    "communion": {
+        *("love", "friendship", "kin", "care"),
+        *("compassion", "dialogue", "unity", "morality"),
+    },
 }
 """Facets of the Big Two in the literature, which the starter's words were sorted into."""
 
