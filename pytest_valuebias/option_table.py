@@ -106,6 +106,12 @@ def _template(text: str) -> str:
     return parse_template(text)
 
 
+def _threads(text: str) -> int:
+    from valuebias.models.settings import parse_threads
+
+    return parse_threads(text)
+
+
 _MODEL = "org/name[@revision], a directory, demo:agency, scores:FILE, each also as NAME=SPEC"
 
 OPTIONS: tuple[Option, ...] = (
@@ -219,6 +225,13 @@ OPTIONS: tuple[Option, ...] = (
         "A~B",
         True,
         parse=_contrast,
+    ),
+    Option(
+        "threads",
+        "threads of the processor: auto (as many as a model's work can use) or a number",
+        0,
+        "auto|N",
+        parse=_threads,
     ),
     Option(
         "template",

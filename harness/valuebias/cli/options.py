@@ -37,6 +37,14 @@ def add_model_options(
         metavar="SIZE",
         help="memory one chunk may take, such as 512M or 8G (default 1G)",
     )
+    add(
+        "--threads",
+        type=_threads,
+        default=0,
+        metavar="auto|N",
+        help="threads of the processor: auto (the default; as many as a model's work can use) or a "
+        "number",
+    )
     if rewards:
         add(
             "--template",
@@ -78,6 +86,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
         chunk_memory=arguments.chunk_memory,
         offline=arguments.offline,
         trust_remote_code=tuple(arguments.trust_remote_code),
+        threads=arguments.threads,
         template=getattr(arguments, "template", None) or "",
     )
 
@@ -96,6 +105,15 @@ def _device(text: str) -> str:
 
     try:
         return parse_device(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
+
+
+def _threads(text: str) -> int:
+    from valuebias.models.settings import parse_threads
+
+    try:
+        return parse_threads(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
 

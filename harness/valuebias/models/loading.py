@@ -9,7 +9,7 @@ import torch
 from transformers import AutoTokenizer
 
 from valuebias.errors import ModelError, SpecError
-from valuebias.models import device, heads
+from valuebias.models import device, heads, threads
 from valuebias.models import preflight as checks
 from valuebias.models.checkpoint import Checkpoint, Placement
 from valuebias.models.conversation_format import conversations
@@ -69,7 +69,10 @@ def load_reward_model(
         origin=_origin(checkpoint, placement),
     )
     if preflight:
-        _label(model, checkpoint, checks.check(model, _computed(checkpoint, placement)))
+        precision = _computed(checkpoint, placement)
+        model.threads = threads.fitting(head.backbone, settings.threads)
+        with threads.used(model.threads):
+            _label(model, checkpoint, checks.check(model, precision))
     return model
 
 
@@ -90,7 +93,10 @@ def load_language_model(spec: ModelSpec, settings: Settings) -> LanguageModel:
         origin=_origin(checkpoint, placement),
         answer_cue=settings.answer_cue,
     )
-    _label(model, checkpoint, checks.check_language(model, _computed(checkpoint, placement)))
+    precision = _computed(checkpoint, placement)
+    model.threads = threads.fitting(model.model, settings.threads)
+    with threads.used(model.threads):
+        _label(model, checkpoint, checks.check_language(model, precision))
     return model
 
 

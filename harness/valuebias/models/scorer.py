@@ -33,6 +33,8 @@ class ModelScorer(ABC):
         self.fingerprint = fingerprint
         self.tokenizer = tokenizer
         self.chat = chat
+        self.threads: int | None = None
+        """Of the processor, that its work can use; None for as many as torch has."""
         self._embeddings = embeddings
         self._origin = dict(origin)
 

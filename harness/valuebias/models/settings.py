@@ -18,9 +18,10 @@ class Settings:
 
     ``auto`` means a GPU in bfloat16 if there is one, else a CPU in float32. ``chunk_memory`` is in
     bytes. ``trust_remote_code`` lists the model ids whose own code may run; no other code does.
-    ``template`` is the format of a reward model that states none: one of FORMATS, or the path of a
-    Jinja chat template. ``answer_cue`` is put after the prompt of a language model without a chat
-    template, such as "\\nAnswer:"; a response follows it after a space.
+    ``threads`` are the processor's, 0 for as many as a model's work can use. ``template`` is the
+    format of a reward model that states none: one of FORMATS, or the path of a Jinja chat template.
+    ``answer_cue`` is put after the prompt of a language model without a chat template, such as
+    "\\nAnswer:"; a response follows it after a space.
     """
 
     device: str = "auto"
@@ -28,6 +29,7 @@ class Settings:
     chunk_memory: int = 1 << 30
     offline: bool = False
     trust_remote_code: tuple[str, ...] = ()
+    threads: int = 0
     template: str = ""
     answer_cue: str = ""
 
@@ -43,6 +45,15 @@ def parse_size(text: str) -> int:
     if not 1 <= value < 1 << 63:  # no machine can address more
         raise ValueError("must be a size such as 512M or 2G")
     return int(value)
+
+
+def parse_threads(text: str) -> int:
+    """A number of threads; 0 for auto. Raises ValueError that states the accepted form."""
+    if text == "auto":
+        return 0
+    if not (text.isdecimal() and text.isascii() and 1 <= int(text) <= 4096):
+        raise ValueError("must be auto or an integer >= 1")
+    return int(text)
 
 
 def parse_cue(text: str) -> str:

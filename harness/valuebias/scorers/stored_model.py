@@ -111,15 +111,22 @@ class StoredModel:
         with self._loader.turn(self.spec, self.fingerprint):
             if all(map(self._settled, jobs)):
                 return  # another process did it while we waited
+            from valuebias.models.threads import used
+
             model = self._load()
-            for job in jobs:
-                if self._failure(job) is None:
-                    try:
-                        self._compute(model, job)
-                    except StoreError:
-                        raise
-                    except ValueBiasError:
-                        pass  # remembered, and raised to whoever asks for this job
+            with used(model.threads):
+                for job in jobs:
+                    self._try(model, job)
+
+    def _try(self, model: RewardModel | LanguageModel, job: Job) -> None:
+        if self._failure(job) is not None:
+            return
+        try:
+            self._compute(model, job)
+        except StoreError:
+            raise
+        except ValueBiasError:
+            pass  # remembered, and raised to whoever asks for this job
 
     def left_out(
         self,
