@@ -207,8 +207,12 @@ class Chat:
                 )
         return encoded
 
+    def _sentinels(self, prompt: str) -> list[str]:
+        """The words to find the frame with: those that it does not contain itself."""
+        return [word for word in _SENTINELS if word.lower() not in prompt.lower()]
+
     def _find_frame(self, prompt: str) -> Frame:
-        sentinels = [word for word in _SENTINELS if word.lower() not in prompt.lower()]
+        sentinels = self._sentinels(prompt)
         texts = [self._render(prompt, word) for word in sentinels]
         around = set()
         for word, text in zip(sentinels, texts, strict=True):

@@ -7,8 +7,10 @@ import fnmatch
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
+from valuebias.declarations.judge_templates import judge_template
 from valuebias.models import device
 from valuebias.models.files import (
     CONFIG_FILES,
@@ -30,10 +32,15 @@ def fingerprint(spec: ModelSpec, settings: Settings) -> str:
     """SHA-256 over weights, config, tokenizer, template, precision and use of a model.
 
     A local model counts by the content of its files, not by its path; a hub model by its commit;
-    an adapter together with its base. Two settings that give different numbers on the same files
-    (precision, permission to run the model's own code) give two fingerprints. Raises ModelError
-    where a hub model cannot be found.
+    an adapter together with its base; a judge by its language model and its template. Two settings
+    that give different numbers on the same files (precision, permission to run the model's own
+    code) give two fingerprints. Raises ModelError where a hub model cannot be found.
     """
+    if spec.scheme == "judge":
+        (model,) = spec.parts
+        asked = fingerprint(model, replace(settings, answer_cue=""))  # a template has no cue
+        parts = ["judge", asked, judge_template(spec.target).digest]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     kind, dtype = device.resolve(settings)
     parts = [spec.load_as, dtype, "cpu" if kind == "cpu" else "gpu"]
     if spec.target in settings.trust_remote_code:

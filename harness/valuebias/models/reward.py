@@ -9,7 +9,7 @@ import numpy as np
 
 from valuebias.candidates import Candidates
 from valuebias.models import limits
-from valuebias.models.chat import common_prefix
+from valuebias.models.chat import Chat, common_prefix
 from valuebias.models.scorer import ModelScorer
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray
@@ -34,6 +34,7 @@ class RewardModel(ModelScorer):
         fingerprint: str,
         chunk_memory: int,
         origin: Mapping[str, str],
+        chat: Chat | None = None,
     ) -> None:
         super().__init__(
             tokenizer,
@@ -41,6 +42,7 @@ class RewardModel(ModelScorer):
             name=name,
             fingerprint=fingerprint,
             origin=origin,
+            chat=chat,
         )
         self.head = head
         rungs = getattr(head, "rungs", RUNGS)

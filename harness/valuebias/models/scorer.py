@@ -17,7 +17,8 @@ from valuebias.search.token_sequences import BoolArray, OnChunk
 
 class ModelScorer(ABC):
     """A scorer with a tokenizer. ``origin`` is what is known about the model from loading,
-    ``embeddings`` how many token ids it has a row for."""
+    ``embeddings`` how many token ids it has a row for; ``chat`` how its conversations are written,
+    where that is not what its tokenizer says."""
 
     def __init__(
         self,
@@ -27,11 +28,12 @@ class ModelScorer(ABC):
         name: str,
         fingerprint: str,
         origin: Mapping[str, str],
+        chat: Chat | None = None,
     ) -> None:
         self.name = name
         self.fingerprint = fingerprint
         self.tokenizer = tokenizer
-        self.chat = Chat(tokenizer)
+        self.chat = Chat(tokenizer) if chat is None else chat
         self._embeddings = embeddings
         self._origin = dict(origin)
 

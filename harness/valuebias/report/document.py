@@ -137,6 +137,7 @@ class Record(TypedDict):
     template: NotRequired[str | None]
     injection: NotRequired[str | None]
     rung: NotRequired[str | None]
+    rating_mass: NotRequired[float]
 
     top_share: NotRequired[float]
     top_low: NotRequired[float]
