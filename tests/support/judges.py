@@ -7,6 +7,7 @@ of the odds of "5" against "1" is twice the reward, and any other token is impro
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 TEMPLATE = """\
 mode: log-odds
@@ -33,7 +34,8 @@ def planted_judge(folder: Path, name: str = "agency") -> str:
     from valuebias.scorers.schemes import parse_spec
 
     rewarding = load_reward_model(parse_spec(f"demo:{name}"), Settings(device="cpu"))
-    backbone = rewarding.head.backbone
+    head: Any = rewarding.head
+    backbone = head.backbone
     conversations = [
         ids
         for prompt in PAPER_PROMPTS[::9]
@@ -55,7 +57,7 @@ def planted_judge(folder: Path, name: str = "agency") -> str:
         )
         ones = torch.ones(len(last), 1)
         constant = _SURE * torch.linalg.lstsq(last.double(), ones.double()).solution[:, 0].float()
-        reward = rewarding.head._model.score.weight[0]
+        reward = head._model.score.weight[0]
         model.lm_head.weight.zero_()
         for rating, sign in (("5", 1), ("1", -1)):
             model.lm_head.weight[tokenizer.convert_tokens_to_ids(rating)] = constant + sign * reward

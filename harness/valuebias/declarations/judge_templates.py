@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import yaml
 
@@ -104,9 +104,9 @@ def _read(path: Path) -> JudgeTemplate:
         raise file.fail(top["mode"][1], "unknown mode", f"Give {' or '.join(_MODES)}.", mode)
     return JudgeTemplate(
         path.stem,
-        cast(Mode, mode),
+        mode,
         _text(file, top["text"][1]),
-        _ratings(file, top["ratings"][1], cast(Mode, mode)),
+        _ratings(file, top["ratings"][1], mode),
         _system(file, top["system"][1]) if "system" in top else "",
     )
 

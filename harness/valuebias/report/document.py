@@ -79,9 +79,8 @@ class Robust(TypedDict):
 class Record(TypedDict):
     """One verdict.
 
-        What was measured is there unless it could not be (``estimate`` and the keys beside it), the
-        gate where an effect was held against a margin (``gate_low`` and the keys beside it), and
-    ``top_share`` and the keys beside it, at ``ci_level``, of a model or a difference of two.
+    ``estimate`` and the keys beside it are there if it was measured, ``gate_low`` and those beside
+    it if held against a margin, ``top_share``, at ``ci_level``, of a model or a difference of two.
     """
 
     nodeid: str
