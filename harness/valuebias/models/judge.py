@@ -26,6 +26,9 @@ convention (as a rule more likely than not), fixed on 2026-11-29 before any mode
 _ANSWERS = ("love", "freedom", "hate", "banana")
 """What the mean is taken over, on each prompt, where the prompt set declares no control words."""
 
+_SHOWN = 3
+"""Most probable tokens that the error names."""
+
 
 class JudgeChat(Chat):
     """How a judge is asked: the template's text as a user's turn, up to where the rating stands;
@@ -153,11 +156,10 @@ class JudgeHead:
         """Through the language model's own forward."""
         return self._number(self._last(input_ids, attention_mask)[:, self._tokens])
 
-    def mass(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """How probable it is that the next token is a rating: (n,), of right-padded conversations
-        (n, length)."""
-        log_p = self._last(input_ids, attention_mask).log_softmax(-1)
-        return log_p[:, self._tokens].exp().sum(-1)
+    def next_token(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Probabilities of the token after right-padded conversations (n, length): (n,
+        vocabulary)."""
+        return self._last(input_ids, attention_mask).softmax(-1)
 
     def _last(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """float32 logits (n, vocabulary) at the last position of each."""
@@ -196,6 +198,7 @@ class Judge(RewardModel):
     ) -> None:
         chat = JudgeChat(tokenizer, template)
         language, self._head_note = language_head(model)
+        self._tokens = chat.tokens
         self._judging = JudgeHead(language, template, chat.tokens)
         super().__init__(
             self._judging,
@@ -208,6 +211,7 @@ class Judge(RewardModel):
         )
         self.judge_template = template
         self.rating_mass = math.nan
+        self._instead = ""
 
     @property
     def template_name(self) -> str:
@@ -234,23 +238,29 @@ class Judge(RewardModel):
         if math.isnan(self.rating_mass):
             words = prompts.control
             answers = _ANSWERS if words is None else (*words.virtue[:2], *words.vice[:2])
-            masses = [self._mass(prompt.text, answers) for prompt in prompts.quick.both]
-            self.rating_mass = sum(masses) / len(masses)
+            asked = [self._next_token(prompt.text, answers) for prompt in prompts.quick.both]
+            mean = torch.stack(asked).mean(0)
+            self.rating_mass = float(mean[list(self._tokens)].sum())
+            self._instead = ", ".join(
+                f"{self.tokenizer.decode([i])!r} {unsigned(p)}"
+                for p, i in zip(*(top.tolist() for top in mean.topk(_SHOWN)), strict=True)
+            )
         if not self.rating_mass >= LEAST_MASS:
             ratings = ", ".join(rating for rating, _ in self.judge_template.ratings)
             raise ModelError(
                 f"{self.name} does not answer with a rating: the next token is one with a "
                 f"probability of {unsigned(self.rating_mass)} on average, must be at least "
                 f"{unsigned(LEAST_MASS)}",
-                seen=f"ratings {ratings}",
+                seen=f"{self._instead}, of ratings {ratings}",
                 remedy="Give a model that follows instructions, or a judge template that asks for "
                 "what it answers with.",
             )
 
     @torch.inference_mode()
-    def _mass(self, prompt: str, answers: Sequence[str]) -> float:
+    def _next_token(self, prompt: str, answers: Sequence[str]) -> torch.Tensor:
+        """Mean probabilities of the next token, of shape (vocabulary,)."""
         each = [torch.tensor(ids) for ids in self.chat.conversations(prompt, answers)]
         ids = torch.nn.utils.rnn.pad_sequence(each, batch_first=True)
         lengths = torch.tensor([len(one) for one in each])
         mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
-        return float(self._judging.mass(ids, mask).mean())
+        return self._judging.next_token(ids, mask).mean(0).cpu()

@@ -147,7 +147,10 @@ def test_an_embedded_base_model_rates_as_its_own_forward_does() -> None:
     few = PromptSet(
         "few", some, control=Control(("mercy",), ("shame",)), short=frozenset(p.id for p in some)
     )
-    with pytest.raises(ModelError, match=r"does not answer with a rating: .* of \.000 on average"):
+    with pytest.raises(
+        ModelError,
+        match=r"does not answer with a rating: .* of \.000 on average.* Seen: '\w+' \.\d+, ",
+    ):
         judge.check_it_rates(few)
     assert judge.rating_mass == pytest.approx(np.mean(masses), rel=1e-3)
     assert float(judge.provenance["rating_mass"]) == round(judge.rating_mass, 4)
