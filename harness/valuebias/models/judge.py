@@ -126,7 +126,11 @@ class JudgeChat(Chat):
 class JudgeHead:
     """Turns the hidden state before the rating into a number: of the ratings' probabilities,
     normalised over them, the expected value or the natural log of the odds of the better; see
-    `declarations.judge_templates.Mode`. Logits are in float32."""
+    `declarations.judge_templates.Mode`. Logits are in float32.
+
+    ``magnitude`` is the largest logit of a rating that ``forward`` saw, times the most that changes
+    of the logits by 1 can change the number: half the span of the values, or 2.
+    """
 
     def __init__(self, language: LanguageHead, judge: JudgeTemplate, tokens: Sequence[int]) -> None:
         self._language = language
@@ -135,6 +139,8 @@ class JudgeHead:
         values = [value for _, value in judge.ratings]
         self._tokens = torch.tensor(tokens, device=device)
         self._values = torch.tensor(values, dtype=torch.float32, device=device)
+        self._steepest = 2.0 if judge.mode == "log-odds" else (max(values) - min(values)) / 2
+        self.magnitude = 0.0
         self.rungs = ("full",) if isinstance(language, OwnLogits) else RUNGS
 
     @property
@@ -154,7 +160,9 @@ class JudgeHead:
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Through the language model's own forward."""
-        return self._number(self._last(input_ids, attention_mask)[:, self._tokens])
+        logits = self._last(input_ids, attention_mask)[:, self._tokens]
+        self.magnitude = max(self.magnitude, self._steepest * float(logits.abs().max()))
+        return self._number(logits)
 
     def next_token(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Probabilities of the token after right-padded conversations (n, length): (n,

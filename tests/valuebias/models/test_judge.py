@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.models import CHATML, FAMILIES, build_tokenizer, save_language_model
 from valuebias.candidates import Candidates
-from valuebias.declarations.judge_templates import judge_template
+from valuebias.declarations.judge_templates import JudgeTemplate, Mode, judge_template
 from valuebias.errors import ModelError
 from valuebias.models.fingerprint import fingerprint
-from valuebias.models.judge import Judge, JudgeChat
+from valuebias.models.judge import Judge, JudgeChat, JudgeHead
 from valuebias.models.loading import load_judge
 from valuebias.models.settings import Settings
 from valuebias.organisms import paths
@@ -182,6 +185,28 @@ def test_a_head_that_is_not_ours_is_read_by_the_models_own_forward(
     check_exact(llama, judge, [GREATEST])
     assert judge.provenance["rung"] == "full"
     assert judge.provenance["rung_notes"].startswith("float32 logits: they differ")
+
+
+LOGITS = st.lists(st.floats(-30, 30, width=32), min_size=3, max_size=3)
+CHANGES = st.lists(st.floats(-1, 1, width=32), min_size=3, max_size=3)
+
+
+@given(LOGITS, CHANGES, st.sampled_from(["expected", "log-odds"]))
+def test_no_rounding_of_a_logit_counts_more_than_the_magnitude_says(
+    logits: list[float], changes: list[float], mode: Mode
+) -> None:
+    asked = JudgeTemplate("own", mode, ("", "", ""), (("A", 3.0), ("B", -1.0), ("C", 3.0)))
+    language: Any = SimpleNamespace(
+        model=SimpleNamespace(get_output_embeddings=lambda: torch.nn.Linear(1, 1)),
+        own=lambda ids, last, mask: torch.tensor(logits).expand(1, 1, 3),
+    )
+    head = JudgeHead(language, asked, (0, 1, 2))
+    before = torch.tensor([logits])
+    moved = head._number(before + torch.tensor(changes)) - head._number(before)
+    most = max(map(abs, logits))
+    head.forward(torch.ones(1, 1, dtype=torch.long), torch.ones(1, 1, dtype=torch.long))
+    assert head.magnitude == pytest.approx(2 * most)  # half of 4, or 2
+    assert abs(moved.item()) <= 2 * max(map(abs, changes)) + 5e-5  # float32
 
 
 @pytest.mark.parametrize(
