@@ -57,7 +57,7 @@ def planted_judge(folder: Path, name: str = "agency") -> str:
         )
         ones = torch.ones(len(last), 1)
         constant = _SURE * torch.linalg.lstsq(last.double(), ones.double()).solution[:, 0].float()
-        reward = head._model.score.weight[0]
+        reward = head.model.score.weight[0]
         model.lm_head.weight.zero_()
         for rating, sign in (("5", 1), ("1", -1)):
             model.lm_head.weight[tokenizer.convert_tokens_to_ids(rating)] = constant + sign * reward

@@ -13,8 +13,9 @@ import torch
 from valuebias.declarations.judge_templates import JudgeTemplate
 from valuebias.errors import ModelError
 from valuebias.format import unsigned
-from valuebias.models.chat import PLAIN, Chat, common_prefix
+from valuebias.models.chat import Chat, common_prefix
 from valuebias.models.reward import RewardModel
+from valuebias.models.settings import PLAIN
 from valuebias.prompts import PromptSet
 from valuebias.search import RUNGS
 from valuebias.search.language_head import LanguageHead, OwnLogits, language_head
@@ -76,8 +77,8 @@ class JudgeChat(Chat):
         ends = len(frame.prefix), len(frame.tail)
         return [ids[ends[0] : len(ids) - ends[1]] for ids in self.conversations(prompt, responses)]
 
-    def _sentinels(self, prompt: str) -> list[str]:
-        return super()._sentinels(self._judge.filled(prompt, self._judge.system))
+    def sentinels(self, prompt: str) -> list[str]:
+        return super().sentinels(self._judge.filled(prompt, self._judge.system))
 
     def _render(self, prompt: str, response: str) -> str:
         text, system = self._judge.filled(prompt, response), self._judge.system
@@ -211,7 +212,7 @@ class Judge(RewardModel):
         super().__init__(
             self._judging,
             tokenizer,
-            chat=chat,
+            chat,
             name=name,
             fingerprint=fingerprint,
             chunk_memory=chunk_memory,

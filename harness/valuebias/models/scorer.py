@@ -16,24 +16,23 @@ from valuebias.search.token_sequences import BoolArray, OnChunk
 
 
 class ModelScorer(ABC):
-    """A scorer with a tokenizer. ``origin`` is what is known about the model from loading,
-    ``embeddings`` how many token ids it has a row for; ``chat`` how its conversations are written,
-    where that is not what its tokenizer says."""
+    """A scorer with a tokenizer, and how conversations are written with it. ``origin`` is what is
+    known about the model from loading, ``embeddings`` how many token ids it has a row for."""
 
     def __init__(
         self,
         tokenizer: Any,
+        chat: Chat,
         *,
         embeddings: int,
         name: str,
         fingerprint: str,
         origin: Mapping[str, str],
-        chat: Chat | None = None,
     ) -> None:
         self.name = name
         self.fingerprint = fingerprint
         self.tokenizer = tokenizer
-        self.chat = Chat(tokenizer) if chat is None else chat
+        self.chat = chat
         self._embeddings = embeddings
         self._origin = dict(origin)
 

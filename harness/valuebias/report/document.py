@@ -66,11 +66,12 @@ is left out ("" for nothing), the estimate, and its interval at the gate's level
 
 class Robust(TypedDict):
     """Whether a PASS holds however the effect is computed, in how many of the ways it is not inside
-    or even shown outside, and all of them."""
+    or even shown outside, the share of facets expected outside, and all of the ways."""
 
     state: Literal["robust", "fragile"]
     reason: str
     turned_by: str
+    facets_outside: float
     not_inside: int
     outside: int
     specifications: list[Specified]
@@ -197,8 +198,7 @@ class InstrumentChecked(TypedDict):
 class RunRecord(Record):
     """One verdict on its way from a test to the reports, in types that xdist can send.
 
-    ``tokens`` and ``instrument_check`` are said once a model; ``place`` is where its test stands
-    among all that were collected.
+    ``tokens`` and ``instrument_check`` are said once a model; ``place`` is its test's in the run.
     """
 
     tokens: NotRequired[Tokens | None]
