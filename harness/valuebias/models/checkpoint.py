@@ -14,6 +14,7 @@ from safetensors import safe_open
 
 from valuebias.errors import ModelError
 from valuebias.models.files import ModelFiles
+from valuebias.models.quantised import check_quantised, gguf_quantisation, quantisation
 from valuebias.models.weights import adapter_weights, check_one_model, weight_files
 
 
@@ -35,26 +36,25 @@ class Checkpoint:
     shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
     adapter_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
     """Every tensor's name and shape: the model's, and an adapter's without PEFT's prefix."""
+    quantised: str = ""
+    """What reports say of weights that are quantised."""
 
     @classmethod
     def open(cls, files: ModelFiles) -> Checkpoint:
         """Read config and tensor headers. Raises ModelError on a missing or unreadable file, on
-        weights that are not safetensors or of no size, and on quantised weights."""
-        config = files.config
-        if config.get("quantization_config") is not None:
-            raise ModelError(
-                f"{files.name} is a quantised checkpoint, whose scores differ from the model's own"
-                if files.adapter is None
-                else f"the base of {files.name} is a quantised checkpoint, whose scores differ",
-                seen=f"{files.model}: {config['quantization_config']}",
-                remedy="Give the checkpoint it was quantised from.",
-            )
+        weights that are not safetensors or of no size, and on quantised weights whose library is
+        not installed. A GGUF file has no names and shapes of transformers' tensors."""
+        owner = files.name if files.adapter is None else f"the base of {files.name}"
+        if files.gguf:
+            kind = gguf_quantisation(files.model / files.gguf)
+            return cls(files, _config_of_gguf(files), {}, quantised=kind)
+        quantised = quantisation(files.config, owner)
         check_one_model(files.model)
         shapes = _headers(weight_files(files.model))
         adapter = {} if files.adapter is None else _headers(adapter_weights(files.adapter))
-        return cls(
-            files, config, shapes, {_unprefixed(name): shape for name, shape in adapter.items()}
-        )
+        check_quantised(quantised, shapes, owner)
+        own = {_unprefixed(name): shape for name, shape in adapter.items()}
+        return cls(files, files.config, shapes, own, quantised)
 
     @property
     def name(self) -> str:
@@ -93,6 +93,20 @@ class Checkpoint:
                 remedy="Give a complete checkpoint.",
             )
         return by_name
+
+
+def _config_of_gguf(files: ModelFiles) -> dict[str, Any]:
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(files.model, **files.options)
+    except Exception as error:
+        raise ModelError(
+            f"transformers cannot read {files.gguf}",
+            seen=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            remedy="Give the checkpoint that it was made from.",
+        ) from None
+    return dict(config.to_dict())
 
 
 def _unprefixed(name: str) -> str:

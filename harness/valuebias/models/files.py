@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from valuebias.errors import ModelError
+from valuebias.models.quantised import needs
 from valuebias.models.settings import Settings
-from valuebias.models.spec import ModelSpec, is_adapter
+from valuebias.models.spec import GGUF, ModelSpec, is_adapter
 
 TOKENIZER_FILES = (
     "tokenizer*",
@@ -47,13 +48,19 @@ class ModelFiles:
 
     ``model`` holds config and weights; ``adapter`` is a PEFT adapter that goes onto it, or None.
     ``name`` is the hub id, the embedded model's spec or the directory's own name; ``revision`` is a
-    hub model's commit.
+    hub model's commit. ``gguf`` names a GGUF file in ``model``, which is then all there is.
     """
 
     name: str
     model: Path
     adapter: Path | None = None
     revision: str | None = None
+    gguf: str = ""
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What transformers has to be told beside the directory."""
+        return {"gguf_file": self.gguf} if self.gguf else {}
 
     @property
     def tokenizer(self) -> Path:
@@ -108,6 +115,8 @@ def embedded(spec: ModelSpec) -> Path:
 
 
 def _of_directory(directory: Path, settings: Settings) -> ModelFiles:
+    if directory.suffix == GGUF and directory.is_file():
+        return ModelFiles(directory.name, directory.parent, gguf=directory.name)
     if not directory.is_dir():
         raise ModelError("model directory not found", seen=directory, remedy="Check the path.")
     if not is_adapter(directory):
@@ -160,6 +169,8 @@ def has_template(spec: ModelSpec, settings: Settings) -> bool:
         directory = download(spec.target, spec.revision, settings, wanted)
     else:
         directory = Path(spec.target)
+    if directory.suffix == GGUF and directory.is_file():
+        return _gguf_has_template(directory)
     tokenizer = directory
     if is_adapter(directory) and not any(directory.glob("tokenizer*")):
         base = adapter_base(directory)
@@ -171,6 +182,13 @@ def has_template(spec: ModelSpec, settings: Settings) -> bool:
         return True
     stated = (directory / name for name in (CONFIG, STATED))
     return any(TEMPLATE in read_json(file) for file in stated if file.is_file())
+
+
+def _gguf_has_template(file: Path) -> bool:
+    needs("gguf", file.name)
+    from gguf import GGUFReader
+
+    return "tokenizer.chat_template" in GGUFReader(file).fields
 
 
 def read_json(path: Path) -> dict[str, Any]:

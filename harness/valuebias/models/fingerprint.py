@@ -25,7 +25,7 @@ from valuebias.models.files import (
     hub_config,
 )
 from valuebias.models.settings import FORMATS, Settings
-from valuebias.models.spec import ModelSpec, is_adapter
+from valuebias.models.spec import GGUF, ModelSpec, is_adapter
 from valuebias.models.weights import adapter_weights, weight_files
 
 HEADS = "valuebias.heads"
@@ -98,6 +98,8 @@ def _of_hub(repo: str, revision: str | None, settings: Settings) -> list[str]:
 
 
 def _of_directory(path: Path, settings: Settings, *, code: bool = False) -> list[str]:
+    if path.suffix == GGUF and path.is_file():
+        return [f"gguf {file_digest(path)}"]
     adapter = is_adapter(path)
     patterns = [*CONFIG_FILES, *TOKENIZER_FILES, *(["*.py"] if code else [])]
     names = {

@@ -52,6 +52,10 @@ class ModelScorer(ABC):
             "bos": self.chat.bos,
         }
 
+    def note(self, key: str, fact: str) -> None:
+        """Add a fact to the provenance, or replace one."""
+        self._origin[key] = fact
+
     def vocabulary(self) -> Candidates:
         """Every id of the tokenizer that stands for text, for ``token`` injection.
 

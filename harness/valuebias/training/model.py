@@ -52,6 +52,12 @@ class Base:
         """Locate a model by its spec, downloading it where needed. Raises ModelError."""
         spec = parse_spec(text, load_as="llm")
         files = locate(spec, settings)
+        if files.gguf:
+            raise ModelError(
+                "a GGUF file cannot be trained on",
+                seen=text,
+                remedy="Give the model that it was made from.",
+            )
         if files.adapter is not None:
             raise ModelError(
                 "the base to train on is itself an adapter",

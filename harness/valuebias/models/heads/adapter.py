@@ -24,6 +24,9 @@ def merged(model: Any, checkpoint: Checkpoint, placement: Placement) -> Any:
     try:
         with quiet():
             adapted = PeftModel.from_pretrained(model, adapter, torch_device=str(placement.device))
+            if checkpoint.quantised:  # merging would round it to the base's few values
+                inner: Any = adapted.base_model.model
+                return inner.eval().requires_grad_(False)
             return adapted.merge_and_unload(safe_merge=True).eval().requires_grad_(False)
     except Exception as error:
         mismatch = _MISMATCH.search(str(error))
