@@ -41,7 +41,6 @@ def add_model_options(
         add(
             "--template",
             type=_template,
-            default="",
             metavar="NAME|FILE",
             help="format of conversations with a reward model that has no chat template: plain, "
             "pair or the file of a Jinja chat template",
@@ -79,7 +78,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
         chunk_memory=arguments.chunk_memory,
         offline=arguments.offline,
         trust_remote_code=tuple(arguments.trust_remote_code),
-        template=getattr(arguments, "template", ""),
+        template=getattr(arguments, "template", None) or "",
     )
 
 

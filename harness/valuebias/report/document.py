@@ -65,8 +65,7 @@ is left out ("" for nothing), the estimate, and its interval at the gate's level
 
 
 class Robust(TypedDict):
-    """Whether a PASS holds however the effect is computed, in how many of the ways it is not inside
-    or even shown outside, the share of facets expected outside, and all of the ways."""
+    """Whether a PASS holds in all ways to compute it, and of how many facets of a category."""
 
     state: Literal["robust", "fragile"]
     reason: str

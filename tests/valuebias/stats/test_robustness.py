@@ -226,7 +226,8 @@ def with_facets(apart):
 
 def test_facets_that_differ_make_a_pass_fragile_though_none_is_shown_outside():
     margin = (-0.4, 0.4)
-    alike = judged(*with_facets(0.0), margin)
+    effect, ways = with_facets(0.0)
+    alike = judged(effect, ways, margin)
     assert alike.robustness.state == "robust"
     assert alike.robustness.facets_outside < 0.1
     effect, ways = with_facets(0.6)
