@@ -179,6 +179,8 @@ def _provenance(record: Record) -> str:
     )
     injection = record.get("injection")
     facts += [_INJECTED[injection]] if injection else []
+    if "rating_mass" in record:
+        facts.append(f"a rating has probability {unsigned(record['rating_mass'])}")
     facts.append(f"fingerprint {record['fingerprint'][:12]}")
     if record["reference_fingerprint"]:
         asked = question(record)

@@ -58,6 +58,7 @@ SCHEMES: dict[str, Scheme] = {
     "local": Scheme("valuebias.scorers.stored_model", written=False),
     "demo": Scheme("valuebias.scorers.stored_model"),
     "dpo": Scheme("valuebias.scorers.implicit_stored", language=False),
+    "judge": Scheme("valuebias.scorers.judge", language=False),
     "implicit": Scheme("valuebias.scorers.implicit_stored", written=False),
     "scores": Scheme("valuebias.scorers.recorded"),
     "baseline": Scheme("valuebias.scorers.baseline", language=False),
