@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_valuebias import inputs, options, outcome, startup
+from pytest_valuebias import inputs, options, outcome, short_names, startup
 
 pytest_plugins = ["valuebias_fixtures.fixtures"]
 
@@ -22,10 +22,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, args: list[str]
+) -> Generator[None, object, object]:
+    short_names.keep_specs_apart(early_config, args)
+    try:
+        return (yield)
+    finally:  # also where a conftest cannot be loaded: --help is shown all the same
+        short_names.spell_out(early_config, args)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return short_names.header(config)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
-    asked = config.stash[inputs.KEY] = startup.read(config)
+    try:
+        asked = config.stash[inputs.KEY] = startup.read(config)
+    except pytest.UsageError as error:
+        # It may speak of an option that is not ours in this suite.
+        raise pytest.UsageError("\n".join([str(error), *short_names.header(config)])) from None
     run_outcome = config.stash[outcome.KEY] = outcome.Outcome()
     run = Run(asked, run_outcome)
     if asked.in_use and config.pluginmanager.register(run, "valuebias-run") is None:
