@@ -290,14 +290,14 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
 
 
 def _told_elsewhere(item: pytest.Item, error: ValueBiasError) -> str | None:
-    """In one line: whose error it is, its first sentence, and the test that tells all of it; None
-    for the test that does, the first of this process. A broken model is one fault, not one a test.
-    """
+    """In one line: whose error it is, its first sentence (of a list, the first), and the test that
+    tells all of it; None for the test that does, the first of this process. A broken model is one
+    fault, not one a test."""
     told = item.config.stash.setdefault(_TOLD, {})
     first = told.setdefault(f"{type(error).__name__}: {error}", item.nodeid)
     if first == item.nodeid:
         return None
-    what = error.what.rstrip(".")
+    what = error.what.rstrip(".").partition("; ")[0]
     model = item.config.stash[KEY].bench.loader.failures.whose(error)
-    named = what if model is None or model in what else f"{model}: {what}"
+    named = what if model is None or what.startswith(model) else f"{model}: {what}"
     return visible(f"{named}. Told in full at {first}")

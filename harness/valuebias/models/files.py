@@ -192,19 +192,16 @@ def hub_config(repo: str, revision: str | None, offline: bool) -> Path:
 
 
 def _ask_hub(repo: str, revision: str | None, offline: bool, ask: Callable[[], T]) -> T:
-    """The result of ``ask()``. Raises ModelError that says in which way the hub failed; where it was
-    not to be asked, by what that was asked for."""
+    """The result of ``ask()``. Raises ModelError that says in which way the hub failed; and where
+    it was not to be asked, by what that was asked for."""
     from huggingface_hub import constants, errors
 
-    variables = (
-        "HF_HUB_OFFLINE",
-        "TRANSFORMERS_OFFLINE",
-    )  # the hub's library reads both, at import
-    by, without = "the offline option", "leave the offline option out"
+    by = "the offline option (--valuebias-offline, --offline or offline=True)"
+    without = "leave the offline option out"
     if not offline and constants.HF_HUB_OFFLINE:
+        variables = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")  # the hub's library reads both
         by = " and ".join(name for name in variables if os.environ.get(name)) or variables[0]
         offline, without = True, f"unset {by}"
-
     seen = repo if revision is None else f"{repo}@{revision}"
     try:
         return ask()
