@@ -119,6 +119,7 @@ class Inputs:
             chunk_memory=values["chunk-memory"],
             offline=values["offline"],
             trust_remote_code=values["trust-remote-code"],
+            template=values["template"],
             answer_cue=values["answer-cue"],
         )
         folder = default_folder() if directory is None else Path(directory).expanduser()

@@ -13,9 +13,11 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 """Exit statuses."""
 
 
-def add_model_options(parser: argparse.ArgumentParser, *, cache: bool = True) -> None:
+def add_model_options(
+    parser: argparse.ArgumentParser, *, cache: bool = True, rewards: bool = True
+) -> None:
     """The options that `settings` reads; for commands that keep scores, ``--prompts`` and
-    ``--cache-dir`` too."""
+    ``--cache-dir`` too; ``--template`` for those of reward models."""
     from valuebias.models.device import DTYPES
     from valuebias.prompts import SHIPPED
 
@@ -35,6 +37,15 @@ def add_model_options(parser: argparse.ArgumentParser, *, cache: bool = True) ->
         metavar="SIZE",
         help="memory one chunk may take, such as 512M or 8G (default 1G)",
     )
+    if rewards:
+        add(
+            "--template",
+            type=_template,
+            default="",
+            metavar="NAME|FILE",
+            help="format of conversations with a reward model that has no chat template: plain, "
+            "pair or the file of a Jinja chat template",
+        )
     if cache:
         add(
             "--prompts",
@@ -68,6 +79,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
         chunk_memory=arguments.chunk_memory,
         offline=arguments.offline,
         trust_remote_code=tuple(arguments.trust_remote_code),
+        template=getattr(arguments, "template", ""),
     )
 
 
@@ -85,6 +97,15 @@ def _device(text: str) -> str:
 
     try:
         return parse_device(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
+
+
+def _template(text: str) -> str:
+    from valuebias.models.settings import parse_template
+
+    try:
+        return parse_template(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
 

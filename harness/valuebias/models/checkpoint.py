@@ -13,7 +13,8 @@ import torch
 from safetensors import safe_open
 
 from valuebias.errors import ModelError
-from valuebias.models.files import ModelFiles, read_json
+from valuebias.models.files import ModelFiles
+from valuebias.models.weights import adapter_weights, check_one_model, weight_files
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,19 @@ class Checkpoint:
     @classmethod
     def open(cls, files: ModelFiles) -> Checkpoint:
         """Read config and tensor headers. Raises ModelError on a missing or unreadable file, on
-        weights that are not safetensors, and on quantised weights."""
-        config = read_json(files.model / "config.json")
-        if "quantization_config" in config:
+        weights that are not safetensors or of no size, and on quantised weights."""
+        config = files.config
+        if config.get("quantization_config") is not None:
             raise ModelError(
-                f"{files.name} is a quantised checkpoint, whose scores differ from the model's own",
-                seen=config["quantization_config"],
+                f"{files.name} is a quantised checkpoint, whose scores differ from the model's own"
+                if files.adapter is None
+                else f"the base of {files.name} is a quantised checkpoint, whose scores differ",
+                seen=f"{files.model}: {config['quantization_config']}",
                 remedy="Give the checkpoint it was quantised from.",
             )
-        shapes = {
-            name: shape for shard in _shards(files.model) for name, shape in _header(shard).items()
-        }
-        adapter = {} if files.adapter is None else _header(_adapter_weights(files.adapter))
+        check_one_model(files.model)
+        shapes = _headers(weight_files(files.model))
+        adapter = {} if files.adapter is None else _headers(adapter_weights(files.adapter))
         return cls(
             files, config, shapes, {_unprefixed(name): shape for name, shape in adapter.items()}
         )
@@ -78,8 +80,8 @@ class Checkpoint:
         """These tensors, as stored, in float32 on the CPU; an adapter's rather than its base's."""
         wanted = set(names)
         by_name: dict[str, torch.Tensor] = {}
-        adapter = [] if self.files.adapter is None else [_adapter_weights(self.files.adapter)]
-        for shard in [*_shards(self.files.model), *adapter]:
+        adapter = [] if self.files.adapter is None else adapter_weights(self.files.adapter)
+        for shard in [*weight_files(self.files.model), *adapter]:
             with safe_open(shard, framework="pt") as tensors:
                 for stored in tensors.keys():  # noqa: SIM118 - not a mapping
                     if _unprefixed(stored) in wanted:
@@ -97,40 +99,22 @@ def _unprefixed(name: str) -> str:
     return name.removeprefix("base_model.model.")
 
 
-def _shards(directory: Path) -> list[Path]:
-    index = directory / "model.safetensors.index.json"
-    if index.is_file():
-        names = sorted(set(read_json(index).get("weight_map", {}).values()))
-        shards = [directory / name for name in names]
-    else:
-        shards = [directory / "model.safetensors"]
-    missing = [shard.name for shard in shards if not shard.is_file()]
-    if not missing and shards:
-        return shards
-    pickled = sorted(directory.glob("*.bin"))
-    if pickled:
-        raise ModelError(
-            "the model's weights are pickled, and loading a pickle can run code",
-            seen=pickled[0].name,
-            remedy="Save it once as safetensors (load it where you trust it, then "
-            "save_pretrained), or give a revision that holds safetensors.",
-        )
-    raise ModelError(
-        "the model's directory lacks safetensors weights",
-        seen=f"{directory}: {', '.join(missing[:3])}",
-        remedy="Give the directory that save_pretrained wrote, complete.",
-    )
-
-
-def _adapter_weights(adapter: Path) -> Path:
-    weights = adapter / "adapter_model.safetensors"
-    if not weights.is_file():
-        raise ModelError(
-            "the adapter's directory lacks adapter_model.safetensors",
-            seen=adapter,
-            remedy="Save the adapter as safetensors, as save_pretrained does.",
-        )
-    return weights
+def _headers(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all tensors. Raises ModelError on one that holds nothing."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path in files:
+        header = _header(path)
+        if empty := sorted(name for name, shape in header.items() if 0 in shape):
+            raise ModelError(
+                "the checkpoint holds tensors without a value, as DeepSpeed ZeRO-3 saves those "
+                "that it has not gathered",
+                seen=f"{path.name}: {empty[0]} of shape {header[empty[0]]}"
+                + (f" and {len(empty) - 1} more" if empty[1:] else ""),
+                remedy="Gather the weights when saving (stage3_gather_16bit_weights_on_model_save, "
+                "or DeepSpeed's zero_to_fp32.py), and give that checkpoint.",
+            )
+        shapes |= header
+    return shapes
 
 
 def _header(path: Path) -> dict[str, tuple[int, ...]]:

@@ -11,11 +11,12 @@ from transformers import AutoModelForCausalLM
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
 from valuebias.models import limits
-from valuebias.models.chat import PLAIN
+from valuebias.models.chat import Chat
 from valuebias.models.checkpoint import Checkpoint, Placement
+from valuebias.models.heads.adapter import merged
 from valuebias.models.heads.backbone import check_complete, from_pretrained
-from valuebias.models.heads.score import merged
 from valuebias.models.scorer import ModelScorer
+from valuebias.models.settings import PLAIN
 from valuebias.models.token_text import exact_texts
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray
@@ -63,6 +64,7 @@ class LanguageModel(ModelScorer):
         self.head, self._head_note = language_head(model)
         super().__init__(
             tokenizer,
+            Chat(tokenizer),
             embeddings=min(limits.embeddings(model), self.head.vocabulary),
             name=name,
             fingerprint=fingerprint,
@@ -244,8 +246,4 @@ def load_causal(checkpoint: Checkpoint, placement: Placement) -> Any:
             remedy="Give the base language model; a reward model goes to --rm.",
         )
     check_complete(checkpoint, info, frozenset())
-    return (
-        model
-        if checkpoint.files.adapter is None
-        else merged(model, checkpoint.files.adapter, placement)
-    )
+    return model if checkpoint.files.adapter is None else merged(model, checkpoint, placement)

@@ -12,13 +12,17 @@ from valuebias.errors import ModelError, SpecError
 from valuebias.models import device, heads
 from valuebias.models import preflight as checks
 from valuebias.models.checkpoint import Checkpoint, Placement
-from valuebias.models.files import ModelFiles, locate
+from valuebias.models.conversation_format import conversations
+from valuebias.models.files import TEMPLATE, ModelFiles, locate
 from valuebias.models.fingerprint import fingerprint
+from valuebias.models.heads.adapter import check_read
 from valuebias.models.heads.backbone import first_line, quiet
+from valuebias.models.heads.score import ScoreHead
 from valuebias.models.language import LanguageModel, load_causal
 from valuebias.models.reward import RewardModel
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
+from valuebias.prompts import GREATEST
 
 
 def load(spec: ModelSpec, settings: Settings) -> RewardModel | LanguageModel:
@@ -42,9 +46,16 @@ def load_reward_model(
     checkpoint = Checkpoint.open(files)
     placement = _placement(spec, settings)
     family = heads.find(checkpoint)
+    head = family.load(checkpoint, placement)
+    tokenizer = _tokenizer(files, placement)
+    chat = conversations(tokenizer, checkpoint.config.get(TEMPLATE), settings, files.name)
+    if isinstance(head, ScoreHead):
+        asked = chat.conversations(GREATEST.text, ["love"])[0]
+        check_read(checkpoint, head.model, tokenizer, asked)
     model = RewardModel(
-        family.load(checkpoint, placement),
-        _tokenizer(files, placement),
+        head,
+        tokenizer,
+        chat,
         name=spec.label,
         fingerprint=fingerprint(spec, settings),
         chunk_memory=settings.chunk_memory,

@@ -16,12 +16,13 @@ from valuebias.search.token_sequences import BoolArray, OnChunk
 
 
 class ModelScorer(ABC):
-    """A scorer with a tokenizer. ``origin`` is what is known about the model from loading,
-    ``embeddings`` how many token ids it has a row for."""
+    """A scorer with a tokenizer, and how conversations are written with it. ``origin`` is what is
+    known about the model from loading, ``embeddings`` how many token ids it has a row for."""
 
     def __init__(
         self,
         tokenizer: Any,
+        chat: Chat,
         *,
         embeddings: int,
         name: str,
@@ -31,7 +32,7 @@ class ModelScorer(ABC):
         self.name = name
         self.fingerprint = fingerprint
         self.tokenizer = tokenizer
-        self.chat = Chat(tokenizer)
+        self.chat = chat
         self._embeddings = embeddings
         self._origin = dict(origin)
 

@@ -66,11 +66,12 @@ is left out ("" for nothing), the estimate, and its interval at the gate's level
 
 class Robust(TypedDict):
     """Whether a PASS holds however the effect is computed, in how many of the ways it is not inside
-    or even shown outside, and all of them."""
+    or even shown outside, the share of facets expected outside, and all of the ways."""
 
     state: Literal["robust", "fragile"]
     reason: str
     turned_by: str
+    facets_outside: float
     not_inside: int
     outside: int
     specifications: list[Specified]

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from valuebias.models.reward import RewardModel
 
 
+_TOKENS = "token counts"
+"""What an error of counting them is remembered under."""
+
+
 def parse(target: str, spec: str, text: str) -> ModelSpec:
     """Read ``demo:TARGET``, an embedded model."""
     if target not in DEMOS:
@@ -147,7 +151,7 @@ class StoredModel:
         if counts is None:
             with (
                 self._loader.turn(self.spec, self.fingerprint),
-                self._loader.failures.remembered(self.spec, "token counts"),
+                self._loader.failures.remembered(self.spec, _TOKENS),
             ):
                 counts = self._scores.token_counts(candidates)  # another process may have counted
                 if counts is None:
@@ -167,6 +171,8 @@ class StoredModel:
         keys: list[tuple[object, ...]] = [(self.spec,)]
         if isinstance(job.candidates, Vocabulary):
             keys.append((self.spec, job.candidates))
+        elif job.candidates.injection != "token":
+            keys.append((self.spec, _TOKENS))
         candidates = self._scores.candidates(job.candidates)
         if candidates is not None:
             keys += [(self.spec, candidates.digest, prompt.text) for prompt in job.prompts]
@@ -185,7 +191,8 @@ class StoredModel:
     def _compute(self, model: RewardModel | LanguageModel, job: Job) -> None:
         if isinstance(job.candidates, Candidates):
             if job.candidates.injection != "token":
-                self._count_tokens(model, job.candidates.responses)
+                with self._loader.failures.remembered(self.spec, _TOKENS):
+                    self._count_tokens(model, job.candidates.responses)
             self._search(model, job, job.candidates)
             return
         self._keep_vocabulary(model)

@@ -114,6 +114,7 @@ def _train(
         prepared.pairs,
         recipe,
         pad=pad,
+        stated=base.stated,
         text_head=text_head,
         callbacks=[*callbacks, *([training_log()] if writes else [])],
     )
