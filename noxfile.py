@@ -85,3 +85,10 @@ def package(session: nox.Session) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(folder))
     session.run("twine", "check", "--strict", *map(str, sorted(folder.iterdir())))
+
+
+@nox.session
+def real(session: nox.Session) -> None:
+    """Run the tests of real pretrained models, the long ones too; VALUEBIAS_REAL_MODELS names them."""
+    _install(session, "test", "train")
+    session.run("pytest", "tests/real/test_real_models.py", "tests/real/whole.py", *session.posargs)

@@ -1,15 +1,11 @@
 """Real pretrained models, on few words: SmolLM2-135M-Instruct (a chat template, no BOS) and Gemma 3
 270M (BOS, no template, 262,144 tokens), in the folder that VALUEBIAS_REAL_MODELS names.
 
-The whole vocabularies and suites are in test_whole.py, a session of its own (nox -s real).
+The longer ones are in whole.py, in a session of their own (nox -s real).
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +14,15 @@ import pytest
 import torch
 
 import valuebias as vb
-from valuebias.lexicons.files import starter
+from support.real import CUE, FOLDER, MODELS, WORDS, inheritance, run
 from valuebias.models.loading import load_language_model, load_reward_model
 from valuebias.models.settings import Settings
 from valuebias.prompts import GREATEST
 from valuebias.scorers.schemes import parse_spec
 
-FOLDER = os.environ.get("VALUEBIAS_REAL_MODELS")
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="VALUEBIAS_REAL_MODELS is not set")
 
-CUE = "\nAnswer:"
-MODELS = {"smollm2": "", "gemma3": CUE}
-WORDS = tuple(
-    word
-    for category in ("agency", "communion")
-    for word in list(starter("big_two").categories[category])[:60:2]
-)
 PROMPTS = (GREATEST, next(p for p in vb.PAPER_PROMPTS if p.valence == "negative"))
-
-
-@pytest.fixture(scope="module")
-def real() -> Path:
-    assert FOLDER is not None
-    return Path(FOLDER)
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -80,58 +62,14 @@ def test_tokens_survive_being_written_as_text(language: Any) -> None:
     assert language.round_trip(few) > 0.9
 
 
-def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"VALUEBIAS_CACHE_DIR": str(cwd / "store"), "COLUMNS": "80"}
-    return subprocess.run(
-        [sys.executable, "-m", *map(str, command)],
-        cwd=cwd, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sixty words as a lexicon and a few preferences."""
-    folder = tmp_path_factory.mktemp("real")
-    rows = [f"{w},{'agency' if i < 30 else 'communion'}" for i, w in enumerate(WORDS)]
-    (folder / "words.csv").write_text("\n".join(["word,category", *rows]) + "\n")
-    pairs = [
-        {"prompt": f"Say something about {w}.", "chosen": f"It is {w}.", "rejected": "No."}
-        for w in WORDS[:16]
-    ]
-    (folder / "pairs.jsonl").write_text("\n".join(map(json.dumps, pairs)) + "\n")
-    return folder
-
-
 def test_what_one_prefers_more_than_the_other(real: Path, project: Path) -> None:
-    """`mwlr` by pytest, on the six prompts of `quick`."""
     done = run(
-        "pytest", "-q", f"--llm=smollm2={real / 'smollm2'}", f"--llm=gemma3={real / 'gemma3'}",
-        f"--valuebias-answer-cue={CUE}", "--valuebias-profile=quick", "--valuebias-suite=mwlr",
-        "--valuebias-lexicon=big_two=words.csv", "--valuebias-json=mwlr.json",
-        "-k", "big_two and positive",
-        cwd=project,
+        "valuebias", "implicit", real / "smollm2", real / "gemma3", "--answer-cue", CUE,
+        "--cache-dir", "store", "--top", 5, "--prompt", GREATEST.id, cwd=project,
     )  # fmt: skip
-    document = json.loads((project / "mwlr.json").read_text())
-    (verdict,) = document["verdicts"]
-    assert verdict["verdict"] != "ERROR", done.stdout
-    assert -1 <= verdict["low"] < verdict["estimate"] < verdict["high"] <= 1
-    assert "0% survive" not in done.stdout
-    (listing,) = document["tokens"]
-    assert listing["best"]
-
-
-@pytest.fixture(scope="module", params=MODELS)
-def trained(request: pytest.FixtureRequest, real: Path, project: Path) -> tuple[Path, Path]:
-    """A reward model after two steps of training, and its base."""
-    base = real / request.param
-    recipe = project / f"{base.name}.yaml"
-    recipe.write_text(
-        f"base: {base}\ndata: pairs.jsonl\npairs: 8\nepochs: 1\nbatch_size: 4\naccumulation: 1\n"
-        "checkpoint_every: 2\nlearning_rate: 0.001\nlora_rank: 4\nlora_alpha: 8\n"
-    )
-    done = run("valuebias", "train", recipe.name, "--cpu", "--unwatched", cwd=project)
     assert done.returncode == 0, done.stderr
-    return project / "runs" / base.name / "checkpoint-2", base
+    assert "smollm2" in done.stdout
+    assert "freedom" in done.stdout
 
 
 def test_a_reward_model_trained_from_it_is_exact(trained: tuple[Path, Path]) -> None:
@@ -158,19 +96,13 @@ def test_a_reward_model_trained_from_it_is_exact(trained: tuple[Path, Path]) -> 
 
 
 def test_inheritance_of_it(trained: tuple[Path, Path], project: Path) -> None:
+    """On the chat model: a prompt of Gemma 3 takes its head over 262,144 tokens."""
     path, base = trained
-    done = run(
-        "pytest", "-q", f"--rm=rm={path}", f"--base=base={base}", f"--valuebias-answer-cue={CUE}",
-        "--valuebias-profile=quick", "--valuebias-suite=inheritance",
-        "--valuebias-instrument=report",
-        "--valuebias-lexicon=big_two=words.csv", "--valuebias-json=taste.json",
-        "-k", "big_two and positive",
-        cwd=project,
-    )  # fmt: skip
-    verdicts = json.loads((project / "taste.json").read_text())["verdicts"]
-    assert verdicts, done.stdout
-    assert all(v["verdict"] != "ERROR" for v in verdicts), done.stdout
-    assert all(-1 <= v["estimate"] <= 1 for v in verdicts)
+    if base.name == "smollm2":
+        verdicts = inheritance(path, base, project)
+        assert verdicts
+        assert all(v["verdict"] != "ERROR" for v in verdicts)
+        assert all(-1 <= v["estimate"] <= 1 for v in verdicts)
 
 
 def test_in_a_notebook(trained: tuple[Path, Path], project: Path) -> None:

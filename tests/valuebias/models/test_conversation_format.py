@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from support.models import CHATML, build_tokenizer, save_reward_model
-from support.packaging import WORDS, address, edit, load, rewards
+from support.packaged import WORDS, address, edit, load, rewards
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
 from valuebias.models.settings import PAIR, PLAIN, parse_template
