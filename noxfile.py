@@ -89,6 +89,6 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def real(session: nox.Session) -> None:
-    """Run the tests of real pretrained models, the long ones too; VALUEBIAS_REAL_MODELS names them."""
+    """Run the tests of the real models that VALUEBIAS_REAL_MODELS names, the long ones too."""
     _install(session, "test", "train")
     session.run("pytest", "tests/real/test_real_models.py", "tests/real/whole.py", *session.posargs)
