@@ -47,6 +47,7 @@ NOT_RUN = (
     Skipped("examples/paper/*", "valuebias *", "models of 2 to 27 billion parameters: only parsed"),
     Skipped("*", "python examples/miniature/grow.py*", "grows models for five minutes"),
     Skipped("*", "accelerate launch *", "needs GPUs: only the command behind it is parsed"),
+    Skipped("*", "python train_with_trl.py", "needs TRL, and trains: its files are only compiled"),
     Skipped("*", "git *", "there is no repository in the folder, and nobody's is touched"),
 )
 """Patterns of pages and commands that are not run; a ``valuebias`` command is parsed at least."""

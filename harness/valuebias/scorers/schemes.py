@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from valuebias.scorers.protocol import Opener, Scorer
 
 FORMS = (
-    "Give org/name, org/name@revision, the directory of a model, demo:agency, dpo:POLICY,REFERENCE "
-    "or scores:FILE, with a name if wanted, as in NAME=SPEC."
+    "Give org/name, org/name@revision, the directory of a model, demo:agency, "
+    "dpo:POLICY,REFERENCE, py:MODULE:FACTORY or scores:FILE, with a name if wanted, as in "
+    "NAME=SPEC."
 )
 _NAME = re.compile(r"[^\s/\\:@=\[\]]+")
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -59,6 +60,7 @@ SCHEMES: dict[str, Scheme] = {
     "demo": Scheme("valuebias.scorers.stored_model"),
     "dpo": Scheme("valuebias.scorers.implicit_stored", language=False),
     "implicit": Scheme("valuebias.scorers.implicit_stored", written=False),
+    "py": Scheme("valuebias.scorers.in_code"),
     "scores": Scheme("valuebias.scorers.recorded"),
     "baseline": Scheme("valuebias.scorers.baseline", language=False),
     "anchor": Scheme("valuebias.scorers.baseline", written=False, language=False),

@@ -1,0 +1,55 @@
+"""Models of which only the scores are seen, through the command: a factory in code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from support.schema import problems
+
+Run = Callable[..., pytest.RunResult]
+ONE = ("-k", "test_range and positive", "--valuebias-profile=quick")
+
+pytestmark = pytest.mark.usefixtures("own_store")
+
+
+def test_a_factory_named_on_the_command_line_is_judged(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, report = pytester.path / "calls", pytester.path / "report.json"
+    monkeypatch.setenv("TASTE_LOG", str(log))
+    spec = ("--rm=mine=py:support.taste:make", "--valuebias-suite=big_two", *ONE)
+    result = run(*spec, f"--valuebias-json={report}")
+    result.assert_outcomes(failed=1)
+    document = json.loads(report.read_text(encoding="utf-8"))
+    assert problems(document) == []
+    first = document["verdicts"][0]
+    assert (first["head"], first["model"]) == ("function", "mine")
+    assert "mine is asked by text: it has no vocabulary" in report.read_text(encoding="utf-8")
+    assert "instrument sound" in result.stdout.str()
+    calls = log.read_text().split()
+    assert len(calls) == len(set(calls)), "each process makes it once"
+    again = run(*spec, f"--valuebias-json={report}")
+    again.assert_outcomes(failed=1)
+    assert json.loads(report.read_text())["verdicts"][0]["estimate"] == first["estimate"]
+    assert "scores, " not in again.stderr.str(), "all of them were stored"
+
+
+def test_what_a_factory_does_wrongly_is_an_error_without_a_traceback(
+    in_process: Run, pytester: pytest.Pytester
+) -> None:
+    result = in_process(
+        "-p", "no:xdist", "--rm=py:support.taste:raising", "--valuebias-suite=big_two"
+    )  # fmt: skip
+    out = result.stdout.str()
+    assert result.parseoutcomes().keys() == {"errors"}, out
+    assert "Seen: RuntimeError: the disk is on fire. For the whole traceback: python -c" in (
+        " ".join(out.split())
+    )
+    assert "Traceback" not in out
+    assert "and so is the rest" not in out
+    usage = in_process("--rm=py:raising", "-p", "no:xdist")
+    assert usage.ret == pytest.ExitCode.USAGE_ERROR
+    usage.stderr.fnmatch_lines(["*needs a module and a factory in it*py:PACKAGE.MODULE:FACTORY*"])
