@@ -114,7 +114,7 @@ class Page:
 
     def used(self, file: Path) -> bool:
         """Whether a command names the file, pytest finds it, or another block imports it."""
-        if file.name in self.asked:
+        if file.name in self.asked or f"py:{file.stem}:" in self.asked:
             return True
         if fnmatch(file.name, "test_*.py") or fnmatch(file.name, "*.valuebias.y*ml"):
             return "pytest" in self.asked
