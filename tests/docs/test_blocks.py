@@ -133,6 +133,7 @@ class Page:
         if command.startswith("pip "):
             return check_pip(command)
         bare = " ".join(shlex.split(command, comments=True))
+        self.asked += command + "\n"
         if any(fnmatch(self.name, s.page) and fnmatch(bare, s.command) for s in NOT_RUN):
             return check_parsed(bare)
         if any(fnmatch(bare, p) for p in NEEDS_LEXICONS) and not _published():
@@ -140,7 +141,6 @@ class Page:
         folder = self.folder
         if (self.name, bare) in IN_CHECKOUT:
             folder = CHECKOUT
-        self.asked += command + "\n"
         quick = any(fnmatch(bare, pattern) for pattern in QUICK)
         extra = {"VALUEBIAS_PROFILE": "quick", "PYTEST_ADDOPTS": "-k big_two"} if quick else {}
         with Reached(self.folder, bare):
