@@ -272,6 +272,7 @@ def test_it_waits_as_long_as_the_server_says_or_doubles(
     server.wishes.trouble = lambda number, path: reply(429, "", Retry_After="86400")
     with pytest.raises(ModelError, match=r"asks for a long wait.*86400 s"):
         link.post("/classify", {}, Event())  # type: ignore[arg-type]
+    link.close()
 
 
 # Trouble that stays

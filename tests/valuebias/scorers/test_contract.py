@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -16,7 +16,9 @@ import pytest
 
 import valuebias as vb
 from support import taste
+from support.models import build_tokenizer
 from support.scores import write_table
+from support.served import TEMPLATE, Wishes, serving
 from valuebias.candidates import VOCABULARY, Candidates, Injection, Vocabulary
 from valuebias.errors import ValueBiasError
 from valuebias.lexicons.lexicon import Lexicon
@@ -41,6 +43,28 @@ def _function(folder: Path) -> Scorer:
     return vb.load(taste.rewards(), name="mine", cache_dir=folder).scorer
 
 
+_URLS: dict[str, str] = {}
+_TOKENIZER = build_tokenizer(TEMPLATE)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[None]:
+    """A vLLM server and one of text-embeddings-inference."""
+    both = (Wishes(tokenizer=_TOKENIZER), Wishes(software="tei"))
+    with serving(both[0]) as vllm, serving(both[1]) as tei:
+        _URLS.update(vllm=vllm.url, tei=tei.url)
+        yield
+
+
+def _served(software: str, options: str = "") -> Open:
+    return lambda folder: vb.load(f"served:{_URLS[software]}{options}", cache_dir=folder).scorer
+
+
+def _served_by_tokens(folder: Path) -> Scorer:
+    _TOKENIZER.save_pretrained(folder / "tokenizer")
+    return _served("vllm", f",tokenizer={folder / 'tokenizer'}")(folder)
+
+
 KINDS: dict[str, Open] = {
     "local": lambda folder: vb.load("demo:agency", cache_dir=folder).scorer,
     "language": lambda folder: vb.load("demo:agency", load_as="llm", cache_dir=folder).scorer,
@@ -50,13 +74,16 @@ KINDS: dict[str, Open] = {
     "py": lambda folder: vb.load("py:support.taste:make", cache_dir=folder).scorer,
     "py, a pair": lambda folder: vb.load("py:support.taste:demo", cache_dir=folder).scorer,
     "function": _function,
+    "served, by messages": _served("vllm"),
+    "served, by tokens": _served_by_tokens,
+    "served, by pairs": _served("tei", ",input=pairs"),
     "function without a name": lambda folder: vb.load(taste.rewards()).scorer,
 }
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def opened(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, servers: None
 ) -> tuple[Scorer, Scorer]:
     """One scorer, opened twice: the second finds what the first stored."""
     folder = tmp_path_factory.mktemp("contract")
