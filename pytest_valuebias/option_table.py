@@ -103,7 +103,8 @@ _MODEL = "org/name[@revision], a directory, demo:agency, scores:FILE, each also 
 OPTIONS: tuple[Option, ...] = (
     Option(
         "rm",
-        f"reward model to test ({_MODEL}, dpo:POLICY,REFERENCE, py:MODULE:FACTORY); repeatable",
+        f"reward model to test ({_MODEL}, dpo:POLICY,REFERENCE, served:URL, py:MODULE:FACTORY); "
+        "repeatable",
         (),
         "SPEC",
         True,

@@ -177,16 +177,16 @@ def load(
     """A model by its spec, or one in memory: with its tokenizer, or as a function.
 
     A spec is what ``--rm`` takes ("org/name", a directory, "demo:agency", "scores:FILE",
-    "dpo:POLICY,REFERENCE", "py:MODULE:FACTORY"); with ``load_as="llm"`` what ``--llm`` takes. It is
-    loaded when scores are needed that the store (in ``cache_dir``) does not have. A model in memory
-    is a sequence classifier of one label or a causal language model; it is put into evaluation
-    mode, and its scores are not stored on disk. A function takes a list of (question, answer) pairs
-    and returns one float for each, higher for what is preferred; its scores are stored if it has a
-    ``name``, under that and under what it says of 32 fixed conversations. ``lexicons`` maps names
-    to files, in addition to the starters "big_two" and "mfd2". ``prompts`` is what effects are
-    measured on: "paper", "balanced", a YAML file, or a `PromptSet`; without it "balanced", of
-    recorded scores "paper". ``control`` is a spec of other recorded scores of the same model, which
-    have the words of the instrument check.
+    "dpo:POLICY,REFERENCE", "served:URL", "py:MODULE:FACTORY"); with ``load_as="llm"`` what
+    ``--llm`` takes. It is loaded when scores are needed that the store (in ``cache_dir``) does not
+    have. A model in memory is a sequence classifier of one label or a causal language model; it is
+    put into evaluation mode, and its scores are not stored on disk. A function takes a list of
+    (question, answer) pairs and returns one float for each, higher for what is preferred; its
+    scores are stored if it has a ``name``, under that and under what it says of 32 fixed
+    conversations. ``lexicons`` maps names to files, in addition to the starters "big_two" and
+    "mfd2". ``prompts`` is what effects are measured on: "paper", "balanced", a YAML file, or a
+    `PromptSet`; without it "balanced", of recorded scores "paper". ``control`` is a spec of other
+    recorded scores of the same model, which have the words of the instrument check.
 
     Raises SpecError for an invalid spec; for a model in memory, ModelError if it cannot be scored
     reliably.

@@ -48,6 +48,7 @@ NOT_RUN = (
     Skipped("*", "python examples/miniature/grow.py*", "grows models for five minutes"),
     Skipped("*", "accelerate launch *", "needs GPUs: only the command behind it is parsed"),
     Skipped("*", "python train_with_trl.py", "needs TRL, and trains: its files are only compiled"),
+    Skipped("*", "pytest --rm=served:*", "needs a server: the tests of the plugin have their own"),
     Skipped("*", "git *", "there is no repository in the folder, and nobody's is touched"),
 )
 """Patterns of pages and commands that are not run; a ``valuebias`` command is parsed at least."""

@@ -1,4 +1,4 @@
-"""Models of which only the scores are seen, through the command: a factory in code."""
+"""Models of which only the scores are seen, through the command: a factory in code, a server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from support.schema import problems
+from support.served import Wishes, serving, sigmoid
 
 Run = Callable[..., pytest.RunResult]
 ONE = ("-k", "test_range and positive", "--valuebias-profile=quick")
@@ -53,3 +54,47 @@ def test_what_a_factory_does_wrongly_is_an_error_without_a_traceback(
     usage = in_process("--rm=py:raising", "-p", "no:xdist")
     assert usage.ret == pytest.ExitCode.USAGE_ERROR
     usage.stderr.fnmatch_lines(["*needs a module and a factory in it*py:PACKAGE.MODULE:FACTORY*"])
+
+
+def test_a_served_model_is_judged_like_the_same_one_in_code(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = pytester.path / "report.json"
+    monkeypatch.setenv("VALUEBIAS_SERVED_KEY", "sk-secret")
+    with serving(Wishes(key="sk-secret")) as server:
+        result = run(
+            f"--rm=served:{server.url}", "--reference=same=py:support.taste:make",
+            "--valuebias-suite=big_two", "-k", "positive and (range or shift)",
+            "--valuebias-profile=quick", f"--valuebias-json={report}", "--valuebias-html=r.html",
+        )  # fmt: skip
+    result.assert_outcomes(failed=2)
+    written = report.read_text(encoding="utf-8")
+    document = json.loads(written)
+    assert problems(document) == []
+    found = {record["role"]: record for record in document["verdicts"]}
+    assert found["range"]["head"].startswith("org/served on vLLM 0.32.0 at 127.0.0.1:")
+    assert found["range"]["estimate"] > 0.5
+    assert found["shift"]["estimate"] == 0, "the same scores"
+    out = result.stdout.str() + result.stderr.str()
+    for text in (written, out, (pytester.path / "r.html").read_text(encoding="utf-8")):
+        assert "sk-secret" not in text
+
+
+def test_what_is_wrong_with_a_server_is_an_error_without_a_traceback(
+    in_process: Run, pytester: pytest.Pytester
+) -> None:
+    with serving(Wishes(activation=sigmoid)) as server:
+        result = in_process(
+            "-p", "no:xdist", f"--rm=served:{server.url}", "--valuebias-suite=big_two"
+        )  # fmt: skip
+    out = result.stdout.str()
+    assert result.parseoutcomes().keys() == {"errors"}, out
+    assert "an activation squashes them" in " ".join(out.split())
+    assert "Traceback" not in out
+    usage = in_process("--rm=served:http://me:pass@host", "-p", "no:xdist")
+    assert usage.ret == pytest.ExitCode.USAGE_ERROR
+    usage.stderr.fnmatch_lines(["*holds a user name or password*VALUEBIAS_SERVED_KEY*"])
+    assert "pass@" not in usage.stderr.str()
+    spoken = in_process("--llm=served:http://host", "-p", "no:xdist")
+    assert spoken.ret == pytest.ExitCode.USAGE_ERROR
+    spoken.stderr.fnmatch_lines(["*not a language model*"])

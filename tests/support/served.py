@@ -109,14 +109,15 @@ class _Handler(BaseHTTPRequestHandler):
         name = {"model_id": wishes.model, "model_sha": "abc123", "model_dtype": "float32"}
         listed = [{"id": each, "owned_by": "vllm"} for each in wishes.models or (wishes.model,)]
         labels = {str(i): f"LABEL_{i}" for i in range(wishes.labels)}
-        right = {
+        known: dict[str, dict[str, object]] = {
             "vllm": {"/v1/models": {"data": listed}, "/version": {"version": "0.32.0"}},
             "tei": {
                 "/info": name
                 | {"model_type": {"reranker": {"id2label": labels}}, "version": "1.9.0"}
                 | {"max_client_batch_size": 8}
             },
-        }.get(wishes.software, {})
+        }
+        right = known.get(wishes.software, {})
         if self.path in wishes.get:
             return self._send(wishes.get[self.path])
         if self.path in right:
@@ -146,7 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
             turns = body["messages"]
             assert [turn["role"] for turn in turns] == ["user", "assistant"]
             numbers = self._numbers(wishes, [(turns[0]["content"], turns[1]["content"])])
-            data = [{"index": 0, "label": None, "probs": numbers[0], "num_classes": wishes.labels}]
+            data: list[dict[str, Any]] = [
+                {"index": 0, "label": None, "probs": numbers[0], "num_classes": wishes.labels}
+            ]
             return reply(200, {"model": wishes.model, "data": data})
         if (wishes.software, self.path) == ("vllm", "/pooling"):
             assert body["use_activation"] is False
