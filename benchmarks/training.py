@@ -87,7 +87,7 @@ def seconds_a_step(
     trainer: Trainer
     if kind == "ours":
         trainer = BradleyTerryTrainer(
-            model, args, prepared.pairs, recipe, pad=pad, callbacks=[clock]
+            model, args, prepared.pairs, recipe, pad=pad, stated=base.stated, callbacks=[clock]
         )
     else:
         trainer = Bare(

@@ -119,6 +119,8 @@ class Inputs:
             chunk_memory=values["chunk-memory"],
             offline=values["offline"],
             trust_remote_code=values["trust-remote-code"],
+            threads=values["threads"],
+            template=values["template"],
             answer_cue=values["answer-cue"],
         )
         folder = default_folder() if directory is None else Path(directory).expanduser()

@@ -11,6 +11,8 @@ SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift")
 given."""
 PROMPT_SETS = ("paper", "balanced")
 """The shipped prompt sets; `valuebias.prompts.SHIPPED` has the same."""
+FORMATS = ("plain", "pair")
+"""Formats without a chat template; `models.settings.FORMATS` are the same."""
 PAPER_TESTS = ("mixed-model", "anova", "welch", "permutation-t")
 """The paper's own tests, none of which is calibrated; `measurement.paper.NAMES` are the same."""
 
@@ -96,6 +98,18 @@ def _cue(text: str) -> str:
     from valuebias.models.settings import parse_cue
 
     return parse_cue(text)
+
+
+def _template(text: str) -> str:
+    from valuebias.models.settings import parse_template
+
+    return parse_template(text)
+
+
+def _threads(text: str) -> int:
+    from valuebias.models.settings import parse_threads
+
+    return parse_threads(text)
 
 
 _MODEL = "org/name[@revision], a directory, demo:agency, scores:FILE, each also as NAME=SPEC"
@@ -212,6 +226,23 @@ OPTIONS: tuple[Option, ...] = (
         "A~B",
         True,
         parse=_contrast,
+    ),
+    Option(
+        "threads",
+        "threads of the processor: auto (as many as a model's work can use) or a number",
+        0,
+        "auto|N",
+        parse=_threads,
+    ),
+    Option(
+        "template",
+        "format of conversations with a reward model that has no chat template: plain, pair or the "
+        "file of a Jinja chat template",
+        "",
+        "NAME|FILE",
+        path=True,
+        names=FORMATS,
+        parse=_template,
     ),
     Option(
         "answer-cue",

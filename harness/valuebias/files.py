@@ -1,9 +1,42 @@
-"""Writing a file completely or not at all, and the reason why it cannot be written."""
+"""Reading a text file as UTF-8 or not at all; writing a file completely or not at all."""
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
+
+from valuebias.errors import ValueBiasError
+
+_OTHER_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+
+
+def decoded(data: bytes, where: str, error: type[ValueBiasError], *, line: int = 1) -> str:
+    """A file's bytes as text, without a byte order mark; ``line`` is the number of its first line.
+
+    Any other encoding is refused, never guessed: Windows-1252 read as UTF-8 would lose every
+    accented word. Raises ``error`` naming ``where``, the line and the first bad byte.
+    """
+    for mark, name in _OTHER_MARKS if line == 1 else ():
+        if data.startswith(mark):
+            raise error(f"{where}: the file is in {name}", remedy="Save it as UTF-8.")
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as bad:
+        before = (data[: bad.start] + b"?").splitlines()
+        after = data[bad.start : bad.start + 20].splitlines()[0]
+        around = (before[-1][:-1][-20:] + after).decode("utf-8", "backslashreplace")
+        raise error(
+            f"{where}, line {line + len(before) - 1}: not UTF-8",
+            seen=f"the byte 0x{data[bad.start]:02x} in {around}",
+            remedy="Save the file as UTF-8 (in a spreadsheet: CSV UTF-8).",
+        ) from None
 
 
 def write_whole(path: Path, data: bytes) -> None:

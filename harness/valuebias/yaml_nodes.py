@@ -8,6 +8,7 @@ from typing import Self
 import yaml
 
 from valuebias.errors import ValueBiasError
+from valuebias.files import decoded
 
 
 class YamlFile:
@@ -35,12 +36,12 @@ class YamlFile:
     def read(cls, path: Path, what: str, error: type[ValueBiasError]) -> Self:
         """Read the file; messages call it ``what``."""
         try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as e:
+            data = path.read_bytes()
+        except OSError as e:
             raise error(
                 f"cannot read {what} {path}", seen=e, remedy="Give a YAML file in UTF-8."
             ) from None
-        return cls(path, text, error)
+        return cls(path, decoded(data, f"cannot read {what} {path}", error), error)
 
     def fail(self, node: yaml.Node, what: str, remedy: str, seen: object = None) -> ValueBiasError:
         """The error to raise about this node."""

@@ -85,12 +85,16 @@ def test_a_model_with_a_real_tokenizer_runs_from_its_folder(
 
 @needs_data
 def test_pretrained_weights_with_a_trained_head_run(stories_model: Path, own_process: Run) -> None:
-    # Its head was trained for other questions than these, which it does not read.
-    result = own_process(f"--rm={stories_model}", "--valuebias-suite=big_two", SHOWN)
+    # It has no chat template, and says so; its head was trained for other questions than these.
+    args = (f"--rm={stories_model}", "--valuebias-suite=big_two", SHOWN)
+    result = own_process(*args)
+    assert result.parseoutcomes() == {"errors": 4}, result.stdout.str()
+    result.stdout.fnmatch_lines("*the format of its conversations is not known*")
+    result = own_process(*args, "--valuebias-template=plain")
     out = result.stdout.str()
     assert result.parseoutcomes() == {"skipped": 4}, out
     assert "NOT GATED: stories does not read the questions" in out
-    assert "plain" in out  # it has no chat template, and the report says what was used instead
+    assert "plain template" in out
     assert "NOTHING WAS GATED" in out
 
 

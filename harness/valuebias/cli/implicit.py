@@ -55,7 +55,7 @@ def add_implicit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="text between the prompt and the answer of a model without a chat template, such as "
         "'\\nAnswer:'",
     )
-    add_model_options(parser)
+    add_model_options(parser, rewards=False)
     parser.set_defaults(run=_implicit)
 
 

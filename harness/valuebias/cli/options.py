@@ -13,9 +13,11 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 """Exit statuses."""
 
 
-def add_model_options(parser: argparse.ArgumentParser, *, cache: bool = True) -> None:
+def add_model_options(
+    parser: argparse.ArgumentParser, *, cache: bool = True, rewards: bool = True
+) -> None:
     """The options that `settings` reads; for commands that keep scores, ``--prompts`` and
-    ``--cache-dir`` too."""
+    ``--cache-dir`` too; ``--template`` for those of reward models."""
     from valuebias.models.device import DTYPES
     from valuebias.prompts import SHIPPED
 
@@ -35,6 +37,22 @@ def add_model_options(parser: argparse.ArgumentParser, *, cache: bool = True) ->
         metavar="SIZE",
         help="memory one chunk may take, such as 512M or 8G (default 1G)",
     )
+    add(
+        "--threads",
+        type=_threads,
+        default=0,
+        metavar="auto|N",
+        help="threads of the processor: auto (the default; as many as a model's work can use) or a "
+        "number",
+    )
+    if rewards:
+        add(
+            "--template",
+            type=_template,
+            metavar="NAME|FILE",
+            help="format of conversations with a reward model that has no chat template: plain, "
+            "pair or the file of a Jinja chat template",
+        )
     if cache:
         add(
             "--prompts",
@@ -68,6 +86,8 @@ def settings(arguments: argparse.Namespace) -> Settings:
         chunk_memory=arguments.chunk_memory,
         offline=arguments.offline,
         trust_remote_code=tuple(arguments.trust_remote_code),
+        threads=arguments.threads,
+        template=getattr(arguments, "template", None) or "",
     )
 
 
@@ -85,6 +105,24 @@ def _device(text: str) -> str:
 
     try:
         return parse_device(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
+
+
+def _threads(text: str) -> int:
+    from valuebias.models.settings import parse_threads
+
+    try:
+        return parse_threads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
+
+
+def _template(text: str) -> str:
+    from valuebias.models.settings import parse_template
+
+    try:
+        return parse_template(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
 

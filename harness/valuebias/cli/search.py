@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from valuebias.cli.options import INTERRUPTED, add_model_options, settings
 from valuebias.errors import SpecError, visible
-from valuebias.files import why_unwritable
+from valuebias.files import decoded, why_unwritable
 
 if TYPE_CHECKING:
     from valuebias.candidates import Candidates, Vocabulary
@@ -162,15 +162,7 @@ def _words(path: Path) -> Sequence[str]:
                 file=sys.stderr,
             )
     else:
-        try:
-            text = path.read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            raise SpecError(
-                f"{path}, line {line}: not UTF-8",
-                seen=error.object[error.start : error.start + 8],
-                remedy="Save the file as UTF-8.",
-            ) from None
+        text = decoded(path.read_bytes(), str(path), SpecError)
         words = [word for line in text.split("\n") if (word := line.strip())]
     if not words:
         raise SpecError("the file contains no words", seen=path, remedy="Give at least one.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -15,12 +16,17 @@ from itertools import takewhile
 from pathlib import Path
 
 from valuebias.errors import LexiconError, visible
+from valuebias.files import decoded
 from valuebias.lexicons.builder import Builder
 from valuebias.lexicons.lexicon import Lexicon, normal_contrast
 from valuebias.yaml_nodes import YamlFile
 
 _WORD_HEADERS = ("word", "words", "term", "dicterm", "entry", "token", "token_decoded", "response")
 _CATEGORY_HEADERS = ("category", "categories", "foundation")
+_CELL = re.compile(r"\([^()]*\)\S*|\S+")  # LIWC's "(02 134)125/464" is one cell
+_ID = re.compile(
+    r"(?P<condition>\([0-9 ]+\)|<[^<>]+>)[0-9]+(?:/(?P<otherwise>[0-9]+))?|(?P<id>[0-9]+)"
+)
 _MARKS = ("x", "1")
 _NO_MARKS = ("", "na", "0")
 _YAML_TEXTS = ("name", "title", "version", "licence", "note", "source", "starter")
@@ -56,14 +62,7 @@ def load_lexicon(name: str, path: Path) -> Lexicon:
         raise LexiconError(
             f"cannot read the lexicon {path}", seen=e.strerror, remedy="Give a readable file."
         ) from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as e:
-        raise LexiconError(
-            f"{path}, line {data[: e.start].count(10) + 1}: not UTF-8",
-            seen=data[e.start : e.start + 8],
-            remedy="Save the file as UTF-8.",
-        ) from None
+    text = decoded(data, str(path), LexiconError)
     if not text.strip():
         raise LexiconError(f"{path} is empty", remedy="Give a file with words.")
     builder = Builder(name, path)
@@ -73,7 +72,12 @@ def load_lexicon(name: str, path: Path) -> Lexicon:
 
 def _read_dic(builder: Builder, text: str) -> None:
     """LIWC 2007: categories as `id name` lines between two lines that hold `%`, then a line a word
-    with the ids of its categories."""
+    with the ids of its categories.
+
+    An id may depend on the word's neighbours in a text: `<of>131/125` is 131 before "of",
+    `(02 134)125/464` is 125 after a word of category 2 or 134, and what follows the slash is the id
+    elsewhere. A response is one word without neighbours: only the latter counts.
+    """
     lines = [(n, line.strip()) for n, line in enumerate(io.StringIO(text, newline=None), 1)]
     lines = [(n, line) for n, line in lines if line]
     marks = [i for i, (_, line) in enumerate(lines) if line == "%"]
@@ -98,21 +102,34 @@ def _read_dic(builder: Builder, text: str) -> None:
     for n, line in lines[marks[1] + 1 :]:
         if "\t" in line:  # it ends the word, so that a phrase may end in a number
             written, _, tail = line.partition("\t")
-            numbers = tail.split()
+            cells = _CELL.findall(tail)
         else:
-            cells = line.split()
-            count = sum(1 for _ in takewhile(_is_number, reversed(cells[1:])))
+            cells = _CELL.findall(line)
+            count = sum(1 for _ in takewhile(_ID.fullmatch, reversed(cells[1:])))
             written = " ".join(cells[: len(cells) - count])
-            numbers = cells[len(cells) - count :]
-        if not written or not numbers or not all(map(_is_number, numbers)):
+            cells = cells[len(cells) - count :]
+        matches = [match for cell in cells if (match := _ID.fullmatch(cell))]
+        if not written or not cells or len(matches) < len(cells):
             raise builder.fail(
                 n, "not a word and its categories", "Write the word, a tab and numbers.", line
             )
         word = builder.entry(n, written)
-        for number in numbers:
-            if number.lstrip("0") not in ids:
+        conditional = any(match["condition"] for match in matches)
+        alone = []
+        for match in matches:
+            number = match["otherwise"] if match["condition"] else match["id"]
+            if number is None:
+                continue
+            if number.lstrip("0") in ids:
+                alone.append(ids[number.lstrip("0")])
+                builder.add(alone[-1], word)
+            elif not conditional:  # such a line is LIWC's own, and may have lost its categories
                 raise builder.fail(n, f"no category {number} was declared", "Declare it.", line)
-            builder.add(ids[number.lstrip("0")], word)
+        if conditional:
+            builder.notes.append(
+                f"line {n}: '{word}' ({' '.join(cells)}) was read as without neighbours: in "
+                + (", ".join(alone) or "no category")
+            )
 
 
 def _is_number(text: str) -> bool:

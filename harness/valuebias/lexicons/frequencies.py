@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from valuebias.errors import LexiconError
+from valuebias.files import decoded
 
 
 @dataclass(frozen=True)
@@ -32,25 +34,25 @@ def load_frequencies(path: Path) -> Frequencies:
     """
     frequencies: dict[str, float] = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, row in enumerate(csv.reader(file), 1):
-                if not row or (number == 1 and not _is_number(row[-1])):
-                    continue
-                if len(row) != 2 or not _is_number(row[1]) or float(row[1]) < 0:
-                    raise LexiconError(
-                        f"{path}, line {number}: not a word and its frequency",
-                        seen=",".join(row),
-                        remedy="Give lines such as freedom,48213.",
-                    )
-                word = row[0].strip().casefold()
-                if word in frequencies:
-                    raise LexiconError(
-                        f"{path}, line {number}: duplicate word",
-                        seen=row[0],
-                        remedy="Give each word once, whatever its case.",
-                    )
-                frequencies[word] = float(row[1])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = decoded(path.read_bytes(), f"cannot read the frequencies {path}", LexiconError)
+        for number, row in enumerate(csv.reader(io.StringIO(text, newline="")), 1):
+            if not row or (number == 1 and not _is_number(row[-1])):
+                continue
+            if len(row) != 2 or not _is_number(row[1]) or float(row[1]) < 0:
+                raise LexiconError(
+                    f"{path}, line {number}: not a word and its frequency",
+                    seen=",".join(row),
+                    remedy="Give lines such as freedom,48213.",
+                )
+            word = row[0].strip().casefold()
+            if word in frequencies:
+                raise LexiconError(
+                    f"{path}, line {number}: duplicate word",
+                    seen=row[0],
+                    remedy="Give each word once, whatever its case.",
+                )
+            frequencies[word] = float(row[1])
+    except (OSError, csv.Error) as error:
         raise LexiconError(
             f"{path}: cannot read the frequencies",
             seen=str(error),

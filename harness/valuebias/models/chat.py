@@ -4,7 +4,7 @@ The template is applied once and tokenised without the tokenizer's own special t
 conversation holds the one BOS the template writes, or none where it writes none; never two. A
 template that asks for today's date always gets the same day: scores must not change overnight.
 
-A model without a template gets a plain one, named "plain" in every report::
+The format "plain", which a reward model has to state, is::
 
     User: PROMPT
 
@@ -23,11 +23,26 @@ from datetime import datetime
 from typing import Any
 
 from valuebias.errors import ModelError
+from valuebias.models.settings import PAIR, PLAIN
 
-PLAIN = "plain"
 _PLAIN = "User: {prompt}\n\nAssistant: {response}"
 _DAY = datetime(2024, 7, 26)  # the day Llama's template falls back to
-_NOW = re.compile(r"strftime_now\(\s*(?P<quote>['\"])(?P<format>.*?)(?P=quote)\s*\)")
+
+
+# A template asks for today's date by strftime_now(format): this macro of the same name, put before
+# the template, answers with the same day, whatever calls it. transformers takes no other function.
+def _day(directive: str) -> str:
+    """What a directive of strftime gives on that day; with a dash without the leading zero."""
+    text = _DAY.strftime(directive.replace("-", ""))
+    return text if "-" not in directive else text.lstrip("0") or "0"
+
+
+_DIRECTIVES = [f"%{dash}{letter}" for letter in "aAwdbBmyYHIpMSfzZjUWcxXGuV" for dash in ("-", "")]
+_PINNED = (
+    "{% macro strftime_now(format) %}{{ format"
+    + "".join(f" | replace({each!r}, {_day(each)!r})" for each in _DIRECTIVES)
+    + " | replace('%%', '%') }}{% endmacro %}{{ '' }}"
+)
 
 # Responses to find a template's frame with. No two begin or end alike, so that what their
 # conversations share is the frame, and nothing of the responses.
@@ -59,22 +74,33 @@ class Vocabulary:
 class Chat:
     """How one model's conversations are written.
 
-    ``template`` is "chat_template" or "plain", ``template_sha256`` the first 16 hex digits of the
-    SHA-256 of its text as it is used; ``bos`` says who writes the one BOS: "template", "tokenizer",
-    or "none".
+    ``template`` is "chat_template", "plain" or "pair", ``template_sha256`` the first 16 hex digits
+    of the SHA-256 of its text as it is used; ``bos`` says who writes the one BOS: "template",
+    "tokenizer", or "none". Without a chat template, or where ``named`` says so, it is "plain".
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, *, named: str = "") -> None:
         self._tokenizer = tokenizer
-        self.template = "chat_template" if tokenizer.chat_template else PLAIN
-        self._template = _on_one_day(tokenizer.chat_template)
+        self.template = named or ("chat_template" if tokenizer.chat_template else PLAIN)
+        own = self.template == "chat_template"
+        self._template = _PINNED + self._own_template() if own else None
         self._frames: dict[str, Frame] = {}
         first = self.conversations("Why?", ["Because"])[0]
         bos = tokenizer.bos_token_id
-        writer = "tokenizer" if self.template == PLAIN else "template"
-        self.bos = writer if bos is not None and first[0] == bos else "none"
-        used = _PLAIN if self.template == PLAIN else self._template or tokenizer.get_chat_template()
+        self.bos = "none" if bos is None or first[0] != bos else "template" if own else "tokenizer"
+        used = self._own_template() if own else _PLAIN if named != PAIR else named
         self.template_sha256 = hashlib.sha256(str(used).encode("utf-8", "replace")).hexdigest()[:16]
+
+    def _own_template(self) -> str:
+        """The tokenizer's template; of several, the one that it uses by default."""
+        try:
+            return str(self._tokenizer.get_chat_template())
+        except ValueError as error:
+            raise ModelError(
+                "the tokenizer has several chat templates and none is the default",
+                seen=str(error).partition("\n")[0],
+                remedy='Name the one that the model was trained with "default".',
+            ) from None
 
     def conversations(self, prompt: str, responses: Sequence[str]) -> list[list[int]]:
         """The ids of each response's whole conversation (``text`` injection).
@@ -208,10 +234,10 @@ class Chat:
         return encoded
 
     def _find_frame(self, prompt: str) -> Frame:
-        sentinels = [word for word in _SENTINELS if word.lower() not in prompt.lower()]
-        texts = [self._render(prompt, word) for word in sentinels]
+        words = self.sentinels(prompt)
+        texts = [self._render(prompt, word) for word in words]
         around = set()
-        for word, text in zip(sentinels, texts, strict=True):
+        for word, text in zip(words, texts, strict=True):
             if text.count(word) != 1:
                 raise ModelError(
                     "the chat template drops or changes the response"
@@ -228,19 +254,34 @@ class Chat:
                 seen="; ".join(" … ".join(pair) for pair in sorted(around)[:2]),
                 remedy="Give the model a template that puts the response in unchanged.",
             )
-        before, after = around.pop()
-        encoded = self._encode(texts)
+        return self.around(words, self._encode(texts), *around.pop())
+
+    def sentinels(self, prompt: str) -> list[str]:
+        """Responses that are not in the prompt, to find its frame with."""
+        return [word for word in _SENTINELS if word.lower() not in prompt.lower()]
+
+    def around(
+        self, words: Sequence[str], encoded: Sequence[Sequence[int]], before: str, after: str
+    ) -> Frame:
+        """The frame of conversations with these responses. Raises ModelError where a response is
+        not in its conversation's ids as the tokenizer reads it."""
         prefix = common_prefix(encoded)
         tail = common_prefix([ids[len(prefix) :][::-1] for ids in encoded])[::-1]
-        for word, ids in zip(sentinels, encoded, strict=True):
+        for word, ids in zip(words, encoded, strict=True):
             middle = ids[len(prefix) : len(ids) - len(tail)]
-            if self._tokenizer.decode(middle).strip() != word:
+            if self._tokenizer.decode(middle).strip() not in (word, self._as_read(word)):
                 raise ModelError(
                     "the tokenizer changes the response, or merges it with the template",
                     seen=f"{word} became {self._tokenizer.convert_ids_to_tokens(middle)}",
                     remedy="Give the tokenizer the model was trained with.",
                 )
         return Frame(before, after, tuple(prefix), tuple(tail))
+
+    def _as_read(self, word: str) -> str:
+        """A word as the tokenizer's normalizer leaves it: in lower case, say."""
+        backend = getattr(self._tokenizer, "backend_tokenizer", None)
+        normalizer = None if backend is None else backend.normalizer
+        return word if normalizer is None else str(normalizer.normalize_str(word)).strip()
 
     def vocabulary(self, embeddings: int) -> Vocabulary:
         """The ids that stand for text, in order, each decoded on its own.
@@ -266,13 +307,6 @@ class Chat:
             f"{sum(i >= embeddings for i in named)} tokens without an embedding"
         )
         return Vocabulary(tuple(ids), tuple(texts), left_out)
-
-
-def _on_one_day(template: Any) -> Any:
-    """The template with today's date written in, the same on every day."""
-    if not isinstance(template, str):
-        return None  # the tokenizer has several, or none, and chooses by itself
-    return _NOW.sub(lambda call: repr(_DAY.strftime(call["format"])), template)
 
 
 def _written(token: str, template: str) -> bool:

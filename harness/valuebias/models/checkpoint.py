@@ -13,7 +13,9 @@ import torch
 from safetensors import safe_open
 
 from valuebias.errors import ModelError
-from valuebias.models.files import ModelFiles, read_json
+from valuebias.models.files import ModelFiles
+from valuebias.models.quantised import check_quantised, gguf_quantisation, quantisation
+from valuebias.models.weights import adapter_weights, check_one_model, weight_files
 
 
 @dataclass(frozen=True)
@@ -34,25 +36,25 @@ class Checkpoint:
     shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
     adapter_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
     """Every tensor's name and shape: the model's, and an adapter's without PEFT's prefix."""
+    quantised: str = ""
+    """What reports say of weights that are quantised."""
 
     @classmethod
     def open(cls, files: ModelFiles) -> Checkpoint:
         """Read config and tensor headers. Raises ModelError on a missing or unreadable file, on
-        weights that are not safetensors, and on quantised weights."""
-        config = read_json(files.model / "config.json")
-        if "quantization_config" in config:
-            raise ModelError(
-                f"{files.name} is a quantised checkpoint, whose scores differ from the model's own",
-                seen=config["quantization_config"],
-                remedy="Give the checkpoint it was quantised from.",
-            )
-        shapes = {
-            name: shape for shard in _shards(files.model) for name, shape in _header(shard).items()
-        }
-        adapter = {} if files.adapter is None else _header(_adapter_weights(files.adapter))
-        return cls(
-            files, config, shapes, {_unprefixed(name): shape for name, shape in adapter.items()}
-        )
+        weights that are not safetensors or of no size, and on quantised weights whose library is
+        not installed. A GGUF file has no names and shapes of transformers' tensors."""
+        owner = files.name if files.adapter is None else f"the base of {files.name}"
+        if files.gguf:
+            kind = gguf_quantisation(files.model / files.gguf)
+            return cls(files, _config_of_gguf(files), {}, quantised=kind)
+        quantised = quantisation(files.config, owner)
+        check_one_model(files.model)
+        shapes = _headers(weight_files(files.model))
+        adapter = {} if files.adapter is None else _headers(adapter_weights(files.adapter))
+        check_quantised(quantised, shapes, owner)
+        own = {_unprefixed(name): shape for name, shape in adapter.items()}
+        return cls(files, files.config, shapes, own, quantised)
 
     @property
     def name(self) -> str:
@@ -78,8 +80,8 @@ class Checkpoint:
         """These tensors, as stored, in float32 on the CPU; an adapter's rather than its base's."""
         wanted = set(names)
         by_name: dict[str, torch.Tensor] = {}
-        adapter = [] if self.files.adapter is None else [_adapter_weights(self.files.adapter)]
-        for shard in [*_shards(self.files.model), *adapter]:
+        adapter = [] if self.files.adapter is None else adapter_weights(self.files.adapter)
+        for shard in [*weight_files(self.files.model), *adapter]:
             with safe_open(shard, framework="pt") as tensors:
                 for stored in tensors.keys():  # noqa: SIM118 - not a mapping
                     if _unprefixed(stored) in wanted:
@@ -93,44 +95,40 @@ class Checkpoint:
         return by_name
 
 
+def _config_of_gguf(files: ModelFiles) -> dict[str, Any]:
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(files.model, **files.options)
+    except Exception as error:
+        raise ModelError(
+            f"transformers cannot read {files.gguf}",
+            seen=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            remedy="Give the checkpoint that it was made from.",
+        ) from None
+    return dict(config.to_dict())
+
+
 def _unprefixed(name: str) -> str:
     return name.removeprefix("base_model.model.")
 
 
-def _shards(directory: Path) -> list[Path]:
-    index = directory / "model.safetensors.index.json"
-    if index.is_file():
-        names = sorted(set(read_json(index).get("weight_map", {}).values()))
-        shards = [directory / name for name in names]
-    else:
-        shards = [directory / "model.safetensors"]
-    missing = [shard.name for shard in shards if not shard.is_file()]
-    if not missing and shards:
-        return shards
-    pickled = sorted(directory.glob("*.bin"))
-    if pickled:
-        raise ModelError(
-            "the model's weights are pickled, and loading a pickle can run code",
-            seen=pickled[0].name,
-            remedy="Save it once as safetensors (load it where you trust it, then "
-            "save_pretrained), or give a revision that holds safetensors.",
-        )
-    raise ModelError(
-        "the model's directory lacks safetensors weights",
-        seen=f"{directory}: {', '.join(missing[:3])}",
-        remedy="Give the directory that save_pretrained wrote, complete.",
-    )
-
-
-def _adapter_weights(adapter: Path) -> Path:
-    weights = adapter / "adapter_model.safetensors"
-    if not weights.is_file():
-        raise ModelError(
-            "the adapter's directory lacks adapter_model.safetensors",
-            seen=adapter,
-            remedy="Save the adapter as safetensors, as save_pretrained does.",
-        )
-    return weights
+def _headers(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all tensors. Raises ModelError on one that holds nothing."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path in files:
+        header = _header(path)
+        if empty := sorted(name for name, shape in header.items() if 0 in shape):
+            raise ModelError(
+                "the checkpoint holds tensors without a value, as DeepSpeed ZeRO-3 saves those "
+                "that it has not gathered",
+                seen=f"{path.name}: {empty[0]} of shape {header[empty[0]]}"
+                + (f" and {len(empty) - 1} more" if empty[1:] else ""),
+                remedy="Gather the weights when saving (stage3_gather_16bit_weights_on_model_save, "
+                "or DeepSpeed's zero_to_fp32.py), and give that checkpoint.",
+            )
+        shapes |= header
+    return shapes
 
 
 def _header(path: Path) -> dict[str, tuple[int, ...]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from valuebias.errors import ModelError
+from valuebias.models.quantised import needs
 from valuebias.models.settings import Settings
-from valuebias.models.spec import ModelSpec, is_adapter
+from valuebias.models.spec import GGUF, ModelSpec, is_adapter
 
 TOKENIZER_FILES = (
     "tokenizer*",
@@ -24,8 +25,19 @@ TOKENIZER_FILES = (
     "*.model",
     "*.tiktoken",
 )
-CONFIG_FILES = ("config.json", "adapter_config.json")
-WEIGHT_FILES = ("model*.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
+CONFIG, ADAPTER, STATED = "config.json", "adapter_config.json", "valuebias.json"
+CONFIG_FILES = (CONFIG, ADAPTER, STATED)
+WEIGHT_FILES = (
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    "adapter_model.safetensors",
+    "value_head.safetensors",
+)
+
+_TEMPLATES = ("tokenizer_config.json", "chat_template*", "additional_chat_templates/*")
+
+TEMPLATE = "valuebias_template"
+"""The key of config.json or valuebias.json that states a format without a chat template."""
 
 T = TypeVar("T")
 
@@ -36,13 +48,19 @@ class ModelFiles:
 
     ``model`` holds config and weights; ``adapter`` is a PEFT adapter that goes onto it, or None.
     ``name`` is the hub id, the embedded model's spec or the directory's own name; ``revision`` is a
-    hub model's commit.
+    hub model's commit. ``gguf`` names a GGUF file in ``model``, which is then all there is.
     """
 
     name: str
     model: Path
     adapter: Path | None = None
     revision: str | None = None
+    gguf: str = ""
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What transformers has to be told beside the directory."""
+        return {"gguf_file": self.gguf} if self.gguf else {}
 
     @property
     def tokenizer(self) -> Path:
@@ -50,6 +68,21 @@ class ModelFiles:
         if self.adapter is not None and any(self.adapter.glob("tokenizer*")):
             return self.adapter
         return self.model
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What config.json says, and what ``valuebias.json`` beside the model or its adapter states
+        that was lost in saving: ``valuebias_template``, ``pad_token_id`` and the like.
+
+        Raises ModelError if a file cannot be read.
+        """
+        return read_json(self.model / CONFIG) | self.stated
+
+    @cached_property
+    def stated(self) -> dict[str, Any]:
+        """What ``valuebias.json`` states; nothing where there is none."""
+        file = (self.adapter or self.model) / STATED
+        return read_json(file) if file.is_file() else {}
 
 
 def locate(spec: ModelSpec, settings: Settings) -> ModelFiles:
@@ -82,6 +115,8 @@ def embedded(spec: ModelSpec) -> Path:
 
 
 def _of_directory(directory: Path, settings: Settings) -> ModelFiles:
+    if directory.suffix == GGUF and directory.is_file():
+        return ModelFiles(directory.name, directory.parent, gguf=directory.name)
     if not directory.is_dir():
         raise ModelError("model directory not found", seen=directory, remedy="Check the path.")
     if not is_adapter(directory):
@@ -124,6 +159,38 @@ def adapter_base(adapter: Path) -> Path | tuple[str, str | None]:
     return base, revision if isinstance(revision, str) else None
 
 
+def has_template(spec: ModelSpec, settings: Settings) -> bool:
+    """Whether a model states the format of its conversations: by a chat template, or in its
+    config.json or valuebias.json. Raises ModelError where a hub model cannot be found."""
+    if spec.scheme == "demo":
+        return True
+    wanted = [*CONFIG_FILES, *TOKENIZER_FILES]
+    if spec.scheme == "hub":
+        directory = download(spec.target, spec.revision, settings, wanted)
+    else:
+        directory = Path(spec.target)
+    if directory.suffix == GGUF and directory.is_file():
+        return _gguf_has_template(directory)
+    tokenizer = directory
+    if is_adapter(directory) and not any(directory.glob("tokenizer*")):
+        base = adapter_base(directory)
+        tokenizer = base if isinstance(base, Path) else download(*base, settings, wanted)
+    if any(any(tokenizer.glob(name)) for name in _TEMPLATES[1:]):
+        return True
+    config = tokenizer / _TEMPLATES[0]
+    if config.is_file() and read_json(config).get("chat_template"):
+        return True
+    stated = (directory / name for name in (CONFIG, STATED))
+    return any(TEMPLATE in read_json(file) for file in stated if file.is_file())
+
+
+def _gguf_has_template(file: Path) -> bool:
+    needs("gguf", file.name)
+    from gguf import GGUFReader
+
+    return "tokenizer.chat_template" in GGUFReader(file).fields
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file; raises ModelError if there is none."""
     try:
@@ -144,8 +211,11 @@ def commit_of(snapshot: Path) -> str:
     return snapshot.name
 
 
-def download(repo: str, revision: str | None, settings: Settings) -> Path:
-    """The snapshot of a hub model: config, tokenizer and safetensors, and code only if allowed.
+def download(
+    repo: str, revision: str | None, settings: Settings, patterns: Sequence[str] = ()
+) -> Path:
+    """The snapshot of a hub model: config, tokenizer and safetensors, and code only if allowed; or
+    the files of these patterns alone.
 
     It is the commit ``hub_config`` names in this process, even if a branch moves meanwhile.
     """
@@ -153,9 +223,9 @@ def download(repo: str, revision: str | None, settings: Settings) -> Path:
 
     commit = commit_of(hub_config(repo, revision, settings.offline).parent)
 
-    patterns = [*CONFIG_FILES, *WEIGHT_FILES, *TOKENIZER_FILES]
-    if repo in settings.trust_remote_code:
-        patterns.append("*.py")
+    wanted = [*patterns] or [*CONFIG_FILES, *WEIGHT_FILES, *TOKENIZER_FILES]
+    if repo in settings.trust_remote_code and not patterns:
+        wanted.append("*.py")
     return Path(
         _ask_hub(
             repo,
@@ -163,7 +233,7 @@ def download(repo: str, revision: str | None, settings: Settings) -> Path:
             lambda: huggingface_hub.snapshot_download(
                 repo,
                 revision=commit,
-                allow_patterns=patterns,
+                allow_patterns=wanted,
                 local_files_only=settings.offline,
             ),
         )

@@ -7,65 +7,104 @@ import fnmatch
 import hashlib
 import json
 import os
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 from valuebias.models import device
 from valuebias.models.files import (
+    ADAPTER,
     CONFIG_FILES,
     TOKENIZER_FILES,
-    WEIGHT_FILES,
     adapter_base,
     commit_of,
     embedded,
+    has_template,
     hub_config,
 )
-from valuebias.models.settings import Settings
-from valuebias.models.spec import ModelSpec, is_adapter
+from valuebias.models.settings import FORMATS, Settings
+from valuebias.models.spec import GGUF, ModelSpec, is_adapter
+from valuebias.models.weights import adapter_weights, weight_files
+
+HEADS = "valuebias.heads"
+"""The entry points of packages that add head families."""
 
 _LARGE = 1 << 24  # files from 16 MiB have their digest remembered between runs
 _digests: dict[str, str] = {}
 
 
 def fingerprint(spec: ModelSpec, settings: Settings) -> str:
-    """SHA-256 over weights, config, tokenizer, template, precision and use of a model.
+    """SHA-256 over weights, config, tokenizer, template, code, precision and use of a model.
 
     A local model counts by the content of its files, not by its path; a hub model by its commit;
     an adapter together with its base. Two settings that give different numbers on the same files
-    (precision, permission to run the model's own code) give two fingerprints. Raises ModelError
-    where a hub model cannot be found.
+    (precision, permission to run the model's own code, a format declared for a model that states
+    none) give two fingerprints, and so does other code of a model or of an installed package of
+    head families. Raises ModelError where a hub model cannot be found, and on files that are not
+    those of one model.
     """
     kind, dtype = device.resolve(settings)
     parts = [spec.load_as, dtype, "cpu" if kind == "cpu" else "gpu"]
-    if spec.target in settings.trust_remote_code:
+    trusted = spec.target in settings.trust_remote_code
+    if trusted:
         parts.append("remote-code")
-    if spec.load_as == "llm" and settings.answer_cue:
-        parts.append(f"cue {settings.answer_cue!r}")
+    parts += declared(spec, settings)
+    if spec.load_as == "rm":
+        parts += [f"heads {digest}" for digest in head_packages()]
     if spec.scheme == "hub":
         parts += _of_hub(spec.target, spec.revision, settings)
     else:
         path = embedded(spec) if spec.scheme == "demo" else Path(spec.target)
-        parts += _of_directory(path, settings)
+        parts += _of_directory(path, settings, code=trusted)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def declared(spec: ModelSpec, settings: Settings) -> list[str]:
+    """What the settings declare of a model's format, where it states none itself."""
+    wanted = settings.answer_cue if spec.load_as == "llm" else settings.template
+    if not wanted or has_template(spec, settings):
+        return []
+    if spec.load_as == "llm":
+        return [f"cue {wanted!r}"]
+    return [f"template {wanted if wanted in FORMATS else file_digest(Path(wanted))}"]
+
+
+def head_packages() -> list[str]:
+    """A digest of the code of each installed package of head families: a head decides numbers."""
+    digests = []
+    for entry in sorted(entry_points(group=HEADS), key=lambda entry: entry.value):
+        found = find_spec(entry.module.partition(".")[0])
+        origin = None if found is None or found.origin is None else Path(found.origin)
+        if origin is None:
+            continue  # it cannot be imported either, which is said where heads are found
+        files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+        digests.append(" ".join([entry.value, *map(file_digest, files)]))
+    return digests
 
 
 def _of_hub(repo: str, revision: str | None, settings: Settings) -> list[str]:
     config = hub_config(repo, revision, settings.offline)
     parts = [f"{repo}@{commit_of(config.parent)}"]
-    if config.name == "adapter_config.json":
+    if config.name == ADAPTER:
         parts += _of_base(config.parent, settings)
     return parts
 
 
-def _of_directory(path: Path, settings: Settings) -> list[str]:
-    patterns = (*CONFIG_FILES, *WEIGHT_FILES, *TOKENIZER_FILES)
-    names = sorted(
+def _of_directory(path: Path, settings: Settings, *, code: bool = False) -> list[str]:
+    if path.suffix == GGUF and path.is_file():
+        return [f"gguf {file_digest(path)}"]
+    adapter = is_adapter(path)
+    patterns = [*CONFIG_FILES, *TOKENIZER_FILES, *(["*.py"] if code else [])]
+    names = {
         name
         for file in path.rglob("*")
         if file.is_file()
         and any(fnmatch.fnmatchcase(name := file.relative_to(path).as_posix(), p) for p in patterns)
-    )
-    parts = [f"{name} {file_digest(path / name)}" for name in names]
-    if is_adapter(path):
+    }
+    weights = adapter_weights(path) if adapter else weight_files(path)
+    names |= {file.name for file in weights}
+    parts = [f"{name} {file_digest(path / name)}" for name in sorted(names)]
+    if adapter:
         parts += _of_base(path, settings)
     return parts
 

@@ -18,7 +18,7 @@ from valuebias.models.canary import FloatArray, Pair
 from valuebias.models.opaque import IntArray, OpaqueModel
 from valuebias.models.settings import Settings
 from valuebias.models.spec import LoadAs, ModelSpec
-from valuebias.store.database import Store
+from valuebias.store.database import Store, address
 
 if TYPE_CHECKING:
     from valuebias.models.language import LanguageModel
@@ -48,6 +48,13 @@ def open_model(
         from valuebias.models.language import LanguageModel
 
         model = wrap(*made, name=spec.label, settings=settings)
+        # Of weights and tokenizer: what else decides its scores is added, since they are stored.
+        model.fingerprint = address(
+            memory=model.fingerprint,
+            template=model.chat.template_sha256,
+            cue=settings.answer_cue,
+            device=str(model.provenance["device"]).partition(":")[0],
+        )
         if isinstance(model, LanguageModel) != (spec.load_as == "llm"):
             got, option = ("a language", "--llm") if spec.load_as == "rm" else ("a reward", "--rm")
             raise ModelError(

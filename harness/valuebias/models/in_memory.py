@@ -10,6 +10,8 @@ import torch
 
 from valuebias.errors import ModelError
 from valuebias.models import preflight as checks
+from valuebias.models.conversation_format import conversations
+from valuebias.models.files import TEMPLATE
 from valuebias.models.heads.score import ScoreHead
 from valuebias.models.heads.whole import WholeHead
 from valuebias.models.language import LanguageModel
@@ -62,7 +64,8 @@ def wrap(
         )
     linear = isinstance(getattr(model, "score", None), torch.nn.Linear)
     head = (ScoreHead if linear else WholeHead)(model, torch.ones(1))
-    rewarding = RewardModel(head, tokenizer, **common)
+    chat = conversations(tokenizer, getattr(model.config, TEMPLATE, None), settings, name)
+    rewarding = RewardModel(head, tokenizer, chat, **common)
     checks.check(rewarding, parameter.dtype)
     return rewarding
 

@@ -11,11 +11,12 @@ from transformers import AutoModelForCausalLM
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
 from valuebias.models import limits
-from valuebias.models.chat import PLAIN
+from valuebias.models.chat import Chat
 from valuebias.models.checkpoint import Checkpoint, Placement
+from valuebias.models.heads.adapter import merged
 from valuebias.models.heads.backbone import check_complete, from_pretrained
-from valuebias.models.heads.score import merged
 from valuebias.models.scorer import ModelScorer
+from valuebias.models.settings import PLAIN
 from valuebias.models.token_text import exact_texts
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray
@@ -63,6 +64,7 @@ class LanguageModel(ModelScorer):
         self.head, self._head_note = language_head(model)
         super().__init__(
             tokenizer,
+            Chat(tokenizer),
             embeddings=min(limits.embeddings(model), self.head.vocabulary),
             name=name,
             fingerprint=fingerprint,
@@ -144,7 +146,8 @@ class LanguageModel(ModelScorer):
         return parts.summed(log_p)
 
     def round_trip(self, candidates: Candidates) -> float:
-        """Share of token candidates whose text, put after a prompt, gives their id again."""
+        """Share of token candidates whose text, put right after a prompt, gives their id again: a
+        token's text has its own leading space."""
         assert candidates.token_ids is not None
         texts = [text for text in candidates.responses if is_text(text)]
         ids = [
@@ -152,7 +155,7 @@ class LanguageModel(ModelScorer):
             for text, token in zip(candidates.responses, candidates.token_ids, strict=True)
             if is_text(text)
         ]
-        encoded = self.chat.continuations(GREATEST.text, texts)
+        encoded = self.chat.continuations(GREATEST.text + self.answer_cue, texts, separator="")
         kept = sum(again == [token] for again, token in zip(encoded, ids, strict=True))
         return kept / len(candidates)
 
@@ -232,7 +235,8 @@ def _check_tokens(responses: Sequence[str], tails: Sequence[Sequence[int]]) -> N
 def load_causal(checkpoint: Checkpoint, placement: Placement) -> Any:
     """The causal LM of a checkpoint. Raises ModelError on a reward model: with tied embeddings it
     would load, and its language head would be untrained."""
-    model, info = from_pretrained(AutoModelForCausalLM, checkpoint.files.model, placement)
+    files = checkpoint.files
+    model, info = from_pretrained(AutoModelForCausalLM, files.model, placement, **files.options)
     given = {*info["unexpected_keys"], *checkpoint.adapter_shapes}
     heads = sorted(key for key in given if key.startswith(("score.", "classifier.", "v_head.")))
     if heads or "lm_head.weight" in info["missing_keys"]:
@@ -244,8 +248,4 @@ def load_causal(checkpoint: Checkpoint, placement: Placement) -> Any:
             remedy="Give the base language model; a reward model goes to --rm.",
         )
     check_complete(checkpoint, info, frozenset())
-    return (
-        model
-        if checkpoint.files.adapter is None
-        else merged(model, checkpoint.files.adapter, placement)
-    )
+    return model if checkpoint.files.adapter is None else merged(model, checkpoint, placement)

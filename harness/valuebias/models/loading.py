@@ -9,16 +9,21 @@ import torch
 from transformers import AutoTokenizer
 
 from valuebias.errors import ModelError, SpecError
-from valuebias.models import device, heads
+from valuebias.models import device, heads, threads
 from valuebias.models import preflight as checks
 from valuebias.models.checkpoint import Checkpoint, Placement
-from valuebias.models.files import ModelFiles, locate
+from valuebias.models.conversation_format import conversations
+from valuebias.models.files import TEMPLATE, ModelFiles, locate
 from valuebias.models.fingerprint import fingerprint
+from valuebias.models.heads.adapter import check_read
 from valuebias.models.heads.backbone import first_line, quiet
+from valuebias.models.heads.score import ScoreHead
 from valuebias.models.language import LanguageModel, load_causal
 from valuebias.models.reward import RewardModel
+from valuebias.models.scorer import ModelScorer
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
+from valuebias.prompts import GREATEST
 
 
 def load(spec: ModelSpec, settings: Settings) -> RewardModel | LanguageModel:
@@ -39,19 +44,35 @@ def load_reward_model(
     """
     spec = replace(spec, load_as="rm")
     files = locate(spec, settings)
+    if files.gguf:
+        raise ModelError(
+            "a GGUF file holds a language model, and no reward head that can be read",
+            seen=files.gguf,
+            remedy="Give it to --llm or --base, or the reward model that it was made from.",
+        )
     checkpoint = Checkpoint.open(files)
     placement = _placement(spec, settings)
     family = heads.find(checkpoint)
+    head = family.load(checkpoint, placement)
+    tokenizer = _tokenizer(files, placement)
+    chat = conversations(tokenizer, checkpoint.config.get(TEMPLATE), settings, files.name)
+    if isinstance(head, ScoreHead):
+        asked = chat.conversations(GREATEST.text, ["love"])[0]
+        check_read(checkpoint, head.model, tokenizer, asked)
     model = RewardModel(
-        family.load(checkpoint, placement),
-        _tokenizer(files, placement),
+        head,
+        tokenizer,
+        chat,
         name=spec.label,
         fingerprint=fingerprint(spec, settings),
         chunk_memory=settings.chunk_memory,
-        origin=_origin(files, placement),
+        origin=_origin(checkpoint, placement),
     )
     if preflight:
-        checks.check(model, placement.dtype)
+        precision = _computed(checkpoint, placement)
+        model.threads = threads.fitting(head.backbone, settings.threads)
+        with threads.used(model.threads):
+            _label(model, checkpoint, checks.check(model, precision))
     return model
 
 
@@ -69,10 +90,13 @@ def load_language_model(spec: ModelSpec, settings: Settings) -> LanguageModel:
         name=spec.label,
         fingerprint=fingerprint(spec, settings),
         chunk_memory=settings.chunk_memory,
-        origin=_origin(files, placement),
+        origin=_origin(checkpoint, placement),
         answer_cue=settings.answer_cue,
     )
-    checks.check_language(model, placement.dtype)
+    precision = _computed(checkpoint, placement)
+    model.threads = threads.fitting(model.model, settings.threads)
+    with threads.used(model.threads):
+        _label(model, checkpoint, checks.check_language(model, precision))
     return model
 
 
@@ -98,7 +122,21 @@ def _placement(spec: ModelSpec, settings: Settings) -> Placement:
     return Placement(getattr(torch, dtype), where, trust_remote_code=allowed)
 
 
-def _origin(files: ModelFiles, placement: Placement) -> dict[str, str]:
+def _computed(checkpoint: Checkpoint, placement: Placement) -> torch.dtype:
+    """The precision that numbers repeat in: quantised layers compute in half precision at best."""
+    coarse = checkpoint.quantised and not checkpoint.files.gguf  # GGUF is dequantised on loading
+    return torch.float16 if coarse and placement.dtype is torch.float32 else placement.dtype
+
+
+def _label(model: ModelScorer, checkpoint: Checkpoint, repeats: float) -> None:
+    """Say of a quantised model's precision what it is and how far its numbers repeat."""
+    if checkpoint.quantised:
+        precision = model.provenance["dtype"]
+        model.note("dtype", f"{precision} ({checkpoint.quantised}, repeats to {repeats:.1g})")
+
+
+def _origin(checkpoint: Checkpoint, placement: Placement) -> dict[str, str]:
+    files = checkpoint.files
     origin = {
         "source": files.name,
         "dtype": str(placement.dtype).removeprefix("torch."),
@@ -107,7 +145,7 @@ def _origin(files: ModelFiles, placement: Placement) -> dict[str, str]:
     if files.revision is not None:
         origin["revision"] = files.revision
     if files.adapter is not None:
-        origin["adapter"] = "merged into its base"
+        origin["adapter"] = "on its base" if checkpoint.quantised else "merged into its base"
     return origin
 
 
@@ -117,6 +155,7 @@ def _tokenizer(files: ModelFiles, placement: Placement) -> Any:
         with quiet():
             return AutoTokenizer.from_pretrained(
                 directory,
+                **files.options,
                 trust_remote_code=placement.trust_remote_code,
                 local_files_only=True,
             )

@@ -19,8 +19,10 @@ PROBES = Candidates.words(
 _TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.1, torch.bfloat16: 0.3}
 
 
-def check(model: RewardModel, dtype: torch.dtype) -> None:
-    """Raise ModelError naming what was wrong, the value seen and what to do.
+def check(model: RewardModel, dtype: torch.dtype) -> float:
+    """How far rewards repeat, in another batch or asked again: the largest difference.
+
+    Raises ModelError naming what was wrong, the value seen and what to do.
 
     In order: buffers are finite; every probe is read inside the response and not in the prompt;
     rewards are finite and not constant; a batch gives what one by one gives; twice gives the same;
@@ -34,25 +36,28 @@ def check(model: RewardModel, dtype: torch.dtype) -> None:
         alone = torch.cat([_forward(model, [ids]) for ids in conversations])
         spread = _check_spread(alone)
         allowed = _TOLERANCE[dtype] * spread
+        batched = (_forward(model, conversations) - alone).abs().max().item()
         _check_same(
             "the model's rewards depend on the batch they are computed in",
-            (_forward(model, conversations) - alone).abs().max().item(),
+            batched,
             allowed,
             "Padding changes what is read, or dropout is on: check the model's pad_token_id (it "
             "must not be a token of the conversation) and its own code.",
         )
-        again = torch.cat([_forward(model, [ids]) for ids in conversations[:2]])
+        second = torch.cat([_forward(model, [ids]) for ids in conversations[:2]])
+        again = (second - alone[:2]).abs().max().item()
         _check_same(
             "the model gives a different reward when asked again",
-            (again - alone[:2]).abs().max().item(),
+            again,
             allowed / 10,
             "Something in it is random: check that dropout is off and every weight was loaded.",
         )
     model.score_prompt(GREATEST, PROBES)  # settles the search's rung, by its own self-check
+    return max(batched, again)
 
 
-def check_language(model: LanguageModel, dtype: torch.dtype) -> None:
-    """Raise ModelError as ``check`` does, on a language model.
+def check_language(model: LanguageModel, dtype: torch.dtype) -> float:
+    """How far log-probabilities repeat, as ``check`` says. Raises ModelError as it does.
 
     In order: buffers are finite; the next token's probabilities after a few answers are finite, sum
     to one and are not all the same; what follows does not change them; a batch gives what one by
@@ -76,19 +81,22 @@ def check_language(model: LanguageModel, dtype: torch.dtype) -> None:
             _TOLERANCE[dtype] * spread,
             "Give a causal language model (is_decoder and is_causal in its config.json).",
         )
+        batched = (_next_token(model, conversations) - alone).abs().max().item()
         _check_same(
             "the model's log-probabilities depend on the batch they are computed in",
-            (_next_token(model, conversations) - alone).abs().max().item(),
+            batched,
             _TOLERANCE[dtype] * spread,
             "Rows of a batch affect one another, or dropout is on: check its own code.",
         )
+        again = (_next_token(model, conversations[:1]) - alone[:1]).abs().max().item()
         _check_same(
             "the model gives different log-probabilities when asked again",
-            (_next_token(model, conversations[:1]) - alone[:1]).abs().max().item(),
+            again,
             _TOLERANCE[dtype] * spread / 10,
             "Something in it is random: check that dropout is off and every weight was loaded.",
         )
     model.score_prompt(GREATEST, PROBES)  # settles the search's rung, by its own self-check
+    return max(batched, again)
 
 
 def _check_distributions(log_p: torch.Tensor) -> float:

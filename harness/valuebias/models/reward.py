@@ -9,8 +9,10 @@ import numpy as np
 
 from valuebias.candidates import Candidates
 from valuebias.models import limits
-from valuebias.models.chat import common_prefix
+from valuebias.models.chat import Chat, common_prefix
+from valuebias.models.heads.whole import WholeHead
 from valuebias.models.scorer import ModelScorer
+from valuebias.models.text_pair import TextPair
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray
 from valuebias.search import RUNGS, Searcher
@@ -29,6 +31,7 @@ class RewardModel(ModelScorer):
         self,
         head: Head,
         tokenizer: Any,
+        chat: Chat,
         *,
         name: str,
         fingerprint: str,
@@ -37,18 +40,21 @@ class RewardModel(ModelScorer):
     ) -> None:
         super().__init__(
             tokenizer,
+            chat,
             embeddings=limits.embeddings(head.backbone),
             name=name,
             fingerprint=fingerprint,
             origin=origin,
         )
         self.head = head
+        if isinstance(chat, TextPair) and isinstance(head, WholeHead):
+            head.second_after = chat.second_after
         rungs = getattr(head, "rungs", RUNGS)
         self.searcher = Searcher(head, chunk_memory=chunk_memory, rungs=rungs)
 
     @property
     def template_name(self) -> str:
-        """ "chat_template", or "plain" where the model has none."""
+        """ "chat_template", or the "plain" or "pair" that was stated or declared."""
         return self.chat.template
 
     @property

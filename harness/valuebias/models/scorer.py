@@ -16,14 +16,15 @@ from valuebias.search.token_sequences import BoolArray, OnChunk
 
 
 class ModelScorer(ABC):
-    """A scorer with a tokenizer. ``origin`` is what is known about the model from loading,
-    ``embeddings`` how many token ids it has a row for."""
+    """A scorer with a tokenizer, and how conversations are written with it. ``origin`` is what is
+    known about the model from loading, ``embeddings`` how many token ids it has a row for."""
 
     has_vocabulary = True
 
     def __init__(
         self,
         tokenizer: Any,
+        chat: Chat,
         *,
         embeddings: int,
         name: str,
@@ -33,7 +34,9 @@ class ModelScorer(ABC):
         self.name = name
         self.fingerprint = fingerprint
         self.tokenizer = tokenizer
-        self.chat = Chat(tokenizer)
+        self.chat = chat
+        self.threads: int | None = None
+        """Of the processor, that its work can use; None for as many as torch has."""
         self._embeddings = embeddings
         self._origin = dict(origin)
 
@@ -52,6 +55,10 @@ class ModelScorer(ABC):
             "template_sha256": self.chat.template_sha256,
             "bos": self.chat.bos,
         }
+
+    def note(self, key: str, fact: str) -> None:
+        """Add a fact to the provenance, or replace one."""
+        self._origin[key] = fact
 
     def vocabulary(self) -> Candidates:
         """Every id of the tokenizer that stands for text, for ``token`` injection.

@@ -15,15 +15,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from valuebias.errors import ModelError, SpecError
 from valuebias.models.canary import CONVERSATIONS, FloatArray, Pair
+from valuebias.models.chat import Chat
 from valuebias.models.connection import Connection
+from valuebias.models.conversation_format import conversations
+from valuebias.models.files import TEMPLATE, read_json
 from valuebias.models.opaque import IntArray, OpaqueModel
 from valuebias.models.server import TEI, VLLM, Server, ask_server
+from valuebias.models.settings import Settings
 from valuebias.store.database import Store
 
 AT_ONCE = 16
@@ -39,13 +44,14 @@ def open_served(
     model: str | None,
     pairs: bool,
     name: str,
+    settings: Settings,
     store: Store | None,
 ) -> OpaqueModel:
     """The reward model behind a URL.
 
     ``tokenizer`` is the directory of one that makes token ids of conversations, ``model`` the
     server's name of a model, where it has several, ``pairs`` sends question and answer as two
-    texts. Raises ModelError if the server cannot be reached, is neither of the two, or serves no
+    texts; ``settings`` may declare the format of a tokenizer without a template. Raises ModelError if the server cannot be reached, is neither of the two, or serves no
     model that gives one number; and where preflight refuses its scores.
     """
     connection = Connection(url)
@@ -69,7 +75,7 @@ def open_served(
     if pairs:
         how = _pairs(server)
     else:
-        how = _messages(server) if tokenizer is None else _token_ids(server, tokenizer)
+        how = _messages(server) if tokenizer is None else _token_ids(server, tokenizer, settings)
     return OpaqueModel(_Served(connection, server, how), name=name, store=store)
 
 
@@ -101,8 +107,8 @@ def _messages(server: Server) -> _Questions:
     return _Questions("/classify", "messages, in the server's own template", 1, body, read)
 
 
-def _token_ids(server: Server, directory: str) -> _Questions:
-    chat = _chat(directory)
+def _token_ids(server: Server, directory: str, settings: Settings) -> _Questions:
+    chat = _chat(Path(directory), settings)
 
     def ids(pair: Pair) -> list[int]:
         written: list[int] = chat.conversations(pair[0], [pair[1]])[0]
@@ -131,10 +137,10 @@ def _pairs(server: Server) -> _Questions:
     return _Questions("/predict", "pairs of texts", server.batch, body, read)
 
 
-def _chat(directory: str) -> Any:
+def _chat(directory: Path, settings: Settings) -> Chat:
+    """How conversations are written with this tokenizer; what the config beside it states counts
+    as it does for a model."""
     from transformers import AutoTokenizer
-
-    from valuebias.models.chat import Chat
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
@@ -144,7 +150,9 @@ def _chat(directory: str) -> Any:
             seen=f"{type(error).__name__}: {error}".splitlines()[0],
             remedy="Give the directory that tokenizer.save_pretrained wrote.",
         ) from error
-    return Chat(tokenizer)
+    config = directory / "config.json"
+    stated = read_json(config).get(TEMPLATE) if config.is_file() else None
+    return conversations(tokenizer, stated, settings, directory.name)
 
 
 class _Served:

@@ -16,6 +16,9 @@ LoadAs = Literal["rm", "llm"]
 DEMOS = ("agency", "communion", "neutral")
 """The embedded models."""
 
+GGUF = ".gguf"
+"""What the name of a GGUF file ends in."""
+
 
 @dataclass(frozen=True)
 class ModelSpec:

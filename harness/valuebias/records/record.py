@@ -157,7 +157,8 @@ def robust(found: Robustness) -> dict[str, Any]:
     return {
         "state": found.state,
         "reason": found.reason,
-        "turned_by": ", ".join(found.turned[0].changes) if found.turned else "",
+        "turned_by": found.turned_by,
+        "facets_outside": round(found.facets_outside, 4),
         "not_inside": len(found.turned),
         "outside": len(found.outside),
         "specifications": [

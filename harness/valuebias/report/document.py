@@ -65,12 +65,12 @@ is left out ("" for nothing), the estimate, and its interval at the gate's level
 
 
 class Robust(TypedDict):
-    """Whether a PASS holds however the effect is computed, in how many of the ways it is not inside
-    or even shown outside, and all of them."""
+    """Whether a PASS holds in all ways to compute it, and of how many facets of a category."""
 
     state: Literal["robust", "fragile"]
     reason: str
     turned_by: str
+    facets_outside: float
     not_inside: int
     outside: int
     specifications: list[Specified]

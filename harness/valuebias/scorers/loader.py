@@ -65,6 +65,8 @@ class Loader:
                     f"the files of {spec.label} changed while it was being loaded",
                     remedy="Wait until they are written, and run again.",
                 )
+        if model.threads == 1 and not self.settings.threads:
+            self.progress.note(f"{spec.label} is small: it is computed on one thread")
         self.store.record_load(fingerprint)
         self._loaded = (fingerprint, model)
         return model

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from valuebias.errors import SpecError
-from valuebias.models.spec import LoadAs, ModelSpec, check_model, holds_model
+from valuebias.models.spec import GGUF, LoadAs, ModelSpec, check_model, holds_model
 
 if TYPE_CHECKING:
     from valuebias.scorers.protocol import Opener, Scorer
@@ -162,6 +162,8 @@ def _written(scheme: str, target: str, spec: str, text: str) -> ModelSpec:
 
 
 def _local(path: Path, spec: str, text: str) -> ModelSpec:
+    if path.is_file() and path.suffix.lower() == GGUF:
+        return ModelSpec(path.name, "local", str(path), None, text)
     if path.is_file():
         table = path.suffix.lower() in {".csv", ".parquet"}
         raise SpecError(

@@ -126,6 +126,7 @@ def open_scorer(spec: ModelSpec, opener: Opener) -> StoredModel:
             model=at.model,
             pairs=at.pairs,
             name=spec.label,
+            settings=settings,
             store=store,
         )
 

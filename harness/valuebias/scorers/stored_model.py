@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from valuebias.scorers.loader import Loaded, Loader, OpenModel
 from valuebias.scorers.protocol import Kind, Opener, injection_of, words
 from valuebias.scores import Job, Scores
 from valuebias.store.model_scores import ModelScores
+
+_TOKENS = "token counts"
+"""What an error of counting them is remembered under."""
 
 
 def parse(target: str, spec: str, text: str) -> ModelSpec:
@@ -122,11 +126,30 @@ class StoredModel:
             if all(map(self._settled, jobs)):
                 return  # another process did it while we waited
             model = self._load()
-            if isinstance(model, OpaqueModel):
-                with self._loader.failures.remembered(self.spec), model.unchanged():
-                    self._compute_all(model, jobs)
-            else:
-                self._compute_all(model, jobs)
+            with self._scoring(model):
+                for job in jobs:
+                    self._try(model, job)
+
+    @contextmanager
+    def _scoring(self, model: Loaded) -> Iterator[None]:
+        if isinstance(model, OpaqueModel):
+            with self._loader.failures.remembered(self.spec), model.unchanged():
+                yield
+            return
+        from valuebias.models.threads import used
+
+        with used(model.threads):
+            yield
+
+    def _try(self, model: Loaded, job: Job) -> None:
+        if self._failure(job) is not None:
+            return
+        try:
+            self._compute(model, job)
+        except StoreError:
+            raise
+        except ValueBiasError:
+            pass  # remembered, and raised to whoever asks for this job
 
     def left_out(
         self,
@@ -163,7 +186,7 @@ class StoredModel:
         if counts is None:
             with (
                 self._loader.turn(self.spec, self.fingerprint),
-                self._loader.failures.remembered(self.spec, "token counts"),
+                self._loader.failures.remembered(self.spec, _TOKENS),
             ):
                 counts = self._scores.token_counts(candidates)  # another process may have counted
                 if counts is None:
@@ -188,6 +211,8 @@ class StoredModel:
         keys: list[tuple[object, ...]] = [(self.spec,)]
         if isinstance(job.candidates, Vocabulary):
             keys.append((self.spec, job.candidates))
+        elif job.candidates.injection != "token":
+            keys.append((self.spec, _TOKENS))
         candidates = self._scores.candidates(job.candidates)
         if candidates is not None:
             keys += [(self.spec, candidates.digest, prompt.text) for prompt in job.prompts]
@@ -205,20 +230,11 @@ class StoredModel:
             return self._loader.open(self.spec, self._open_model, self.fingerprint)
         return self._loader.load(self.spec, self.fingerprint)
 
-    def _compute_all(self, model: Loaded, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            if self._failure(job) is None:
-                try:
-                    self._compute(model, job)
-                except StoreError:
-                    raise
-                except ValueBiasError:
-                    pass  # remembered, and raised to whoever asks for this job
-
     def _compute(self, model: Loaded, job: Job) -> None:
         if isinstance(job.candidates, Candidates):
             if job.candidates.injection != "token" and self.has_vocabulary:
-                self._count_tokens(model, job.candidates.responses)
+                with self._loader.failures.remembered(self.spec, _TOKENS):
+                    self._count_tokens(model, job.candidates.responses)
             self._search(model, job, job.candidates)
             return
         self._keep_vocabulary(model)

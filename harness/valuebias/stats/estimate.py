@@ -59,9 +59,11 @@ class Effect:
     the largest), None where they are not known; ``unseen`` is the share of such pairs with a word
     that has no score, where that is so large that it is asked about; ``beside`` is the effect with
     covariates controlled, where the categories differ much in them; ``facets`` are the effects of
-    single facets of at least 5 families; ``alternatives`` computes the effect in other ways, where
-    there are any. ``by_spelling`` is the estimate with every spelling
-    counted alike, for comparison; None where there is none.
+    single facets of at least 5 families, and ``facet_sd`` is the standard deviation between the
+    effects of a side's facets (of the side where it is larger) beyond what their few families
+    explain; ``alternatives`` computes the effect in other ways, where there are any.
+    ``by_spelling`` is the estimate with every spelling counted alike, for comparison; None where
+    there is none.
     """
 
     estimate: float
@@ -85,6 +87,7 @@ class Effect:
     by_prompt: ByPrompt | None = field(default=None, repr=False, compare=False)
     by_spelling: float | None = None
     facets: tuple[FacetEffect, ...] = ()
+    facet_sd: float = 0.0
     alternatives: Specified | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -228,8 +231,9 @@ def effect_of(
     word_a, word_b, by_prompt = averaged(placed)
     words = word_variance(word_a, word_b, layout.words)
     notes: list[str] = []
-    of_facets = []
+    of_facets, facet_sd = [], 0.0
     if facets is not None:
+        facet_sd = 2 * facets.spread(word_a, word_b, layout.words)
         words, note = facets.widen(words, word_a, word_b, layout.words)
         of_facets.append(note)
     method: Method = "crossed-delong"
@@ -282,6 +286,7 @@ def effect_of(
         span=span,
         exploratory=exploratory,
         fisher=fisher,
+        facet_sd=facet_sd,
     )
     low, high = effect.interval(level)
     return replace(effect, low=low, high=high)

@@ -7,6 +7,7 @@ categories of a lexicon at once, since the few facets of one category say little
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,12 @@ class Facets:
         sides = self.sides(a, b, words)
         component = self.component or pooled(sides)
         return widened(variance, sides, component), component.note
+
+    def spread(self, a: Floats, b: Floats, words: WordFamilies) -> float:
+        """The standard deviation between the facets of the side where it is larger, in the units of
+        the placements (families,), with the families' own part taken out."""
+        component = self.component or pooled(self.sides(a, b, words))
+        return math.sqrt(component.correlation * max(np.var(a, ddof=1), np.var(b, ddof=1)))
 
     @property
     def alone(self) -> Facets:

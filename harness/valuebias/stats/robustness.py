@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 from valuebias.errors import StatisticsError
 from valuebias.stats.confounds import cluster_roots, design_of, left_beside
@@ -64,7 +65,8 @@ class Alternatives:
                 far = max(low - least, most - high)
                 beyond[each] = (len(each.changes), -far), most < low or least > high
         turned = sorted(beyond, key=lambda each: beyond[each][0])
-        return Robustness(found, level, tuple(turned), tuple(t for t in turned if beyond[t][1]))
+        outside = tuple(t for t in turned if beyond[t][1])
+        return Robustness(found, level, tuple(turned), outside, facets_outside(effect, low, high))
 
     def of(self, effect: Effect) -> tuple[Specification, ...]:
         """All specifications but the effect's own.
@@ -246,3 +248,13 @@ def _roots(design: Floats, weights: Floats, clusters: Ints) -> Floats:
     for rows, roots in cluster_roots(design, clusters):
         counted[rows] = np.einsum("cij,cj->ci", roots, weights[rows])
     return counted
+
+
+def facets_outside(effect: Effect, low: float, high: float) -> float:
+    """The share of facets whose effects are expected to lie outside [low, high]: facets are normal
+    about the estimate with the standard deviation ``facet_sd``."""
+    if not effect.facet_sd:
+        return 0.0
+    below = (low - effect.estimate) / effect.facet_sd
+    above = (effect.estimate - high) / effect.facet_sd
+    return float(ndtr(below) + ndtr(above))

@@ -19,7 +19,7 @@ from transformers import (
 from valuebias.errors import ModelError
 from valuebias.models import limits
 from valuebias.models.checkpoint import Checkpoint, Placement
-from valuebias.models.files import ModelFiles, locate
+from valuebias.models.files import TEMPLATE, ModelFiles, locate
 from valuebias.models.fingerprint import fingerprint
 from valuebias.models.heads.backbone import (
     check_complete,
@@ -28,7 +28,7 @@ from valuebias.models.heads.backbone import (
     pad_of,
     quiet,
 )
-from valuebias.models.settings import Settings
+from valuebias.models.settings import PLAIN, Settings
 from valuebias.scorers.schemes import parse_spec
 from valuebias.training.pairs import TokenPair, Writer
 from valuebias.training.recipe import Recipe
@@ -42,6 +42,7 @@ class Base:
     files: ModelFiles
     tokenizer: Any
     positions: int
+    pad: int | None
     placement: Placement
     name_or_path: str
     fingerprint: str
@@ -51,6 +52,12 @@ class Base:
         """Locate a model by its spec, downloading it where needed. Raises ModelError."""
         spec = parse_spec(text, load_as="llm")
         files = locate(spec, settings)
+        if files.gguf:
+            raise ModelError(
+                "a GGUF file cannot be trained on",
+                seen=text,
+                remedy="Give the model that it was made from.",
+            )
         if files.adapter is not None:
             raise ModelError(
                 "the base to train on is itself an adapter",
@@ -77,10 +84,17 @@ class Base:
             files,
             tokenizer,
             1 << 30 if positions is None else int(positions),
+            pad_of(config),
             placement,
             files.name if files.revision is not None else str(Path(files.model).resolve()),
             fingerprint(spec, on_cpu),
         )
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """What a model trained from it has to be read with, and an adapter does not say."""
+        plain = {} if self.tokenizer.chat_template else {TEMPLATE: PLAIN}
+        return {"pad_token_id": self.pad} | plain
 
     def writer(self, recipe: Recipe) -> Writer:
         """Writes this model's conversations, no longer than the recipe and the model allow."""

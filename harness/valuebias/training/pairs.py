@@ -20,7 +20,12 @@ from valuebias.models.chat import Chat, common_prefix
 from valuebias.training.recipe import Recipe
 from valuebias.training.row_forms import Preference, PrefersNothing, Turns
 
+_MEND = "change them: what a system turn says can begin the first user turn."
 Ids = npt.NDArray[np.int32]
+
+
+class PairRefused(ModelError):
+    """A pair that a model's chat template does not take, such as one with a system turn."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class Prepared:
     """The pairs of one run, in the order of its shuffle.
 
     Of the ``seen`` pairs ``overlong`` were left out, and ``same``, whose two sides a tokenizer does
-    not tell apart; ``cut`` had their prompt shortened. ``sha256`` is over the ids of all pairs.
+    not tell apart; ``cut`` had their prompt shortened. ``refused`` lists those left out because the
+    chat template does not take them, as messages. ``sha256`` is over the ids of all pairs.
     """
 
     pairs: tuple[TokenPair, ...]
@@ -47,6 +53,7 @@ class Prepared:
     same: int
     cut: int
     longest: int
+    refused: tuple[str, ...]
     sha256: str
 
 
@@ -60,15 +67,18 @@ class Writer:
 
     def write(self, pair: Preference) -> tuple[list[list[int]], Turns] | None:
         """The ids of chosen and rejected, and the prompt they were written with; None where they
-        are too long. Raises ModelError naming the pair's line."""
+        are too long. Raises PairRefused naming the pair's line."""
         try:
             ids = self._ids(pair, pair.prompt)
             if max(map(len, ids)) <= self.limit:
                 return ids, pair.prompt
             return self._shortened(pair) if self._cut else None
-        except ModelError as error:
-            raise ModelError(
-                f"{pair.where}: {error.what}", seen=error.seen, remedy=error.remedy
+        except ModelError as error:  # the template took a plain question: it is about this pair
+            raise PairRefused(
+                f"{pair.where}: {error.what}",
+                seen=error.seen,
+                remedy="Set `invalid: leave-out` in the recipe to train without such pairs, or "
+                + _MEND,
             ) from None
 
     def response_start(self, chosen: Sequence[int], prompt: Turns) -> int:
@@ -131,6 +141,7 @@ def prepare(
     order = list(range(len(preferences)))
     random.Random(recipe.seed).shuffle(order)
     pairs: list[TokenPair] = []
+    refused: list[PairRefused] = []
     seen = overlong = same = cut = longest = 0
     digest = hashlib.sha256()
     example = ""
@@ -139,8 +150,13 @@ def prepare(
             break
         pair = preferences[index]
         seen += 1
-        written = writer.write(pair)
-        elsewhere = [other.write(pair) for other in others]
+        try:
+            written, *elsewhere = [each.write(pair) for each in (writer, *others)]
+        except PairRefused as error:
+            if recipe.invalid == "error":
+                raise
+            refused.append(error)
+            continue
         if written is None or None in elsewhere:
             overlong += 1
             example = example or pair.where
@@ -174,10 +190,18 @@ def prepare(
             remedy="Set `truncate: prompt-left` to shorten prompts, raise `max_length` if the "
             "model reads more, or allow it: `max_overlong: 0.2`.",
         )
+    if refused and len(refused) == seen:
+        raise TrainingError(
+            f"the chat template refuses all {seen:,} pairs",
+            seen=f"{refused[0].what}: {refused[0].seen}",
+            remedy=f"Start from a model whose template takes them, or {_MEND}",
+        )
     if not pairs or (recipe.pairs is not None and len(pairs) < recipe.pairs):
         raise TrainingError(
             "there are fewer pairs than the recipe asks for",
-            seen=f"{len(pairs):,} of {recipe.pairs or 1:,}, {overlong:,} left out as too long",
+            seen=f"{len(pairs):,} of {recipe.pairs or 1:,}, {overlong:,} left out as too long"
+            + (f", {len(refused):,} as refused by the chat template" if refused else ""),
             remedy="Ask for fewer `pairs`, or give more preferences.",
         )
-    return Prepared(tuple(pairs), seen, overlong, same, cut, longest, digest.hexdigest())
+    messages = tuple(error.what for error in refused)
+    return Prepared(tuple(pairs), seen, overlong, same, cut, longest, messages, digest.hexdigest())

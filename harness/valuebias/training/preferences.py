@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from valuebias.errors import TrainingError
+from valuebias.files import decoded
 from valuebias.training.recipe import DataSource, Recipe
 from valuebias.training.row_forms import Preference, PrefersNothing, preference
 
@@ -22,12 +23,14 @@ class Preferences:
     """What a source holds, in its order.
 
     ``invalid`` lists the pairs left out because they prefer nothing, as messages. ``sha256`` is
-    the file's, or that of a hub data set's rows written as JSON.
+    the file's, or that of a hub data set's rows written as JSON. ``stripped`` counts the pairs
+    whose texts began with their prompt.
     """
 
     pairs: tuple[Preference, ...]
     invalid: tuple[str, ...]
     sha256: str
+    stripped: int
 
 
 def read_preferences(recipe: Recipe, *, offline: bool = False) -> Preferences:
@@ -60,7 +63,8 @@ def read_preferences(recipe: Recipe, *, offline: bool = False) -> Preferences:
         )
     if source.is_file:
         digest = file_digest(Path(source.source))
-    return Preferences(tuple(pairs), tuple(invalid), digest.hexdigest())
+    stripped = sum(pair.stripped for pair in pairs)
+    return Preferences(tuple(pairs), tuple(invalid), digest.hexdigest(), stripped)
 
 
 def file_digest(path: Path) -> Any:
@@ -84,12 +88,13 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
             where = f"{path.name}, line {number}"
             if not line.strip():
                 continue
+            text = decoded(line, path.name, TrainingError, line=number)
             try:
-                yield where, json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                yield where, json.loads(text)
             except (ValueError, RecursionError) as error:
                 raise TrainingError(
-                    f"{where}: not JSON in UTF-8",
-                    seen=f"{error}: {line[:80]!r}",
+                    f"{where}: not JSON",
+                    seen=f"{error}: {text[:80]!r}",
                     remedy="Write one pair a line, as a JSON object.",
                 ) from None
 
@@ -102,13 +107,30 @@ def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
         table = pyarrow.parquet.ParquetFile(path)
         number = 0
         for batch in table.iter_batches(batch_size=1024):
-            for row in batch.to_pylist():
+            for row in _rows(batch, path.name, number):
                 number += 1
                 yield f"{path.name}, row {number}", row
     except pyarrow.ArrowInvalid as error:
         raise TrainingError(
             f"{path.name} is not a readable Parquet file", seen=error, remedy="Save it again."
         ) from None
+
+
+def _rows(batch: Any, name: str, before: int) -> list[Any]:
+    """The rows of a batch. Parquet does not check that its strings are UTF-8."""
+    try:
+        return list(batch.to_pylist())
+    except UnicodeDecodeError:
+        for index in range(len(batch)):
+            try:
+                batch.slice(index, 1).to_pylist()
+            except UnicodeDecodeError as error:
+                raise TrainingError(
+                    f"{name}, row {before + index + 1}: a string is not UTF-8",
+                    seen=error,
+                    remedy="Save its strings as UTF-8.",
+                ) from None
+        raise
 
 
 def _hub_rows(source: DataSource, offline: bool, digest: Any) -> Iterator[tuple[str, Any]]:

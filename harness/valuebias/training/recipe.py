@@ -64,7 +64,9 @@ class Recipe:
     tokens; a conversation may be no longer than that and than the model's positions. Longer pairs
     are left out, at most a share ``max_overlong`` of them, unless ``truncate`` is ``prompt-left``,
     which takes away from the start of the prompt and never from a response. ``invalid`` says what
-    happens to pairs that prefer nothing: an empty response, two identical ones, equal ratings.
+    happens to pairs that prefer nothing (an empty response, two identical ones, equal ratings) or
+    that the model's chat template refuses (such as a system turn): ``error`` stops at the first,
+    naming its line; ``leave-out`` trains without them, counts them and names them.
 
     Loss (objective.py): ``margin`` in reward units, a number or ``data`` for each pair's own;
     ``label_smoothing`` the share of labels taken to be wrong; ``centring`` the weight of the

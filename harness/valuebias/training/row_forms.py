@@ -1,23 +1,28 @@
 """One row of a preference data set, in any of the usual forms, as a pair of conversations.
 
-* ``chosen`` and ``rejected`` as texts, with a ``prompt`` (a text or messages);
+* ``chosen`` and ``rejected`` as texts, with a ``prompt`` (a text or messages); where both texts
+  begin with it, it is taken off;
 * the same as messages ({"role", "content"}), with a ``prompt`` or with the turns they begin alike;
 * as transcripts, "\\n\\nHuman: ...\\n\\nAssistant: ..." (Anthropic's hh-rlhf), the prompt being the
   turns they begin alike; two messages of one speaker in a row are one turn;
 * ``conv_A`` and ``conv_B`` as messages, with ``conv_A_rating`` and ``conv_B_rating`` (Unified
   Feedback): the higher rated is chosen.
+
+Messages may be JSON in a text (`serialised.py`).
 """
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from valuebias.errors import TrainingError
 from valuebias.training.recipe import DataSource
+from valuebias.training.serialised import messages
 
 Turns = tuple[tuple[str, str], ...]
 """Turns of a conversation, each (role, content)."""
@@ -34,7 +39,8 @@ class PrefersNothing(TrainingError):
 class Preference:
     """``chosen`` and ``rejected`` are what follows ``prompt``; both end in an assistant's turn.
 
-    ``margin`` is the pair's own, in reward units, if it has one; ``where`` its file and line.
+    ``margin`` is the pair's own, in reward units, if it has one; ``where`` its file and line;
+    ``stripped`` says that both were texts that began with the prompt.
     """
 
     prompt: Turns
@@ -42,6 +48,7 @@ class Preference:
     rejected: Turns
     where: str
     margin: float | None = None
+    stripped: bool = field(default=False, compare=False)
 
 
 def preference(row: Any, where: str, source: DataSource) -> Preference:
@@ -61,7 +68,10 @@ def preference(row: Any, where: str, source: DataSource) -> Preference:
                 ", ".join(map(str, row)) or "no fields",
                 "Give `chosen` and `rejected`.",
             )
-    chosen, rejected, prompt = row["chosen"], row["rejected"], row.get("prompt")
+    chosen, rejected, prompt = (
+        messages(row.get(name), name, where) for name in ("chosen", "rejected", "prompt")
+    )
+    stripped = False
     if isinstance(chosen, str) != isinstance(rejected, str):
         raise _fail(
             where,
@@ -72,16 +82,19 @@ def preference(row: Any, where: str, source: DataSource) -> Preference:
     if isinstance(chosen, str) and prompt is None:
         opening, first, second = _split_texts(chosen, rejected, where, source)
     else:
-        first, second = (
-            _turns(side, name, where) for side, name in ((chosen, "chosen"), (rejected, "rejected"))
-        )
+        if _are_transcripts(chosen, rejected):
+            first, second = _transcript(chosen), _transcript(rejected)
+        else:
+            first, second = _turns(chosen, "chosen", where), _turns(rejected, "rejected", where)
         if prompt is None:
             opening, first, second = _split(first, second)
         else:
             opening = _opening(prompt, where)
-            if first[: len(opening)] == opening and second[: len(opening)] == opening:
-                first, second = first[len(opening) :], second[len(opening) :]
-    pair = Preference(opening, first, second, where, margin)
+            rests = [_rest(side, opening) for side in (first, second)]
+            if rests[0] is not None and rests[1] is not None:
+                first, second = rests[0], rests[1]
+                stripped = isinstance(chosen, str)
+    pair = Preference(opening, first, second, where, margin, stripped)
     _check(pair)
     return pair
 
@@ -161,6 +174,32 @@ def _opening(prompt: Any, where: str) -> Turns:
     return turns[:-1] if turns[-1] == ("assistant", "") else turns
 
 
+def _rest(turns: Turns, opening: Turns) -> Turns | None:
+    """What follows the opening that the turns begin with, as turns or as text in their first one,
+    whatever the white space; None if they do not begin so."""
+    head = turns[: len(opening)]
+    if [(role, text.split()) for role, text in head] == [(r, text.split()) for r, text in opening]:
+        return turns[len(opening) :]
+    if len(turns) == 1 and opening and opening[-1][0] == "user":
+        after = _after(opening[-1][1], turns[0][1])
+        return None if after is None else (("assistant", after),)
+    return None
+
+
+def _after(prompt: str, text: str) -> str | None:
+    """What follows the prompt that a text begins with. Its last word must end there: an answer to
+    "Hello" that says "Hello!" does not begin with a prompt."""
+    words = prompt.split()
+    parts = text.split(None, max(len(words) - 1, 0))
+    if not words or len(parts) < len(words) or parts[:-1] != words[:-1]:
+        return None
+    last, rest = words[-1], parts[-1].removeprefix(words[-1])
+    if not parts[-1].startswith(last):
+        return None
+    spaced = last[-1].isalnum() and unicodedata.east_asian_width(last[-1]) not in ("W", "F")
+    return None if spaced and rest and not rest[0].isspace() else rest.lstrip()
+
+
 def _split(first: Turns, second: Turns) -> tuple[Turns, Turns, Turns]:
     """The turns that both begin with, and the rest of each."""
     shared = 0
@@ -176,8 +215,7 @@ def _split(first: Turns, second: Turns) -> tuple[Turns, Turns, Turns]:
 def _split_texts(
     chosen: str, rejected: str, where: str, source: DataSource
 ) -> tuple[Turns, Turns, Turns]:
-    transcripts = [_SPEAKER.match(text) is not None for text in (chosen, rejected)]
-    if all(transcripts):
+    if _are_transcripts(chosen, rejected):
         return _split(_transcript(chosen), _transcript(rejected))
     if source.prompt == "shared-prefix":
         alike = 0
@@ -199,6 +237,10 @@ def _split_texts(
         "Give a `prompt`; or say `prompt: shared-prefix` beside the source if both texts begin "
         "with the prompt's lines.",
     )
+
+
+def _are_transcripts(*texts: Any) -> bool:
+    return all(isinstance(text, str) and _SPEAKER.match(text) for text in texts)
 
 
 def _transcript(text: str) -> Turns:

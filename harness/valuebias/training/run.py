@@ -114,6 +114,7 @@ def _train(
         prepared.pairs,
         recipe,
         pad=pad,
+        stated=base.stated,
         text_head=text_head,
         callbacks=[*callbacks, *([training_log()] if writes else [])],
     )
@@ -153,17 +154,24 @@ def _prepare(recipe: Recipe, base: Any, preferences: Preferences, settings: Sett
     others = [
         Base.find(text, settings).writer(recipe) for text in recipe.fits if text != recipe.base
     ]
-    for line in told(preferences.invalid):
-        log.info("left out: %s", line)
+    if preferences.stripped:
+        log.info(
+            "%s pairs with texts that began with their prompt: it was taken off",
+            f"{preferences.stripped:,}",
+        )
     prepared = prepare(recipe, preferences.pairs, base.writer(recipe), others)
+    for line in (*told(preferences.invalid), *told(prepared.refused)):
+        log.info("left out: %s", line)
     log.info(
-        "%s pairs; left out: %s too long, %s that prefer nothing; %s with a shortened prompt",
+        "%s pairs; left out: %s too long, %s that prefer nothing, %s that the chat template "
+        "refuses; %s with a shortened prompt",
         *(
             f"{n:,}"
             for n in (
                 len(prepared.pairs),
                 prepared.overlong,
                 len(preferences.invalid) + prepared.same,
+                len(prepared.refused),
                 prepared.cut,
             )
         ),
@@ -184,9 +192,11 @@ def _record(
             "sha256": preferences.sha256,
             "read": len(preferences.pairs) + len(preferences.invalid),
             "invalid": len(preferences.invalid),
+            "stripped": preferences.stripped,
             "examined": prepared.seen,
             "overlong": prepared.overlong,
             "same": prepared.same,
+            "refused": len(prepared.refused),
             "cut": prepared.cut,
             "pairs": len(prepared.pairs),
             "longest": prepared.longest,

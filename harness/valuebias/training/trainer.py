@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from valuebias.errors import TrainingError
+from valuebias.models.files import STATED
 from valuebias.models.heads.backbone import quiet
 from valuebias.training import run_directory
 from valuebias.training.objective import bradley_terry, text_loss
@@ -131,6 +132,7 @@ class BradleyTerryTrainer(Trainer):
         recipe: Recipe,
         *,
         pad: int,
+        stated: Mapping[str, Any],
         text_head: TextHead | None = None,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
@@ -145,6 +147,7 @@ class BradleyTerryTrainer(Trainer):
         self.add_callback(_Rhythm(self, recipe))
         self.model_accepts_loss_kwargs = False  # the loss is a mean over its batch
         self._recipe = recipe
+        self._stated = dict(stated)
         self._text_head = text_head
         if text_head is not None:
             text_head.to(self.args.device)
@@ -214,6 +217,7 @@ class BradleyTerryTrainer(Trainer):
         model = self.accelerator.unwrap_model(self.model)
         with quiet():  # "auto" would ask the hub whether the base's vocabulary has grown
             model.save_pretrained(output_dir, state_dict=state_dict, save_embedding_layers=False)
+        run_directory.write_json(Path(output_dir) / STATED, self._stated)
         (Path(output_dir) / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
 
     def _get_output_dir(self, trial: Any) -> str:

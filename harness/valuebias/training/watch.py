@@ -15,6 +15,7 @@ from valuebias.errors import ValueBiasError, visible
 from valuebias.format import bracketed, signed
 from valuebias.lexicons.files import starter
 from valuebias.lexicons.lexicon import Lexicon
+from valuebias.models.chat import Chat
 from valuebias.models.files import locate
 from valuebias.models.heads.score import ScoreHead
 from valuebias.models.reward import RewardModel
@@ -66,9 +67,11 @@ class ValueWatch(TrainerCallback):
 
     def _lines(self, model: Any, checkpoint: Path) -> Iterator[str]:
         files = locate(parse_spec(str(checkpoint)), self._settings)
+        tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, local_files_only=True)
         scorer = RewardModel(
             ScoreHead(model.base_model.model, torch.ones(1)),
-            AutoTokenizer.from_pretrained(files.tokenizer, local_files_only=True),
+            tokenizer,
+            Chat(tokenizer),
             name=checkpoint.name,
             fingerprint="",
             chunk_memory=self._settings.chunk_memory,

@@ -118,7 +118,13 @@ class _Random(_Wrapped):
 
 def _with_head(model: RewardModel, head: Head) -> RewardModel:
     return RewardModel(
-        head, model.tokenizer, name="m", fingerprint="f", chunk_memory=1 << 28, origin={}
+        head,
+        model.tokenizer,
+        model.chat,
+        name="m",
+        fingerprint="f",
+        chunk_memory=1 << 28,
+        origin={},
     )
 
 

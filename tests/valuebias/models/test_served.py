@@ -21,6 +21,7 @@ from valuebias.errors import ModelError, SpecError, ValueBiasError
 from valuebias.models import connection
 from valuebias.models.opaque import OpaqueModel
 from valuebias.models.served import AT_ONCE, open_served
+from valuebias.models.settings import Settings
 from valuebias.prompts import GREATEST
 from valuebias.store.database import Store
 
@@ -44,6 +45,7 @@ def server() -> Iterator[Served]:
 
 def opened(served: Served, **options: Any) -> OpaqueModel:
     given = {"tokenizer": None, "model": None, "pairs": False, "store": None} | options
+    given.setdefault("settings", Settings())
     return open_served(served.url, name="served", **given)
 
 
@@ -88,6 +90,14 @@ def test_conversations_go_as_token_ids_with_a_tokenizer_of_ours(tmp_path: Path) 
     assert bodies[1] + bodies[0] == expected
     assert model.provenance["template"] == "chat_template"
     assert model.provenance["input"].startswith("token ids ")
+
+
+def test_a_tokenizer_without_a_template_needs_its_format_declared(
+    server: Served, tmp_path: Path
+) -> None:
+    build_tokenizer(None).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"has no chat template.*--valuebias-template"):
+        opened(server, tokenizer=str(tmp_path))
 
 
 def test_question_and_answer_go_as_a_pair_of_texts() -> None:

@@ -132,12 +132,30 @@ def test_columns_are_found_by_name(tmp_path):
     assert recorded.recorded.values.tolist() == [[-1, 0], [2.5, 3]]
 
 
-def test_bytes_that_are_no_text_are_escaped(tmp_path):
-    recorded = read(tmp_path, b"response,best_ever_one\n\xff\xfea,1\n")
-    assert recorded.responses == (r"\xff\xfea",)
-    table = pa.table({"response": pa.array([b"\xffb"], pa.binary()), "best_ever_one": [1.0]})
-    pq.write_table(table, tmp_path / "a.parquet")
-    assert RecordedScores.from_file(tmp_path / "a.parquet").responses == (r"\xffb",)
+def test_what_no_unicode_can_hold_is_escaped(tmp_path):
+    recorded = read(tmp_path, b"response,best_ever_one\n\xed\xa0\x80a,1\n")
+    assert recorded.responses == (r"\xed\xa0\x80a",)
+    for kind, data, text in (
+        (pa.binary(), b"\xffb", r"\xffb"),
+        (pa.string(), b"\xed\xb0\x80", r"\xed\xb0\x80"),
+    ):
+        table = {"response": pa.array([data], pa.binary()).view(kind), "best_ever_one": [1.0]}
+        pq.write_table(pa.table(table), tmp_path / "a.parquet")
+        assert RecordedScores.from_file(tmp_path / "a.parquet").responses == (text,)
+
+
+def test_text_in_another_encoding_is_refused(tmp_path):
+    """Windows-1252, whose accented words would drop out."""
+    for start in ("", "\ufeff"):
+        data = f"{start}response,best_ever_one\nlove,1\n".encode() + b"\xe4ction,2\n"
+        with pytest.raises(
+            ScoresError, match=r"line 3: not UTF-8\. Seen: the byte 0xe4 in \\xe4ct"
+        ):
+            read(tmp_path, data)
+    words = pa.array([b"love", b"\xe4ction"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"response": words, "best_ever_one": [1.0, 2]}), tmp_path / "a.parquet")
+    with pytest.raises(ScoresError, match=r"a\.parquet, row 2: not UTF-8\. Seen: \\xe4ction"):
+        RecordedScores.from_file(tmp_path / "a.parquet")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from valuebias.stats import Cause, Margin, Outcome, Term, contrast, controlled, judge, single
+from valuebias.stats.facets import Facets
 from valuebias.stats.robustness import Alternatives
 from valuebias.stats.specification import AS_WRITTEN
 
@@ -205,6 +207,43 @@ def test_a_pass_that_turns_is_fragile_and_says_on_what():
     assert len(first.changes) == min(len(s.changes) for s in robustness.turned)
     assert f"fragile: not inside in {len(robustness.turned)} of 31" in verdict.reason
     assert ", ".join(first.changes) in verdict.reason
+
+
+def with_facets(apart):
+    """A model's own facets of A, 20 families each, a distance apart in pairs that cancel; those of
+    B do not differ."""
+    rng = np.random.default_rng(15)
+    n, size = 160, 20
+    values = rng.normal(size=2 * n) + 0.05 * rng.normal(size=(27, 2 * n))
+    values[:, :n] += apart * np.tile(np.repeat([1, -1], size), n // size // 2)
+    in_a = np.arange(2 * n) < n
+    facets = [f"f{i // size}" for i in range(2 * n)]
+    families = [f"w{i}" for i in range(2 * n)]
+    terms = [Term(values, 1.0, FACTORS)]
+    effect = contrast(terms, in_a, families, facets=Facets(facets))
+    return effect, Alternatives({AS_WRITTEN: terms}, in_a, families)
+
+
+def test_facets_that_differ_make_a_pass_fragile_though_none_is_shown_outside():
+    margin = (-0.4, 0.4)
+    effect, ways = with_facets(0.0)
+    alike = judged(effect, ways, margin)
+    assert alike.robustness.state == "robust"
+    assert alike.robustness.facets_outside < 0.1
+    effect, ways = with_facets(0.6)
+    verdict = judged(effect, ways, margin)
+    assert verdict.outcome is Outcome.PASS
+    robustness = verdict.robustness
+    assert (robustness.state, robustness.turned) == ("fragile", ())
+    assert robustness.turned_by == "facets that differ"
+    # two points at +-.6 in normal scores of sd 1 on either side: P(X > Y) from the difference's sd
+    apart = 2 * norm.cdf(0.6 / np.sqrt(2)) - 1
+    assert effect.facet_sd == pytest.approx(apart, rel=0.25)
+    expected = norm.cdf((-0.4 - effect.estimate) / effect.facet_sd) + norm.sf(
+        (0.4 - effect.estimate) / effect.facet_sd
+    )
+    assert robustness.facets_outside == pytest.approx(expected, abs=1e-12)
+    assert f"{expected:.0%} of a category's facets are expected to lie outside" in verdict.reason
 
 
 def test_an_effect_that_is_shown_outside_in_another_way_does_not_pass():

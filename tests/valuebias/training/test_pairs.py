@@ -11,7 +11,7 @@ from support.preferences import rows
 from valuebias.errors import ModelError, TrainingError
 from valuebias.models.chat import Chat
 from valuebias.training import DataSource, Recipe
-from valuebias.training.pairs import Prepared, Writer, prepare
+from valuebias.training.pairs import PairRefused, Prepared, Writer, prepare
 from valuebias.training.row_forms import Preference, preference
 
 SOURCE = DataSource("p.jsonl")
@@ -77,7 +77,9 @@ def test_a_template_that_refuses_a_pair_is_told_with_the_pairs_line() -> None:
         (("assistant", "no"),),
         "p.jsonl, line 7",
     )
-    with pytest.raises(ModelError, match=r"p\.jsonl, line 7: the model's chat template"):
+    with pytest.raises(
+        PairRefused, match=r"p\.jsonl, line 7: the .* template.*`invalid: leave-out`"
+    ):
         written(system, build_tokenizer(STRICT))
     dropping = CHATML.replace("{{ m['content'] }}", "{{ m['content'][:9] }}")
     with pytest.raises(ModelError, match="drops or changes the response"):
@@ -85,6 +87,22 @@ def test_a_template_that_refuses_a_pair_is_told_with_the_pairs_line() -> None:
             Preference(system.prompt, (("assistant", "a long response"),), system.rejected, ""),
             build_tokenizer(dropping),
         )
+
+
+def test_pairs_that_a_template_refuses_can_be_left_out() -> None:
+    turns = (("system", "Be kind."), ("user", "A?"))
+    system = Preference(turns, (("assistant", "yes"),), (("assistant", "no"),), "line 7")
+    plain, strict = (Writer(build_tokenizer(t), 500, cut=False) for t in (CHATML, STRICT))
+    leave = recipe(invalid="leave-out")
+    for writer, others in ((strict, ()), (plain, (strict,))):
+        kept = prepare(leave, [system, *pairs(3)], writer, others)
+        assert (len(kept.pairs), kept.seen) == (3, 4)
+        assert kept.refused == ("line 7: the model's chat template cannot be used",)
+    assert prepare(leave, [system, *pairs(3)], plain).refused == ()
+    with pytest.raises(TrainingError, match=r"refuses all 2 pairs.*line 7.*Start from a model"):
+        prepare(leave, [system, system], strict)
+    with pytest.raises(TrainingError, match=r"3 of 4, .*, 1 as refused by the chat template"):
+        prepare(recipe(invalid="leave-out", pairs=4), [system, *pairs(3)], strict)
 
 
 def choose(n: int, limit: int = 500, *others: Writer, **options: Any) -> Prepared:

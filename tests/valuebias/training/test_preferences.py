@@ -219,7 +219,8 @@ def test_only_pairs_that_prefer_nothing_may_be_left_out(tmp_path: Path, case: st
     ("content", "said"),
     [
         (b'{"prompt": "a"\n', "line 1: not JSON"),
-        (b"\n\xff\xfe\n", "line 2: not JSON in UTF-8"),
+        (b"\n\xff\xfe\n", r"p\.jsonl, line 2: not UTF-8\. Seen: the byte 0xff in .* UTF-8"),
+        ('{"prompt": "a"}'.encode("utf-16"), r"p\.jsonl: the file is in UTF-16"),
         (b"", "no preferences"),
         (b"[" * 100_000, "line 1: not JSON"),
     ],

@@ -79,7 +79,9 @@ def test_the_weight_takes_from_one_loss_what_it_gives_the_other(
         torch.manual_seed(0)
         model, head, pad = build(recipe, base, pairs)
         args = arguments(recipe, tmp_path, cpu=True)
-        trainer = BradleyTerryTrainer(model, args, pairs, recipe, pad=pad, text_head=head)
+        trainer = BradleyTerryTrainer(
+            model, args, pairs, recipe, pad=pad, stated={}, text_head=head
+        )
         losses[weight] = trainer.compute_loss(model, Collator(pad)(pairs)).item()
     assert losses[0.25] == pytest.approx(0.75 * losses[0.0] + 0.25 * losses[1.0], rel=1e-6)
     assert losses[1.0] > 2 * losses[0.0]

@@ -86,7 +86,7 @@ def test_losses_and_gradients_agree_over_twenty_steps(
     torch.manual_seed(0)
     model, _, pad = build(recipe, base, prepared.pairs)
     args = arguments(recipe, tmp_path / "ours", cpu=True)
-    ours = BradleyTerryTrainer(model, args, prepared.pairs, recipe, pad=pad)
+    ours = BradleyTerryTrainer(model, args, prepared.pairs, recipe, pad=pad, stated={})
     our_gradients = tape(ours)
     (tmp_path / "ours").mkdir(exist_ok=True)
     ours.train()

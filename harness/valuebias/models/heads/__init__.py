@@ -19,14 +19,13 @@ from typing import Protocol, cast
 
 from valuebias.errors import ModelError
 from valuebias.models.checkpoint import Checkpoint, Placement
+from valuebias.models.fingerprint import HEADS
 from valuebias.models.heads.first_logit import FirstLogitFamily
 from valuebias.models.heads.gated import ArmoFamily, QuantileFamily
 from valuebias.models.heads.normal import NormalFamily
 from valuebias.models.heads.score import ScoreFamily
 from valuebias.models.heads.value import ValueFamily
 from valuebias.search.head import Head
-
-GROUP = "valuebias.heads"
 
 
 class HeadFamily(Protocol):
@@ -55,7 +54,7 @@ BUILT_IN: tuple[HeadFamily, ...] = (
 
 def third_party() -> Iterator[HeadFamily]:
     """The families installed packages add. Raises ModelError on one that cannot be imported."""
-    for entry in entry_points(group=GROUP):
+    for entry in entry_points(group=HEADS):
         try:
             family = entry.load()
             if isinstance(family, type):

@@ -60,7 +60,7 @@ def from_pretrained(
                 dtype=placement.dtype,
                 device_map=str(placement.device) if on_gpu else None,
                 trust_remote_code=placement.trust_remote_code,
-                use_safetensors=True,
+                use_safetensors=None if "gguf_file" in options else True,
                 local_files_only=True,
                 output_loading_info=True,
                 **options,

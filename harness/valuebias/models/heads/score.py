@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,15 +11,12 @@ from transformers import AutoModelForSequenceClassification
 
 from valuebias.errors import ModelError
 from valuebias.models.checkpoint import Checkpoint, Placement
-from valuebias.models.heads.backbone import (
-    check_complete,
-    first_line,
-    from_pretrained,
-    last_non_pad,
-    pad_of,
-    quiet,
-)
+from valuebias.models.heads.adapter import merged
+from valuebias.models.heads.backbone import check_complete, from_pretrained, last_non_pad, pad_of
 from valuebias.models.heads.whole import WholeHead
+
+_OUTPUTS = ("score.weight", "classifier.weight", "classifier.out_proj.weight")
+"""The last layers of classifiers; a row is a label."""
 
 
 class ScoreFamily:
@@ -39,9 +35,9 @@ class ScoreFamily:
 
     def load(self, checkpoint: Checkpoint, placement: Placement) -> ScoreHead | WholeHead:
         own = checkpoint.shapes if checkpoint.files.adapter is None else checkpoint.adapter_shapes
-        score = own.get("score.weight", checkpoint.shapes.get("score.weight"))
-        # an adapter's base need not declare how many labels it gets
-        labels = checkpoint.num_labels if score is None else score[0]
+        # the config need not declare how many labels there are, nor an adapter's base
+        of_head = (own.get(name) or checkpoint.shapes.get(name) for name in _OUTPUTS)
+        labels = next((shape[0] for shape in of_head if shape), checkpoint.num_labels)
         weights = _label_weights(checkpoint, labels)
         model, info = from_pretrained(
             AutoModelForSequenceClassification, checkpoint.files.model, placement, num_labels=labels
@@ -51,7 +47,10 @@ class ScoreFamily:
         else:
             still_missing = set(info["missing_keys"]) - set(own)
             check_complete(checkpoint, {**info, "missing_keys": still_missing}, frozenset())
-            model = merged(model, checkpoint.files.adapter, placement)
+            model = merged(model, checkpoint, placement)
+        stated = checkpoint.files.stated
+        if "pad_token_id" in stated:
+            model.config.get_text_config().pad_token_id = stated["pad_token_id"]
         linear = getattr(model, "score", None)
         if not isinstance(linear, torch.nn.Linear):
             return WholeHead(model, weights)
@@ -86,23 +85,6 @@ def _label_weights(checkpoint: Checkpoint, labels: int) -> torch.Tensor:
     return weights
 
 
-def merged(model: Any, adapter: Path, placement: Placement) -> Any:
-    """The model with a PEFT adapter merged into its weights. Raises ModelError."""
-    from peft import PeftModel
-
-    try:
-        with quiet():
-            adapted = PeftModel.from_pretrained(model, adapter, torch_device=str(placement.device))
-            return adapted.merge_and_unload(safe_merge=True).eval().requires_grad_(False)
-    except Exception as error:
-        raise ModelError(
-            "the adapter does not fit its base model",
-            seen=first_line(error),
-            remedy="Check that base_model_name_or_path in adapter_config.json names the model it "
-            "was trained on.",
-        ) from error
-
-
 class FloatLinear(torch.nn.Linear):
     """A linear layer computed in float32, whatever its input.
 
@@ -132,19 +114,19 @@ class ScoreHead:
     name = "score"
 
     def __init__(self, model: Any, weights: torch.Tensor) -> None:
-        self._model = model
+        self.model = model
         self._weights = weights.to(model.score.weight.device)
         self._pad = pad_of(model.config)
 
     @property
     def backbone(self) -> torch.nn.Module:
-        return getattr(self._model, self._model.base_model_prefix)  # type: ignore[no-any-return]
+        return getattr(self.model, self.model.base_model_prefix)  # type: ignore[no-any-return]
 
     def reads(self, ids: Sequence[int]) -> Mapping[str, int]:
         return {"last": last_non_pad(ids, self._pad)}
 
     def rewards(self, hidden: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        return self._combined(self._model.score(hidden["last"]))
+        return self._combined(self.model.score(hidden["last"]))
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Through the model class's own forward, which finds the last position by the pad id."""
@@ -152,10 +134,10 @@ class ScoreHead:
             rows = [
                 ids[mask.bool()][None] for ids, mask in zip(input_ids, attention_mask, strict=True)
             ]
-            logits = torch.cat([self._model(input_ids=row, use_cache=False).logits for row in rows])
+            logits = torch.cat([self.model(input_ids=row, use_cache=False).logits for row in rows])
         else:
             padded = torch.where(attention_mask.bool(), input_ids, self._pad)
-            logits = self._model(
+            logits = self.model(
                 input_ids=padded, attention_mask=attention_mask, use_cache=False
             ).logits
         return self._combined(logits)

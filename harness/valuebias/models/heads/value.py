@@ -4,7 +4,8 @@ Facts from rewardbench/models/grm.py and the config.json of Ray2333/GRM-llama3-8
 checkpoint is a causal LM with ``v_head.summary``, either one Linear or (vhead_layer_type "mlp")
 vhead_num_layers times Linear, ReLU and then a Linear, all with bias; dropout does nothing here. The
 reward is read at the last position of the attention mask, whatever its id. trl's value heads have
-the linear form. The adapter was checked against a plain re-reading of that code on small random
+the linear form, and LLaMA-Factory's, which it saves as ``value_head.safetensors`` beside a model or
+an adapter. This reading was checked against a plain re-reading of that code on small random
 checkpoints; never against the real weights. The GRM exports as sequence classifiers
 (GRM-…-rewardmodel-ft) are plain ``score`` models.
 """
@@ -16,9 +17,16 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch.nn import functional
+from transformers import AutoModelForCausalLM
 
 from valuebias.models.checkpoint import Checkpoint, Placement
-from valuebias.models.heads.backbone import gather_forward, load_backbone
+from valuebias.models.heads.adapter import merged
+from valuebias.models.heads.backbone import (
+    check_complete,
+    from_pretrained,
+    gather_forward,
+    load_backbone,
+)
 
 _SUMMARY = re.compile(r"v_head\.summary\.(?:(\d+)\.)?weight")
 
@@ -29,7 +37,7 @@ class ValueFamily:
     name = "grm"
 
     def claims(self, checkpoint: Checkpoint) -> bool:
-        return any(_SUMMARY.fullmatch(key) for key in checkpoint.shapes)
+        return any(map(_SUMMARY.fullmatch, (*checkpoint.shapes, *checkpoint.adapter_shapes)))
 
     def load(self, checkpoint: Checkpoint, placement: Placement) -> ValueHead:
         return ValueHead(checkpoint, placement)
@@ -41,7 +49,8 @@ class ValueHead:
     name = "grm"
 
     def __init__(self, checkpoint: Checkpoint, placement: Placement) -> None:
-        own = {key for key in checkpoint.shapes if key.startswith("v_head.")}
+        held = (*checkpoint.shapes, *checkpoint.adapter_shapes)
+        own = {key for key in held if key.startswith("v_head.")}
         stems = sorted(
             (key.removesuffix(".weight") for key in own if _SUMMARY.fullmatch(key)),
             key=lambda stem: int(stem.rsplit(".", 1)[-1]) if stem[-1].isdigit() else 0,
@@ -50,7 +59,13 @@ class ValueHead:
         stored = checkpoint.tensors(
             f"{stem}.{part}" for stem in stems for part in ("weight", "bias")
         )
-        self._backbone = load_backbone(checkpoint, placement, own)
+        if checkpoint.files.adapter is None:
+            self._backbone = load_backbone(checkpoint, placement, own)
+        else:
+            model, info = from_pretrained(AutoModelForCausalLM, checkpoint.files.model, placement)
+            check_complete(checkpoint, info, own)
+            model = merged(model, checkpoint, placement)
+            self._backbone = getattr(model, model.base_model_prefix)
         self._layers = [
             (
                 stored[f"{stem}.weight"].to(placement.device),

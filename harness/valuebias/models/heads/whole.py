@@ -21,6 +21,8 @@ class WholeHead:
     def __init__(self, model: Any, weights: torch.Tensor) -> None:
         self._model = model
         self._weights = weights.to(next(model.parameters()).device)
+        self.second_after: int | None = None
+        """The separator after which a pair's second text begins, where token types tell."""
 
     @property
     def backbone(self) -> torch.nn.Module:
@@ -34,5 +36,9 @@ class WholeHead:
         raise NotImplementedError("a whole classifier has no head apart from its forward")
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        logits = self._model(input_ids=input_ids, attention_mask=attention_mask).logits
+        types = {}
+        if self.second_after is not None and getattr(self._model.config, "type_vocab_size", 0) > 1:
+            separators = (input_ids == self.second_after).long()
+            types["token_type_ids"] = (separators.cumsum(-1) - separators).clamp(max=1)
+        logits = self._model(input_ids=input_ids, attention_mask=attention_mask, **types).logits
         return logits.float() @ self._weights  # type: ignore[no-any-return]

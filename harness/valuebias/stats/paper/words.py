@@ -8,6 +8,7 @@ holds virtue and vice of four foundations, and of sanctity virtue alone (1,652 o
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebias.errors import LexiconError
+from valuebias.files import decoded
 from valuebias.format import bare
 from valuebias.prompts import Valence
 from valuebias.stats.paper.ranks import Cell, Reproduction, cells, median_ranks
@@ -92,9 +94,9 @@ def shared_nouns(
     LexiconError if it cannot be read.
     """
     try:
-        with tokens.open(encoding="utf-8", newline="") as file:
-            known = {row["token_decoded"] for row in csv.DictReader(file)}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+        text = decoded(tokens.read_bytes(), str(tokens), LexiconError)
+        known = {row["token_decoded"] for row in csv.DictReader(io.StringIO(text, newline=""))}
+    except (OSError, csv.Error, KeyError) as error:
         raise LexiconError(
             f"cannot read the shared tokens {tokens}",
             seen=f"{type(error).__name__}: {error}",
