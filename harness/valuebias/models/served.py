@@ -51,8 +51,9 @@ def open_served(
 
     ``tokenizer`` is the directory of one that makes token ids of conversations, ``model`` the
     server's name of a model, where it has several, ``pairs`` sends question and answer as two
-    texts; ``settings`` may declare the format of a tokenizer without a template. Raises ModelError if the server cannot be reached, is neither of the two, or serves no
-    model that gives one number; and where preflight refuses its scores.
+    texts; ``settings`` may declare the format of a tokenizer without a template. Raises ModelError
+    if the server cannot be reached, is neither of the two, or serves no model that gives one
+    number; and where preflight refuses its scores.
     """
     connection = Connection(url)
     try:
