@@ -67,15 +67,15 @@ def test_a_served_model_is_judged_like_the_same_one_in_code(
             "--valuebias-suite=big_two", "-k", "positive and (range or shift)",
             "--valuebias-profile=quick", f"--valuebias-json={report}", "--valuebias-html=r.html",
         )  # fmt: skip
-    result.assert_outcomes(failed=2)
+    result.assert_outcomes(failed=1, errors=1)
     written = report.read_text(encoding="utf-8")
     document = json.loads(written)
     assert problems(document) == []
     found = {record["role"]: record for record in document["verdicts"]}
     assert found["range"]["head"].startswith("org/served on vLLM 0.32.0 at 127.0.0.1:")
     assert found["range"]["estimate"] > 0.5
-    assert found["shift"]["estimate"] == 0, "the same scores"
     out = result.stdout.str() + result.stderr.str()
+    assert "order every word alike on every prompt" in found["shift"]["reason"]
     for text in (written, out, (pytester.path / "r.html").read_text(encoding="utf-8")):
         assert "sk-secret" not in text
 
