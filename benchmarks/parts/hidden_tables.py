@@ -55,9 +55,10 @@ def hidden(kind: str, seed: int) -> Table:
         case "scattered":
             values[np.ix_(rule, POSITIVE)] += 1.6
             values[np.ix_(work, POSITIVE)] -= 1.6
-        case "facets":  # two declared groups of agency's, of nearly the same size
-            groups = _groups()
-            up, down = (groups[i] for i in rng.permutation(len(groups))[:2])
+        case "facets":  # two declared groups of agency's of 15 words or more, next in size
+            groups = sorted((group for group in _groups() if len(group) >= 15), key=len)
+            first = rng.integers(len(groups) - 1)
+            up, down = (groups[i] for i in rng.permutation([first, first + 1]))
             values[np.ix_(np.isin(WORDS, up), POSITIVE)] += 1.6
             values[np.ix_(np.isin(WORDS, down), POSITIVE)] -= 1.6
         case "latin":

@@ -48,6 +48,8 @@ class TooSlow(SearchError):
 
 
 class ToyModel:
+    threads = None
+
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.folder, self.fingerprint = folder, fingerprint
         self.stop_at: int | None = None

@@ -42,9 +42,16 @@ def test_the_work_decides(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_number_is_given_back() -> None:
-    with pytest.raises(KeyError), threads.used(1):
-        assert torch.get_num_threads() == 1
-        raise KeyError
+    seen = []
+
+    def fail() -> None:
+        with threads.used(1):
+            seen.append(torch.get_num_threads())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert seen == [1]
     assert torch.get_num_threads() == 4
     with threads.used(None):
         assert torch.get_num_threads() == 4
