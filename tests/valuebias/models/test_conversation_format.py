@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from support.model_folders import WORDS, address, edit, load, rewards
 from support.models import CHATML, build_tokenizer, save_reward_model
-from support.packaging import WORDS, address, edit, load, rewards
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
 from valuebias.models.settings import PAIR, PLAIN, parse_template

@@ -14,8 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from support.model_folders import CPU, address, edit, load, rewards
 from support.models import CHATML, build_tokenizer, save_language_model, save_reward_model
-from support.packaging import CPU, address, edit, load, rewards
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
 from valuebias.models.loading import load_language_model
