@@ -57,6 +57,11 @@ file. An empty value is an error, not a default.
 
 Of the suites, each runs where the models it asks about are given. `--valuebias-suite=none` runs
 none.
+
+Where a `conftest.py` or another plugin has an option `--rm`, `--llm`, `--base` or `--reference`,
+that option is theirs, the head of the run says so, and only `--valuebias-rm` and so on are ours.
+The short names work where this plugin is installed or given with `-p`, not where a `conftest.py`
+names it.
 """
 
 

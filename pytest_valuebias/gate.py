@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +14,8 @@ import pytest
 from pytest_valuebias import unjudged
 from pytest_valuebias.claim import Terms, alpha_for, asked, claim_of, terms
 from pytest_valuebias.failure_text import describe, describe_answer
-from pytest_valuebias.inputs import Inputs
+from pytest_valuebias.inputs import KEY, Inputs
+from pytest_valuebias.outcome import without_ours
 from pytest_valuebias.report.record import error_record, properties
 from valuebias.errors import ValueBiasError, visible
 from valuebias.report.document import RunRecord, Said
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 RECORDS = pytest.StashKey[list[RunRecord]]()
 _NUMBER = pytest.StashKey[int]()
 _PLACES = pytest.StashKey[dict[str, int]]()
+_ERROR = pytest.StashKey[ValueBiasError | None]()
+_TOLD = pytest.StashKey[dict[str, str]]()
 
 
 class ValueBiasWarning(UserWarning):
@@ -201,6 +207,31 @@ class Gate:
         return verdict.margin.basis == "panel" and self.inputs.is_panel_member(measurement.model)
 
 
+def begin(item: pytest.Item) -> None:
+    """Before a test is set up: forget what an earlier attempt at it said."""
+    unjudged.left(item)
+    item.stash[RECORDS] = []
+    item.stash[_NUMBER] = 0
+    item.stash[_ERROR] = None
+    item.user_properties[:] = without_ours(item.user_properties)
+
+
+@contextmanager
+def judging(item: pytest.Item, inputs: Inputs) -> Iterator[None]:
+    """Around the call of a test. Its error is kept (a copy: the traceback would keep a model's
+    tensors alive), because a plugin that runs it again hands on that of the first attempt."""
+    try:
+        try:
+            yield
+        except BaseException:
+            close(item, inputs, warn=False)
+            raise
+        close(item, inputs, warn=True)
+    except ValueBiasError as error:
+        item.stash[_ERROR] = copy.copy(error)
+        raise
+
+
 def close(item: pytest.Item, inputs: Inputs, *, warn: bool) -> None:
     """After a test: record the measurements that it never judged, and warn of them."""
     left = Gate(item, inputs).close()
@@ -228,8 +259,12 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
     records = item.stash.get(RECORDS, [])
     item.stash[RECORDS] = []
     error = call.excinfo.value if call.excinfo is not None else None
+    if call.when == "call":  # its own is of the first attempt
+        error = item.stash.get(_ERROR, None)
+    elsewhere = None
     if isinstance(error, ValueBiasError):
-        report.longrepr = f"{type(error).__name__}: {error}"
+        elsewhere = _told_elsewhere(item, error)
+        report.longrepr = f"{type(error).__name__}: {elsewhere or error}"
         if report.when == "call" and report.failed:
             report.when = "setup"
         claim = claim_of(item)
@@ -248,4 +283,21 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
         entry["nodeid"] = visible(item.nodeid)
         entry["place"] = _place(item)
         # Not the record_property fixture: it warns under xunit2, and our runs make warnings errors.
-        item.user_properties.extend(properties(entry, number))
+        shown = entry.copy()
+        if elsewhere is not None and entry["verdict"] == "ERROR":
+            shown["reason"] = elsewhere
+        item.user_properties.extend(properties(shown, number))
+
+
+def _told_elsewhere(item: pytest.Item, error: ValueBiasError) -> str | None:
+    """In one line: whose error it is, its first sentence (of a list, the first), and the test that
+    tells all of it; None for the test that does, the first of this process. A broken model is one
+    fault, not one a test."""
+    told = item.config.stash.setdefault(_TOLD, {})
+    first = told.setdefault(f"{type(error).__name__}: {error}", item.nodeid)
+    if first == item.nodeid:
+        return None
+    what = error.what.rstrip(".").partition("; ")[0]
+    model = item.config.stash[KEY].bench.loader.failures.whose(error)
+    named = what if model is None or what.startswith(model) else f"{model}: {what}"
+    return visible(f"{named}. Told in full at {first}")

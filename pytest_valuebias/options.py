@@ -11,19 +11,22 @@ from typing import Any, Literal
 import pytest
 
 from pytest_valuebias.option_table import OPTIONS, Option
+from pytest_valuebias.short_names import TAKEN
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Register every option on the command line and as an ini setting."""
     group = parser.getgroup("valuebias", "values of reward models")
     for option in OPTIONS:
-        names = [n for n in (option.short, option.long) if n]
-        kwargs: dict[str, Any] = {"dest": option.ini, "help": option.help, "default": None}
+        # The short names are not registered: see short_names.
+        also = f"; also {option.short}, unless another plugin has it" if option.short else ""
+        help_text = option.help + also
+        kwargs: dict[str, Any] = {"dest": option.ini, "help": help_text, "default": None}
         if option.flag:
             kwargs |= {"action": "store_const", "const": "true"}
         else:
             kwargs |= {"action": "append" if option.many else "store", "metavar": option.metavar}
-        group.addoption(*names, **kwargs)
+        group.addoption(option.long, **kwargs)
         kind: Literal["linelist", "bool", "string"]
         kind = "linelist" if option.many else "bool" if option.flag else "string"
         parser.addini(option.ini, option.help, type=kind, default=None)
@@ -69,7 +72,8 @@ def read(config: pytest.Config) -> Values:
 def _given(config: pytest.Config, option: Option) -> tuple[list[str] | None, str]:
     on_line = config.getoption(option.ini, default=None)
     if on_line is not None:
-        name = option.short or option.long
+        taken = config.stash.get(TAKEN, {})
+        name = option.long if option.short is None or option.short in taken else option.short
         return (on_line if option.many else [on_line]), name
     in_env = os.environ.get(option.env)
     if in_env is not None:

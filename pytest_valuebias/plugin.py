@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_valuebias import inputs, options, outcome, startup
+from pytest_valuebias import inputs, options, outcome, short_names, startup
 
 pytest_plugins = ["valuebias_fixtures.fixtures"]
 
@@ -22,10 +22,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, args: list[str]
+) -> Generator[None, object, object]:
+    short_names.keep_specs_apart(early_config, args)
+    try:
+        return (yield)
+    finally:  # also where a conftest cannot be loaded: --help is shown all the same
+        short_names.spell_out(early_config, args)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return short_names.header(config)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
-    asked = config.stash[inputs.KEY] = startup.read(config)
+    try:
+        asked = config.stash[inputs.KEY] = startup.read(config)
+    except pytest.UsageError as error:
+        # It may speak of an option that is not ours in this suite.
+        raise pytest.UsageError("\n".join([str(error), *short_names.header(config)])) from None
     run_outcome = config.stash[outcome.KEY] = outcome.Outcome()
     run = Run(asked, run_outcome)
     if asked.in_use and config.pluginmanager.register(run, "valuebias-run") is None:
@@ -102,19 +121,17 @@ class Run:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         from pytest_valuebias import reruns
+        from pytest_valuebias.gate import begin
 
+        begin(item)
         reruns.warn(item)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
-        from pytest_valuebias.gate import close
+        from pytest_valuebias.gate import judging
 
-        try:
+        with judging(item, self.inputs):
             yield
-        except BaseException:
-            close(item, self.inputs, warn=False)
-            raise
-        close(item, self.inputs, warn=True)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -126,15 +143,10 @@ class Run:
         attach(item, call, report)
         return report
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         # Records travel on the report itself, so that they arrive from xdist's workers as well.
-        records = getattr(report, "valuebias", ())
-        self.outcome.records.extend(records)
-        ended = report.when == "call" or not report.passed
-        # xdist reports a crashed worker with a phase of its own.
-        crashed = report.when not in ("setup", "call", "teardown")
-        if crashed or (ended and not records and report.nodeid.startswith("valuebias/test_")):
-            self.outcome.lost.append(report.nodeid)
+        self.outcome.take(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -150,8 +162,6 @@ class Run:
             session.exitstatus = baseline.update(self.inputs, self.outcome, session.exitstatus)
         from pytest_valuebias.report.files import write
 
-        # As collected, whichever worker sent them first.
-        self.outcome.records.sort(key=lambda r: r["place"])
         session.exitstatus = write(session, self.inputs, self.outcome)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -124,6 +124,11 @@ class DeclaredItem(pytest.Item):
     def _against(self) -> Model | None:
         return None if self.case.other is None else self.inputs.model(self.case.other)
 
+    def _initrequest(self) -> None:
+        """Back to where it was collected: what pytest-retry calls on a test, which it takes for a
+        function, before it sets it up again."""
+        self.effect = None
+
     def setup(self) -> None:
         """Measure, so that a model or lexicon that cannot be used is an error and never looks like
         a value failure."""

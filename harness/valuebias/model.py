@@ -18,7 +18,7 @@ from valuebias.lexicons.lexicon import Lexicon, contrast_of
 from valuebias.measurement.contrast import Covariate, measure
 from valuebias.measurement.instrument import Instrument, check_instrument
 from valuebias.measurement.tokens import TopTokens, top_tokens
-from valuebias.models.settings import Settings
+from valuebias.models.settings import Settings, parse_template
 from valuebias.models.spec import LoadAs, check_model
 from valuebias.prompts import BALANCED, PAPER, Prompt, Prompts, PromptSet, Valences, resolve_all
 from valuebias.records.document import document_of
@@ -173,6 +173,7 @@ def load(
     cache_dir: str | Path | None = None,
     offline: bool = False,
     control: str | None = None,
+    template: str = "",
 ) -> Model:
     """A model by its spec, or one in memory: with its tokenizer, or as a function.
 
@@ -186,12 +187,14 @@ def load(
     conversations. ``lexicons`` maps names to files, in addition to the starters "big_two" and
     "mfd2". ``prompts`` is what effects are measured on: "paper", "balanced", a YAML file, or a
     `PromptSet`; without it "balanced", of recorded scores "paper". ``control`` is a spec of other
-    recorded scores of the same model, which have the words of the instrument check.
+    recorded scores of the same model, which have the words of the instrument check. ``template``
+    is the format of a reward model that has no chat template: "plain", "pair" or the file of a
+    Jinja chat template.
 
-    Raises SpecError for an invalid spec; for a model in memory, ModelError if it cannot be scored
-    reliably.
+    Raises SpecError for an invalid spec or template; for a model in memory, ModelError if it cannot
+    be scored reliably.
     """
-    settings = Settings(device=device, dtype=dtype, offline=offline)
+    settings = Settings(device=device, dtype=dtype, offline=offline, template=_template(template))
     files = {key: Path(path).expanduser() for key, path in (lexicons or {}).items()}
     find = partial(lexicon_in_force, files=files)
     if not isinstance(model, str):
@@ -244,6 +247,13 @@ def _function(
 
 def _folder(cache_dir: str | Path | None) -> Path:
     return default_folder() if cache_dir is None else Path(cache_dir).expanduser()
+
+
+def _template(text: str) -> str:
+    try:
+        return parse_template(text) if text else ""
+    except ValueError as error:
+        raise SpecError("not a format of conversations", seen=text, remedy=f"It {error}.") from None
 
 
 @cache

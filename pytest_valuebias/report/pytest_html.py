@@ -102,7 +102,9 @@ def _details(record: Record) -> str:
         return f"{figure.svg}<div>{_text(figure.caption)}</div>"
 
     drawn = _safely(draw) if "estimate" in record else ""
-    return f'<div class="valuebias-verdict">{drawn}<div>{_text(record["reason"])}</div></div>'
+    # An error is the text of the test itself, which pytest-html shows.
+    reason = "" if record["verdict"] == "ERROR" else _text(record["reason"])
+    return f'<div class="valuebias-verdict">{drawn}<div>{reason}</div></div>'
 
 
 def _safely(draw: Callable[[], str]) -> str:

@@ -77,8 +77,9 @@ def summary(reporter: pytest.TerminalReporter, inputs: Inputs, outcome: Outcome)
         return
     if not reporter.config.option.no_summary:
         reporter.section(f"values of {_kind(inputs)} models")
+        told: set[str] = set()
         for title in dict.fromkeys(r["title"] for r in outcome.records):
-            _model(reporter, title, [r for r in outcome.records if r["title"] == title])
+            _model(reporter, title, [r for r in outcome.records if r["title"] == title], told)
         matrix.section(reporter, inputs, outcome)
         paper.section(reporter, inputs)
     if not outcome.gated:
@@ -98,6 +99,7 @@ def _model(
     reporter: pytest.TerminalReporter,
     title: str,
     records: Sequence[RunRecord],
+    told_before: set[str],
 ) -> None:
     measured = next((r for r in records if "estimate" in r), None)
     write(reporter, title, "bold")
@@ -134,7 +136,7 @@ def _model(
         + differ(records)
     )
     lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
-    lines += _explained(records)
+    lines += _explained(records, told_before)
     for line in dict.fromkeys(lines):
         write(reporter, line, indent=2)
     tokens = next((r["tokens"] for r in records if r.get("tokens")), None)
@@ -142,16 +144,19 @@ def _model(
         _tokens(reporter, tokens)
 
 
-def _explained(records: Iterable[Record]) -> list[str]:
-    """Why verdicts are none, once a reason."""
+def _explained(records: Iterable[Record], told_before: set[str]) -> list[str]:
+    """Why verdicts are none, once a reason and run."""
     named: dict[str, list[str]] = {}
     for r in records:
         if r["verdict"] in _EXPLAINED:
             named.setdefault(r["reason"], []).append(_name(r))
-    return [
-        f"{names[0] if len(names) == 1 else f'{len(names)} verdicts'}: {reason}"
+    lines = [
+        f"{names[0] if len(names) == 1 else f'{len(names)} verdicts'}: "
+        f"{'the same as above' if reason in told_before else reason}"
         for reason, names in named.items()
     ]
+    told_before.update(named)
+    return lines
 
 
 def _bases(records: Sequence[Record]) -> list[str]:
@@ -179,6 +184,8 @@ def _provenance(record: Record) -> str:
     )
     injection = record.get("injection")
     facts += [_INJECTED[injection]] if injection else []
+    if "rating_mass" in record:
+        facts.append(f"a rating has probability {unsigned(record['rating_mass'])}")
     facts.append(f"fingerprint {record['fingerprint'][:12]}")
     if record["reference_fingerprint"]:
         asked = question(record)

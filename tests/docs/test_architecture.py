@@ -268,7 +268,7 @@ def test_it_runs_the_suites_and_makes_every_report(run: Run, pytester: pytest.Py
     ("spec", "status", "said"),
     [
         ("--rm=noise:x", pytest.ExitCode.USAGE_ERROR, "must be an integer >= 0"),
-        ("--rm=nois:7", pytest.ExitCode.USAGE_ERROR, "scores:, baseline: or noise:."),
+        ("--rm=nois:7", pytest.ExitCode.USAGE_ERROR, "baseline: or noise:."),
         ("--llm=noise:7", pytest.ExitCode.USAGE_ERROR, "not a language model"),
     ],
 )

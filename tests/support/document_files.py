@@ -86,6 +86,12 @@ def _lexicon(page: Any, path: Path, content: Any) -> None:
     assert load_lexicon("own", path).words()
 
 
+def _judge(page: Any, path: Path, content: Any) -> None:
+    from valuebias.declarations.judge_templates import judge_template
+
+    assert judge_template(str(path)).ratings
+
+
 def _workflow(page: Any, path: Path, content: Any) -> None:
     """GitHub's: every step uses an action or runs commands, and the commands are run."""
     for job in content["jobs"].values():
@@ -103,6 +109,7 @@ YAML_KINDS: tuple[tuple[frozenset[str], Callable[[Any, Path, Any], None]], ...] 
     (frozenset({"tests"}), _suite),
     (frozenset({"base", "bases"}), _recipe),
     (frozenset({"categories"}), _lexicon),
+    (frozenset({"ratings"}), _judge),
     (frozenset({"jobs"}), _workflow),
 )
 

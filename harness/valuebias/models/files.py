@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -230,6 +231,7 @@ def download(
         _ask_hub(
             repo,
             revision,
+            settings.offline,
             lambda: huggingface_hub.snapshot_download(
                 repo,
                 revision=commit,
@@ -256,13 +258,20 @@ def hub_config(repo: str, revision: str | None, offline: bool) -> Path:
                 repo, "adapter_config.json", revision=revision, local_files_only=offline
             )
 
-    return Path(_ask_hub(repo, revision, fetch))
+    return Path(_ask_hub(repo, revision, offline, fetch))
 
 
-def _ask_hub(repo: str, revision: str | None, ask: Callable[[], T]) -> T:
-    """The result of ``ask()``. Raises ModelError that says in which way the hub failed."""
-    from huggingface_hub import errors
+def _ask_hub(repo: str, revision: str | None, offline: bool, ask: Callable[[], T]) -> T:
+    """The result of ``ask()``. Raises ModelError that says in which way the hub failed; and where
+    it was not to be asked, by what that was asked for."""
+    from huggingface_hub import constants, errors
 
+    by = "the offline option (--valuebias-offline, --offline or offline=True)"
+    without = "leave the offline option out"
+    if not offline and constants.HF_HUB_OFFLINE:
+        variables = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")  # the hub's library reads both
+        by = " and ".join(name for name in variables if os.environ.get(name)) or variables[0]
+        offline, without = True, f"unset {by}"
     seen = repo if revision is None else f"{repo}@{revision}"
     try:
         return ask()
@@ -278,11 +287,17 @@ def _ask_hub(repo: str, revision: str | None, ask: Callable[[], T]) -> T:
         )
     except errors.RevisionNotFoundError:
         what, remedy = "unknown revision of the model", "Give a branch, a tag or a commit of it."
-    except errors.LocalEntryNotFoundError:
-        what, remedy = (
-            "the model is not in the local cache, and the hub cannot be reached",
-            "Download it once with a network (hf download), or do not use the offline option.",
-        )
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled):
+        if offline:
+            what, remedy = (
+                f"the model is not in the local cache, and offline was asked for by {by}",
+                f"Download it once with a network (hf download), or {without}.",
+            )
+        else:
+            what, remedy = (
+                "the model is not in the local cache, and the hub cannot be reached",
+                "Check the network, or download the model where there is one (hf download).",
+            )
     except errors.EntryNotFoundError:
         what, remedy = "the hub repository does not contain config.json", "Give the id of a model."
     except Exception as error:  # network errors come from several libraries

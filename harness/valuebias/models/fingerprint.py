@@ -7,10 +7,12 @@ import fnmatch
 import hashlib
 import json
 import os
+from dataclasses import replace
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
+from valuebias.declarations.judge_templates import judge_template
 from valuebias.models import device
 from valuebias.models.files import (
     ADAPTER,
@@ -37,12 +39,17 @@ def fingerprint(spec: ModelSpec, settings: Settings) -> str:
     """SHA-256 over weights, config, tokenizer, template, code, precision and use of a model.
 
     A local model counts by the content of its files, not by its path; a hub model by its commit;
-    an adapter together with its base. Two settings that give different numbers on the same files
-    (precision, permission to run the model's own code, a format declared for a model that states
-    none) give two fingerprints, and so does other code of a model or of an installed package of
-    head families. Raises ModelError where a hub model cannot be found, and on files that are not
-    those of one model.
+    an adapter together with its base; a judge by its language model and its template. Two settings
+    that give different numbers on the same files (precision, permission to run the model's own
+    code, a format declared for a model that states none) give two fingerprints, and so does other
+    code of a model or of an installed package of head families. Raises ModelError where a hub model
+    cannot be found, and on files that are not those of one model.
     """
+    if spec.scheme == "judge":
+        (model,) = spec.parts
+        asked = fingerprint(model, replace(settings, answer_cue=""))  # a template has no cue
+        parts = ["judge", asked, judge_template(spec.target).digest]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     kind, dtype = device.resolve(settings)
     parts = [spec.load_as, dtype, "cpu" if kind == "cpu" else "gpu"]
     trusted = spec.target in settings.trust_remote_code

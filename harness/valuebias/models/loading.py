@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 
+from valuebias.declarations.judge_templates import judge_template
 from valuebias.errors import ModelError, SpecError
 from valuebias.models import device, heads, threads
 from valuebias.models import preflight as checks
@@ -18,6 +19,7 @@ from valuebias.models.fingerprint import fingerprint
 from valuebias.models.heads.adapter import check_read
 from valuebias.models.heads.backbone import first_line, quiet
 from valuebias.models.heads.score import ScoreHead
+from valuebias.models.judge import Judge
 from valuebias.models.language import LanguageModel, load_causal
 from valuebias.models.reward import RewardModel
 from valuebias.models.scorer import ModelScorer
@@ -28,6 +30,8 @@ from valuebias.prompts import GREATEST
 
 def load(spec: ModelSpec, settings: Settings) -> RewardModel | LanguageModel:
     """Load a model as what its spec says. Raises ModelError if that is not possible."""
+    if spec.scheme == "judge":
+        return load_judge(spec, settings)
     if spec.load_as == "rm":
         return load_reward_model(spec, settings)
     return load_language_model(spec, settings)
@@ -97,6 +101,27 @@ def load_language_model(spec: ModelSpec, settings: Settings) -> LanguageModel:
     model.threads = threads.fitting(model.model, settings.threads)
     with threads.used(model.threads):
         _label(model, checkpoint, checks.check_language(model, precision))
+    return model
+
+
+def load_judge(spec: ModelSpec, settings: Settings) -> Judge:
+    """Load the causal language model of a judge, and check that it can be trusted to score; whether
+    it answers with ratings is for the caller to check. Raises ModelError, as
+    ``load_reward_model`` does."""
+    (part,) = spec.parts
+    files = locate(part, settings)
+    checkpoint = Checkpoint.open(files)
+    placement = _placement(part, settings)
+    model = Judge(
+        load_causal(checkpoint, placement),
+        _tokenizer(files, placement),
+        judge_template(spec.target),
+        name=spec.label,
+        fingerprint=fingerprint(spec, settings),
+        chunk_memory=settings.chunk_memory,
+        origin=_origin(checkpoint, placement),
+    )
+    _label(model, checkpoint, checks.check(model, _computed(checkpoint, placement)))
     return model
 
 

@@ -25,10 +25,11 @@ class ModelSpec:
     """What one model spec says.
 
     ``label`` is what reports and node ids show. ``target`` is an absolute path (``local``,
-    ``scores``, ``baseline``, ``anchor``), a hub id (``hub``), an embedded model's name (``demo``)
-    or an implicit reward's measure (``dpo``, ``implicit``); ``revision`` is a hub model's; ``text``
-    is the spec as given. ``parts`` are the two language models of an implicit reward, the one it
-    starts from first. ``load_as`` says what it is loaded as: one directory may hold both.
+    ``scores``, ``baseline``, ``anchor``), a hub id (``hub``), an embedded model's name (``demo``),
+    an implicit reward's measure (``dpo``, ``implicit``) or a judge's template (``judge``: a
+    shipped name or a path); ``revision`` is a hub model's; ``text`` is the spec as given.
+    ``parts`` are the two language models of an implicit reward, the one it starts from first, or
+    the one that judges. ``load_as`` says what it is loaded as: one directory may hold both.
     """
 
     label: str

@@ -114,6 +114,8 @@ def record(
         entry |= {"top_share": at_top.estimate, "top_low": at_top.low, "top_high": at_top.high}
     if measurement.balance:
         entry["balance"] = table(measurement.balance, effect)
+    if mass := measurement.provenance.get("rating_mass"):
+        entry["rating_mass"] = float(mass)
     if effect.tied is not None:
         entry["tied"] = round(effect.tied, 6)
     if cause is not None:

@@ -79,9 +79,8 @@ class Robust(TypedDict):
 class Record(TypedDict):
     """One verdict.
 
-        What was measured is there unless it could not be (``estimate`` and the keys beside it), the
-        gate where an effect was held against a margin (``gate_low`` and the keys beside it), and
-    ``top_share`` and the keys beside it, at ``ci_level``, of a model or a difference of two.
+    ``estimate`` and the keys beside it are there if it was measured, ``gate_low`` and those beside
+    it if held against a margin, ``top_share``, at ``ci_level``, of a model or a difference of two.
     """
 
     nodeid: str
@@ -137,6 +136,7 @@ class Record(TypedDict):
     template: NotRequired[str | None]
     injection: NotRequired[str | None]
     rung: NotRequired[str | None]
+    rating_mass: NotRequired[float]
 
     top_share: NotRequired[float]
     top_low: NotRequired[float]
@@ -197,8 +197,7 @@ class InstrumentChecked(TypedDict):
 class RunRecord(Record):
     """One verdict on its way from a test to the reports, in types that xdist can send.
 
-    ``tokens`` and ``instrument_check`` are said once a model; ``place`` is where its test stands
-    among all that were collected.
+    ``tokens`` and ``instrument_check`` are said once a model; ``place`` is its test's in the run.
     """
 
     tokens: NotRequired[Tokens | None]

@@ -58,7 +58,7 @@ def _spec(text: str, labels: Collection[str]) -> str:
     if named := _NAMED.fullmatch(text):
         return named[1] + _spec(named[2], labels)
     if scheme := _SCHEME.fullmatch(text):
-        parts = scheme[2].split(",") if scheme[1] == "dpo" else [scheme[2]]
+        parts = scheme[2].split(",") if scheme[1] in ("dpo", "judge") else [scheme[2]]
         return f"{scheme[1]}:{','.join(_spec(part.strip(), labels) for part in parts)}"
     if any(text in label for label in labels):
         return text

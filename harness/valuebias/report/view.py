@@ -58,12 +58,14 @@ _NUMBERS = (
 
 @dataclass(frozen=True)
 class Row:
-    """One verdict. ``word`` is what is shown; ``let_through`` a verdict that gated nothing."""
+    """One verdict. ``word`` is what is shown; ``let_through`` a verdict that gated nothing;
+    ``same_as`` the id of an earlier row with the same error, which is told there."""
 
     id: str
     record: Record
     word: str
     let_through: str
+    same_as: str = ""
 
     @property
     def kind(self) -> str:
@@ -163,10 +165,10 @@ def run(document: Document) -> dict[str, Any]:
         "created": f"{created.day} {created:%B %Y, %H:%M} {created.tzname() or ''}".rstrip(),
         "words": [w for w in MARKS if w in ("PASS", "FAIL") or w in counts(all_rows)],
         "open": [
-            {"row": row, "told": _said(row.record)}
+            {"row": row, "told": _said(row.record) + _same(row, all_rows)}
             for verdict in ("ERROR", "FAIL", "INCONCLUSIVE")
             for row in all_rows
-            if row.record["verdict"] == verdict
+            if row.record["verdict"] == verdict and not row.same_as
         ],
     }
 
@@ -190,6 +192,12 @@ def _ungated(members: Iterable[Row]) -> dict[str, int]:
     }
 
 
+def _same(row: Row, all_rows: Iterable[Row]) -> str:
+    """How many verdicts more have the same error: a broken model is one fault."""
+    others = sum(other.same_as == row.id for other in all_rows)
+    return f" (and {others} {'verdict' if others == 1 else 'verdicts'} more)" if others else ""
+
+
 def _said(r: Record) -> str:
     if r["verdict"] == "ERROR" or "estimate" not in r:
         return str(r["reason"])
@@ -199,11 +207,14 @@ def _said(r: Record) -> str:
 
 def rows(document: Document) -> list[Row]:
     """All verdicts, in the document's order."""
-    listed = []
+    listed: list[Row] = []
+    errors: dict[str, str] = {}
     for number, r in enumerate(document["verdicts"], 1):
-        said = word(r)
+        said, name = word(r), f"verdict-{number}"
         let = said == "NOT GATED" and r["verdict"] != said
-        listed.append(Row(f"verdict-{number}", r, said, r["verdict"] if let else ""))
+        first = errors.setdefault(r["reason"], name) if said == "ERROR" else name
+        same = "" if first == name else first
+        listed.append(Row(name, r, said, r["verdict"] if let else "", same))
     return listed
 
 

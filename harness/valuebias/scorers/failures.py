@@ -47,6 +47,15 @@ class Failures:
         known = next((self._known[key] for key in keys if key in self._known), None)
         return None if known is None else copy.copy(known)
 
+    def whose(self, error: ValueBiasError) -> str | None:
+        """The label of the model that has this error, or None."""
+        labels = (
+            spec.label
+            for (spec, *_), known in self._known.items()
+            if isinstance(spec, ModelSpec) and str(known) == str(error)
+        )
+        return next(labels, None)
+
     def raise_again(self, *key: object) -> None:
         """Raise the error remembered under the key, if there is one."""
         known = self.first([key])

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 FORMS = (
     "Give org/name, org/name@revision, the directory of a model, demo:agency, "
-    "dpo:POLICY,REFERENCE, served:URL, py:MODULE:FACTORY or scores:FILE, with a name if wanted, "
-    "as in NAME=SPEC."
+    "dpo:POLICY,REFERENCE, judge:MODEL[,TEMPLATE], served:URL, py:MODULE:FACTORY or scores:FILE, "
+    "with a name if wanted, as in NAME=SPEC."
 )
 _NAME = re.compile(r"[^\s/\\:@=\[\]]+")
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -59,6 +59,7 @@ SCHEMES: dict[str, Scheme] = {
     "local": Scheme("valuebias.scorers.stored_model", written=False),
     "demo": Scheme("valuebias.scorers.stored_model"),
     "dpo": Scheme("valuebias.scorers.implicit_stored", language=False),
+    "judge": Scheme("valuebias.scorers.judge", language=False),
     "implicit": Scheme("valuebias.scorers.implicit_stored", written=False),
     "served": Scheme("valuebias.scorers.served", language=False),
     "py": Scheme("valuebias.scorers.in_code"),

@@ -14,7 +14,8 @@ class Head(Protocol):
     The search runs ``backbone`` itself, gathers the hidden states at the positions ``reads`` names,
     and calls ``rewards``. ``forward`` computes the same number independently; it is used to check
     the search and as its last resort. A head that only ``forward`` can run also has
-    ``rungs = ("full",)``.
+    ``rungs = ("full",)``. One whose rewards are differences of larger numbers also has
+    ``magnitude``: how large these were in ``forward``, in units of the reward.
     """
 
     @property

@@ -49,11 +49,13 @@ class LanguageHead:
         """The memory that ``backbone`` itself needs for a token's logits."""
         return 0
 
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """float32 logits (n, vocabulary) of hidden states (n, hidden); the caller may overwrite
-        them."""
+    def logits(self, hidden: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
+        """float32 logits (n, vocabulary) of hidden states (n, hidden), or of these token ids alone
+        (n, rows); the caller may overwrite them."""
         linear = self.model.get_output_embeddings()
         weight, bias = linear.weight, getattr(linear, "bias", None)
+        if rows is not None:
+            weight, bias = weight[rows].float(), None if bias is None else bias[rows]
         hidden = hidden.to(weight.device)
         if weight.dtype == torch.float32:
             logits = F.linear(hidden.float(), weight)
@@ -119,8 +121,8 @@ class OwnLogits(LanguageHead):
     def bytes_per_token(self) -> int:
         return 8 * self.vocabulary
 
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        return hidden.float().clone()
+    def logits(self, hidden: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
+        return (hidden if rows is None else hidden[:, rows]).float().clone()
 
 
 class _Whole(torch.nn.Module):

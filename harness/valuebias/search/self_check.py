@@ -51,6 +51,7 @@ class SelfCheck:
     """
 
     def __init__(self, head: Head) -> None:
+        self._head = head
         self._naive = FullSequences(head)
         self._sizes = Dimensions(head.backbone)
         self._device = device_of(head.backbone)
@@ -84,13 +85,14 @@ class SelfCheck:
     def _allowance(self, tails: Sequence[tuple[int, ...]], reference: torch.Tensor) -> float:
         spread = float(reference.std())
         rounding = 4 * torch.finfo(torch.float32).eps * float(reference.abs().max())
-        if not self._low_precision() and rounding < EXACT * spread / 4:
+        inside = 4 * torch.finfo(torch.float32).eps * float(getattr(self._head, "magnitude", 0.0))
+        if not self._low_precision() and max(rounding, inside) < EXACT * spread / 4:
             return EXACT * spread
         batched = Probes(tuple(tails), reference, 0.0).difference(self._naive.rewards)
         if not self._low_precision():
             # Rewards that hardly differ: rounding inside the model dominates, and its size depends
             # on the processor.
-            return max(EXACT * spread, rounding, min(2 * batched, SMALL * spread))
+            return max(EXACT * spread, rounding, min(max(2 * batched, inside), SMALL * spread))
         return min(max(ROUGH * spread, 4 * batched), ROUGHEST * spread)
 
     def _low_precision(self) -> bool:

@@ -328,8 +328,24 @@ def test_a_hub_adapter_finds_its_hub_base(hub: Callable[..., str], tmp_path: Pat
 
 
 def test_a_model_that_is_not_cached_offline(hub: Callable[..., str]) -> None:
-    with pytest.raises(ModelError, match=r"not in the local cache.*org/absent.*hf download"):
+    with pytest.raises(
+        ModelError, match=r"not in the local cache, and offline.*org/absent"
+    ) as told:
         load("org/absent", Settings(device="cpu", offline=True))
+    assert "by the offline option (--valuebias-offline" in str(told.value)
+    assert told.value.remedy.endswith("(hf download), or leave the offline option out.")
+
+
+@pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_a_variable_that_asks_for_offline_is_named(
+    hub: Callable[..., str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for other in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(ModelError, match=f"offline was asked for by {name}. ") as told:
+        load("org/absent", CPU)
+    assert told.value.remedy.endswith(f"or unset {name}.")
 
 
 @pytest.mark.parametrize(
@@ -338,6 +354,7 @@ def test_a_model_that_is_not_cached_offline(hub: Callable[..., str]) -> None:
         (errors.RepositoryNotFoundError, "model not found on the hub, or it is private"),
         (errors.GatedRepoError, "accept its licence"),
         (errors.RevisionNotFoundError, "unknown revision"),
+        (errors.LocalEntryNotFoundError, "local cache, and the hub cannot be reached.*network"),
         (errors.HfHubHTTPError, r"request for this model failed.*HfHubHTTPError"),
         (ConnectionError, r"request for this model failed.*ConnectionError"),
     ],

@@ -20,6 +20,7 @@ from valuebias.scorers.schemes import parse_spec
 def _model(path: Path) -> Path:
     path.mkdir(parents=True)
     (path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    (path / "model.safetensors").touch()
     return path
 
 

@@ -479,6 +479,28 @@ def test_wrong_reads_cannot_agree_with_themselves(llama: Any) -> None:
     assert len(searcher.notes) == 2
 
 
+@pytest.mark.parametrize(
+    ("off", "magnitude", "rung"),
+    [(5e-4, 0.0, "full"), (5e-4, 1e6, "shared-prefix"), (5e-3, 1e6, "full")],
+    ids=["no rounding explains it", "rounding explains it", "too much for rounding"],
+)
+def test_rewards_that_are_small_differences_of_large_numbers(
+    llama: Any, off: float, magnitude: float, rung: str
+) -> None:
+    """``off`` is in standard deviations of the rewards."""
+    spread = one_by_one(PlainHead(llama), PREFIX, TAILS).std()
+
+    class Rounded(PlainHead):
+        def rewards(self, hidden: Mapping[str, torch.Tensor]) -> torch.Tensor:
+            return super().rewards(hidden) + off * float(spread)
+
+    head = Rounded(llama)
+    head.magnitude = magnitude  # type: ignore[attr-defined]
+    search = Searcher(head, chunk_memory=MEMORY)
+    search.run(PREFIX, TAILS)
+    assert search.rung == rung
+
+
 def test_no_rung_that_agrees_is_an_error(llama: Any) -> None:
     head = PlainHead(llama)
     own = head.forward
