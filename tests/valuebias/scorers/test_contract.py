@@ -16,6 +16,7 @@ import pytest
 
 import valuebias as vb
 from support import taste
+from support.judges import planted_judge
 from support.models import build_tokenizer
 from support.scores import write_table
 from support.served import TEMPLATE, Wishes, serving
@@ -65,10 +66,15 @@ def _served_by_tokens(folder: Path) -> Scorer:
     return _served("vllm", f",tokenizer={folder / 'tokenizer'}")(folder)
 
 
+def _judge(folder: Path) -> Scorer:
+    return vb.load(planted_judge(folder), cache_dir=folder).scorer
+
+
 KINDS: dict[str, Open] = {
     "local": lambda folder: vb.load("demo:agency", cache_dir=folder).scorer,
     "language": lambda folder: vb.load("demo:agency", load_as="llm", cache_dir=folder).scorer,
     "dpo": lambda folder: vb.load("dpo:demo:agency,demo:communion", cache_dir=folder).scorer,
+    "judge": _judge,
     "scores": _table,
     "in memory": lambda folder: vb.load(*taste.demo()).scorer,
     "py": lambda folder: vb.load("py:support.taste:make", cache_dir=folder).scorer,
