@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+# In-process runs forget what they imported, and torch, which this needs, cannot come twice.
+import valuebias.search  # noqa: F401
 from support.schema import problems
 from support.served import Wishes, serving, sigmoid
 
