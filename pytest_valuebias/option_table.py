@@ -117,8 +117,8 @@ _MODEL = "org/name[@revision], a directory, demo:agency, scores:FILE, each also 
 OPTIONS: tuple[Option, ...] = (
     Option(
         "rm",
-        f"reward model to test ({_MODEL}, dpo:POLICY,REFERENCE, judge:MODEL[,TEMPLATE]); "
-        "repeatable",
+        f"reward model to test ({_MODEL}, dpo:POLICY,REFERENCE, judge:MODEL[,TEMPLATE], "
+        "served:URL, py:MODULE:FACTORY); repeatable",
         (),
         "SPEC",
         True,

@@ -27,6 +27,7 @@ from valuebias.report.document import Document
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.default_prompts import default_prompts
 from valuebias.scorers.in_memory import InMemory
+from valuebias.scorers.loader import Loader
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scorers.schemes import check_language_model, parse_spec
 from valuebias.scores import Scores
@@ -174,18 +175,21 @@ def load(
     control: str | None = None,
     template: str = "",
 ) -> Model:
-    """A model by its spec, or one in memory with its tokenizer.
+    """A model by its spec, or one in memory: with its tokenizer, or as a function.
 
     A spec is what ``--rm`` takes ("org/name", a directory, "demo:agency", "scores:FILE",
-    "dpo:POLICY,REFERENCE"); with ``load_as="llm"`` what ``--llm`` takes. It is loaded when scores
-    are needed that the store (in ``cache_dir``) does not have. A model in memory is a sequence
-    classifier of one label or a causal language model; it is put into evaluation mode, and its
-    scores are not stored on disk. ``lexicons`` maps names to files, in addition to the starters
-    "big_two" and "mfd2". ``prompts`` is what effects are measured on: "paper", "balanced", a YAML
-    file, or a `PromptSet`; without it "balanced", of recorded scores "paper". ``control`` is a spec
-    of other recorded scores of the same model, which have the words of the instrument check.
-    ``template`` is the format of a reward model that has no chat template: "plain", "pair" or the
-    file of a Jinja chat template.
+    "dpo:POLICY,REFERENCE", "served:URL", "py:MODULE:FACTORY"); with ``load_as="llm"`` what
+    ``--llm`` takes. It is loaded when scores are needed that the store (in ``cache_dir``) does not
+    have. A model in memory is a sequence classifier of one label or a causal language model; it is
+    put into evaluation mode, and its scores are not stored on disk. A function takes a list of
+    (question, answer) pairs and returns one float for each, higher for what is preferred; its
+    scores are stored if it has a ``name``, under that and under what it says of 32 fixed
+    conversations. ``lexicons`` maps names to files, in addition to the starters "big_two" and
+    "mfd2". ``prompts`` is what effects are measured on: "paper", "balanced", a YAML file, or a
+    `PromptSet`; without it "balanced", of recorded scores "paper". ``control`` is a spec of other
+    recorded scores of the same model, which have the words of the instrument check. ``template``
+    is the format of a reward model that has no chat template: "plain", "pair" or the file of a
+    Jinja chat template.
 
     Raises SpecError for an invalid spec or template; for a model in memory, ModelError if it cannot
     be scored reliably.
@@ -198,11 +202,8 @@ def load(
         from valuebias.models.language import LanguageModel
 
         if tokenizer is None:
-            raise SpecError(
-                "a model in memory needs its tokenizer",
-                seen=type(model).__name__,
-                remedy="Give load(model, tokenizer), or a spec such as 'org/name'.",
-            )
+            scorer = _function(model, name, load_as, settings, cache_dir)
+            return Model(scorer, find, quick, prompts=prompts_in_force(prompts or BALANCED))
         label = name or type(model).__name__
         wrapped = wrap(model, tokenizer, name=label, settings=settings)
         asked = prompts_in_force(prompts or BALANCED)
@@ -211,10 +212,41 @@ def load(
     spec = parse_spec(model if name is None else f"{name}={model}", load_as=load_as)
     (check_model if load_as == "rm" else check_language_model)(spec)
     asked = prompts_in_force(prompts or default_prompts([spec]))
-    folder = default_folder() if cache_dir is None else Path(cache_dir).expanduser()
-    bench = _bench(folder, settings, asked)
+    bench = _bench(_folder(cache_dir), settings, asked)
     checked = None if control is None else bench.scorer(parse_spec(control, load_as=load_as))
     return Model(bench.scorer(spec), find, quick, checked, asked)
+
+
+def _function(
+    model: object,
+    name: str | None,
+    load_as: LoadAs,
+    settings: Settings,
+    cache_dir: str | Path | None,
+) -> Scorer:
+    """A function of pairs; its scores are stored if it has a name."""
+    from valuebias.models.in_code import is_module, of_function
+
+    if is_module(model) or not callable(model):
+        raise SpecError(
+            "a model in memory needs its tokenizer",
+            seen=type(model).__name__,
+            remedy="Give load(model, tokenizer), a function of (question, answer) pairs, or a spec "
+            "such as 'org/name'.",
+        )
+    if name is None:
+        label = getattr(model, "__name__", type(model).__name__)
+        return InMemory(of_function(model, name=label, store=None, load_as=load_as), "reward")
+    from valuebias.scorers.in_code import stored_function
+
+    bench = _bench(_folder(cache_dir), settings, BALANCED)
+    scorer = stored_function(model, name, load_as, Loader(bench.store, settings, bench.progress))
+    _ = scorer.fingerprint  # it is asked now, so that one that cannot be used is refused here
+    return scorer
+
+
+def _folder(cache_dir: str | Path | None) -> Path:
+    return default_folder() if cache_dir is None else Path(cache_dir).expanduser()
 
 
 def _template(text: str) -> str:

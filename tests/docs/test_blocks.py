@@ -47,6 +47,8 @@ NOT_RUN = (
     Skipped("examples/paper/*", "valuebias *", "models of 2 to 27 billion parameters: only parsed"),
     Skipped("*", "python examples/miniature/grow.py*", "grows models for five minutes"),
     Skipped("*", "accelerate launch *", "needs GPUs: only the command behind it is parsed"),
+    Skipped("*", "python train_with_trl.py", "needs TRL, and trains: its files are only compiled"),
+    Skipped("*", "pytest --rm=served:*", "needs a server: the tests of the plugin have their own"),
     Skipped("*", "pytest --rm=judge:org/instruct*", "needs a model that follows instructions"),
     Skipped("*", "git *", "there is no repository in the folder, and nobody's is touched"),
 )
@@ -114,7 +116,7 @@ class Page:
 
     def used(self, file: Path) -> bool:
         """Whether a command names the file, pytest finds it, or another block imports it."""
-        if file.name in self.asked:
+        if file.name in self.asked or f"py:{file.stem}:" in self.asked:
             return True
         if fnmatch(file.name, "test_*.py") or fnmatch(file.name, "*.valuebias.y*ml"):
             return "pytest" in self.asked
@@ -133,6 +135,7 @@ class Page:
         if command.startswith("pip "):
             return check_pip(command)
         bare = " ".join(shlex.split(command, comments=True))
+        self.asked += command + "\n"
         if any(fnmatch(self.name, s.page) and fnmatch(bare, s.command) for s in NOT_RUN):
             return check_parsed(bare)
         if any(fnmatch(bare, p) for p in NEEDS_LEXICONS) and not _published():
@@ -140,7 +143,6 @@ class Page:
         folder = self.folder
         if (self.name, bare) in IN_CHECKOUT:
             folder = CHECKOUT
-        self.asked += command + "\n"
         quick = any(fnmatch(bare, pattern) for pattern in QUICK)
         extra = {"VALUEBIAS_PROFILE": "quick", "PYTEST_ADDOPTS": "-k big_two"} if quick else {}
         with Reached(self.folder, bare):

@@ -80,8 +80,9 @@ def timed(
         for job in asked:
             assert isinstance(job.candidates, Candidates)
             words += len(job.prompts) * len(job.candidates)
-            tokens += len(job.prompts) * sum(model.token_counts(job.candidates.responses))
-        vocabulary = max(vocabulary, len(model.vocabulary()))
+            tokens += len(job.prompts) * sum(model.token_counts(job.candidates.responses) or ())
+        if model.has_vocabulary:
+            vocabulary = max(vocabulary, len(model.vocabulary()))
         stored = ModelScores(bench.store, model.fingerprint)
         rate = _rate(model, stored, asked) or rate
         for job in jobs:
@@ -112,6 +113,8 @@ def _jobs(
         jobs.append(WHOLE_VOCABULARY)
         if not prompts.is_paper:
             jobs += [Job(PAPER_PROMPTS, model.candidates(lexicon)) for lexicon in lexicons]
+    if not model.has_vocabulary:
+        return [job for job in jobs if isinstance(job.candidates, Candidates)]
     return jobs
 
 

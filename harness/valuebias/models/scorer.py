@@ -19,6 +19,8 @@ class ModelScorer(ABC):
     """A scorer with a tokenizer, and how conversations are written with it. ``origin`` is what is
     known about the model from loading, ``embeddings`` how many token ids it has a row for."""
 
+    has_vocabulary = True
+
     def __init__(
         self,
         tokenizer: Any,

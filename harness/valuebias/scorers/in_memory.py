@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from valuebias.candidates import VOCABULARY, Candidates, Injection, Vocabulary
 from valuebias.errors import ModelError
 from valuebias.lexicons.lexicon import Lexicon
+from valuebias.models.opaque import OpaqueModel, no_vocabulary
 from valuebias.prompts import Prompt
 from valuebias.scorers.protocol import Kind, injection_of, words
 from valuebias.scores import FloatArray, Job, Scores
@@ -25,16 +27,18 @@ class InMemory:
 
     ``module`` is the torch module behind it. Its scores and fingerprint are those of the weights
     it was wrapped with, so it is refused once these have changed or it is in training mode. A write
-    through ``.data`` is not seen.
+    through ``.data`` is not seen. A function has no module: it is refused once it scores the fixed
+    conversations differently.
     """
 
     parts = ()
-    has_vocabulary = True
 
-    def __init__(self, model: RewardModel | LanguageModel, kind: Kind, module: Any) -> None:
+    def __init__(
+        self, model: RewardModel | LanguageModel | OpaqueModel, kind: Kind, module: Any = None
+    ) -> None:
         self.model = model
         self._module = module
-        self._weights = _weights(module)
+        self._weights = [] if module is None else _weights(module)
         self.kind = kind
         self._known: dict[tuple[str, str], FloatArray] = {}
         self._round_trip: float | None = None
@@ -51,6 +55,10 @@ class InMemory:
     def injection(self) -> Injection:
         return injection_of(self.kind)
 
+    @property
+    def has_vocabulary(self) -> bool:
+        return self.model.has_vocabulary
+
     def candidates(self, lexicon: Lexicon) -> Candidates:
         return words(lexicon, self)
 
@@ -61,10 +69,10 @@ class InMemory:
         *,
         time_limit: float | None = None,
     ) -> Scores:
-        self._check_unchanged()
         asked = self._named(candidates)
         share = None if time_limit is None else time_limit / max(1, len(prompts))
-        rows = [self._row(prompt, asked, share) for prompt in prompts]
+        with self._unchanged():
+            rows = [self._row(prompt, asked, share) for prompt in prompts]
         about = {**self.model.provenance, "model": self.name, "injection": asked.injection}
         if isinstance(candidates, Vocabulary):
             if self._round_trip is None:
@@ -84,6 +92,8 @@ class InMemory:
         *,
         time_limit: float | None = None,
     ) -> str | None:
+        if isinstance(candidates, Vocabulary) and not self.has_vocabulary:
+            return no_vocabulary(self.name)
         from valuebias.search import TooSlow
 
         try:
@@ -95,11 +105,16 @@ class InMemory:
     def vocabulary(self) -> Candidates:
         return self._named(VOCABULARY)
 
-    def token_counts(self, words: Sequence[str]) -> list[int]:
+    def token_counts(self, words: Sequence[str]) -> list[int] | None:
         return self.model.token_counts(words)
 
-    def _check_unchanged(self) -> None:
+    @contextmanager
+    def _unchanged(self) -> Iterator[None]:
         """Raise ModelError for weights that are not those of the fingerprint, or dropout."""
+        if isinstance(self.model, OpaqueModel):
+            with self.model.unchanged():
+                yield
+            return
         training = self._module.training
         if training or _weights(self._module) != self._weights:
             raise ModelError(
@@ -107,6 +122,7 @@ class InMemory:
                 seen=f"{self.name} in training mode" if training else f"{self.name}, other weights",
                 remedy="Load it again: valuebias.load(model, tokenizer).",
             )
+        yield
 
     def _named(self, wanted: Candidates | Vocabulary) -> Candidates:
         return wanted if isinstance(wanted, Candidates) else wanted.of(self._tokens)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from filelock import FileLock, Timeout
 
@@ -23,7 +23,12 @@ from valuebias.store.database import Store, address
 
 if TYPE_CHECKING:
     from valuebias.models.language import LanguageModel
+    from valuebias.models.opaque import OpaqueModel
     from valuebias.models.reward import RewardModel
+
+Loaded: TypeAlias = "RewardModel | LanguageModel | OpaqueModel"
+OpenModel: TypeAlias = Callable[[ModelSpec, Settings, Store], Loaded]
+"""Opens a model that has no files: its fingerprint is known once it is open."""
 
 
 class Loader:
@@ -34,7 +39,7 @@ class Loader:
         self.settings = settings
         self.progress = progress
         self.failures = Failures()
-        self._loaded: tuple[str, RewardModel | LanguageModel] | None = None
+        self._loaded: tuple[str, Loaded] | None = None
 
     def release(self) -> None:
         """Free the loaded model, if there is one; a later call that needs it loads it again."""
@@ -49,7 +54,7 @@ class Loader:
     def load(self, spec: ModelSpec, fingerprint: str) -> RewardModel | LanguageModel:
         """The model of this fingerprint, loaded if necessary."""
         if self._loaded is not None and self._loaded[0] == fingerprint:
-            return self._loaded[1]
+            return cast("RewardModel | LanguageModel", self._loaded[1])
         from valuebias.models import loading
 
         self.progress.note(f"loading {spec.label}")
@@ -64,6 +69,28 @@ class Loader:
             self.progress.note(f"{spec.label} is small: it is computed on one thread")
         self.store.record_load(fingerprint)
         self._loaded = (fingerprint, model)
+        return model
+
+    def open(
+        self, spec: ModelSpec, open_model: OpenModel, fingerprint: str | None = None
+    ) -> Loaded:
+        """A model without files, opened if necessary; it stays open. ``fingerprint`` is that of an
+        earlier time. Raises ModelError if it has another one now."""
+        if self._loaded is not None and self._loaded[0] == fingerprint:
+            return self._loaded[1]
+        self.release()
+        # Processes take turns: whoever sees a model first decides what it is known by.
+        with self.turn(spec, address(opened=spec.text)), self.failures.remembered(spec):
+            self.progress.note(f"opening {spec.label}")
+            model = open_model(spec, self.settings, self.store)
+            if fingerprint not in (None, model.fingerprint):
+                raise ModelError(
+                    f"{spec.label} is another model than it was at the beginning of this run",
+                    seen=f"fingerprint {model.fingerprint[:12]}, not {str(fingerprint)[:12]}",
+                    remedy="Run again once its weights stay the same.",
+                )
+        self.store.record_load(model.fingerprint)
+        self._loaded = (model.fingerprint, model)
         return model
 
     @contextmanager

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from valuebias.scorers.protocol import Opener, Scorer
 
 FORMS = (
-    "Give org/name, org/name@revision, the directory of a model, demo:agency, dpo:POLICY,REFERENCE "
-    "or scores:FILE, with a name if wanted, as in NAME=SPEC."
+    "Give org/name, org/name@revision, the directory of a model, demo:agency, "
+    "dpo:POLICY,REFERENCE, judge:MODEL[,TEMPLATE], served:URL, py:MODULE:FACTORY or scores:FILE, "
+    "with a name if wanted, as in NAME=SPEC."
 )
 _NAME = re.compile(r"[^\s/\\:@=\[\]]+")
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -60,6 +61,8 @@ SCHEMES: dict[str, Scheme] = {
     "dpo": Scheme("valuebias.scorers.implicit_stored", language=False),
     "judge": Scheme("valuebias.scorers.judge", language=False),
     "implicit": Scheme("valuebias.scorers.implicit_stored", written=False),
+    "served": Scheme("valuebias.scorers.served", language=False),
+    "py": Scheme("valuebias.scorers.in_code"),
     "scores": Scheme("valuebias.scorers.recorded"),
     "baseline": Scheme("valuebias.scorers.baseline", language=False),
     "anchor": Scheme("valuebias.scorers.baseline", written=False, language=False),

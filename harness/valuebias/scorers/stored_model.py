@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
 from valuebias.candidates import VOCABULARY, Candidates, Injection, Vocabulary
-from valuebias.errors import SearchError, SpecError, StoreError, ValueBiasError
+from valuebias.errors import ScoresError, SearchError, SpecError, StoreError, ValueBiasError
 from valuebias.lexicons.lexicon import Lexicon
+from valuebias.models.opaque import ASK_FOR_WORDS, OpaqueModel, no_vocabulary
 from valuebias.models.spec import DEMOS, ModelSpec
 from valuebias.prompts import Prompt
-from valuebias.scorers.loader import Loader
+from valuebias.scorers.loader import Loaded, Loader, OpenModel
 from valuebias.scorers.protocol import Kind, Opener, injection_of, words
 from valuebias.scores import Job, Scores
 from valuebias.store.model_scores import ModelScores
-
-if TYPE_CHECKING:
-    from valuebias.models.language import LanguageModel
-    from valuebias.models.reward import RewardModel
-
 
 _TOKENS = "token counts"
 """What an error of counting them is remembered under."""
@@ -45,16 +41,20 @@ def open_scorer(spec: ModelSpec, opener: Opener) -> StoredModel:
 class StoredModel:
     """A reward model or language model; a scorer (`scorers.protocol.Scorer`).
 
-    Errors of the model (it cannot be loaded, preflight refused it, its scores are not finite) are
-    raised again at once for whatever else this process asks of it, and are never stored.
+    One without files is opened by ``open_model``, to find out its fingerprint. Errors of the model
+    (it cannot be loaded, preflight refused it, its scores are not finite) are raised again at once
+    for whatever else this process asks of it, and are never stored.
     """
 
     parts = ()
-    has_vocabulary = True
 
-    def __init__(self, spec: ModelSpec, loader: Loader) -> None:
+    def __init__(
+        self, spec: ModelSpec, loader: Loader, open_model: OpenModel | None = None
+    ) -> None:
         self.spec = spec
         self._loader = loader
+        self._open_model = open_model
+        self._has_vocabulary = True
         self._stored: ModelScores | None = None
         self._fingerprint = ""
 
@@ -64,8 +64,13 @@ class StoredModel:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of everything that decides the model's numbers; its weights are not loaded."""
-        if not self._fingerprint:
+        """A digest of everything that decides the model's numbers; its weights are not loaded,
+        unless it has no files."""
+        if not self._fingerprint and self._open_model is not None:
+            self._loader.failures.raise_again(self.spec)
+            model = self._loader.open(self.spec, self._open_model)
+            self._fingerprint, self._has_vocabulary = model.fingerprint, model.has_vocabulary
+        elif not self._fingerprint:
             from valuebias.models.fingerprint import fingerprint
 
             with self._loader.failures.remembered(self.spec):
@@ -80,6 +85,12 @@ class StoredModel:
     def injection(self) -> Injection:
         return injection_of(self.kind)
 
+    @property
+    def has_vocabulary(self) -> bool:
+        if self._open_model is not None and not self._fingerprint:
+            return bool(self.fingerprint) and self._has_vocabulary  # known once it is open
+        return self._has_vocabulary
+
     def candidates(self, lexicon: Lexicon) -> Candidates:
         return words(lexicon, self)
 
@@ -90,6 +101,7 @@ class StoredModel:
         *,
         time_limit: float | None = None,
     ) -> Scores:
+        self._check_kind(candidates)
         job = Job(tuple(prompts), candidates, time_limit)
         self.prepare([job])
         reason = self._scores.left_out(job)
@@ -106,19 +118,30 @@ class StoredModel:
 
     def prepare(self, jobs: Sequence[Job]) -> None:
         self._loader.failures.raise_again(self.spec)
+        if not self.has_vocabulary:
+            jobs = [job for job in jobs if isinstance(job.candidates, Candidates)]
         if all(map(self._settled, jobs)):
             return
         with self._loader.turn(self.spec, self.fingerprint):
             if all(map(self._settled, jobs)):
                 return  # another process did it while we waited
-            from valuebias.models.threads import used
-
             model = self._load()
-            with used(model.threads):
+            with self._scoring(model):
                 for job in jobs:
                     self._try(model, job)
 
-    def _try(self, model: RewardModel | LanguageModel, job: Job) -> None:
+    @contextmanager
+    def _scoring(self, model: Loaded) -> Iterator[None]:
+        if isinstance(model, OpaqueModel):
+            with self._loader.failures.remembered(self.spec), model.unchanged():
+                yield
+            return
+        from valuebias.models.threads import used
+
+        with used(model.threads):
+            yield
+
+    def _try(self, model: Loaded, job: Job) -> None:
         if self._failure(job) is not None:
             return
         try:
@@ -136,6 +159,8 @@ class StoredModel:
         time_limit: float | None = None,
     ) -> str | None:
         """Computes missing scores first if they can be computed within the limit."""
+        if isinstance(candidates, Vocabulary) and not self.has_vocabulary:
+            return no_vocabulary(self.name)
         job = Job(tuple(prompts), candidates, time_limit)
         self.prepare([job])
         return self._scores.left_out(job)
@@ -143,6 +168,7 @@ class StoredModel:
     def vocabulary(self) -> Candidates:
         """The tokens of the vocabulary that stand for text, by id; loads the model if necessary."""
         self._loader.failures.raise_again(self.spec)
+        self._check_kind(VOCABULARY)
         if self._scores.candidates(VOCABULARY) is None:
             with self._loader.turn(self.spec, self.fingerprint):
                 if self._scores.candidates(VOCABULARY) is None:
@@ -151,8 +177,10 @@ class StoredModel:
         assert candidates is not None
         return candidates
 
-    def token_counts(self, words: Sequence[str]) -> list[int]:
+    def token_counts(self, words: Sequence[str]) -> list[int] | None:
         """The number of tokens of each word as an answer; loads the model if necessary."""
+        if not self.has_vocabulary:
+            return None
         candidates = Candidates.words(words)
         counts = self._scores.token_counts(candidates)
         if counts is None:
@@ -170,6 +198,11 @@ class StoredModel:
         if self._stored is None:
             self._stored = ModelScores(self._loader.store, self.fingerprint)
         return self._stored
+
+    def _check_kind(self, candidates: Candidates | Vocabulary) -> None:
+        """Raise ScoresError if the vocabulary of a model is asked for that has none here."""
+        if isinstance(candidates, Vocabulary) and not self.has_vocabulary:
+            raise ScoresError(no_vocabulary(self.name), remedy=ASK_FOR_WORDS)
 
     def _failure(self, job: Job) -> ValueBiasError | None:
         """The error that stopped the job before in this process, or None."""
@@ -192,12 +225,14 @@ class StoredModel:
 
     # Computing
 
-    def _load(self) -> RewardModel | LanguageModel:
+    def _load(self) -> Loaded:
+        if self._open_model is not None:
+            return self._loader.open(self.spec, self._open_model, self.fingerprint)
         return self._loader.load(self.spec, self.fingerprint)
 
-    def _compute(self, model: RewardModel | LanguageModel, job: Job) -> None:
+    def _compute(self, model: Loaded, job: Job) -> None:
         if isinstance(job.candidates, Candidates):
-            if job.candidates.injection != "token":
+            if job.candidates.injection != "token" and self.has_vocabulary:
                 with self._loader.failures.remembered(self.spec, _TOKENS):
                     self._count_tokens(model, job.candidates.responses)
             self._search(model, job, job.candidates)
@@ -211,20 +246,20 @@ class StoredModel:
             with self._loader.failures.remembered(self.spec, job.candidates):
                 stored.put_round_trip(float(model.round_trip(tokens)))
 
-    def _count_tokens(self, model: RewardModel | LanguageModel, words: Sequence[str]) -> list[int]:
+    def _count_tokens(self, model: Loaded, words: Sequence[str]) -> list[int]:
         """Store the number of tokens of each word, so that the model is not loaded again for it."""
-        counts = model.token_counts(words)
+        counts = model.token_counts(words) or []
         self._scores.put_token_counts(Candidates.words(words), counts)
         return counts
 
-    def _keep_vocabulary(self, model: RewardModel | LanguageModel) -> None:
+    def _keep_vocabulary(self, model: Loaded) -> None:
         with self._loader.failures.remembered(self.spec, VOCABULARY):
             if self._scores.candidates(VOCABULARY) is None:
                 vocabulary = model.vocabulary()  # says what it leaves out once it is made
                 left_out = model.provenance.get("left_out", "")
                 self._scores.put_vocabulary(vocabulary, left_out)
 
-    def _search(self, model: RewardModel | LanguageModel, job: Job, candidates: Candidates) -> bool:
+    def _search(self, model: Loaded, job: Job, candidates: Candidates) -> bool:
         """Score what is missing, chunk by chunk into the store; False if it is left out."""
         from valuebias.search import TooSlow
 
