@@ -48,7 +48,7 @@ def test_every_claim_the_run_and_the_work_are_shown(capsys: pytest.CaptureFixtur
     found = planned()
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
-    assert "ten public reward models on the paper's prompts, 2026-11-28" in out
+    assert "ten public reward models on the paper's prompts, 2026-11-29" in out
     assert "the prompt set balanced (54 prompts), 9 adjectives a valence" in out
     rows = re.findall(r"^(\S+) +(positive|negative) +\[.*?\]((?: +\d+/\d+/\d+){4}) *$", out, re.M)
     assert [row[:2] for row in rows] == list(claims(found))

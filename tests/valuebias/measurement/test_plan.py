@@ -119,10 +119,10 @@ def test_facets_make_the_words_part_larger() -> None:
 
 def test_the_shipped_variances_say_what_they_rest_on() -> None:
     assert PANEL.basis == "ten public reward models on the paper's prompts"
-    assert PANEL.date == "2026-11-28"
+    assert PANEL.date == "2026-11-29"
     assert set(PANEL.entries) == {(name, v) for name in CONTRASTS for v in ("positive", "negative")}
     basis = panel_basis(PANEL, LEXICONS, PAPER)
-    assert basis.told == "ten public reward models on the paper's prompts, 2026-11-28"
+    assert basis.told == "ten public reward models on the paper's prompts, 2026-11-29"
     assert set(basis.between_valences) == set(LEXICONS)
 
 

@@ -180,7 +180,9 @@ def test_stories_is_converted_right(real_data: Path) -> None:
 
 
 def test_stories_with_a_fitted_head_scores(real_data: Path, tmp_path: Path) -> None:
-    model = load(save_stories(real_data / "models" / "stories260K", tmp_path / "stories"))
+    folder = save_stories(real_data / "models" / "stories260K", tmp_path / "stories")
+    plain = Settings(device="cpu", template="plain")
+    model = load_reward_model(parse_spec(str(folder)), plain)
     assert model.template_name == "plain"
     assert model.provenance["bos"] == "tokenizer"
     values = model.score([GREATEST], WORDS).values
