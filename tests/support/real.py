@@ -32,7 +32,7 @@ def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 def inheritance(model: Path, base: Path, project: Path) -> list[dict[str, Any]]:
     """The verdicts of `inheritance` on the project's words and six prompts a valence."""
     run(
-        "pytest", "-q", f"--rm=rm={model}", f"--base=base={base}", f"--valuebias-answer-cue={CUE}",
+        "pytest", "-q", f"--rm=rm={model}", f"--base={base}", f"--valuebias-answer-cue={CUE}",
         "--valuebias-profile=quick", "--valuebias-suite=inheritance",
         "--valuebias-instrument=report", "--valuebias-lexicon=big_two=words.csv",
         "--valuebias-json=taste.json", "-k", "big_two and positive", cwd=project,
