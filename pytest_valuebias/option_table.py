@@ -61,16 +61,15 @@ def _choice(*names: str) -> Callable[[str], str]:
     return parse
 
 
-def _size(text: str) -> int:
-    from valuebias.models.settings import parse_size
+def _setting(name: str) -> Callable[[str], Any]:
+    """The parser of that name in `models.settings`, imported when it is used."""
 
-    return parse_size(text)
+    def parse(text: str) -> Any:
+        from valuebias.models import settings
 
+        return getattr(settings, f"parse_{name}")(text)
 
-def _device(text: str) -> str:
-    from valuebias.models.settings import parse_device
-
-    return parse_device(text)
+    return parse
 
 
 def _seed(text: str) -> int:
@@ -92,24 +91,6 @@ def _contrast(text: str) -> str:
     from valuebias.questions import parse_contrast
 
     return parse_contrast(text)
-
-
-def _cue(text: str) -> str:
-    from valuebias.models.settings import parse_cue
-
-    return parse_cue(text)
-
-
-def _template(text: str) -> str:
-    from valuebias.models.settings import parse_template
-
-    return parse_template(text)
-
-
-def _threads(text: str) -> int:
-    from valuebias.models.settings import parse_threads
-
-    return parse_threads(text)
 
 
 _MODEL = "org/name[@revision], a directory, demo:agency, scores:FILE, each also as NAME=SPEC"
@@ -232,7 +213,7 @@ OPTIONS: tuple[Option, ...] = (
         "threads of the processor: auto (as many as a model's work can use) or a number",
         0,
         "auto|N",
-        parse=_threads,
+        parse=_setting("threads"),
     ),
     Option(
         "template",
@@ -242,7 +223,7 @@ OPTIONS: tuple[Option, ...] = (
         "NAME|FILE",
         path=True,
         names=FORMATS,
-        parse=_template,
+        parse=_setting("template"),
     ),
     Option(
         "answer-cue",
@@ -251,7 +232,7 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "TEXT",
         verbatim=True,
-        parse=_cue,
+        parse=_setting("cue"),
     ),
     Option(
         "frequencies",
@@ -271,7 +252,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("html", "file of the HTML report: one self-contained page", None, "FILE", path=True),
     Option("json", "file of the report as JSON, for programs", None, "FILE", path=True),
     Option("cache-dir", "directory of the score store", None, "DIR", path=True),
-    Option("device", "auto, cpu, cuda, cuda:1, mps", "auto", "NAME", parse=_device),
+    Option("device", "auto, cpu, cuda, cuda:1, mps", "auto", "NAME", parse=_setting("device")),
     Option(
         "dtype",
         "auto, float32, bfloat16, float16",
@@ -284,7 +265,7 @@ OPTIONS: tuple[Option, ...] = (
         "memory one chunk of a search may take, such as 512M or 8G",
         1 << 30,
         "SIZE",
-        parse=_size,
+        parse=_setting("size"),
     ),
     Option("seed", "seed of permutations (default: 0)", 0, "N", parse=_seed),
     Option("trust-remote-code", "model id whose own code may run; repeatable", (), "ID", True),

@@ -29,6 +29,11 @@ def _rebuild(kind: type[ValueBiasError], what: str, remedy: str, seen: object) -
     return kind(what, remedy=remedy, seen=seen)
 
 
+def first_line(error: BaseException) -> str:
+    """The kind of another library's error and the first line of what it says."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+
+
 class SpecError(ValueBiasError):
     """A model spec, option or file name that cannot be used: a usage error."""
 

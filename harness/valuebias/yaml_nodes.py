@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Self
 
@@ -75,4 +76,15 @@ class YamlFile:
         if not isinstance(node, yaml.ScalarNode):
             raise self.fail(node, f"{what} is not a text", "Write one word or quoted text.")
         value: str = node.value
+        return value
+
+    def number(self, node: yaml.Node, what: str, remedy: str) -> float:
+        """A finite number."""
+        text = self.text(node, what)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise self.fail(node, f"{what} must be a finite number", remedy, text)
         return value

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from valuebias.models.settings import Settings
@@ -24,7 +25,7 @@ def add_model_options(
     add = parser.add_argument
     add(
         "--device",
-        type=_device,
+        type=_setting("device"),
         default="auto",
         metavar="NAME",
         help="auto (the default), cpu, cuda, cuda:1, mps",
@@ -32,14 +33,14 @@ def add_model_options(
     add("--dtype", choices=("auto", *DTYPES), default="auto", help="precision (default auto)")
     add(
         "--chunk-memory",
-        type=_size,
+        type=_setting("size"),
         default=1 << 30,
         metavar="SIZE",
         help="memory one chunk may take, such as 512M or 8G (default 1G)",
     )
     add(
         "--threads",
-        type=_threads,
+        type=_setting("threads"),
         default=0,
         metavar="auto|N",
         help="threads of the processor: auto (the default; as many as a model's work can use) or a "
@@ -48,7 +49,7 @@ def add_model_options(
     if rewards:
         add(
             "--template",
-            type=_template,
+            type=_setting("template"),
             metavar="NAME|FILE",
             help="format of conversations with a reward model that has no chat template: plain, "
             "pair or the file of a Jinja chat template",
@@ -91,40 +92,18 @@ def settings(arguments: argparse.Namespace) -> Settings:
     )
 
 
-def _size(text: str) -> int:
-    from valuebias.models.settings import parse_size
+def _setting(name: str) -> Callable[[str], Any]:
+    """The parser of that name in `models.settings`, as argparse takes one."""
 
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
+    def parse(text: str) -> Any:
+        from valuebias.models import settings
 
+        try:
+            return getattr(settings, f"parse_{name}")(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
 
-def _device(text: str) -> str:
-    from valuebias.models.settings import parse_device
-
-    try:
-        return parse_device(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
-
-
-def _threads(text: str) -> int:
-    from valuebias.models.settings import parse_threads
-
-    try:
-        return parse_threads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
-
-
-def _template(text: str) -> str:
-    from valuebias.models.settings import parse_template
-
-    try:
-        return parse_template(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}, not {text!r}") from None
+    return parse
 
 
 def folder(text: str) -> Path:

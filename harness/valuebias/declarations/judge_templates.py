@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -146,15 +145,7 @@ def _ratings(file: YamlFile, node: yaml.Node, mode: Mode) -> tuple[tuple[str, fl
     for text, (key, value) in file.mapping(node, "`ratings`").items():
         if not text.strip():
             raise file.fail(key, "a rating is empty", "Give the text of each rating.", repr(text))
-        written = file.text(value, f"the value of {text}")
-        try:
-            number = float(written)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise file.fail(
-                value, f"the value of {text} must be a finite number", "Give 1 or 0.5.", written
-            )
+        number = file.number(value, f"the value of {text}", "Give 1 or 0.5.")
         ratings.append((text, number))
     values = {value for _, value in ratings}
     if mode == "log-odds" and len(values) != 2:

@@ -23,7 +23,7 @@ from datetime import datetime
 from typing import Any
 
 from valuebias.errors import ModelError
-from valuebias.models.settings import PAIR, PLAIN
+from valuebias.models.settings import PLAIN
 
 _PLAIN = "User: {prompt}\n\nAssistant: {response}"
 _DAY = datetime(2024, 7, 26)  # the day Llama's template falls back to
@@ -88,7 +88,7 @@ class Chat:
         first = self.conversations("Why?", ["Because"])[0]
         bos = tokenizer.bos_token_id
         self.bos = "none" if bos is None or first[0] != bos else "template" if own else "tokenizer"
-        used = self._own_template() if own else _PLAIN if named != PAIR else named
+        used = self._own_template() if own else {PLAIN: _PLAIN}.get(self.template, self.template)
         self.template_sha256 = hashlib.sha256(str(used).encode("utf-8", "replace")).hexdigest()[:16]
 
     def _own_template(self) -> str:
@@ -255,6 +255,12 @@ class Chat:
                 remedy="Give the model a template that puts the response in unchanged.",
             )
         return self.around(words, self._encode(texts), *around.pop())
+
+    def framed(self, prompt: str, responses: Sequence[str]) -> list[list[int]]:
+        """The ids of each response where its conversation has it, between prefix and tail."""
+        frame = self.frame(prompt)
+        start, end = len(frame.prefix), len(frame.tail)
+        return [ids[start : len(ids) - end] for ids in self.conversations(prompt, responses)]
 
     def sentinels(self, prompt: str) -> list[str]:
         """Responses that are not in the prompt, to find its frame with."""

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from valuebias.errors import ModelError
+from valuebias.errors import ModelError, first_line
 from valuebias.models.files import ModelFiles
 from valuebias.models.quantised import check_quantised, gguf_quantisation, quantisation
 from valuebias.models.weights import adapter_weights, check_one_model, weight_files
@@ -103,7 +103,7 @@ def _config_of_gguf(files: ModelFiles) -> dict[str, Any]:
     except Exception as error:
         raise ModelError(
             f"transformers cannot read {files.gguf}",
-            seen=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            seen=first_line(error),
             remedy="Give the checkpoint that it was made from.",
         ) from None
     return dict(config.to_dict())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from valuebias.errors import ModelError
-from valuebias.models.quantised import needs
+from valuebias.models.quantised import read_gguf
 from valuebias.models.settings import Settings
 from valuebias.models.spec import GGUF, ModelSpec, is_adapter
 
@@ -28,12 +28,11 @@ TOKENIZER_FILES = (
 )
 CONFIG, ADAPTER, STATED = "config.json", "adapter_config.json", "valuebias.json"
 CONFIG_FILES = (CONFIG, ADAPTER, STATED)
-WEIGHT_FILES = (
-    "model*.safetensors",
-    "model.safetensors.index.json",
-    "adapter_model.safetensors",
-    "value_head.safetensors",
-)
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+VALUE_HEAD = "value_head.safetensors"
+"""A reward head in a file of its own, as LLaMA-Factory saves it."""
+WEIGHT_FILES = ("model*.safetensors", INDEX, ADAPTER_WEIGHTS, VALUE_HEAD)
 
 _TEMPLATES = ("tokenizer_config.json", "chat_template*", "additional_chat_templates/*")
 
@@ -161,8 +160,9 @@ def adapter_base(adapter: Path) -> Path | tuple[str, str | None]:
 
 
 def has_template(spec: ModelSpec, settings: Settings) -> bool:
-    """Whether a model states the format of its conversations: by a chat template, or in its
-    config.json or valuebias.json. Raises ModelError where a hub model cannot be found."""
+    """Whether a model states the format of its conversations: by a chat template, or, of a reward
+    model, in its config.json or valuebias.json. Raises ModelError where a hub model cannot be
+    found."""
     if spec.scheme == "demo":
         return True
     wanted = [*CONFIG_FILES, *TOKENIZER_FILES]
@@ -171,7 +171,7 @@ def has_template(spec: ModelSpec, settings: Settings) -> bool:
     else:
         directory = Path(spec.target)
     if directory.suffix == GGUF and directory.is_file():
-        return _gguf_has_template(directory)
+        return "tokenizer.chat_template" in read_gguf(directory).fields
     tokenizer = directory
     if is_adapter(directory) and not any(directory.glob("tokenizer*")):
         base = adapter_base(directory)
@@ -181,15 +181,10 @@ def has_template(spec: ModelSpec, settings: Settings) -> bool:
     config = tokenizer / _TEMPLATES[0]
     if config.is_file() and read_json(config).get("chat_template"):
         return True
+    if spec.load_as == "llm":
+        return False
     stated = (directory / name for name in (CONFIG, STATED))
     return any(TEMPLATE in read_json(file) for file in stated if file.is_file())
-
-
-def _gguf_has_template(file: Path) -> bool:
-    needs("gguf", file.name)
-    from gguf import GGUFReader
-
-    return "tokenizer.chat_template" in GGUFReader(file).fields
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _of_hub(repo: str, revision: str | None, settings: Settings) -> list[str]:
     config = hub_config(repo, revision, settings.offline)
     parts = [f"{repo}@{commit_of(config.parent)}"]
     if config.name == ADAPTER:
-        parts += _of_base(config.parent, settings)
+        parts += _of_base(config.parent, settings, code=repo in settings.trust_remote_code)
     return parts
 
 
@@ -112,14 +112,14 @@ def _of_directory(path: Path, settings: Settings, *, code: bool = False) -> list
     names |= {file.name for file in weights}
     parts = [f"{name} {file_digest(path / name)}" for name in sorted(names)]
     if adapter:
-        parts += _of_base(path, settings)
+        parts += _of_base(path, settings, code=code)
     return parts
 
 
-def _of_base(adapter: Path, settings: Settings) -> list[str]:
+def _of_base(adapter: Path, settings: Settings, *, code: bool) -> list[str]:
     base = adapter_base(adapter)
     if isinstance(base, Path):
-        return ["base", *_of_directory(base, settings)]
+        return ["base", *_of_directory(base, settings, code=code)]
     return ["base", *_of_hub(*base, settings)]
 
 

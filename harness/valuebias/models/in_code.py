@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from valuebias.errors import ModelError, SpecError
+from valuebias.errors import ModelError, SpecError, first_line
 from valuebias.models.canary import FloatArray, Pair
 from valuebias.models.opaque import IntArray, OpaqueModel
 from valuebias.models.settings import Settings
@@ -129,7 +129,7 @@ class _Function:
         except Exception as error:
             raise ModelError(
                 f"the function of {self._name} raised an error",
-                seen=_first_line(error),
+                seen=first_line(error),
                 remedy="Call it yourself on [('What is good?', 'Love')] for the whole traceback.",
             ) from error
         values = _floats(returned)
@@ -207,10 +207,6 @@ def _failed(what: str, error: BaseException, target: str) -> ModelError:
     module, _, attribute = target.partition(":")
     return ModelError(
         what,
-        seen=_first_line(error),
+        seen=first_line(error),
         remedy=f'For the whole traceback: python -c "import {module} as m; m.{attribute}()".',
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

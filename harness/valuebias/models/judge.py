@@ -73,9 +73,7 @@ class JudgeChat(Chat):
         self, prompt: str, responses: Sequence[str], *, separator: str | None = None
     ) -> list[list[int]]:
         """The ids of each response where the template puts it."""
-        frame = self.frame(prompt)
-        ends = len(frame.prefix), len(frame.tail)
-        return [ids[ends[0] : len(ids) - ends[1]] for ids in self.conversations(prompt, responses)]
+        return self.framed(prompt, responses)
 
     def sentinels(self, prompt: str) -> list[str]:
         return super().sentinels(self._judge.filled(prompt, self._judge.system))

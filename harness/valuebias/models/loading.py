@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from transformers import AutoTokenizer
 
 from valuebias.declarations.judge_templates import judge_template
-from valuebias.errors import ModelError, SpecError
+from valuebias.errors import ModelError, SpecError, first_line
 from valuebias.models import device, heads, threads
 from valuebias.models import preflight as checks
 from valuebias.models.checkpoint import Checkpoint, Placement
@@ -17,7 +18,7 @@ from valuebias.models.conversation_format import conversations
 from valuebias.models.files import TEMPLATE, ModelFiles, locate
 from valuebias.models.fingerprint import fingerprint
 from valuebias.models.heads.adapter import check_read
-from valuebias.models.heads.backbone import first_line, quiet
+from valuebias.models.heads.backbone import quiet
 from valuebias.models.heads.score import ScoreHead
 from valuebias.models.judge import Judge
 from valuebias.models.language import LanguageModel, load_causal
@@ -26,6 +27,8 @@ from valuebias.models.scorer import ModelScorer
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import GREATEST
+
+Scoring = TypeVar("Scoring", bound=ModelScorer)
 
 
 def load(spec: ModelSpec, settings: Settings) -> RewardModel | LanguageModel:
@@ -73,10 +76,7 @@ def load_reward_model(
         origin=_origin(checkpoint, placement),
     )
     if preflight:
-        precision = _computed(checkpoint, placement)
-        model.threads = threads.fitting(head.backbone, settings.threads)
-        with threads.used(model.threads):
-            _label(model, checkpoint, checks.check(model, precision))
+        _check(model, checks.check, head.backbone, checkpoint, placement, settings)
     return model
 
 
@@ -97,10 +97,7 @@ def load_language_model(spec: ModelSpec, settings: Settings) -> LanguageModel:
         origin=_origin(checkpoint, placement),
         answer_cue=settings.answer_cue,
     )
-    precision = _computed(checkpoint, placement)
-    model.threads = threads.fitting(model.model, settings.threads)
-    with threads.used(model.threads):
-        _label(model, checkpoint, checks.check_language(model, precision))
+    _check(model, checks.check_language, model.model, checkpoint, placement, settings)
     return model
 
 
@@ -121,7 +118,7 @@ def load_judge(spec: ModelSpec, settings: Settings) -> Judge:
         chunk_memory=settings.chunk_memory,
         origin=_origin(checkpoint, placement),
     )
-    _label(model, checkpoint, checks.check(model, _computed(checkpoint, placement)))
+    _check(model, checks.check, model.head.backbone, checkpoint, placement, settings)
     return model
 
 
@@ -147,17 +144,26 @@ def _placement(spec: ModelSpec, settings: Settings) -> Placement:
     return Placement(getattr(torch, dtype), where, trust_remote_code=allowed)
 
 
-def _computed(checkpoint: Checkpoint, placement: Placement) -> torch.dtype:
-    """The precision that numbers repeat in: quantised layers compute in half precision at best."""
-    coarse = checkpoint.quantised and not checkpoint.files.gguf  # GGUF is dequantised on loading
-    return torch.float16 if coarse and placement.dtype is torch.float32 else placement.dtype
-
-
-def _label(model: ModelScorer, checkpoint: Checkpoint, repeats: float) -> None:
-    """Say of a quantised model's precision what it is and how far its numbers repeat."""
+def _check(
+    model: Scoring,
+    preflight: Callable[[Scoring, torch.dtype], float],
+    module: torch.nn.Module,
+    checkpoint: Checkpoint,
+    placement: Placement,
+    settings: Settings,
+) -> None:
+    """Check that a model can be trusted, on as many threads as its work can use; say of a quantised
+    one's precision what it is, and how far its numbers repeat."""
+    precision = placement.dtype
+    # Quantised layers compute in half precision at best; GGUF is dequantised on loading.
+    if checkpoint.quantised and not checkpoint.files.gguf and precision is torch.float32:
+        precision = torch.float16
+    model.threads = threads.fitting(module, settings.threads)
+    with threads.used(model.threads):
+        repeats = preflight(model, precision)
     if checkpoint.quantised:
-        precision = model.provenance["dtype"]
-        model.note("dtype", f"{precision} ({checkpoint.quantised}, repeats to {repeats:.1g})")
+        dtype = model.provenance["dtype"]
+        model.note("dtype", f"{dtype} ({checkpoint.quantised}, repeats to {repeats:.1g})")
 
 
 def _origin(checkpoint: Checkpoint, placement: Placement) -> dict[str, str]:

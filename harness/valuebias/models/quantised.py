@@ -55,22 +55,26 @@ def check_quantised(named: str, tensors: Iterable[str], owner: str) -> None:
         )
 
 
-def gguf_quantisation(file: Path) -> str:
-    """What a GGUF file's quantisation is called: the type that most of its numbers have. Raises
-    ModelError where the file cannot be read."""
+def read_gguf(file: Path) -> Any:
+    """A reader of a GGUF file. Raises ModelError where the file cannot be read."""
     needs("gguf", file.name)
     from gguf import GGUFReader
 
-    sizes: Counter[str] = Counter()
     try:
-        for tensor in GGUFReader(file).tensors:
-            sizes[tensor.tensor_type.name] += int(tensor.n_elements)
+        return GGUFReader(file)
     except (OSError, ValueError, IndexError, KeyError) as error:
         raise ModelError(
             "not a readable GGUF file",
             seen=f"{file}: {error}",
             remedy="Download or make it again; the file may be cut off.",
         ) from None
+
+
+def gguf_quantisation(file: Path) -> str:
+    """What a GGUF file's quantisation is called: the type that most of its numbers have."""
+    sizes: Counter[str] = Counter()
+    for tensor in read_gguf(file).tensors:
+        sizes[tensor.tensor_type.name] += int(tensor.n_elements)
     return " ".join(["GGUF", *(name for name, _ in sizes.most_common(1))])
 
 

@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from valuebias.errors import ModelError, SpecError
+from valuebias.errors import ModelError, SpecError, first_line
 from valuebias.models.canary import CONVERSATIONS, FloatArray, Pair
 from valuebias.models.chat import Chat
 from valuebias.models.connection import Connection
 from valuebias.models.conversation_format import conversations
-from valuebias.models.files import TEMPLATE, read_json
+from valuebias.models.files import CONFIG, TEMPLATE, ModelFiles
 from valuebias.models.opaque import IntArray, OpaqueModel
 from valuebias.models.server import TEI, VLLM, Server, ask_server
 from valuebias.models.settings import Settings
@@ -148,12 +148,12 @@ def _chat(directory: Path, settings: Settings) -> Chat:
     except Exception as error:
         raise ModelError(
             "the tokenizer cannot be loaded",
-            seen=f"{type(error).__name__}: {error}".splitlines()[0],
+            seen=first_line(error),
             remedy="Give the directory that tokenizer.save_pretrained wrote.",
         ) from error
-    config = directory / "config.json"
-    stated = read_json(config).get(TEMPLATE) if config.is_file() else None
-    return conversations(tokenizer, stated, settings, directory.name)
+    files = ModelFiles(directory.name, directory)
+    stated = files.config if (directory / CONFIG).is_file() else files.stated
+    return conversations(tokenizer, stated.get(TEMPLATE), settings, files.name)
 
 
 class _Served:

@@ -62,9 +62,7 @@ class TextPair(Chat):
         self, prompt: str, responses: Sequence[str], *, separator: str | None = None
     ) -> list[list[int]]:
         """The ids of each response alone, as the second text."""
-        frame = self.frame(prompt)
-        start, end = len(frame.prefix), len(frame.tail)
-        return [ids[start : len(ids) - end] for ids in self.conversations(prompt, responses)]
+        return self.framed(prompt, responses)
 
     def _find_frame(self, prompt: str) -> Frame:
         words = self.sentinels(prompt)

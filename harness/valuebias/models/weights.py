@@ -8,13 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from valuebias.errors import ModelError
-from valuebias.models.files import ADAPTER, read_json
-
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-VALUE_HEAD = "value_head.safetensors"
-"""A reward head in a file of its own, as LLaMA-Factory saves it."""
+from valuebias.models.files import (
+    ADAPTER,
+    ADAPTER_WEIGHTS,
+    INDEX,
+    SINGLE,
+    VALUE_HEAD,
+    read_json,
+)
 
 
 def weight_files(directory: Path) -> list[Path]:

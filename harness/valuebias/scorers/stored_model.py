@@ -87,8 +87,8 @@ class StoredModel:
 
     @property
     def has_vocabulary(self) -> bool:
-        if self._open_model is not None and not self._fingerprint:
-            return bool(self.fingerprint) and self._has_vocabulary  # known once it is open
+        if self._open_model is not None:
+            _ = self.fingerprint  # opens it: known only then
         return self._has_vocabulary
 
     def candidates(self, lexicon: Lexicon) -> Candidates:

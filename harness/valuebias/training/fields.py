@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -95,16 +94,7 @@ class FieldReader:
             ) from None
 
     def number(self, name: str) -> float:
-        text = self.text(name)
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise self.fail(
-                name, f"`{name}` must be a finite number", "Give for example 0.5.", text
-            )
-        return value
+        return self._file.number(self.node(name), f"`{name}`", "Give for example 0.5.")
 
     def items(self, name: str) -> list[yaml.Node]:
         """The items of a list that is not empty."""

@@ -16,14 +16,13 @@ from transformers import (
     AutoTokenizer,
 )
 
-from valuebias.errors import ModelError
+from valuebias.errors import ModelError, first_line
 from valuebias.models import limits
 from valuebias.models.checkpoint import Checkpoint, Placement
 from valuebias.models.files import TEMPLATE, ModelFiles, locate
 from valuebias.models.fingerprint import fingerprint
 from valuebias.models.heads.backbone import (
     check_complete,
-    first_line,
     from_pretrained,
     pad_of,
     quiet,

@@ -1,14 +1,17 @@
-"""One thread for tiny models; the folder of real material, or a skip."""
+"""One thread for tiny models; the folder of real material, or a skip; a model to package."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from support.models import test_data
+from support.models import save_reward_model, test_data
+from support.packaged import rewards
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -25,3 +28,19 @@ def real_data() -> Path:
     if folder is None:
         pytest.skip("VALUEBIAS_TEST_DATA is not set")
     return folder
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_reward_model(tmp_path_factory.mktemp("plain") / "model")
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    """A copy to package otherwise."""
+    return Path(shutil.copytree(saved, tmp_path / "model"))
+
+
+@pytest.fixture(scope="module")
+def expected(saved: Path) -> Any:
+    return rewards(saved)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from support.models import CHATML, build_tokenizer, save_reward_model
+from support.models import CHATML, build_tokenizer
 from support.packaged import WORDS, address, edit, load, rewards
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
@@ -22,22 +21,6 @@ from valuebias.prompts import GREATEST
 def drop(path: Path, *keys: str) -> None:
     kept = {k: v for k, v in json.loads(path.read_text()).items() if k not in keys}
     path.write_text(json.dumps(kept))
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_reward_model(tmp_path_factory.mktemp("plain") / "model")
-
-
-@pytest.fixture
-def folder(saved: Path, tmp_path: Path) -> Path:
-    """A copy to package otherwise."""
-    return Path(shutil.copytree(saved, tmp_path / "model"))
-
-
-@pytest.fixture(scope="module")
-def expected(saved: Path) -> Any:
-    return rewards(saved)
 
 
 # Formats
@@ -84,6 +67,9 @@ def test_what_a_template_makes_unused_is_no_part_of_the_address(folder: Path) ->
     assert address(folder, "llm", answer_cue="\nAnswer:") == address(folder, "llm")
     (folder / "chat_template.jinja").unlink()
     assert address(folder, "llm", answer_cue="\nAnswer:") != address(folder, "llm")
+    edit(folder / "config.json", valuebias_template="plain")  # of a reward model: no cue goes by it
+    assert address(folder, "llm", answer_cue="\nAnswer:") != address(folder, "llm")
+    assert address(folder, template=PAIR) == address(folder)
 
 
 @pytest.mark.parametrize("given", ["nowhere.jinja", ""])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -14,29 +13,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from support.models import CHATML, build_tokenizer, save_language_model, save_reward_model
+from support.models import CHATML, build_tokenizer, save_language_model
 from support.packaged import CPU, address, edit, load, rewards
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
 from valuebias.models.loading import load_language_model
 from valuebias.prompts import GREATEST
 from valuebias.scorers.schemes import parse_spec
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_reward_model(tmp_path_factory.mktemp("plain") / "model")
-
-
-@pytest.fixture
-def folder(saved: Path, tmp_path: Path) -> Path:
-    """A copy to package otherwise."""
-    return Path(shutil.copytree(saved, tmp_path / "model"))
-
-
-@pytest.fixture(scope="module")
-def expected(saved: Path) -> Any:
-    return rewards(saved)
 
 
 def shard(folder: Path, *, change: float = 1.0) -> dict[str, str]:
@@ -221,6 +204,17 @@ def test_a_models_own_code_is_part_of_its_address(folder: Path) -> None:
     code.write_text("SIGN = -1\n")
     assert address(folder, trust_remote_code=(str(folder),)) != trusted
     assert address(folder) == untrusted
+
+
+def test_the_code_of_an_adapters_base_is_part_of_its_address(tmp_path: Path) -> None:
+    tokenizer = build_tokenizer()
+    base = save_language_model(tmp_path / "base", tokenizer=tokenizer)
+    adapter = save_adapter(tmp_path / "adapter", base, tokenizer)
+    code = base / "modeling_my.py"
+    code.write_text("SIGN = 1\n")
+    trusted = address(adapter, trust_remote_code=(str(adapter),))
+    code.write_text("SIGN = -1\n")
+    assert address(adapter, trust_remote_code=(str(adapter),)) != trusted
 
 
 def test_a_head_packages_code_is_part_of_the_address(

@@ -13,6 +13,7 @@ from support.gguf_file import save_gguf
 from support.models import save_language_model, save_reward_model
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
+from valuebias.models.fingerprint import fingerprint
 from valuebias.models.language import LanguageModel
 from valuebias.models.loading import load_language_model, load_reward_model
 from valuebias.models.quantised import quantisation
@@ -57,6 +58,14 @@ def test_a_gguf_file_is_no_reward_model_and_says_when_it_is_cut_off(folder: Path
     file.write_bytes(file.read_bytes()[:300])
     with pytest.raises(ModelError, match="not a readable GGUF file"):
         load(file)
+    with pytest.raises(ModelError, match="not a readable GGUF file"):
+        load_language_model(
+            parse_spec(str(file), load_as="llm"), Settings(device="cpu", answer_cue="\nAnswer:")
+        )
+    with pytest.raises(ModelError, match="not a readable GGUF file"):
+        fingerprint(
+            parse_spec(str(file), load_as="llm"), Settings(device="cpu", answer_cue="\nAnswer:")
+        )
 
 
 def test_a_four_bit_checkpoint_is_scored_and_called_one(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from valuebias.models.settings import parse_cue, parse_device, parse_size
+from valuebias.models.settings import FORMATS, parse_cue, parse_device, parse_size
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,9 @@ def test_devices_that_are_none(text: str) -> None:
 )
 def test_an_answer_cue_is_what_stands_after_the_prompt(text, cue):
     assert parse_cue(text) == cue
+
+
+def test_the_options_of_the_plugin_name_the_same_formats() -> None:
+    from pytest_valuebias import option_table
+
+    assert option_table.FORMATS == FORMATS

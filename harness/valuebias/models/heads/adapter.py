@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from valuebias.errors import ModelError
+from valuebias.errors import ModelError, first_line
 from valuebias.models.checkpoint import Checkpoint, Placement
 from valuebias.models.files import STATED
-from valuebias.models.heads.backbone import first_line, last_non_pad, pad_of, quiet
+from valuebias.models.heads.backbone import last_non_pad, pad_of, quiet
 
 _MISMATCH = re.compile(r"size mismatch for .*")
 
@@ -89,5 +90,5 @@ def check_read(
         seen=f"conversations end in {tokenizer.convert_ids_to_tokens(conversation[-1])}; the "
         f"base's pad_token_id is {own}; possible are {named}",
         remedy=f'State it in a file {STATED} beside the adapter, as in {{"pad_token_id": '
-        f"{tokenizer.pad_token_id}}}; null if the last token was read whatever it was.",
+        f"{json.dumps(tokenizer.pad_token_id)}}}; null if the last token was read whatever it was.",
     )

@@ -13,17 +13,12 @@ import torch
 from transformers import AutoModel
 from transformers.utils import logging as transformers_logging
 
-from valuebias.errors import ModelError, ValueBiasError
+from valuebias.errors import ModelError, ValueBiasError, first_line
 from valuebias.models.checkpoint import Checkpoint, Placement
 
 # Tensors a checkpoint may hold beside backbone and head: a language head that is not used, and
 # rotary tables that old versions saved and all versions compute.
 _SPARE = re.compile(r"lm_head\.|.*rotary_emb\.inv_freq$|.*\.attn\.(masked_)?bias$")
-
-
-def first_line(error: Exception) -> str:
-    """The kind of an error and the first line of what it says."""
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
 @contextlib.contextmanager
