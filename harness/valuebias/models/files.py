@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -93,11 +94,12 @@ def locate(spec: ModelSpec, settings: Settings) -> ModelFiles:
     if spec.scheme == "demo":
         files = _of_directory(embedded(spec), settings)
         return replace(files, name=f"demo:{spec.target}")
+    trusted = spec.target in settings.trust_remote_code
     if spec.scheme == "local":
-        return _of_directory(Path(spec.target), settings)
+        return _of_directory(Path(spec.target), settings, code=trusted)
     if spec.scheme == "hub":
         directory = download(spec.target, spec.revision, settings)
-        files = _of_directory(directory, settings)
+        files = _of_directory(directory, settings, code=trusted)
         return replace(files, name=spec.target, revision=commit_of(directory))
     raise ModelError(
         "recorded scores cannot be loaded as a model",
@@ -114,11 +116,14 @@ def embedded(spec: ModelSpec) -> Path:
     return Path(find(spec.target))
 
 
-def _of_directory(directory: Path, settings: Settings) -> ModelFiles:
+def _of_directory(directory: Path, settings: Settings, *, code: bool = False) -> ModelFiles:
+    """``code`` says whether the model's own code may run."""
     if directory.suffix == GGUF and directory.is_file():
         return ModelFiles(directory.name, directory.parent, gguf=directory.name)
     if not directory.is_dir():
         raise ModelError("model directory not found", seen=directory, remedy="Check the path.")
+    if code:
+        check_own_code(directory)
     if not is_adapter(directory):
         return ModelFiles(directory.name, directory)
     base = adapter_base(directory)
@@ -129,6 +134,8 @@ def _of_directory(directory: Path, settings: Settings) -> ModelFiles:
             seen=f"{directory.name} on {model}",
             remedy="Merge the base adapter into its model first (merge_and_unload).",
         )
+    if code:
+        check_own_code(model)
     return ModelFiles(directory.name, model, adapter=directory)
 
 
@@ -187,6 +194,24 @@ def has_template(spec: ModelSpec, settings: Settings) -> bool:
     return any(TEMPLATE in read_json(file) for file in stated if file.is_file())
 
 
+def check_own_code(directory: Path) -> None:
+    """Raise ModelError where a model whose code may run names code in another repository.
+
+    That code would come from the hub's cache, whatever was last put there, and is no part of what
+    the model is known by; and only the model itself was allowed to run code.
+    """
+    for file in (directory / name for name in (CONFIG, _TEMPLATES[0])):
+        classes = read_json(file).get("auto_map") if file.is_file() else None
+        # JSON of any shape: a class, a slow and a fast one, or either by the kind of model
+        if named := re.search(r'"([^"\\]+)--([^"\\.]+)[^"]*"', json.dumps(classes)):
+            raise ModelError(
+                "the model's code lies in another repository, which can change without a notice",
+                seen=f"{file.name}: {named[0]}",
+                remedy=f"Copy {named[2]}.py and what it imports from {named[1]} into the model's "
+                f'folder, and remove "{named[1]}--" from the auto_map of {file.name}.',
+            )
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file; raises ModelError if there is none."""
     try:
@@ -241,16 +266,17 @@ def download(
 def hub_config(repo: str, revision: str | None, offline: bool) -> Path:
     """The hub model's config.json or adapter_config.json, downloaded; no weights are."""
     import huggingface_hub
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     def fetch() -> str:
         try:
             return huggingface_hub.hf_hub_download(
-                repo, "config.json", revision=revision, local_files_only=offline
+                repo, CONFIG, revision=revision, local_files_only=offline
             )
-        except EntryNotFoundError:
+        except EntryNotFoundError as error:
+            unreachable = isinstance(error, LocalEntryNotFoundError)  # it is not asked again
             return huggingface_hub.hf_hub_download(
-                repo, "adapter_config.json", revision=revision, local_files_only=offline
+                repo, ADAPTER, revision=revision, local_files_only=offline or unreachable
             )
 
     return Path(_ask_hub(repo, revision, offline, fetch))

@@ -19,6 +19,7 @@ from valuebias.models.files import (
     CONFIG_FILES,
     TOKENIZER_FILES,
     adapter_base,
+    check_own_code,
     commit_of,
     embedded,
     has_template,
@@ -43,7 +44,7 @@ def fingerprint(spec: ModelSpec, settings: Settings) -> str:
     that give different numbers on the same files (precision, permission to run the model's own
     code, a format declared for a model that states none) give two fingerprints, and so does other
     code of a model or of an installed package of head families. Raises ModelError where a hub model
-    cannot be found, and on files that are not those of one model.
+    cannot be found, on files that are not those of one model, and on code that is not the model's.
     """
     if spec.scheme == "judge":
         (model,) = spec.parts
@@ -91,15 +92,20 @@ def head_packages() -> list[str]:
 
 def _of_hub(repo: str, revision: str | None, settings: Settings) -> list[str]:
     config = hub_config(repo, revision, settings.offline)
+    trusted = repo in settings.trust_remote_code
+    if trusted:
+        check_own_code(config.parent)
     parts = [f"{repo}@{commit_of(config.parent)}"]
     if config.name == ADAPTER:
-        parts += _of_base(config.parent, settings, code=repo in settings.trust_remote_code)
+        parts += _of_base(config.parent, settings, code=trusted)
     return parts
 
 
 def _of_directory(path: Path, settings: Settings, *, code: bool = False) -> list[str]:
     if path.suffix == GGUF and path.is_file():
         return [f"gguf {file_digest(path)}"]
+    if code:
+        check_own_code(path)
     adapter = is_adapter(path)
     patterns = [*CONFIG_FILES, *TOKENIZER_FILES, *(["*.py"] if code else [])]
     names = {

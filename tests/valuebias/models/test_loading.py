@@ -283,6 +283,39 @@ def test_a_model_that_needs_its_own_code_says_how_to_allow_it(
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    ("file", "classes"),
+    [
+        ("config.json", {"AutoModelForSequenceClassification": "org/code--own.OwnModel"}),
+        ("tokenizer_config.json", {"AutoTokenizer": [None, "org/code--own.OwnTokenizer"]}),
+    ],
+)
+def test_code_in_another_repository_is_refused_before_it_runs(
+    hub: Callable[..., str],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    classes: dict[str, Any],
+) -> None:
+    monkeypatch.setenv("RAN", str(tmp_path / "ran"))
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "own.py").write_text(REMOTE)
+    hub("org/code", code)
+    edit(folder, file, auto_map=classes)
+    hub("org/name", folder)
+    for spec in (str(folder), "org/name"):
+        allowed = Settings(device="cpu", offline=True, trust_remote_code=(spec,))
+        for use in (load, lambda spec, settings: fingerprint(parse_spec(spec), settings)):
+            with pytest.raises(ModelError, match="lies in another repository") as told:
+                use(spec, allowed)
+        assert "org/code--own.Own" in str(told.value.seen)
+        assert "Copy own.py and what it imports from org/code into" in told.value.remedy
+        assert load(spec, replace(allowed, trust_remote_code=())).head.name == "score"
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Put a model into the hub's local cache, as a download leaves it; returns its commit."""
@@ -371,6 +404,28 @@ def test_what_the_hub_refuses(
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
     with pytest.raises(ModelError, match=message):
         load("org/name@main")
+
+
+def test_an_unreachable_hub_is_asked_once(
+    hub: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    inner = huggingface_hub.hf_hub_download
+    asked = []
+
+    def unreachable(repo: str, name: str, *, local_files_only: bool, **options: Any) -> str:
+        asked.append(local_files_only)
+        return inner(repo, name, local_files_only=True, **options)
+
+    hub("org/adapter", save_adapter(tmp_path / "adapter", save_language_model(tmp_path / "base")))
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with pytest.raises(ModelError, match="not in the local cache, and the hub cannot be reached"):
+        files.hub_config("org/absent", None, offline=False)
+    assert asked == [False, True]  # the second is a look into the cache
+    assert files.hub_config("org/adapter", None, offline=False).name == "adapter_config.json"
+    assert asked == [False, True] * 2
 
 
 def test_recorded_scores_are_no_model() -> None:
