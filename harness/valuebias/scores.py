@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float32]
 
+LISTED = 10
+"""The most candidates that a list of the best, or of the worst, shows by scores in float32."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -25,13 +28,16 @@ class Scores:
 
     ``values`` is float32 of shape (prompts, candidates); higher is preferred, in the scorer's own
     units (reward, or natural-log probability). ``provenance`` says how they were made: model,
-    fingerprint, dtype, template, injection, rung and the like.
+    fingerprint, dtype, template, injection, rung and the like. ``again`` has, for each prompt, what
+    candidates at both ends score in float32, by index, where ``values`` are of half precision; it
+    is empty where they are not.
     """
 
     values: FloatArray
     prompts: tuple[Prompt, ...]
     candidates: Candidates
     provenance: Mapping[str, str] = field(default_factory=dict)
+    again: tuple[Mapping[int, float], ...] = ()
 
     def __post_init__(self) -> None:
         expected = (len(self.prompts), len(self.candidates))
@@ -41,6 +47,30 @@ class Scores:
                 seen=f"{self.values.dtype} {self.values.shape}",
                 remedy=f"Give a float32 array of shape {expected}.",
             )
+
+    def ends(self, prompt: int, k: int) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+        """(index, score) of the k best and the k worst candidates on the prompt of this index, best
+        (or worst) first.
+
+        They are in the order of their scores in float32 where there are any, and k is at most
+        LISTED; of equal scores the one that comes first is the better.
+        """
+        values = self.values[prompt]
+        indices = np.arange(len(values))
+        again = self.again[prompt] if self.again and k <= LISTED else {}
+        if again:
+            indices = np.array(sorted(again))
+            values = np.array([again[i] for i in indices.tolist()], np.float32)
+        order = np.argsort(-values, kind="stable")
+
+        def rows(places: npt.NDArray[np.intp]) -> list[tuple[int, float]]:
+            return [(int(indices[i]), float(values[i])) for i in places]
+
+        return rows(order[:k]), rows(order[::-1][:k])
+
+    def ends_note(self, k: int) -> str:
+        """In which precision those of ``ends`` were scored; empty where it is that of all."""
+        return self.provenance.get("ends", "") if k <= LISTED else ""
 
     def to_frame(self) -> pd.DataFrame:
         """One row per prompt and candidate: prompt (its id), valence, response, token_id (None if a

@@ -180,17 +180,18 @@ def _summary(scores: Scores, seconds: float) -> str:
         parts.append(f"rung {about['rung']}")
     if about.get("round_trip"):
         parts.append(f"{float(about['round_trip']):.1%} of the tokens survive the round trip")
+    if scores.ends_note(_SHOWN):
+        parts.append(scores.ends_note(_SHOWN))
     parts.append(duration(seconds))
     lines = [f"{about.get('model', '')}: {', '.join(parts)}"]
     notes = {"left out of the vocabulary": "left_out", "rungs not used": "rung_notes"}
     lines += [f"{title}: {about[key]}" for title, key in notes.items() if about.get(key)]
     ids = scores.candidates.token_ids
-    for prompt, values in zip(scores.prompts, scores.values, strict=True):
-        order = (-values).argsort(kind="stable").tolist()
+    for number, prompt in enumerate(scores.prompts):
         lines += ["", f"{prompt.text}"]
-        for title, rows in (("best", order[:_SHOWN]), ("worst", order[: -_SHOWN - 1 : -1])):
+        for title, rows in zip(("best", "worst"), scores.ends(number, _SHOWN), strict=True):
             lines.append(f"  {title}")
-            for i in rows:
+            for i, value in rows:
                 token = "" if ids is None else f"  {ids[i]:>7}"
-                lines.append(f'  {values[i]:12.5g}{token}  "{scores.candidates.responses[i]}"')
+                lines.append(f'  {value:12.5g}{token}  "{scores.candidates.responses[i]}"')
     return "\n".join(visible(line) for line in lines)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
-
 from valuebias.candidates import VOCABULARY
 from valuebias.errors import ModelError, ScoresError
 from valuebias.prompts import GREATEST, Prompt
@@ -82,20 +79,17 @@ def top_tokens(scorer: Scorer, prompt: Prompt, k: int) -> TopTokens:
 
 
 def _top(prompt: Prompt, kind: str, scores: Scores, k: int) -> TopTokens:
-    values, responses = scores.values[0], scores.candidates.responses
-    order = np.argsort(-values, kind="stable")
-
-    def rows(indices: npt.NDArray[np.intp]) -> tuple[tuple[str, float], ...]:
-        return tuple((responses[i], float(values[i])) for i in indices)
-
+    responses = scores.candidates.responses
+    best, worst = (tuple((responses[i], value) for i, value in rows) for rows in scores.ends(0, k))
+    note = scores.ends_note(k)
     about = scores.provenance
     share = about.get("round_trip")
     return TopTokens(
         prompt,
-        kind,
-        len(values),
-        rows(order[:k]),
-        rows(order[::-1][:k]),
+        f"{kind}, {note}" if note else kind,
+        len(responses),
+        best,
+        worst,
         round_trip=f"{float(share):.0%}" if share else "",
         mass=" and ".join(about[key] for key in _MASSES if key in about),
     )

@@ -16,6 +16,7 @@ from valuebias.models.text_pair import TextPair
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray
 from valuebias.search import RUNGS, Searcher
+from valuebias.search.float32 import in_float32
 from valuebias.search.head import Head
 from valuebias.search.token_sequences import BoolArray, IntArray, OnChunk
 
@@ -47,6 +48,7 @@ class RewardModel(ModelScorer):
             origin=origin,
         )
         self.head = head
+        self._chunk_memory = chunk_memory
         if isinstance(chat, TextPair) and isinstance(head, WholeHead):
             head.second_after = chat.second_after
         rungs = getattr(head, "rungs", RUNGS)
@@ -97,6 +99,15 @@ class RewardModel(ModelScorer):
             time_limit=time_limit,
         )
         return np.asarray(values, dtype=np.float32)[owner]
+
+    def score_in_float32(self, prompt: Prompt, candidates: Candidates) -> FloatArray:
+        """Rewards of a few candidates, float32 of shape (n,), as the model's own forward computes
+        them in float32 with the weights as they were loaded. Raises what it raises then, and
+        SearchError as ``score_prompt`` does."""
+        prefix, tails, owner = self.layout(prompt, candidates)
+        with in_float32(getattr(self.head, "model", self.head.backbone)):
+            whole = Searcher(self.head, chunk_memory=self._chunk_memory, rungs=("full",))
+            return np.asarray(whole.run(prefix, tails), dtype=np.float32)[owner]
 
     def layout(
         self, prompt: Prompt, candidates: Candidates

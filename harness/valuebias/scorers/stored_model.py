@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,14 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.models.opaque import ASK_FOR_WORDS, OpaqueModel, no_vocabulary
 from valuebias.models.spec import DEMOS, ModelSpec
 from valuebias.prompts import Prompt
+from valuebias.scorers import ends
 from valuebias.scorers.loader import Loaded, Loader, OpenModel
 from valuebias.scorers.protocol import Kind, Opener, injection_of, words
 from valuebias.scores import Job, Scores
 from valuebias.store.model_scores import ModelScores
+
+if TYPE_CHECKING:
+    from valuebias.models.reward import RewardModel
 
 _TOKENS = "token counts"
 """What an error of counting them is remembered under."""
@@ -221,7 +226,18 @@ class StoredModel:
     def _settled(self, job: Job) -> bool:
         """Whether nothing is left to compute: everything is stored, known to fail or too slow."""
         scores = self._scores
-        return bool(self._failure(job) or scores.left_out(job) or scores.complete(job))
+        if self._failure(job) or scores.left_out(job):
+            return True
+        return scores.complete(job) and not self._without_ends(job)
+
+    def _without_ends(self, job: Job) -> Sequence[Prompt]:
+        """The prompts whose best and worst tokens are still to be scored in float32."""
+        candidates = self._scores.candidates(job.candidates)
+        if candidates is None or isinstance(job.candidates, Candidates):
+            return ()
+        if not ends.are_wanted(self.spec, self._loader.settings):
+            return ()
+        return [p for p in job.prompts if self._scores.ends(p, candidates) is None]
 
     # Computing
 
@@ -245,6 +261,14 @@ class StoredModel:
         if self._search(model, job, candidates) and stored.round_trip is None:
             with self._loader.failures.remembered(self.spec, job.candidates):
                 stored.put_round_trip(float(model.round_trip(tokens)))
+        unlisted = self._without_ends(job)
+        if unlisted and stored.complete(job):
+            read = stored.read(job, self.name)
+            rewarding = cast("RewardModel", model)
+            for prompt in unlisted:
+                values = read.values[job.prompts.index(prompt)]
+                again = ends.score_again(rewarding, prompt, candidates, values)
+                stored.put_ends(prompt, candidates, again)
 
     def _count_tokens(self, model: Loaded, words: Sequence[str]) -> list[int]:
         """Store the number of tokens of each word, so that the model is not loaded again for it."""

@@ -15,7 +15,8 @@ class Head(Protocol):
     and calls ``rewards``. ``forward`` computes the same number independently; it is used to check
     the search and as its last resort. A head that only ``forward`` can run also has
     ``rungs = ("full",)``. One whose rewards are differences of larger numbers also has
-    ``magnitude``: how large these were in ``forward``, in units of the reward.
+    ``magnitude``: how large these were in ``forward``, in units of the reward. One whose
+    ``forward`` runs more than the backbone also has the whole module as ``model``.
     """
 
     @property

@@ -103,14 +103,33 @@ class ModelScores:
         provenance = {str(key): str(value) for key, value in stored.items()}
         provenance |= {"model": label, "injection": candidates.injection}
         provenance.pop("left_out", None)  # applies to a vocabulary only
+        again: tuple[Mapping[int, float], ...] = ()
         if isinstance(job.candidates, Vocabulary):
             vocabulary = self._store.get_meta(self._key("vocabulary")) or {}
             provenance["left_out"] = str(vocabulary.get("left_out", ""))
             share = self.round_trip
             provenance["round_trip"] = f"{math.nan if share is None else share:.4f}"
-        scores = Scores(np.array(rows, np.float32), job.prompts, candidates, provenance)
+            ends = [self.ends(prompt, candidates) for prompt in job.prompts]
+            provenance["ends"] = _in_words(ends, provenance.get("dtype", ""))
+            again = tuple({} if isinstance(e, str) or e is None else e for e in ends)
+        scores = Scores(np.array(rows, np.float32), job.prompts, candidates, provenance, again)
         scores.check_finite()
         return scores
+
+    def ends(self, prompt: Prompt, candidates: Candidates) -> Mapping[int, float] | str | None:
+        """What candidates at both ends score in float32, by index; why they could not be scored
+        again; None if it was not tried."""
+        stored = self._store.get_meta(self._key("ends", candidates, (prompt,)))
+        if stored is None or "why" in stored:
+            return None if stored is None else str(stored["why"])
+        return {int(index): float(value) for index, value in stored.items()}
+
+    def put_ends(
+        self, prompt: Prompt, candidates: Candidates, ends: Mapping[int, float] | str
+    ) -> None:
+        """Keep what ``ends`` gives back."""
+        content = {"why": ends} if isinstance(ends, str) else {str(i): v for i, v in ends.items()}
+        self._store.put_meta(self._key("ends", candidates, (prompt,)), content)
 
     # Vocabularies
 
@@ -186,3 +205,13 @@ class ModelScores:
         if candidates is not None:
             parts["candidates"] = candidates.digest
         return f"{kind} {address(model=self._identity, **parts)}"
+
+
+def _in_words(ends: Sequence[Mapping[int, float] | str | None], dtype: str) -> str:
+    """In which precision the best and worst of a vocabulary were scored, for reports."""
+    if not any(ends):
+        return ""
+    why = next((each for each in ends if isinstance(each, str)), None)
+    if why is None:
+        return f"scored in {dtype}, the best and worst again in float32"
+    return f"scored in {dtype}, the best and worst not again in float32: {why}"

@@ -51,7 +51,7 @@ class FirstLogitHead:
     name = "first-logit"
 
     def __init__(self, model: Any) -> None:
-        self._model = model
+        self.model = model
         output = model.get_output_embeddings()
         self._row = output.weight[0].float()
         self._bias = 0.0 if getattr(output, "bias", None) is None else output.bias[0].float()
@@ -59,7 +59,7 @@ class FirstLogitHead:
 
     @property
     def backbone(self) -> torch.nn.Module:
-        return getattr(self._model, self._model.base_model_prefix)  # type: ignore[no-any-return]
+        return getattr(self.model, self.model.base_model_prefix)  # type: ignore[no-any-return]
 
     def reads(self, ids: Sequence[int]) -> Mapping[str, int]:
         return {"last": len(ids) - 1}
@@ -70,7 +70,7 @@ class FirstLogitHead:
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Through the language model's own forward."""
-        logits: torch.Tensor = self._model(
+        logits: torch.Tensor = self.model(
             input_ids=input_ids, attention_mask=attention_mask, use_cache=False
         ).logits
         last = attention_mask.sum(-1) - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,8 +15,8 @@ from valuebias.models.heads.adapter import merged
 from valuebias.models.heads.backbone import check_complete, from_pretrained, last_non_pad, pad_of
 from valuebias.models.heads.whole import WholeHead
 
-_OUTPUTS = ("score.weight", "classifier.weight", "classifier.out_proj.weight")
-"""The last layers of classifiers; a row is a label."""
+_OUTPUTS = ("score", "classifier", "classifier.out_proj")
+"""The last layers of classifiers; a row of their weights is a label."""
 
 
 class ScoreFamily:
@@ -36,7 +36,8 @@ class ScoreFamily:
     def load(self, checkpoint: Checkpoint, placement: Placement) -> ScoreHead | WholeHead:
         own = checkpoint.shapes if checkpoint.files.adapter is None else checkpoint.adapter_shapes
         # the config need not declare how many labels there are, nor an adapter's base
-        of_head = (own.get(name) or checkpoint.shapes.get(name) for name in _OUTPUTS)
+        names = [f"{layer}.weight" for layer in _OUTPUTS]
+        of_head = (own.get(name) or checkpoint.shapes.get(name) for name in names)
         labels = next((shape[0] for shape in of_head if shape), checkpoint.num_labels)
         weights = _label_weights(checkpoint, labels)
         model, info = from_pretrained(
@@ -51,13 +52,24 @@ class ScoreFamily:
         stated = checkpoint.files.stated
         if "pad_token_id" in stated:
             model.config.get_text_config().pad_token_id = stated["pad_token_id"]
-        linear = getattr(model, "score", None)
-        if not isinstance(linear, torch.nn.Linear):
-            return WholeHead(model, weights)
-        # As stored, not as rounded on loading; an adapter may also have changed its base's head.
-        stored = checkpoint.tensors({"score.weight", "score.bias"} & set(own))
-        model.score = FloatLinear(linear, stored)
-        return ScoreHead(model, weights)
+        linear = isinstance(getattr(model, "score", None), torch.nn.Linear)
+        _compute_output_in_float32(model, checkpoint, own)
+        return (ScoreHead if linear else WholeHead)(model, weights)
+
+
+def _compute_output_in_float32(model: Any, checkpoint: Checkpoint, own: Iterable[str]) -> None:
+    """Replace the layer that the labels come out of. Its numbers are those stored, not as rounded
+    on loading; an adapter may also have changed its base's head."""
+    for layer in _OUTPUTS:
+        try:
+            linear = model.get_submodule(layer)
+        except AttributeError:
+            continue
+        if isinstance(linear, torch.nn.Linear):
+            names = {f"{layer}.weight", f"{layer}.bias"}
+            stored = checkpoint.tensors(names & set(own))
+            by_part = {name.removeprefix(f"{layer}."): tensor for name, tensor in stored.items()}
+            model.set_submodule(layer, FloatLinear(linear, by_part))
 
 
 def _label_weights(checkpoint: Checkpoint, labels: int) -> torch.Tensor:
@@ -97,9 +109,9 @@ class FloatLinear(torch.nn.Linear):
             linear.in_features, linear.out_features, bias, linear.weight.device, torch.float32
         )
         with torch.no_grad():
-            self.weight.copy_(stored.get("score.weight", linear.weight))
+            self.weight.copy_(stored.get("weight", linear.weight))
             if bias:
-                self.bias.copy_(stored.get("score.bias", linear.bias))
+                self.bias.copy_(stored.get("bias", linear.bias))
         self.requires_grad_(False)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:

@@ -12,21 +12,21 @@ class WholeHead:
     """A sequence classifier whose head is not a linear ``score`` on a causal decoder (BERT,
     DeBERTa, ModernBERT): every token sees the response, so conversations are scored whole.
 
-    Only the bottom rung of the search applies, and the head runs in the model's own precision.
+    Only the bottom rung of the search applies; of the head only the last layer runs in float32.
     """
 
     name = "classifier"
     rungs = ("full",)
 
     def __init__(self, model: Any, weights: torch.Tensor) -> None:
-        self._model = model
+        self.model = model
         self._weights = weights.to(next(model.parameters()).device)
         self.second_after: int | None = None
         """The separator after which a pair's second text begins, where token types tell."""
 
     @property
     def backbone(self) -> torch.nn.Module:
-        return getattr(self._model, self._model.base_model_prefix)  # type: ignore[no-any-return]
+        return getattr(self.model, self.model.base_model_prefix)  # type: ignore[no-any-return]
 
     def reads(self, ids: Sequence[int]) -> Mapping[str, int]:
         """The last position; what the class really reads (the first, a mean) sees it anyway."""
@@ -37,8 +37,8 @@ class WholeHead:
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         types = {}
-        if self.second_after is not None and getattr(self._model.config, "type_vocab_size", 0) > 1:
+        if self.second_after is not None and getattr(self.model.config, "type_vocab_size", 0) > 1:
             separators = (input_ids == self.second_after).long()
             types["token_type_ids"] = (separators.cumsum(-1) - separators).clamp(max=1)
-        logits = self._model(input_ids=input_ids, attention_mask=attention_mask, **types).logits
+        logits = self.model(input_ids=input_ids, attention_mask=attention_mask, **types).logits
         return logits.float() @ self._weights  # type: ignore[no-any-return]
