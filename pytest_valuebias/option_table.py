@@ -252,7 +252,13 @@ OPTIONS: tuple[Option, ...] = (
     Option("html", "file of the HTML report: one self-contained page", None, "FILE", path=True),
     Option("json", "file of the report as JSON, for programs", None, "FILE", path=True),
     Option("cache-dir", "directory of the score store", None, "DIR", path=True),
-    Option("device", "auto, cpu, cuda, cuda:1, mps", "auto", "NAME", parse=_setting("device")),
+    Option(
+        "device",
+        "auto, cpu, cuda, cuda:1, mps, or map: all GPUs and then the CPU's memory",
+        "auto",
+        "NAME",
+        parse=_setting("device"),
+    ),
     Option(
         "dtype",
         "auto, float32, bfloat16, float16",

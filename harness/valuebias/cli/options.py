@@ -28,7 +28,8 @@ def add_model_options(
         type=_setting("device"),
         default="auto",
         metavar="NAME",
-        help="auto (the default), cpu, cuda, cuda:1, mps",
+        help="auto (the default), cpu, cuda, cuda:1, mps, or map: all GPUs and then the CPU's "
+        "memory",
     )
     add("--dtype", choices=("auto", *DTYPES), default="auto", help="precision (default auto)")
     add(

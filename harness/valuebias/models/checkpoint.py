@@ -20,11 +20,13 @@ from valuebias.models.weights import adapter_weights, check_one_model, weight_fi
 
 @dataclass(frozen=True)
 class Placement:
-    """Where and how a model is loaded."""
+    """Where and how a model is loaded. One that is ``spread`` lies on several devices; what is not
+    a layer of it lies on ``device``."""
 
     dtype: torch.dtype
     device: torch.device
     trust_remote_code: bool = False
+    spread: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from pathlib import Path
 from valuebias.errors import SpecError
 from valuebias.models.settings import Settings
 
+MAP = "map"
+"""All GPUs, and then the CPU's memory: a model's layers are spread over them by accelerate."""
+
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -20,15 +23,16 @@ def resolve(settings: Settings) -> tuple[str, str]:
     device = settings.device
     if device == "auto":
         device = "cuda" if _has_gpu() else "cpu"
-    if device.split(":")[0] not in {"cpu", "cuda", "mps"}:
+    if device.split(":")[0] not in {"cpu", "cuda", "mps", MAP}:
         raise SpecError(
             "unknown device",
             seen=settings.device,
-            remedy="Use auto, cpu, cuda, cuda:1 or mps.",
+            remedy="Use auto, cpu, cuda, cuda:1, mps or map.",
         )
     dtype = settings.dtype
     if dtype == "auto":
-        dtype = "float32" if device == "cpu" else "bfloat16"
+        on_cpu = device == "cpu" or (device == MAP and not _has_gpu())
+        dtype = "float32" if on_cpu else "bfloat16"
     if dtype not in DTYPES:
         raise SpecError(
             "unknown precision",

@@ -52,7 +52,7 @@ def fingerprint(spec: ModelSpec, settings: Settings) -> str:
         parts = ["judge", asked, judge_template(spec.target).digest]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     kind, dtype = device.resolve(settings)
-    parts = [spec.load_as, dtype, "cpu" if kind == "cpu" else "gpu"]
+    parts = [spec.load_as, dtype, kind if kind in ("cpu", device.MAP) else "gpu"]
     trusted = spec.target in settings.trust_remote_code
     if trusted:
         parts.append("remote-code")

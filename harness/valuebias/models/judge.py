@@ -19,6 +19,7 @@ from valuebias.models.settings import PLAIN
 from valuebias.prompts import PromptSet
 from valuebias.search import RUNGS
 from valuebias.search.language_head import LanguageHead, OwnLogits, language_head
+from valuebias.search.rung import device_of
 
 LEAST_MASS = 0.5
 """Below this mean probability of a rating as the next token, the model does not answer with one. By
@@ -134,7 +135,8 @@ class JudgeHead:
     def __init__(self, language: LanguageHead, judge: JudgeTemplate, tokens: Sequence[int]) -> None:
         self._language = language
         self._judge = judge
-        device = language.model.get_output_embeddings().weight.device
+        weight = language.model.get_output_embeddings().weight
+        device = device_of(language.model) if weight.is_meta else weight.device
         values = [value for _, value in judge.ratings]
         self._tokens = torch.tensor(tokens, device=device)
         self._values = torch.tensor(values, dtype=torch.float32, device=device)

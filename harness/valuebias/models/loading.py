@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import torch
@@ -124,11 +125,21 @@ def load_judge(spec: ModelSpec, settings: Settings) -> Judge:
 
 def _placement(spec: ModelSpec, settings: Settings) -> Placement:
     kind, dtype = device.resolve(settings)
+    allowed = spec.target in settings.trust_remote_code
+    if kind == device.MAP:
+        if find_spec("accelerate") is None:
+            raise ModelError(
+                "a model is spread over devices by accelerate, which is not installed",
+                seen=f"device={kind}",
+                remedy="Install it (pip install accelerate), or name one device.",
+            )
+        first = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        return Placement(getattr(torch, dtype), first, allowed, spread=True)
     try:
         where = torch.device(kind)
     except RuntimeError:
         raise SpecError(
-            "unknown device", seen=kind, remedy="Use auto, cpu, cuda, cuda:1 or mps."
+            "unknown device", seen=kind, remedy="Use auto, cpu, cuda, cuda:1, mps or map."
         ) from None
     available = {
         "cuda": torch.cuda.device_count() > (where.index or 0),
@@ -140,7 +151,6 @@ def _placement(spec: ModelSpec, settings: Settings) -> Placement:
             seen=kind,
             remedy="Use device=cpu, or install a torch build for this machine's GPU.",
         )
-    allowed = spec.target in settings.trust_remote_code
     return Placement(getattr(torch, dtype), where, trust_remote_code=allowed)
 
 
@@ -154,6 +164,8 @@ def _check(
 ) -> None:
     """Check that a model can be trusted, on as many threads as its work can use; say of a quantised
     one's precision what it is, and how far its numbers repeat."""
+    if placement.spread:
+        model.note("device", _devices(module))
     precision = placement.dtype
     # Quantised layers compute in half precision at best; GGUF is dequantised on loading.
     if checkpoint.quantised and not checkpoint.files.gguf and precision is torch.float32:
@@ -164,6 +176,13 @@ def _check(
     if checkpoint.quantised:
         dtype = model.provenance["dtype"]
         model.note("dtype", f"{dtype} ({checkpoint.quantised}, repeats to {repeats:.1g})")
+
+
+def _devices(module: torch.nn.Module) -> str:
+    """Where a model that is spread over devices lies, as its provenance says."""
+    names = sorted({str(parameter.device) for parameter in module.parameters()} - {"meta"})
+    moved = any(parameter.is_meta for parameter in module.parameters())
+    return ", ".join([*names, *(["layers moved in when they run"] if moved else [])])
 
 
 def _origin(checkpoint: Checkpoint, placement: Placement) -> dict[str, str]:

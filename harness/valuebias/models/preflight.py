@@ -9,6 +9,7 @@ from valuebias.errors import ModelError
 from valuebias.models.language import LanguageModel
 from valuebias.models.reward import RewardModel
 from valuebias.prompts import GREATEST
+from valuebias.search.rung import device_of
 
 PROBES = Candidates.words(
     ("love", "freedom", "power", "a long and happy life", "hate", "the", "banana", "No.")
@@ -174,7 +175,7 @@ def _check_same(what: str, difference: float, allowed: float, remedy: str) -> No
 
 def _forward(model: RewardModel, conversations: list[list[int]]) -> torch.Tensor:
     """Rewards by the head's forward, right-padded with zeros that the mask hides."""
-    device = next(model.head.backbone.parameters()).device
+    device = device_of(model.head.backbone)
     ids, mask = _padded(conversations)
     return model.head.forward(ids.to(device), mask.to(device)).float().cpu()
 

@@ -65,12 +65,13 @@ def parse_cue(text: str) -> str:
 
 
 def parse_device(text: str) -> str:
-    """The device's name as given: auto, cpu, mps, cuda, or cuda:N for the GPU number N.
+    """The device's name as given: auto, cpu, mps, cuda, cuda:N for the GPU number N, or map for all
+    GPUs and then the CPU's memory.
 
     Raises ValueError that states the accepted forms.
     """
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?", text):
-        raise ValueError("must be auto, cpu, mps, cuda or cuda:N (such as cuda:1)")
+    if not re.fullmatch(r"auto|cpu|mps|map|cuda(:(0|[1-9][0-9]?))?", text):
+        raise ValueError("must be auto, cpu, mps, map, cuda or cuda:N (such as cuda:1)")
     return text
 
 

@@ -86,8 +86,9 @@ class Dimensions:
 
 
 def device_of(backbone: torch.nn.Module) -> torch.device:
-    """Where the backbone wants its ids: the device of its first parameter (the embedding)."""
-    parameter = next(backbone.parameters(), None)
+    """Where the backbone wants its ids: the device of its first parameter (the embedding). Those
+    that accelerate moves in when they are needed lie nowhere."""
+    parameter = next((each for each in backbone.parameters() if not each.is_meta), None)
     return torch.device("cpu") if parameter is None else parameter.device
 
 
@@ -147,4 +148,5 @@ def rewards_at_reads(
             inside = before.to(after.device)[where.clamp_max(shared - 1)]
             at = torch.where((where < shared)[:, None], inside, at)
         hidden[name] = at
-    return head.rewards(hidden)[: len(tails)]
+    device = device_of(head.backbone)  # layers may lie on several
+    return head.rewards({name: at.to(device) for name, at in hidden.items()})[: len(tails)]

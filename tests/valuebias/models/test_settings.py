@@ -34,7 +34,7 @@ def test_devices(text: str) -> None:
      "cuda:\u0661", "cuda:0:1", " cpu", "meta"],
 )  # fmt: skip
 def test_devices_that_are_none(text: str) -> None:
-    with pytest.raises(ValueError, match="must be auto, cpu, mps, cuda or cuda:N"):
+    with pytest.raises(ValueError, match="must be auto, cpu, mps, map, cuda or cuda:N"):
         parse_device(text)
 
 

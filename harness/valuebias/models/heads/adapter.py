@@ -19,6 +19,13 @@ def merged(model: Any, checkpoint: Checkpoint, placement: Placement) -> Any:
     """The model with the checkpoint's PEFT adapter merged into its weights. Raises ModelError."""
     from peft import PeftModel
 
+    if placement.spread:
+        raise ModelError(
+            "an adapter cannot be merged into a base that is spread over devices",
+            seen=checkpoint.name,
+            remedy="Merge it (merge_and_unload), save the whole model and give that, or name one "
+            "device.",
+        )
     adapter = checkpoint.files.adapter
     assert adapter is not None
     _resize(model, checkpoint)

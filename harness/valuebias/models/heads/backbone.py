@@ -48,12 +48,13 @@ def from_pretrained(
     with the first line of what transformers said, if loading fails.
     """
     on_gpu = placement.device.type != "cpu"
+    where = "auto" if placement.spread else str(placement.device) if on_gpu else None
     try:
         with quiet():
             model, info = auto.from_pretrained(
                 directory,
                 dtype=placement.dtype,
-                device_map=str(placement.device) if on_gpu else None,
+                device_map=where,
                 trust_remote_code=placement.trust_remote_code,
                 use_safetensors=None if "gguf_file" in options else True,
                 local_files_only=True,
@@ -183,7 +184,7 @@ def gather_forward(
     """
     hidden = backbone(
         input_ids=input_ids, attention_mask=attention_mask, use_cache=False
-    ).last_hidden_state
+    ).last_hidden_state.to(input_ids.device)
     lengths = attention_mask.sum(-1).tolist()
     where = [reads(ids[:length].tolist()) for ids, length in zip(input_ids, lengths, strict=True)]
     rows = torch.arange(len(where), device=hidden.device)

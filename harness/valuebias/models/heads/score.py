@@ -53,11 +53,13 @@ class ScoreFamily:
         if "pad_token_id" in stated:
             model.config.get_text_config().pad_token_id = stated["pad_token_id"]
         linear = isinstance(getattr(model, "score", None), torch.nn.Linear)
-        _compute_output_in_float32(model, checkpoint, own)
+        _compute_output_in_float32(model, checkpoint, own, placement.device)
         return (ScoreHead if linear else WholeHead)(model, weights)
 
 
-def _compute_output_in_float32(model: Any, checkpoint: Checkpoint, own: Iterable[str]) -> None:
+def _compute_output_in_float32(
+    model: Any, checkpoint: Checkpoint, own: Iterable[str], device: torch.device
+) -> None:
     """Replace the layer that the labels come out of. Its numbers are those stored, not as rounded
     on loading; an adapter may also have changed its base's head."""
     for layer in _OUTPUTS:
@@ -69,7 +71,7 @@ def _compute_output_in_float32(model: Any, checkpoint: Checkpoint, own: Iterable
             names = {f"{layer}.weight", f"{layer}.bias"}
             stored = checkpoint.tensors(names & set(own))
             by_part = {name.removeprefix(f"{layer}."): tensor for name, tensor in stored.items()}
-            model.set_submodule(layer, FloatLinear(linear, by_part))
+            model.set_submodule(layer, FloatLinear(linear, by_part, device))
 
 
 def _label_weights(checkpoint: Checkpoint, labels: int) -> torch.Tensor:
@@ -103,11 +105,11 @@ class FloatLinear(torch.nn.Linear):
     In bfloat16 a vocabulary's rewards fall on some thousand values, and nearly all are ties.
     """
 
-    def __init__(self, linear: torch.nn.Linear, stored: Mapping[str, torch.Tensor]) -> None:
+    def __init__(
+        self, linear: torch.nn.Linear, stored: Mapping[str, torch.Tensor], device: torch.device
+    ) -> None:
         bias = linear.bias is not None
-        super().__init__(
-            linear.in_features, linear.out_features, bias, linear.weight.device, torch.float32
-        )
+        super().__init__(linear.in_features, linear.out_features, bias, device, torch.float32)
         with torch.no_grad():
             self.weight.copy_(stored.get("weight", linear.weight))
             if bias:
@@ -116,7 +118,7 @@ class FloatLinear(torch.nn.Linear):
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         return functional.linear(
-            hidden.float(), self.weight, self.bias if self.bias is not None else None
+            hidden.to(self.weight), self.weight, self.bias if self.bias is not None else None
         )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from valuebias.search.rung import device_of
+
 
 class WholeHead:
     """A sequence classifier whose head is not a linear ``score`` on a causal decoder (BERT,
@@ -20,7 +22,7 @@ class WholeHead:
 
     def __init__(self, model: Any, weights: torch.Tensor) -> None:
         self.model = model
-        self._weights = weights.to(next(model.parameters()).device)
+        self._weights = weights.to(device_of(model))
         self.second_after: int | None = None
         """The separator after which a pair's second text begins, where token types tell."""
 
