@@ -21,7 +21,7 @@ DRIFT = "--valuebias-suite=drift"
 @pytest.fixture
 def ranks(tmp_path: Path) -> Path:
     """Two runs that change places, each row given twice."""
-    values = {"from-a": ((900, 700), (700, 810.5)), "from-b<b>": ((600, 800), (690, 720))}
+    values = {"from-a": ((900, 700), (700, 810.5)), "from-b<b>\u202e": ((600, 800), (690, 720))}
     rows = [
         f"{run},{side},{1000 * step},{base},{value}"
         for (run, steps), base in zip(values.items(), ("A", "NA"), strict=True)
@@ -30,7 +30,8 @@ def ranks(tmp_path: Path) -> Path:
     ]
     path = tmp_path / "ranks.csv"
     numbered = [f"{i},{row}" for i, row in enumerate(rows * 2)]
-    path.write_text("\n".join([",model_id,Category,checkpoint,base_model,sum_value", *numbered]))
+    text = "\n".join([",model_id,Category,checkpoint,base_model,sum_value", *numbered])
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -50,7 +51,7 @@ def test_ranks_are_shown_everywhere_and_alone_are_not_green(
     out = " ".join(result.stdout.str().split())
     for said in (
         WHY,
-        "1: from-a (base A) 2: from-b<b>",
+        "1: from-a (base A) 2: from-b<b>\\u202e",
         "step 1 2 1 less 2 1,000 +200.0 -200.0 +400.0 2,000 -110.5 -30.0 -80.5",
         "8 repeated rows left out",
         "+400.0 at step 1,000, -80.5 at step 2,000; their order reverses at step 2,000",
@@ -69,7 +70,8 @@ def test_ranks_are_shown_everywhere_and_alone_are_not_green(
     assert file["gaps"][0]["turns"] == [2000]
     page = made["html"].read_text()
     table = page.partition('<table class="category-ranks" data-name="ranks.csv">')[2]
-    assert "from-b&lt;b&gt;" in table
+    assert "from-b&lt;b&gt;\\u202e" in table
+    assert "\u202e" not in page + result.stdout.str()
     assert "<b>from" not in page
     assert '<td class="n">-80.5</td>' in table
     assert f"<strong>NOT GATED:</strong> {WHY.removeprefix('NOT GATED: ')}." in page
