@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import statistics
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from valuebias.prompts import PAPER_PROMPTS, Prompt
 
 def busy() -> float:
     """Seconds of the processor so far, of this process and of those that it has waited for."""
-    return sum(os.times()[:4])
+    return time.process_time() + sum(os.times()[2:4])
 
 
 def passed(model: RewardModel, words: Candidates, prompts: tuple[Prompt, ...]) -> tuple[float, Any]:
@@ -86,7 +87,7 @@ def main() -> None:
         pays = f"{cost / gain:,.0f} prompts" if gain > 0 else "never"
         differs = float(np.abs(compiled - plain).max() / plain.std())
         print(
-            f"| {name} | {first:.2f} s | {compiling:.2f} s | {later:.2f} s | {faster:.2f} s | "
+            f"| {name} | {first:.3f} s | {compiling:.1f} s | {later:.3f} s | {faster:.3f} s | "
             f"{faster / later:.2f} | {pays} | {differs:.0e} |",
             flush=True,
         )
