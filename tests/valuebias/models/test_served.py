@@ -58,6 +58,9 @@ def test_conversations_go_as_messages_through_the_servers_template(server: Serve
     assert path == "/classify"
     assert "Authorization" not in headers
     assert body["model"] == "org/served"
+    assert body["chat_template_kwargs"] == {"date_string": "26 Jul 2024"}, (
+        "the day of a local model"
+    )
     host = server.url.removeprefix("http://")
     about = model.provenance
     assert about["head"] == f"org/served on vLLM 0.32.0 at {host}"
@@ -301,7 +304,12 @@ def test_it_waits_as_long_as_the_server_says_or_doubles(
         (reply(200, {"data": 3}), "its form"),
         (reply(200, "<html>Sign in</html>"), "is not JSON.*Sign in"),
         (reply(400, {"error": "too long\x1b[31m"}), r"refused a question.*HTTP 400.*too long"),
-        (reply(404, ""), "has no /classify.*--runner pooling"),
+        (reply(404, {"detail": "Not Found"}), "question at /classify.*HTTP 404.*--runner pooling"),
+        (reply(404, {"error": {"message": "The model `x` does not exist.", "code": 404}}),
+         "HTTP 404: The model `x` does not exist. Serve"),
+        (reply(400, {"error": {"message": "maximum context length is 512"}}),
+         "HTTP 400: maximum context length is 512.*max-model-len" ),
+        (reply(400, '{"error": {"code": '), r'HTTP 400: {"error": {"code":'),
         (reply(500, "broken"), r"did not answer \d times.*HTTP 500: broken"),
     ],
 )  # fmt: skip
