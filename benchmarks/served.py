@@ -52,8 +52,8 @@ def reward_model(folder: Path, base: Path | None) -> Path:
     """A reward model whose head is random, in float32, with a chat template."""
     if base is None:
         return save_reward_model(
-            folder, head_dim=32, hidden_size=256, intermediate_size=704, num_hidden_layers=4,
-            num_attention_heads=8, num_key_value_heads=4,
+            folder, initializer_range=0.1, head_dim=32, hidden_size=256, intermediate_size=704,
+            num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=4,
         )  # fmt: skip
     tokenizer = AutoTokenizer.from_pretrained(base)
     torch.manual_seed(0)
