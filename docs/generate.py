@@ -358,6 +358,9 @@ for the worst). Node ids never change:
 `test_top` counts apart from the others: it is asked of the big_two starter, and of another lexicon
 where your margins file declares a margin with `role: top` for it.
 
+`test_ranks` of `drift` runs once for each `--valuebias-checkpoints=ranks:FILE`. It shows the file
+and is always skipped: ranks of categories without words have no interval.
+
 `a~b` holds one category against another, `care.virtue` one against the others of its polarity.
 
 ## Prompt sets

@@ -13,7 +13,7 @@ from pytest_valuebias.inputs import Inputs
 from valuebias.prompts import VALENCES, Valence
 from valuebias.questions import QUESTIONS, WORDS, Declared, titled
 from valuebias.training.checkpoints import TrainingRun, side_by_side
-from valuebias_suites import AT_TOP, CONTRASTS, LEXICONS, TESTS
+from valuebias_suites import AT_TOP, CONTRASTS, LEXICONS, RANKS, TESTS
 
 if TYPE_CHECKING:
     from valuebias.declarations.claims import Key
@@ -62,6 +62,7 @@ def check_selection(inputs: Inputs) -> None:
     known = [
         f"valuebias/test_{claim.suite}.py::{test}[{claim.id}]" for test, claim in shipped(inputs)
     ]
+    known += [f"valuebias/test_{RANKS[0]}.py::{RANKS[1]}[{r.label}]" for r in inputs.category_ranks]
     for wanted in inputs.selection:
         if not any(within(nodeid, wanted) for nodeid in known):
             raise pytest.UsageError(

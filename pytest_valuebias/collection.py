@@ -12,7 +12,7 @@ import pytest
 
 from pytest_valuebias.claim import claims, within
 from pytest_valuebias.inputs import KEY, Inputs
-from valuebias_suites import TESTS
+from valuebias_suites import RANKS, TESTS
 
 
 class _Suites(pytest.Collector):
@@ -38,8 +38,7 @@ class _Suite(pytest.Module):
     def funcnamefilter(self, name: str) -> bool:
         # Independent of the user's python_functions; tests without any claim are left out.
         suite = self.path.stem.removeprefix("test_")
-        role = TESTS[suite].get(name)
-        return role is not None and bool(claims(suite, role, self.config.stash[KEY]))
+        return _asked(suite, name, self.config.stash[KEY])
 
 
 _KEY = pytest.StashKey[Sequence[str]]()
@@ -48,7 +47,9 @@ _KEY = pytest.StashKey[Sequence[str]]()
 def shipped_items(session: pytest.Session, inputs: Inputs) -> list[pytest.Item]:
     """The items of the suites in force, collected like any others."""
     suites = [
-        s for s in inputs.values["suite"] if any(claims(s, r, inputs) for r in TESTS[s].values())
+        suite
+        for suite in inputs.values["suite"]
+        if any(_asked(suite, test, inputs) for test in (*TESTS[suite], RANKS[1]))
     ]
     session.config.stash[_KEY] = suites
     if not suites:
@@ -62,6 +63,14 @@ def shipped_items(session: pytest.Session, inputs: Inputs) -> list[pytest.Item]:
     if not inputs.selection:
         return items
     return [i for i in items if any(within(i.nodeid, wanted) for wanted in inputs.selection)]
+
+
+def _asked(suite: str, test: str, inputs: Inputs) -> bool:
+    """Whether a shipped test has anything to ask."""
+    role = TESTS[suite].get(test)
+    if role is None:
+        return (suite, test) == RANKS and bool(inputs.category_ranks)
+    return bool(claims(suite, role, inputs))
 
 
 def parametrize(metafunc: pytest.Metafunc, inputs: Inputs) -> None:
@@ -85,6 +94,7 @@ def parametrize(metafunc: pytest.Metafunc, inputs: Inputs) -> None:
         ("_valuebias_llm", inputs.language_models),
         ("_valuebias_pair", inputs.pairs),
         ("_valuebias_run", inputs.runs),
+        ("_valuebias_ranks", inputs.category_ranks),
     ):
         if fixture in names and specs:
             metafunc.parametrize(

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -16,6 +16,7 @@ from pytest_valuebias.claim import Terms, alpha_for, asked, claim_of, terms
 from pytest_valuebias.failure_text import describe, describe_answer
 from pytest_valuebias.inputs import KEY, Inputs
 from pytest_valuebias.outcome import without_ours
+from pytest_valuebias.report import category_ranks
 from pytest_valuebias.report.record import error_record, properties
 from valuebias.errors import ValueBiasError, visible
 from valuebias.report.document import RunRecord, Said
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from valuebias.outcomes import Cause
     from valuebias.stats.effect import Effect
     from valuebias.stats.verdict import Answer, Margin, Verdict
+    from valuebias.training.category_ranks import CategoryRanks
 
 RECORDS = pytest.StashKey[list[RunRecord]]()
 _NUMBER = pytest.StashKey[int]()
@@ -59,6 +61,12 @@ class Gate:
             self._record(measurement, instrument, None, "NO MARGIN", reason, gated=False)
             pytest.skip(reason)
         self.check_margin(measurement, margin)
+
+    def show(self, ranks: CategoryRanks) -> NoReturn:
+        """Record that a file of category ranks was read, and skip: nothing of it can be judged."""
+        entry = category_ranks.record(ranks)
+        self.item.stash.setdefault(RECORDS, []).append(entry)
+        pytest.skip(f"NOT GATED: {entry['reason']}")
 
     def take(self, measurement: Measurement) -> None:
         """Note that the test has this measurement: it is to be judged before the test ends."""

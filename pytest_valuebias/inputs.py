@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from valuebias.scorers.bench import Bench
     from valuebias.scorers.protocol import Scorer
     from valuebias.stats.verdict import Margin
+    from valuebias.training.category_ranks import CategoryRanks
     from valuebias.training.checkpoints import TrainingRun
 
 ANCHOR = "anchor"
@@ -57,6 +58,7 @@ class Inputs:
     is_worker: bool
     baseline: ModelSpec | None = None
     selection: tuple[str, ...] = ()
+    category_ranks: tuple[CategoryRanks, ...] = ()
     _lexicons: dict[str, Lexicon] = field(default_factory=dict, repr=False)
     _paper_tests: dict[str, PaperTests] = field(default_factory=dict, repr=False)
     _members: dict[str, bool] = field(default_factory=dict, repr=False)
@@ -64,8 +66,8 @@ class Inputs:
 
     @property
     def in_use(self) -> bool:
-        """True when a model of any kind was given."""
-        return bool(self.models or self.language_models or self.runs)
+        """True when a model of any kind, or ranks of one, were given."""
+        return bool(self.models or self.language_models or self.runs or self.category_ranks)
 
     @property
     def quick(self) -> bool:

@@ -22,9 +22,8 @@ class Option:
     """One setting: ``--valuebias-NAME``, ini ``valuebias_NAME``, environment ``VALUEBIAS_NAME``.
 
     ``parse`` turns the text into the value and raises ValueError with the accepted form. ``path``
-    marks a path, which in an ini file is relative to that file unless it is one of ``names``;
-    ``verbatim`` a text whose white
-    space is kept.
+    marks a path, which in an ini file is relative to that file unless it is one of ``names``, also
+    behind the ``scheme``; ``verbatim`` a text whose white space is kept.
     """
 
     name: str
@@ -34,6 +33,7 @@ class Option:
     many: bool = False
     flag: bool = False
     path: bool = False
+    scheme: str = ""
     names: tuple[str, ...] = ()
     verbatim: bool = False
     short: str | None = None
@@ -243,11 +243,14 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "checkpoints",
-        "directory of a training run, whose checkpoints are compared (also NAME=DIR); repeatable",
+        "directory of a training run, whose checkpoints are compared (also NAME=DIR), or "
+        "ranks:FILE, median ranks of two categories by checkpoint, which are shown and never "
+        "gated; repeatable",
         (),
         "DIR",
         True,
         path=True,
+        scheme="ranks:",
     ),
     Option("html", "file of the HTML report: one self-contained page", None, "FILE", path=True),
     Option("json", "file of the report as JSON, for programs", None, "FILE", path=True),

@@ -99,8 +99,9 @@ def _from_ini_file(config: pytest.Config, option: Option, text: str) -> str:
     if not (option.path and config.inipath) or text in option.names:
         return text
     name, equals, path = text.rpartition("=")
-    resolved = config.inipath.parent / Path(path).expanduser()
-    return f"{name}{equals}{resolved}" if resolved.exists() or not equals else text
+    scheme = option.scheme if path.startswith(option.scheme) else ""
+    resolved = config.inipath.parent / Path(path.removeprefix(scheme)).expanduser()
+    return f"{name}{equals}{scheme}{resolved}" if resolved.exists() or not equals else text
 
 
 def _parse(option: Option, source: str, text: str) -> Any:

@@ -16,6 +16,7 @@ from pytest_valuebias.report import files
 
 if TYPE_CHECKING:
     from valuebias.models.spec import ModelSpec
+    from valuebias.training.category_ranks import CategoryRanks
     from valuebias.training.checkpoints import TrainingRun
 
 
@@ -25,12 +26,12 @@ def read(config: pytest.Config) -> Inputs:
     models = _specs(values["rm"], "--rm")
     references = _specs(values["reference"], "--reference")
     language_models = _specs(values["llm"], "--llm")
-    runs = _runs(values["checkpoints"])
+    runs, ranks = _runs(values["checkpoints"])
     if references and not models:
         raise pytest.UsageError("--reference needs a --rm to compare with, and none was given.")
     if values["require-model"] and not (models or language_models or runs):
         raise pytest.UsageError("--valuebias-require-model: no model was given. Give --rm=MODEL.")
-    if not (models or language_models or runs):
+    if not (models or language_models or runs or ranks):
         files.check_subject(values)
     recorded = baseline.reference(values, models)
     anchor = () if recorded is None else (recorded, replace(recorded, label=ANCHOR))
@@ -48,6 +49,7 @@ def read(config: pytest.Config) -> Inputs:
         is_worker=hasattr(config, "workerinput"),
         baseline=recorded,
         selection=_select(config, models),
+        category_ranks=ranks,
     )
 
 
@@ -98,18 +100,24 @@ def _specs(texts: Iterable[str], option: str) -> tuple[ModelSpec, ...]:
         raise pytest.UsageError(f"{option}: {error}") from None
 
 
-def _runs(texts: Iterable[str]) -> tuple[TrainingRun, ...]:
+def _runs(
+    texts: Iterable[str],
+) -> tuple[tuple[TrainingRun, ...], tuple[CategoryRanks, ...]]:
+    """The training runs, and the files of category ranks."""
     if not texts:
-        return ()
-    from valuebias.errors import SpecError
+        return (), ()
+    from valuebias.errors import ScoresError, SpecError
+    from valuebias.training.category_ranks import check_labels, names_ranks, parse_ranks
     from valuebias.training.checkpoints import check_runs, parse_runs
 
     try:
-        runs = tuple(run for text in texts for run in parse_runs(text))
+        runs = tuple(run for text in texts if not names_ranks(text) for run in parse_runs(text))
         check_runs(runs)
-    except SpecError as error:
+        ranks = tuple(parse_ranks(text) for text in texts if names_ranks(text))
+        check_labels(ranks)
+    except (ScoresError, SpecError) as error:
         raise pytest.UsageError(f"--valuebias-checkpoints: {error}") from None
-    return runs
+    return runs, ranks
 
 
 def _check_labels(specs: tuple[ModelSpec, ...]) -> None:

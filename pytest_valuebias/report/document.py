@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from pytest_valuebias.report import category_ranks
 from pytest_valuebias.report.unrun import Unrun, unrun
 from valuebias.errors import visible
 from valuebias.records.document import lexicon_used, prompt_set_used
@@ -45,7 +46,7 @@ def outline(
     left = unrun(inputs, outcome)
     word = came_out(verdicts, exit_status, complete=complete, absent=bool(left.absent))
     said = headline(verdicts, word, exit_status, complete=complete, not_run=left.total)
-    return {
+    whole: Outline = {
         "format": FORMAT,
         "version": VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -64,6 +65,10 @@ def outline(
         "verdicts": verdicts,
         "lexicons": [lexicon_used(inputs.lexicon(name)) for name in _lexicons_used(outcome)],
     }
+    ranks = category_ranks.document(inputs, outcome.records)
+    if ranks:
+        whole["category_ranks"] = ranks
+    return whole
 
 
 def _command(config: pytest.Config) -> str:

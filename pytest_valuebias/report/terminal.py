@@ -9,7 +9,7 @@ import pytest
 
 from pytest_valuebias.inputs import Inputs
 from pytest_valuebias.outcome import Outcome
-from pytest_valuebias.report import matrix, paper
+from pytest_valuebias.report import category_ranks, matrix, paper
 from pytest_valuebias.report.console import write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.prompts import VALENCES
@@ -44,7 +44,9 @@ def header(inputs: Inputs) -> list[str]:
     from valuebias.errors import visible
 
     models = ", ".join(visible(m.text) for m in (*inputs.models, *inputs.language_models))
-    models = ", ".join(filter(None, (models, *(visible(run.label) for run in inputs.runs))))
+    labels = [run.label for run in inputs.runs] + [each.label for each in inputs.category_ranks]
+    trained = map(visible, labels)
+    models = ", ".join(filter(None, (models, *trained)))
     given = [k for k in inputs.values.sources if k not in ("rm", "llm", "profile")]
     values = (
         visible(" ".join(f"{k}={_value(inputs.values[k])}" for k in given)) or "the rest by default"
@@ -80,6 +82,7 @@ def summary(reporter: pytest.TerminalReporter, inputs: Inputs, outcome: Outcome)
         told: set[str] = set()
         for title in dict.fromkeys(r["title"] for r in outcome.records):
             _model(reporter, title, [r for r in outcome.records if r["title"] == title], told)
+        category_ranks.section(reporter, inputs, outcome.records)
         matrix.section(reporter, inputs, outcome)
         paper.section(reporter, inputs)
     if not outcome.gated:
@@ -92,7 +95,8 @@ def summary(reporter: pytest.TerminalReporter, inputs: Inputs, outcome: Outcome)
 
 
 def _kind(inputs: Inputs) -> str:
-    return "reward" if inputs.models or inputs.runs else "language"
+    spoken = inputs.language_models and not (inputs.models or inputs.runs)
+    return "language" if spoken else "reward"
 
 
 def _model(

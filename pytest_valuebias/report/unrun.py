@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_valuebias.claim import Claim, shipped
+from pytest_valuebias.report.category_ranks import KIND, title
 from valuebias.errors import visible
 from valuebias.report.document import Record
+from valuebias_suites import RANKS
 
 if TYPE_CHECKING:
     from pytest_valuebias.inputs import Inputs
@@ -48,6 +50,10 @@ def unrun(inputs: Inputs, outcome: Outcome) -> Unrun:
             model = (visible(claim.model.label), claim.kind)
             if model not in seen and claim.reference is None:
                 absent[model] = None
+    for each in inputs.category_ranks:
+        if RANKS[0] in inputs.values["suite"] and (visible(each.label), KIND) not in seen:
+            counts[visible(title(each))] += 1
+            absent[visible(each.label), KIND] = None
     return Unrun(counts, tuple(absent))
 
 

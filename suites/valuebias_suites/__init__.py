@@ -54,6 +54,9 @@ TESTS: Mapping[str, Mapping[str, Declared]] = {
 }
 """The test functions of each shipped suite, and what each of them asks."""
 
+RANKS = ("drift", "test_ranks")
+"""The suite and test that show files of category ranks; it claims nothing."""
+
 AT_TOP = ("big_two",)
 """The starter lexicons with shipped margins for the top share. It is asked where one is declared:
 a tenth of the words of others is too few to decide anything."""

@@ -11,6 +11,7 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.word_ranks import WordRanks, word_ranks
 from valuebias.prompts import PAPER, VALENCES, PromptSet, Valences
 from valuebias.records.record import published, subject_of, versions
+from valuebias.report.category_ranks import RankedFile
 from valuebias.report.document import (
     FORMAT,
     VERSION,
@@ -26,6 +27,7 @@ from valuebias.report.document import (
 )
 from valuebias.report.headline import came_out, headline
 from valuebias.scorers.protocol import Scorer
+from valuebias.training.category_ranks import WHY, CategoryRanks
 
 
 def lexicon_used(lexicon: Lexicon) -> LexiconUsed:
@@ -52,6 +54,42 @@ def median_ranks(lexicon: str, subject: str, kind: str, ranks: WordRanks) -> Ran
         "categories": list(ranks.members),
         "prompts": [visible(p.id) for p in ranks.prompts],
         "medians": ranks.medians.round(2).tolist(),
+    }
+
+
+def ranked_file(ranks: CategoryRanks) -> RankedFile:
+    """A file of category ranks in the document."""
+    return {
+        "name": visible(ranks.label),
+        "sides": [visible(side) for side in ranks.sides],
+        "reason": WHY,
+        "said": {name: visible(text) for name, text in ranks.said.items()},
+        "repeated": ranks.repeated,
+        "runs": [
+            {
+                "run": visible(run.label),
+                "base": None if run.base is None else visible(run.base),
+                "checkpoints": [
+                    {"step": step, "ranks": list(pair), "difference": difference}
+                    for step, pair, difference in zip(
+                        run.steps, run.ranks, run.differences, strict=True
+                    )
+                ],
+            }
+            for run in ranks.runs
+        ],
+        "gaps": [
+            {
+                "first": visible(gap.first),
+                "second": visible(gap.second),
+                "checkpoints": [
+                    {"step": step, "gap": value}
+                    for step, value in zip(gap.steps, gap.differences, strict=True)
+                ],
+                "turns": list(gap.turns),
+            }
+            for gap in ranks.gaps
+        ],
     }
 
 

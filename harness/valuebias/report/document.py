@@ -12,6 +12,7 @@ from typing import Literal, NotRequired, TypedDict
 from valuebias.outcomes import Cause
 from valuebias.prompts import Valence, Valences
 from valuebias.questions import Role
+from valuebias.report.category_ranks import RankedFile
 
 FORMAT, VERSION = "pytest-valuebias report", 1
 """What a document says it is."""
@@ -86,14 +87,14 @@ class Record(TypedDict):
     nodeid: str
     suite: str
     shipped: bool
-    role: Role | Literal["paper"]
+    role: Role | Literal["paper", "ranks"]
     kind: str
     title: str
     model: str
     reference: str | None
     lexicon_name: str
     contrast: str
-    valence: Valences | Literal["both"]
+    valence: Valences | Literal["both", "unknown"]
     verdict: Said
     reason: str
     gated: bool
@@ -137,7 +138,6 @@ class Record(TypedDict):
     injection: NotRequired[str | None]
     rung: NotRequired[str | None]
     rating_mass: NotRequired[float]
-
     top_share: NotRequired[float]
     top_low: NotRequired[float]
     top_high: NotRequired[float]
@@ -343,6 +343,7 @@ class Outline(TypedDict):
     subjects: list[Subject]
     verdicts: list[Record]
     lexicons: list[LexiconUsed]
+    category_ranks: NotRequired[list[RankedFile]]
 
 
 class Document(Outline, Details):

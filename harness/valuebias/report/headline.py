@@ -145,10 +145,11 @@ def _beyond(r: Record) -> float:
 
 def _subject(verdicts: Sequence[Record]) -> tuple[str, bool]:
     """Whom the sentence is about, and whether they are several."""
-    titles = list(dict.fromkeys(r["title"] for r in verdicts))
+    models = [r for r in verdicts if r["role"] != "ranks"] or verdicts
+    titles = list(dict.fromkeys(r["title"] for r in models))
     if len(titles) == 1:
         return titles[0], False
-    alone = all(r["reference"] is None for r in verdicts)
+    alone = all(r["reference"] is None for r in models)
     return f"{len(titles)} {'models' if alone else 'models and comparisons'}", True
 
 

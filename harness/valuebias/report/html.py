@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
 from valuebias.format import bracketed, margin, p_text, signed, token, unsigned
-from valuebias.report import figures, view
+from valuebias.report import category_ranks, figures, view
 from valuebias.report.wording import above_zero, of_step, path_of, prompts_of
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def page(document: Document) -> str:
         run=view.run(document),
         subjects=view.subjects(document),
         lexicons=lexicons,
+        category_ranks=document.get("category_ranks", []),
         figures=drawn,
         matrix_figures=figures.matrices(document),
         words={words["lexicon"]: words for words in document["words"]},
@@ -85,6 +86,11 @@ def _template() -> jinja2.Template:
         "unsigned": unsigned,
         "above_zero": above_zero,
         "of_step": of_step,
+        "about": category_ranks.about,
+        "key": category_ranks.key,
+        "columns": category_ranks.columns,
+        "steps": category_ranks.steps,
+        "ends": category_ranks.ends,
         "path_of": path_of,
         "prompts_of": prompts_of,
         "curve": figures.curve,

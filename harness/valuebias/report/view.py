@@ -178,7 +178,8 @@ def _ungated(members: Iterable[Row]) -> dict[str, int]:
     listed = list(members)
     sound = [row for row in listed if not not_sound(row.record)]
     unsound = len(listed) - len(sound)
-    taken = sum(row.record["verdict"] == "NOT GATED" for row in sound)
+    ranks = sum(row.record["role"] == "ranks" for row in sound)
+    taken = sum(row.record["verdict"] == "NOT GATED" for row in sound) - ranks
     number = counts(row for row in sound if row.record["verdict"] != "NOT GATED")
     reasons = {
         "NO MARGIN": "held against no margin, because none is declared (NO MARGIN)",
@@ -186,7 +187,11 @@ def _ungated(members: Iterable[Row]) -> dict[str, int]:
         "REPRODUCTION ONLY": "a reproduction of the paper (REPRODUCTION ONLY)",
     }
     shown = "of a model that is not known to read the questions (NOT GATED)"
-    others = {shown: unsound, "measured by a test that never judged it (NOT GATED)": taken}
+    others = {
+        shown: unsound,
+        "measured by a test that never judged it (NOT GATED)": taken,
+        "ranks of categories without words, which have no interval (NOT GATED)": ranks,
+    }
     return {why: number[word] for word, why in reasons.items() if word in number} | {
         why: n for why, n in others.items() if n
     }
@@ -248,7 +253,8 @@ def lexicons(document: Document) -> list[Lexicon]:
     """The lexicons that were used, also where nothing could be measured with them."""
     all_rows = rows(document)
     facts = {entry["name"]: entry for entry in document["lexicons"]}
-    names = dict.fromkeys([*facts, *(row.record["lexicon_name"] for row in all_rows)])
+    asked = (row.record["lexicon_name"] for row in all_rows if row.record["role"] != "ranks")
+    names = dict.fromkeys([*facts, *asked])
     return [
         Lexicon(
             f"lexicon-{number}",
