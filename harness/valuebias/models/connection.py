@@ -194,7 +194,8 @@ def _message(content: bytes) -> str:
         return ""
     try:
         error = json.loads(content)["error"]
-        return str(error["message"] if isinstance(error, dict) else error).strip().rstrip(".")
+        text = error["message"] if isinstance(error, dict) else error
+        return text.strip().rstrip(".") if isinstance(text, str) else ""
     except (ValueError, TypeError, KeyError, RecursionError):
         return ""
 

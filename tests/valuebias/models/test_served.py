@@ -260,34 +260,6 @@ def test_what_passes_is_asked_again(
     assert len(server.requests) > PREFLIGHT + len(WORDS)
 
 
-def test_it_waits_as_long_as_the_server_says_or_doubles(
-    server: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited: list[float] = []
-
-    class Event:
-        def wait(self, seconds: float) -> None:
-            waited.append(seconds)
-
-        def is_set(self) -> bool:
-            return False
-
-    link = connection.Connection(server.url)
-    monkeypatch.setattr(connection, "FIRST_WAIT_SECONDS", 1.0)
-    server.wishes.trouble = lambda number, path: (
-        reply(429, "", Retry_After="7") if number == 1 else reply(503, "")
-    )
-    link.get("/v1/models")
-    with pytest.raises(ModelError, match=r"did not answer 6 times.*HTTP 503: nothing"):
-        link.post("/classify", {}, Event())  # type: ignore[arg-type]
-    assert waited[0] == 7
-    assert all(2**k <= waited[k] <= 1.5 * 2**k for k in range(1, 5))
-    server.wishes.trouble = lambda number, path: reply(429, "", Retry_After="86400")
-    with pytest.raises(ModelError, match=r"asks for a long wait.*86400 s"):
-        link.post("/classify", {}, Event())  # type: ignore[arg-type]
-    link.close()
-
-
 # Trouble that stays
 
 
