@@ -21,6 +21,8 @@ SLOW = {"inheritance"}
 """Benchmarks without ``--quick``: they take hours."""
 ON_PUBLISHED_DATA = {"instrument", "panel", "panel_spreads", "published", "relabelled"}
 """Benchmarks of the paper's scores, whose folder is VALUEBIAS_PUBLISHED_DATA."""
+ON_VLLM = {"served"}
+"""Benchmarks against a vLLM in an environment of its own, whose command is VALUEBIAS_VLLM."""
 
 
 def _install(session: nox.Session, *extras: str) -> None:
@@ -74,7 +76,11 @@ def benchmarks(session: nox.Session) -> None:
                 session.warn(f"{name}: left out, VALUEBIAS_PUBLISHED_DATA is not set")
                 continue
             arguments += ["--data", data]
-        session.run("python", str(BENCHMARKS / f"{name}.py"), *arguments)
+        if name in ON_VLLM and "VALUEBIAS_VLLM" not in os.environ:
+            session.warn(f"{name}: left out, VALUEBIAS_VLLM is not set")
+            continue
+        environment = {"PYTHONPATH": "tests"} if name in ON_VLLM else None
+        session.run("python", str(BENCHMARKS / f"{name}.py"), *arguments, env=environment)
 
 
 @nox.session
