@@ -3,9 +3,9 @@
     python benchmarks/real.py --models DIR --preferences FILE --work DIR [--quick] [--json FILE]
 
 DIR has SmolLM2-135M-Instruct as `smollm2` and Gemma 3 270M as `gemma3`; the preferences are JSONL
-(also gzipped) with ``chosen`` and ``rejected`` transcripts. From each base, a Bradley-Terry reward model
-is trained on the same 1,000 pairs, once a seed, by `valuebias train`; the gate's own suites then
-say what the bases prefer (`logprobs`), what one prefers more than the other (`mwlr`), what the
+(also gzipped) with ``chosen`` and ``rejected`` transcripts. From each base, a Bradley-Terry reward
+model is trained on the same 1,000 pairs, once a seed, by `valuebias train`; the gate's own suites
+then say what the bases prefer (`logprobs`), what one prefers more than the other (`mwlr`), what the
 reward models prefer (`big_two`, with the instrument check), what training changed (`drift`, with
 the gap between the bases) and what came down (`inheritance`). Everything is kept in ``--work``: the
 same command goes on where it was stopped, and asks nothing twice.
