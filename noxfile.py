@@ -21,6 +21,11 @@ SLOW = {"inheritance"}
 """Benchmarks without ``--quick``: they take hours."""
 ON_PUBLISHED_DATA = {"instrument", "panel", "panel_spreads", "published", "relabelled"}
 """Benchmarks of the paper's scores, whose folder is VALUEBIAS_PUBLISHED_DATA."""
+ON_VLLM = {"served"}
+"""Benchmarks against a vLLM in an environment of its own, whose command is VALUEBIAS_VLLM."""
+
+ON_REAL_MODELS = {"real"}
+"""Benchmarks of the models in VALUEBIAS_REAL_MODELS, with preferences in VALUEBIAS_TEST_DATA."""
 
 
 def _install(session: nox.Session, *extras: str) -> None:
@@ -74,7 +79,19 @@ def benchmarks(session: nox.Session) -> None:
                 session.warn(f"{name}: left out, VALUEBIAS_PUBLISHED_DATA is not set")
                 continue
             arguments += ["--data", data]
-        session.run("python", str(BENCHMARKS / f"{name}.py"), *arguments)
+        if name in ON_VLLM and "VALUEBIAS_VLLM" not in os.environ:
+            session.warn(f"{name}: left out, VALUEBIAS_VLLM is not set")
+            continue
+        if name in ON_REAL_MODELS:
+            models, more = (os.environ.get(f"VALUEBIAS_{n}") for n in ("REAL_MODELS", "TEST_DATA"))
+            if models is None or more is None:
+                session.warn(f"{name}: left out, VALUEBIAS_REAL_MODELS and _TEST_DATA are not set")
+                continue
+            preferences = Path(more) / "preferences" / "harmless-base_test.jsonl.gz"
+            arguments += ["--models", models, "--preferences", str(preferences)]
+            arguments += ["--work", session.create_tmp()]
+        environment = {"PYTHONPATH": "tests"} if name in ON_VLLM else None
+        session.run("python", str(BENCHMARKS / f"{name}.py"), *arguments, env=environment)
 
 
 @nox.session

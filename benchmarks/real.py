@@ -1,11 +1,11 @@
 """The paper's sections 3 and 4 on two real pretrained models and reward models trained from them.
 
-    python benchmarks/real.py --models DIR --data PREFERENCES --work DIR [--quick] [--json FILE]
+    python benchmarks/real.py --models DIR --preferences FILE --work DIR [--quick] [--json FILE]
 
-DIR has SmolLM2-135M-Instruct as `smollm2` and Gemma 3 270M as `gemma3`; PREFERENCES are JSONL (also
-gzipped) with ``chosen`` and ``rejected`` transcripts. From each base, a Bradley-Terry reward model
-is trained on the same 1,000 pairs, once a seed, by `valuebias train`; the gate's own suites then
-say what the bases prefer (`logprobs`), what one prefers more than the other (`mwlr`), what the
+DIR has SmolLM2-135M-Instruct as `smollm2` and Gemma 3 270M as `gemma3`; the preferences are JSONL
+(also gzipped) with ``chosen`` and ``rejected`` transcripts. From each base, a Bradley-Terry reward
+model is trained on the same 1,000 pairs, once a seed, by `valuebias train`; the gate's own suites
+then say what the bases prefer (`logprobs`), what one prefers more than the other (`mwlr`), what the
 reward models prefer (`big_two`, with the instrument check), what training changed (`drift`, with
 the gap between the bases) and what came down (`inheritance`). Everything is kept in ``--work``: the
 same command goes on where it was stopped, and asks nothing twice.
@@ -234,7 +234,7 @@ def show(rows: Sequence[Mapping[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--data", type=Path, required=True, metavar="PREFERENCES")
+    parser.add_argument("--preferences", type=Path, required=True, metavar="FILE")
     parser.add_argument("--work", type=Path, required=True, metavar="DIR")
     parser.add_argument("--jobs", type=int, default=2, help="runs that train at once (2)")
     parser.add_argument("--quick", action="store_true", help="two steps, one seed, six prompts")
@@ -244,7 +244,7 @@ def main() -> None:
     if args.quick:
         study = Study(study.models, study.work, 32, 1, (0,), ("big_two",), "quick")
     study.work.mkdir(parents=True, exist_ok=True)
-    write_preferences(study, args.data)
+    write_preferences(study, args.preferences)
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(lambda run: train(study, *run), study.runs))
     rows = ask_all(study)

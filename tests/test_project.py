@@ -264,7 +264,7 @@ def test_nox_runs_every_benchmark_as_it_can_be_run() -> None:
     text = (CHECKOUT / "noxfile.py").read_text(encoding="utf-8")
     told = {
         name: set(re.findall(r'"(\w+)"', found[1]))
-        for name in ("SLOW", "ON_PUBLISHED_DATA")
+        for name in ("SLOW", "ON_PUBLISHED_DATA", "ON_VLLM", "ON_REAL_MODELS")
         if (found := re.search(rf"(?m)^{name} = {{(.*)}}$", text))
     }
     sources = {path.stem: path.read_text() for path in (CHECKOUT / "benchmarks").glob("*.py")}
@@ -275,4 +275,6 @@ def test_nox_runs_every_benchmark_as_it_can_be_run() -> None:
             for name, source in sources.items()
             if re.search(r'"--data", type=Path, required=True', source)
         },
+        "ON_VLLM": {name for name, source in sources.items() if "support.vllm" in source},
+        "ON_REAL_MODELS": {name for name, source in sources.items() if '"--models"' in source},
     }

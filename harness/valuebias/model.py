@@ -16,11 +16,21 @@ from valuebias.lexicons.frequencies import installed
 from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.lexicons.lexicon import Lexicon, contrast_of
 from valuebias.measurement.contrast import Covariate, measure
+from valuebias.measurement.forecast import Foreseen, measure_forecast
 from valuebias.measurement.instrument import Instrument, check_instrument
 from valuebias.measurement.tokens import TopTokens, top_tokens
 from valuebias.models.settings import Settings, parse_template
 from valuebias.models.spec import LoadAs, check_model
-from valuebias.prompts import BALANCED, PAPER, Prompt, Prompts, PromptSet, Valences, resolve_all
+from valuebias.prompts import (
+    BALANCED,
+    PAPER,
+    Prompt,
+    Prompts,
+    PromptSet,
+    Valence,
+    Valences,
+    resolve_all,
+)
 from valuebias.records.document import document_of
 from valuebias.records.measured import Judgement, MeasuredEffect
 from valuebias.report.document import Document
@@ -133,6 +143,25 @@ class Model:
         scorers = (self.scorer,) if against is None else (self.scorer, against.scorer)
         return MeasuredEffect(
             measured, scorers=scorers, check=lambda: self.instrument(lexicon, quick=quick)
+        )
+
+    def forecast(
+        self,
+        policy: Model,
+        lexicon: str | Lexicon,
+        category: str,
+        other: str | None = None,
+        *,
+        valence: Valence,
+    ) -> Foreseen:
+        """What a policy (``load(..., load_as="llm")``) would say after it was optimised against
+        this model: the share of ``category`` at 0 to 2 nats of KL divergence and as best-of-n.
+
+        Nothing is judged. Raises SpecError where ``policy`` is none, and else as `contrast` does.
+        """
+        asked, lexicon = contrast_of(category, other, valence), self.find(lexicon)
+        return measure_forecast(
+            self.scorer, policy.scorer, lexicon, asked, valence, prompts=self.prompts
         )
 
     def instrument(self, lexicon: str | Lexicon, *, quick: bool | None = None) -> Instrument:
@@ -273,10 +302,8 @@ def compare(
     *,
     valence: Valences,
 ) -> MeasuredEffect:
-    """The paired difference of two models, the first minus the second, over the same words and
-    prompts: above zero the first prefers ``category`` more. Same as `Model.contrast` with
-    ``against``.
-    """
+    """The paired difference of two models over the same words and prompts: above zero the first
+    prefers ``category`` more. Same as `Model.contrast` with ``against``."""
     return model.contrast(lexicon, category, category_b, valence=valence, against=other)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from valuebias.cli.card import add_card
 from valuebias.cli.compare import add_compare
+from valuebias.cli.forecast import add_forecast
 from valuebias.cli.implicit import add_implicit
 from valuebias.cli.lexicon import add_lexicon
 from valuebias.cli.options import FAILED, INTERRUPTED, USAGE
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add_plan(commands)
     add_card(commands)
     add_implicit(commands)
+    add_forecast(commands)
     add_train(commands)
     return parser
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from valuebias.lexicons.lexicon import Lexicon
 
 
-def add_suite_options(parser: argparse.ArgumentParser) -> None:
-    """The options that `lexicons` and `margins` read."""
+def add_suite_options(parser: argparse.ArgumentParser, *, margins: bool = True) -> None:
+    """The options that `lexicons` and, where ``margins`` are asked for, `margins` read."""
     from valuebias_suites import CONTRASTS
 
     add = parser.add_argument
@@ -32,7 +32,8 @@ def add_suite_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=FILE",
         help="lexicon file of a suite, such as big_two=words.csv; may be given several times",
     )
-    add("--margins", metavar="FILE", help="declared margins, read before the shipped ones")
+    if margins:
+        add("--margins", metavar="FILE", help="declared margins, read before the shipped ones")
 
 
 def lexicons(arguments: argparse.Namespace) -> dict[str, Lexicon]:

@@ -27,6 +27,8 @@ from valuebias.models.settings import PLAIN
 
 _PLAIN = "User: {prompt}\n\nAssistant: {response}"
 _DAY = datetime(2024, 7, 26)  # the day Llama's template falls back to
+TODAY = _DAY.strftime("%d %b %Y")
+"""What a template gets that asks for today's date by ``date_string``, as Llama's does."""
 
 
 # A template asks for today's date by strftime_now(format): this macro of the same name, put before
@@ -206,7 +208,7 @@ class Chat:
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
                 chat_template=self._template,
-                date_string=_DAY.strftime("%d %b %Y"),
+                date_string=TODAY,
             )
         except Exception as error:
             raise ModelError(

@@ -25,6 +25,16 @@ FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 60.0
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _LARGEST = 1 << 26
+_TOO_LONG = (
+    "Its log says more. Where a conversation is too long for it, leave that word out, or serve the "
+    "model for longer ones (vllm serve MODEL --max-model-len N)."
+)
+_REFUSED = {
+    404: "Serve the model for pooling (vllm serve MODEL --runner pooling), and leave it served.",
+    400: _TOO_LONG,
+    413: _TOO_LONG,
+}
+"""What to do about a status."""
 
 
 class _AgainError(Exception):
@@ -64,10 +74,10 @@ class Connection:
         return self._asked("GET", path, None, threading.Event())
 
     def post(self, path: str, body: object, stop: threading.Event) -> Any:
-        """The JSON that the server answers; None if it has no such path (404). Once ``stop`` is
-        set, it is not asked again.
+        """The JSON that the server answers. Once ``stop`` is set, it is not asked again.
 
-        Raises ModelError, as ``get`` does, if it cannot be reached or refuses.
+        Raises ModelError, as ``get`` does, if it cannot be reached or refuses; here also where it
+        has no such path or no such model (404).
         """
         return self._asked("POST", path, json.dumps(body).encode(), stop)
 
@@ -119,7 +129,7 @@ class Connection:
             raise _AgainError(
                 f"HTTP {status}: {self._shown(content)}", _seconds(response.headers["Retry-After"])
             )
-        if status == 404:
+        if status == 404 and method == "GET":
             return None
         if status != 200:
             self._refused(status, path, content, response.headers["Location"])
@@ -151,7 +161,7 @@ class Connection:
         self._fail(
             f"the server refused a question at {path}",
             f"HTTP {status}: {self._shown(content)}",
-            "Its log says more.",
+            _REFUSED.get(status, "Its log says more."),
         )
 
     def _fail(
@@ -160,8 +170,9 @@ class Connection:
         raise ModelError(f"{what}: {self.host}", seen=seen, remedy=remedy)
 
     def _shown(self, content: bytes) -> str:
-        """The beginning of an answer, without the key, should it repeat that."""
-        text = content[:2000].decode("utf-8", "replace").strip()
+        """The beginning of an answer, without the key, should it repeat that. Of an error as vLLM
+        and text-embeddings-inference write them, its message."""
+        text = _message(content) or content[:2000].decode("utf-8", "replace").strip()
         if self._key:
             text = text.replace(self._key, "***")
         return visible(text[:200]) or "nothing"
@@ -175,6 +186,18 @@ class Connection:
             timeout=TIMEOUT_SECONDS,
             context=ssl.create_default_context(),
         )
+
+
+def _message(content: bytes) -> str:
+    """``{"error": {"message": TEXT}}`` and ``{"error": TEXT}``; empty for anything else."""
+    if len(content) > 1 << 16:
+        return ""
+    try:
+        error = json.loads(content)["error"]
+        text = error["message"] if isinstance(error, dict) else error
+        return text.strip().rstrip(".") if isinstance(text, str) else ""
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
 
 
 def _key() -> str:

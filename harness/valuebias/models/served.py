@@ -22,7 +22,7 @@ import numpy as np
 
 from valuebias.errors import ModelError, SpecError, first_line
 from valuebias.models.canary import CONVERSATIONS, FloatArray, Pair
-from valuebias.models.chat import Chat
+from valuebias.models.chat import TODAY, Chat
 from valuebias.models.connection import Connection
 from valuebias.models.conversation_format import conversations
 from valuebias.models.files import CONFIG, TEMPLATE, ModelFiles
@@ -100,7 +100,12 @@ def _messages(server: Server) -> _Questions:
             {"role": "user", "content": question},
             {"role": "assistant", "content": answer},
         ]
-        return {"model": server.model, "messages": messages, "use_activation": False}
+        return {
+            "model": server.model,
+            "messages": messages,
+            "chat_template_kwargs": {"date_string": TODAY},
+            "use_activation": False,
+        }
 
     def read(answer: Any) -> list[list[Any]]:
         return [list(entry["probs"]) for entry in answer["data"]]  # raw, in spite of their name
@@ -220,12 +225,6 @@ class _Served:
         self, start: int, pairs: Sequence[Pair], body: Mapping[str, Any], stop: threading.Event
     ) -> Part:
         answer = self._connection.post(self._how.path, body, stop)
-        if answer is None:
-            raise ModelError(
-                f"the server has no {self._how.path}: {self._connection.host}",
-                seen=f"HTTP 404, {self._server.told}",
-                remedy="Serve the model for pooling (vllm serve MODEL --runner pooling).",
-            )
         try:
             each = self._how.read(answer)
         except (KeyError, TypeError, ValueError, AttributeError):

@@ -32,7 +32,7 @@ from valuebias.stats.word_families import WordFamilies, superiority_by_spelling
 
 Method = Literal[
     "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman",
-    "linearised",
+    "linearised", "prompts",
 ]  # fmt: skip
 
 
@@ -51,8 +51,9 @@ class Effect:
     "separation" where every word of one category beats every word of the other; "families" of a
     difference between families of models (`family`); "freedman-lane" where covariates are
     controlled (`confounds`); "partial-spearman", which knows no categories and has one count
-    (`inheritance`); or "linearised" of a top share (`top`). A non-empty ``exploratory`` says why
-    the effect may be shown but must never PASS.
+    (`inheritance`); "linearised" of a top share (`top`); or "prompts" of a forecast, whose words
+    are given (`forecast`). A non-empty ``exploratory`` says why the effect may be shown but must
+    never PASS.
 
     What else a PASS needs (`objections`): ``by_prompt`` has the effect on single prompts, ``tied``
     the share of pairs of an A and a B word that are tied, averaged over prompts (of several scorers

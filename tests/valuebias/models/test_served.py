@@ -58,6 +58,9 @@ def test_conversations_go_as_messages_through_the_servers_template(server: Serve
     assert path == "/classify"
     assert "Authorization" not in headers
     assert body["model"] == "org/served"
+    assert body["chat_template_kwargs"] == {"date_string": "26 Jul 2024"}, (
+        "the day of a local model"
+    )
     host = server.url.removeprefix("http://")
     about = model.provenance
     assert about["head"] == f"org/served on vLLM 0.32.0 at {host}"
@@ -257,34 +260,6 @@ def test_what_passes_is_asked_again(
     assert len(server.requests) > PREFLIGHT + len(WORDS)
 
 
-def test_it_waits_as_long_as_the_server_says_or_doubles(
-    server: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited: list[float] = []
-
-    class Event:
-        def wait(self, seconds: float) -> None:
-            waited.append(seconds)
-
-        def is_set(self) -> bool:
-            return False
-
-    link = connection.Connection(server.url)
-    monkeypatch.setattr(connection, "FIRST_WAIT_SECONDS", 1.0)
-    server.wishes.trouble = lambda number, path: (
-        reply(429, "", Retry_After="7") if number == 1 else reply(503, "")
-    )
-    link.get("/v1/models")
-    with pytest.raises(ModelError, match=r"did not answer 6 times.*HTTP 503: nothing"):
-        link.post("/classify", {}, Event())  # type: ignore[arg-type]
-    assert waited[0] == 7
-    assert all(2**k <= waited[k] <= 1.5 * 2**k for k in range(1, 5))
-    server.wishes.trouble = lambda number, path: reply(429, "", Retry_After="86400")
-    with pytest.raises(ModelError, match=r"asks for a long wait.*86400 s"):
-        link.post("/classify", {}, Event())  # type: ignore[arg-type]
-    link.close()
-
-
 # Trouble that stays
 
 
@@ -301,7 +276,12 @@ def test_it_waits_as_long_as_the_server_says_or_doubles(
         (reply(200, {"data": 3}), "its form"),
         (reply(200, "<html>Sign in</html>"), "is not JSON.*Sign in"),
         (reply(400, {"error": "too long\x1b[31m"}), r"refused a question.*HTTP 400.*too long"),
-        (reply(404, ""), "has no /classify.*--runner pooling"),
+        (reply(404, {"detail": "Not Found"}), "question at /classify.*HTTP 404.*--runner pooling"),
+        (reply(404, {"error": {"message": "The model `x` does not exist.", "code": 404}}),
+         "HTTP 404: The model `x` does not exist. Serve"),
+        (reply(400, {"error": {"message": "maximum context length is 512"}}),
+         "HTTP 400: maximum context length is 512.*max-model-len" ),
+        (reply(400, '{"error": {"code": '), r'HTTP 400: {"error": {"code":'),
         (reply(500, "broken"), r"did not answer \d times.*HTTP 500: broken"),
     ],
 )  # fmt: skip

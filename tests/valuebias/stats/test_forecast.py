@@ -1,0 +1,152 @@
+"""A forecast against what brute force gives, and when it settles nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+from valuebias.errors import StatisticsError
+from valuebias.prompts import BALANCED
+from valuebias.stats.forecast import JUDGED, NATS, Forecast, forecast
+
+FACTORS = [p.factors for p in BALANCED.of("positive")]
+N = 60
+IN_A = np.arange(N) < 25
+FAMILIES = [f"family {i // 2}" for i in range(N)]
+
+
+def drawn(lean: float = 0.5, spread: float = 1.0, prompts: int = 27) -> tuple[Any, Any]:
+    rng = np.random.default_rng(0)
+    log_probs = rng.normal(size=(prompts, N)) * spread - 9
+    taste = rng.normal(size=N) + lean * IN_A
+    return log_probs, taste + 0.3 * rng.normal(size=(prompts, N))
+
+
+def found(lean: float = 0.5, spread: float = 1.0, prompts: int = 27) -> Forecast:
+    log_probs, rewards = drawn(lean, spread, prompts)
+    return forecast(log_probs, rewards, IN_A, families(), prompts=FACTORS[:prompts])
+
+
+def families() -> list[str]:
+    return [f"{'a' if a else 'b'} {name}" for a, name in zip(IN_A, FAMILIES, strict=True)]
+
+
+def change(log_probs: Any, rewards: Any, in_a: Any) -> float:
+    """The mean change of A's share at one nat, prompt by prompt with a solver of its own."""
+    changes = []
+    for prior, reward in zip(np.exp(log_probs), rewards, strict=True):
+        prior = prior / prior.sum()
+
+        def after(b: float, prior: Any = prior, reward: Any = reward) -> Any:
+            raised = prior * np.exp(b * reward)
+            return raised / raised.sum()
+
+        def beyond(b: float, prior: Any = prior, after: Any = after) -> float:
+            mass = after(b)
+            return float(mass @ np.log(mass / prior)) - JUDGED
+
+        b = optimize.bisect(beyond, 1e-6, 50, xtol=1e-13)
+        changes.append((after(b) - prior) @ in_a)
+    return float(np.mean(changes))
+
+
+def test_the_estimate_is_the_change_at_one_nat() -> None:
+    log_probs, rewards = drawn()
+    expected = change(log_probs, rewards, IN_A)
+    result = found()
+    assert result.estimate == pytest.approx(expected, abs=1e-7)
+    assert result.estimate > 0
+    assert result.judged.share - result.steps[0].share == pytest.approx(result.estimate)
+    assert sum(g for g, a in zip(result.gained, IN_A, strict=True) if a) == pytest.approx(
+        result.estimate
+    )
+
+
+def test_without_a_family_is_without_its_words() -> None:
+    log_probs, rewards = drawn()
+    names = np.array(families())
+    result = found()
+    assert len(result.without) == 3
+    effects = {}
+    for name in dict.fromkeys(names):
+        kept = names != name
+        effects[str(name)] = change(log_probs[:, kept], rewards[:, kept], IN_A[kept])
+    for each in result.without:
+        assert each.estimate == pytest.approx(effects[each.family], abs=1e-7)
+    moved = sorted(effects, key=lambda name: -abs(effects[name] - result.estimate))
+    assert [w.family for w in result.without] == moved[:3]
+
+
+def test_the_ladder_is_of_nats_and_of_draws() -> None:
+    result = found()
+    assert [s.amount for s in result.steps if s.by == "nats"] == list(NATS)
+    assert [s.amount for s in result.steps if s.by == "best of"] == [4, 16, 64]
+    for step in result.steps:
+        assert 0 <= step.low <= step.share <= step.high <= 1
+        assert step.reached == 27
+        if step.by == "nats":
+            assert step.nats == pytest.approx(step.amount, abs=1e-9)
+    nothing = found(lean=0).steps[0]
+    assert nothing.share == pytest.approx(result.steps[0].share)  # before, the reward is nothing
+    assert result.scale == (-result.steps[0].share, 1 - result.steps[0].share)
+
+
+def test_the_interval_is_over_prompts_and_their_adjectives() -> None:
+    # Where each adjective leans its own way, nine adjectives are the sample and not 27 prompts.
+    log_probs, rewards = drawn()
+    rng = np.random.default_rng(1)
+    adjective = np.unique([f["adjective"] for f in FACTORS], return_inverse=True)[1]
+    leaning = rewards + (rng.normal(size=9) * 0.8)[adjective][:, None] * IN_A
+    known = forecast(log_probs, leaning, IN_A, families(), prompts=FACTORS)
+    unknown = forecast(log_probs, leaning, IN_A, families())
+    assert known.high - known.low > 1.3 * (unknown.high - unknown.low)
+    assert known.estimate == unknown.estimate
+    shifted = forecast(log_probs + 3, 10 * leaning + 5, IN_A, families(), prompts=FACTORS)
+    assert shifted.estimate == pytest.approx(known.estimate, abs=1e-9)
+    assert shifted.slope == pytest.approx(known.slope)
+
+
+def test_a_policy_that_says_few_words_settles_nothing() -> None:
+    result = found(spread=6.0)
+    assert result.steps[0].effective < 10
+    assert "what the policy says is worth" in result.exploratory
+
+
+def test_a_family_that_turns_the_sign_is_named() -> None:
+    log_probs = np.full((27, N), -9.0)
+    rng = np.random.default_rng(2)
+    rewards = rng.normal(size=(27, N)) * 0.1 + np.linspace(0, 0.2, N) * ~IN_A
+    rewards[:, 0] = rewards[:, 1] = 1.5  # one family of A above all
+    result = forecast(log_probs, rewards, IN_A, families(), prompts=FACTORS)
+    assert result.estimate > 0
+    assert result.turned == ("a family 0",)
+    assert "without 'a family 0' it has the other sign" in result.exploratory
+    assert result.without[0].family == "a family 0"
+    assert result.without[0].estimate < 0
+
+
+def test_six_prompts_show_and_settle_nothing() -> None:
+    result = found(prompts=6)
+    assert "6 prompts are too few" in result.exploratory
+    with pytest.raises(StatisticsError, match="prompts are the sample"):
+        found(prompts=5)
+
+
+def test_nats_beyond_reach_are_counted() -> None:
+    log_probs, rewards = drawn()
+    log_probs = np.full_like(log_probs, -9.0)
+    rewards = np.where(np.arange(N) < 40, 1.0, rewards.clip(max=0.5))  # 40 of 60 share the top
+    result = forecast(log_probs, rewards, IN_A, families(), prompts=FACTORS)
+    assert result.attainable[0] == pytest.approx(np.log(60 / 40))
+    assert result.judged.reached == 0
+    assert result.judged.nats == pytest.approx(np.log(60 / 40))
+    assert result.judged.share == pytest.approx(25 / 40)
+
+
+def test_the_sides_are_of_the_words() -> None:
+    log_probs, rewards = drawn()
+    with pytest.raises(StatisticsError, match="do not describe the same words"):
+        forecast(log_probs[:, 1:], rewards[:, 1:], IN_A, families())
