@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from valuebias.errors import ScoresError, StoreError
 
-ENGINE = "2"
+ENGINE = "3"
 """Version of the engine's arithmetic: raised whenever the same model would get other numbers."""
 
 FORMAT = 1
