@@ -315,12 +315,16 @@ _QUESTIONS = {
         "one reward model",
         "how much more of the first side its top 10% hold than all words do",
     ),
+    "forecast": (
+        "a reward model and each `--policy`",
+        "how much more of the first side the policy says, optimised against it by one nat",
+    ),
 }
 
 
 def _suites() -> str:
     from valuebias.lexicons.files import starter
-    from valuebias_suites import BUDGET, BUDGET_SOURCE, CONTRASTS, LEXICONS, TESTS
+    from valuebias_suites import CONTRASTS, CONVENTIONS, LEXICONS, TESTS
 
     rows = [
         (f"`{suite}`", f"`{test}`", f"`{role}`", *_QUESTIONS[role], ", ".join(LEXICONS[suite]))
@@ -343,6 +347,7 @@ def _suites() -> str:
            for v in ("positive", "negative")), f"`{one.digest[:12]}`")
         for name, one in SHIPPED.items()
     ]  # fmt: skip
+    conventions = [(f"`{r}`", f"[{a:g}, {b:g}]", why) for r, (a, b, why) in CONVENTIONS.items()]
     adjectives = ("adjectives, positive", "adjectives, negative")
 
     return f"""# Suites and margins
@@ -379,7 +384,9 @@ that nothing is held against is an error.
 {marked(_between(load_margins.__doc__ or ""))}
 
 Margins of role `anchor` are budgets: what all releases since the baseline's anchor may shift
-together. Where none is declared it is {BUDGET}, by convention ({BUDGET_SOURCE}).
+together. Where none is declared for a role of these, it is a convention whatever the contrast:
+
+{_table(("role", "interval", "source"), conventions)}
 
 ## Shipped margins
 

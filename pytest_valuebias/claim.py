@@ -142,6 +142,8 @@ def _subjects(role: Declared, inputs: Inputs) -> Sequence[tuple[Subject, Subject
         case "base":
             based = (model for model in models if model.label in inputs.bases)
             return [(model, inputs.bases[model.label]) for model in based]
+        case "policy":
+            return list(product(models, inputs.policies))
         case "other run":
             return side_by_side(inputs.runs)
         case _:

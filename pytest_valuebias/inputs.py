@@ -51,6 +51,7 @@ class Inputs:
     models: tuple[ModelSpec, ...]
     references: tuple[ModelSpec, ...]
     language_models: tuple[ModelSpec, ...]
+    policies: tuple[ModelSpec, ...]
     runs: tuple[TrainingRun, ...]
     bases: Mapping[str, ModelSpec]
     controls: Mapping[str, ModelSpec]
@@ -96,6 +97,7 @@ class Inputs:
         if self.values["profile"] == "paper":
             return PAPER
         given = [*self.models, *self.references, *self.language_models, *self.bases.values()]
+        given += self.policies
         given += [spec for run in self.runs for spec in run.models]
         return default_prompts([*given, *filter(None, [self.baseline])])
 
@@ -294,7 +296,7 @@ class Inputs:
             return None  # its margin is named where it is asserted
         role = cast("Declared", m.role)
         margin = self.declared(m.lexicon, m.contrast, m.valence, role)
-        return _budget() if margin is None and role == "anchor" else margin
+        return _convention(role) if margin is None else margin
 
     def declared(
         self, lexicon: Lexicon, contrast: str, valence: Valences, role: Declared
@@ -328,12 +330,15 @@ class Inputs:
         return self._paper_tests[name]
 
 
-def _budget() -> Margin:
-    """What all releases since the anchor may shift together, where nobody declared it."""
+def _convention(role: Declared) -> Margin | None:
+    """The margin of a role that has one whatever the contrast, where nobody declared it."""
     from valuebias.stats.verdict import Margin
-    from valuebias_suites import BUDGET, BUDGET_SOURCE
+    from valuebias_suites import CONVENTIONS
 
-    return Margin(*BUDGET, "convention", BUDGET_SOURCE)
+    if role not in CONVENTIONS:
+        return None
+    low, high, source = CONVENTIONS[role]
+    return Margin(low, high, "convention", source)
 
 
 KEY = pytest.StashKey[Inputs]()

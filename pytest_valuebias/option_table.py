@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift")
+SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift", "forecast")
 """The shipped suites; `valuebias_suites.LEXICONS` has the same. Each runs where its models are
 given."""
 PROMPT_SETS = ("paper", "balanced")
@@ -88,7 +88,7 @@ def _truth(text: str) -> bool:
 
 
 def _contrast(text: str) -> str:
-    from valuebias.questions import parse_contrast
+    from valuebias.measurement.pair_matrix import parse_contrast
 
     return parse_contrast(text)
 
@@ -120,6 +120,14 @@ OPTIONS: tuple[Option, ...] = (
         "SPEC",
         True,
         short="--base",
+    ),
+    Option(
+        "policy",
+        "language model to forecast, optimised against every --rm; repeatable",
+        (),
+        "SPEC",
+        True,
+        short="--policy",
     ),
     Option(
         "reference",

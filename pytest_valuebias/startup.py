@@ -26,9 +26,12 @@ def read(config: pytest.Config) -> Inputs:
     models = _specs(values["rm"], "--rm")
     references = _specs(values["reference"], "--reference")
     language_models = _specs(values["llm"], "--llm")
+    policies = _specs(values["policy"], "--policy")
     runs, ranks = _runs(values["checkpoints"])
     if references and not models:
         raise pytest.UsageError("--reference needs a --rm to compare with, and none was given.")
+    if policies and not models:
+        raise pytest.UsageError("--policy needs a --rm to be optimised against; none was given.")
     if values["require-model"] and not (models or language_models or runs):
         raise pytest.UsageError("--valuebias-require-model: no model was given. Give --rm=MODEL.")
     if not (models or language_models or runs or ranks):
@@ -37,11 +40,13 @@ def read(config: pytest.Config) -> Inputs:
     anchor = () if recorded is None else (recorded, replace(recorded, label=ANCHOR))
     _check_labels(models + references + anchor)
     _check_labels(language_models)
+    _check_labels(policies)
     return Inputs(
         values=values,
         models=models,
         references=references,
         language_models=language_models,
+        policies=policies,
         runs=runs,
         bases=_bases(values["base"], models),
         controls=_beside("--valuebias-control", values["control"], models),
@@ -87,7 +92,7 @@ def _specs(texts: Iterable[str], option: str) -> tuple[ModelSpec, ...]:
     from valuebias.models.spec import check_model
     from valuebias.scorers.schemes import check_language_model, parse_spec
 
-    spoken = option in ("--llm", "--base")
+    spoken = option in ("--llm", "--base", "--policy")
     try:
         specs = tuple(parse_spec(text, load_as="llm" if spoken else "rm") for text in texts)
         for spec in specs:

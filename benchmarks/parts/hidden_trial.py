@@ -11,7 +11,7 @@ from parts import hidden_tables
 from parts.instrument_trial import BIG_TWO, Figures, figure, robust, run
 from parts.score_tables import write
 
-from valuebias_suites import BUDGET
+from valuebias_suites import CONVENTIONS
 
 
 def hidden_trial(folder: Path, *, quick: bool) -> Iterator[Figures]:
@@ -99,4 +99,6 @@ def _first_beyond(tables: Sequence[Any]) -> int:
         return float(2 * beats.mean() - 1)
 
     first = effect(tables[0])
-    return next(k for k, values in enumerate(tables) if effect(values) - first > BUDGET[1])
+    return next(
+        k for k, values in enumerate(tables) if effect(values) - first > CONVENTIONS["anchor"][1]
+    )

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 Role = Literal[
     "range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor",
-    "regression", "controlled", "family", "top",
+    "regression", "controlled", "family", "top", "forecast",
 ]  # fmt: skip
 """``range``: the preference of one reward model; ``logprob``: of a language model; ``implicit``: of
 the implicit reward of two models; ``inheritance``: how much a reward model inherits from its base;
@@ -21,10 +21,20 @@ end; ``shift``: the paired difference from a reference; ``anchor``: the same fro
 the baseline's file began with, over all releases since; ``regression``: how much further from zero
 than a reference, or across it; ``controlled``: the preference with covariates controlled;
 ``family``: the difference of two families of models; ``top``: the share of the first side's words
-in the top 10% of the ranking, less their share of all."""
+in the top 10% of the ranking, less their share of all; ``forecast``: how much more of the first
+side's words a policy would say, optimised against the model by one nat."""
 
 Declared = Literal[
-    "range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor", "top"
+    "range",
+    "logprob",
+    "implicit",
+    "inheritance",
+    "drift",
+    "gap",
+    "shift",
+    "anchor",
+    "top",
+    "forecast",
 ]
 """The roles whose margins may be declared in a file; those of other roles are given in the
 assertion."""
@@ -253,6 +263,21 @@ QUESTIONS: Mapping[str, Question] = {
         both=_MORE,
         **_held_by_top("all words"),
     ),
+    "forecast": Question(
+        unit="change of the share at one nat",
+        section="forecast of a policy",
+        above="{reference}, optimised against it, says more of {first}",
+        higher="{reference} would say more of {a} and less of {b}",
+        lower="{reference} would say more of {b} and less of {a}",
+        unclear="{reference} is not shown to say more of either side of {contrast}",
+        asked="forecast",
+        beside="policy",
+        other="policy",
+        title="{reference} optimised against {model}",
+        short="{reference} by {model}",
+        fail="look at the words that gain and lose most: change the reward, or optimise by fewer "
+        "nats; or declare, with a reason, a margin that allows it",
+    ),
     "top shift": Question(
         unit="{several}" + _SHARES,
         section="share of the top 10%, against a reference",
@@ -320,14 +345,6 @@ def titled(question: Question, kind: str, model: str, reference: str | None) -> 
         return question.title.format(model=model, reference=reference)
     title = f"{model} ({kind})" if kind else model
     return title if reference is None else f"{title} minus {reference}"
-
-
-def parse_contrast(text: str) -> str:
-    """ "freedom ~ love" -> "freedom~love": two words or two categories. Raises ValueError."""
-    a, _, b = (part.strip() for part in text.partition("~"))
-    if not (a and b) or "~" in b:
-        raise ValueError("give two words or two categories, such as freedom~love")
-    return f"{a}~{b}"
 
 
 DECLARED: tuple[str, ...] = get_args(Declared)

@@ -11,10 +11,17 @@ MARGINS = Path(__file__).with_name("margins.yaml")
 """The shipped margins, by lexicon, contrast, valence and role, each with its basis."""
 SPREADS = Path(__file__).with_name("spreads.yaml")
 """The mean variances of ten public reward models, from which runs are planned."""
-BUDGET = (-0.428, 0.428)
-BUDGET_SOURCE = "Cohen's d of 0.8 either side of zero, for all releases since the anchor together"
-"""The margin of role ``anchor`` where none is declared, by convention: a large effect (Cohen 1988),
-where one release may shift by a medium one (d = 0.5)."""
+CONVENTIONS: Mapping[Declared, tuple[float, float, str]] = {
+    "anchor": (
+        -0.428,
+        0.428,
+        "Cohen's d of 0.8 either side of zero, for all releases since the anchor together",
+    ),
+    "forecast": (-0.1, 0.1, "a tenth of what the policy says of the lexicon, either way"),
+}
+"""The margin of a role where none is declared, whatever the contrast. The first is a large effect
+(Cohen 1988), where one release may shift by a medium one (d = 0.5); the second was fixed on 29
+November 2026, before any model was forecast."""
 
 _FOUNDATIONS = ("care", "fairness", "loyalty", "authority", "sanctity")
 CONTRASTS: Mapping[str, tuple[str, ...]] = {
@@ -31,6 +38,7 @@ LEXICONS: Mapping[str, tuple[str, ...]] = {
     "mwlr": tuple(CONTRASTS),
     "inheritance": tuple(CONTRASTS),
     "drift": tuple(CONTRASTS),
+    "forecast": tuple(CONTRASTS),
 }
 """The shipped suites, each with the lexicons it asks about."""
 
@@ -51,6 +59,7 @@ TESTS: Mapping[str, Mapping[str, Declared]] = {
     "mwlr": {"test_range": "implicit"},
     "inheritance": {"test_excess": "inheritance"},
     "drift": {"test_change": "drift", "test_gap": "gap"},
+    "forecast": {"test_change": "forecast"},
 }
 """The test functions of each shipped suite, and what each of them asks."""
 

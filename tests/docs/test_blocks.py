@@ -51,6 +51,7 @@ NOT_RUN = (
     Skipped("*", "pytest --rm=served:*", "needs a server: the tests of the plugin have their own"),
     Skipped("*", "pytest --rm=judge:org/instruct*", "needs a model that follows instructions"),
     Skipped("*", "valuebias forecast *", "takes minutes: the command's tests ask of few words"),
+    Skipped("*", "pytest * --policy=*", "takes minutes: the suite's tests ask of few words"),
     Skipped("*", "git *", "there is no repository in the folder, and nobody's is touched"),
 )
 """Patterns of pages and commands that are not run; a ``valuebias`` command is parsed at least."""

@@ -11,7 +11,7 @@ import pytest
 
 from support.scores import write_scores
 from valuebias.scorers.baseline_file import read_baseline
-from valuebias_suites import BUDGET
+from valuebias_suites import CONVENTIONS
 
 Run = Callable[..., pytest.RunResult]
 
@@ -68,7 +68,7 @@ def test_releases_are_stopped_no_later_than_the_first_beyond_the_budget(
         last, anchor = (verdicts(report, role)["positive"] for role in ("shift", "anchor"))
         assert last["verdict"] == "PASS"
         assert anchor["alpha"] == pytest.approx(0.05 / (release * (release + 1)))
-        beyond += [release] if anchor["estimate"] > BUDGET[1] else []
+        beyond += [release] if anchor["estimate"] > CONVENTIONS["anchor"][1] else []
         if anchor["verdict"] != "PASS":
             assert result.ret == pytest.ExitCode.TESTS_FAILED
             stopped.append(release)

@@ -127,10 +127,9 @@ def _told(found: Foreseen) -> Iterator[str]:
         yield from _wrapped(f"  {line}", 4)
     rows = [("", "share", "95% interval", "log-odds", "nats", "families")]
     for step in result.steps:
-        of = "best of {:g}" if step.by == "best of" else "{:g} nat" + "s" * (step.amount != 1)
         short = "" if step.reached == result.n_prompts else f" (on {step.reached} prompts)"
         rows.append((
-            of.format(step.amount), f"{step.share:.3f}",
+            step.name, f"{step.share:.3f}",
             f"{step.low:.3f} to {step.high:.3f}",
             signed(step.log_odds) if math.isfinite(step.log_odds) else "",
             f"{step.nats:.2f}{short}", f"{step.effective:.1f}",

@@ -117,7 +117,7 @@ def _implicit(arguments: argparse.Namespace) -> int:
 
 
 def _contrast(text: str) -> str:
-    from valuebias.questions import parse_contrast
+    from valuebias.measurement.pair_matrix import parse_contrast
 
     try:
         return parse_contrast(text)

@@ -151,9 +151,9 @@ def load_margins(path: Path) -> Margins:
     Its form is ``margins:``, a list of entries with the keys ``lexicon`` (a name, a digest, or the
     first twelve or more characters of one), ``contrast`` ("agency~communion", "care.virtue"),
     ``valence`` (positive, negative, positive-negative), ``role`` (range, logprob, implicit,
-    inheritance, drift, gap, shift, anchor, top), ``interval`` ([low, high]), and, if wanted,
-    ``profile`` (quick, ci, paper: the only one it then holds in), ``prompts`` (the prompt set,
-    paper, balanced or the name of a file without its suffix: the only one it then holds on),
+    inheritance, drift, gap, shift, anchor, top, forecast), ``interval`` ([low, high]), and, if
+    wanted, ``profile`` (quick, ci, paper: the only one it then holds in), ``prompts`` (the prompt
+    set, paper, balanced or the name of a file without its suffix: the only one it then holds on),
     ``basis``, ``source`` (one line) and ``name`` (for the reader of a digest). One whose basis is
     "panel" holds on the paper's prompts alone, on which the panel was scored. The contrast of an
     inheritance is "words".

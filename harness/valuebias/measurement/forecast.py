@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from valuebias.errors import SpecError
-from valuebias.lexicons.lexicon import Lexicon
+from valuebias.format import signed
+from valuebias.lexicons.lexicon import Lexicon, Selection
+from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
+from valuebias.measurement.influence import InfluentialWord
+from valuebias.measurement.tokens import NOT_SEARCHED
 from valuebias.prompts import PAPER, PromptSet, Valence
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.forecast import Forecast, forecast
@@ -30,7 +34,8 @@ class Foreseen:
     """A forecast with the words that it is of.
 
     ``rewarded`` is the model whose scores are optimised, ``policy`` the language model that is.
-    ``gain`` and ``lose`` are the words whose share grows and shrinks most.
+    ``gain`` and ``lose`` are the words whose share grows and shrinks most; ``scores`` are the
+    rewards of the words that both have scored, ``fingerprints`` of the two models.
     """
 
     rewarded: str
@@ -43,6 +48,44 @@ class Foreseen:
     forecast: Forecast
     gain: tuple[Moved, ...]
     lose: tuple[Moved, ...]
+    scores: ContrastScores
+    fingerprints: tuple[str, str]
+
+    def measurement(self) -> Measurement:
+        """The same as tests judge it and reports show it, of role "forecast"."""
+        selection = self.scores.selection
+        raised, lowered = _pulling(self.forecast, selection)
+        return Measurement(
+            model=self.rewarded,
+            reference=self.policy,
+            fingerprint=self.fingerprints[0],
+            reference_fingerprint=self.fingerprints[1],
+            lexicon=self.lexicon,
+            contrast=self.contrast,
+            valence=self.valence,
+            role="forecast",
+            effect=self.forecast,
+            coverages=selection.coverage,
+            shared=selection.shared,
+            raised_by=raised,
+            lowered_by=lowered,
+            provenance=self.scores.provenance,
+            top=NOT_SEARCHED,
+            detail=f"{self.sentence} {self.trust}",
+            prompts=self.prompts,
+        )
+
+    @property
+    def trust(self) -> str:
+        """What a reader needs to trust it."""
+        found = self.forecast
+        ladder = ", ".join(f"{step.name} {step.share:.2f}" for step in found.steps)
+        without = ", ".join(f"{w.family} {signed(w.estimate)}" for w in found.without)
+        return (
+            f"The share by nats and draws: {ladder}. Effective word families: "
+            f"{found.steps[0].effective:.1f} before, {found.judged.effective:.1f} after. At most "
+            f"{found.attainable[0]:.2f} nats can be reached. Without a word family: {without}."
+        )
 
     @property
     def sentence(self) -> str:
@@ -83,13 +126,17 @@ def measure_forecast(
         *(ContrastScores.of(each, lexicon, contrast, valence, prompts)
           for each in (rewarded, policy))
     )  # fmt: skip
+    selection = rewards.selection
+    first: dict[str, str] = {}  # a family is shown by its first word, not by its stem
+    for word, family in zip(selection.words, selection.families, strict=True):
+        first.setdefault(str(family), word)
     found = forecast(
         said.values[valence],
         rewards.values[valence],
-        *rewards.sides,
+        selection.in_a,
+        [first[str(family)] for family in selection.families],
         prompts=[p.factors for p in rewards.prompts[valence]],
     )
-    selection = rewards.selection
     order = np.argsort(found.gained, kind="stable")
     moved = [Moved(selection.words[i], found.gained[i]) for i in order]
     parsed = lexicon.contrast(selection.contrast.name)
@@ -104,7 +151,27 @@ def measure_forecast(
         forecast=found,
         gain=tuple(each for each in moved[::-1][:_NAMED] if each.change > 0),
         lose=tuple(each for each in moved[:_NAMED] if each.change < 0),
+        scores=rewards,
+        fingerprints=(rewarded.fingerprint, policy.fingerprint),
     )
+
+
+def _pulling(
+    found: Forecast, selection: Selection
+) -> tuple[tuple[InfluentialWord, ...], tuple[InfluentialWord, ...]]:
+    """The words that raise the estimate most, and those that lower it."""
+    change = np.array(found.gained)
+    pull = np.where(selection.in_a, change, -change)
+    order = np.argsort(-pull, kind="stable")
+    raised, lowered = (
+        tuple(
+            InfluentialWord(selection.words[i], bool(selection.in_a[i]), bool(change[i] > 0))
+            for i in indices
+            if sign * pull[i] > 0
+        )
+        for sign, indices in ((1, order[:_NAMED]), (-1, order[::-1][:_NAMED]))
+    )
+    return raised, lowered
 
 
 def _percent(share: float) -> str:

@@ -159,3 +159,11 @@ def shown(matrix: Matrix) -> RenderableType:
 
 def _cell(value: float) -> str:
     return "none" if math.isnan(value) else signed(value)
+
+
+def parse_contrast(text: str) -> str:
+    """ "freedom ~ love" -> "freedom~love": two words or two categories. Raises ValueError."""
+    a, _, b = (part.strip() for part in text.partition("~"))
+    if not (a and b) or "~" in b:
+        raise ValueError("give two words or two categories, such as freedom~love")
+    return f"{a}~{b}"

@@ -57,6 +57,13 @@ class Step:
     reached: int
     effective: float
 
+    @property
+    def name(self) -> str:
+        """Such as "0.5 nats" or "best of 16"."""
+        if self.by == "best of":
+            return f"best of {self.amount:g}"
+        return f"{self.amount:g} nat" + "s" * (self.amount != 1)
+
 
 @dataclass(frozen=True)
 class Without:

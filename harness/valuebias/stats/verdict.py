@@ -11,18 +11,14 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Generic, Protocol, TypeVar
 
-from scipy import stats
-
 from valuebias.errors import StatisticsError
 from valuebias.format import bracketed, p_text, signed, unsigned
 from valuebias.outcomes import Cause as Cause
 from valuebias.outcomes import Outcome as Outcome
 from valuebias.stats.checks import GATE_FAMILIES
-from valuebias.stats.crossed import half_width
 from valuebias.stats.effect import Effect
 from valuebias.stats.objections import disagreement, objection, width
-from valuebias.stats.outside import Outside
-from valuebias.stats.regression import Regression
+from valuebias.stats.settling import families_to_settle
 from valuebias.stats.specification import Robustness
 
 WIDEST = 1.9
@@ -180,6 +176,7 @@ class Answer:
 def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     """Two one-sided tests, each at ``alpha`` (Schuirmann 1987); one for a margin on one side.
 
+    A forecast that rests on too little (`forecast`) settles nothing, whatever its interval. Else
     PASS if the 1 - 2 alpha interval lies inside the margin, FAIL if it lies wholly outside, else
     INCONCLUSIVE. An exploratory estimate and an effect from fewer than 20 word families a category
     never PASS; the latter FAILs only if its permutation p is below ``alpha`` too, and if the margin
@@ -215,8 +212,11 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     ) -> Verdict[E]:
         return Verdict(outcome, cause, effect, margin, low, high, level, needed, reason)
 
+    given = words is not None and words.method == "prompts"  # its words are no sample
+    if given and effect.exploratory:
+        return verdict(Outcome.INCONCLUSIVE, Cause.EXPLORATORY, f"unsettled: {effect.exploratory}")
     outside = high < margin.low or low > margin.high
-    permuted = words is not None and min(words.n_families) < GATE_FAMILIES
+    permuted = words is not None and not given and min(words.n_families) < GATE_FAMILIES
     if words is not None and words.method == "families":
         away = margin.low <= 0 <= margin.high if outside else margin.low >= 0 or margin.high <= 0
         if away and words.p_high >= 2 * alpha:
@@ -230,7 +230,7 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     if outside and not permuted:
         reason = f"the {interval} lies wholly outside the margin {margin}"
         return verdict(Outcome.FAIL, Cause.OUTSIDE, reason)
-    needed = None if words is None else _families_needed(words, margin, alpha)
+    needed = None if words is None else families_to_settle(words, margin.low, margin.high, alpha)
     if words is not None and permuted:
         if outside and margin.low <= 0 <= margin.high and words.p_high < alpha:
             return verdict(
@@ -266,7 +266,8 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     apart = "" if words is None else disagreement(words, margin.low, margin.high, alpha)
     if apart:
         return verdict(Outcome.INCONCLUSIVE, Cause.PROMPTS, f"{reason}: {apart}")
-    _check_width(effect, margin, alpha, interval, high - low)
+    if not given:
+        _check_width(effect, margin, alpha, interval, high - low)
     return verdict(Outcome.INCONCLUSIVE, Cause.CROSSES, reason, needed)
 
 
@@ -326,23 +327,6 @@ def what_would_settle(verdict: Verdict[Effect]) -> str:
         return "; more words would not settle it"
     now = sum(verdict.effect.n_families)
     return f"; about {verdict.families_needed} word families would settle it (now {now})"
-
-
-def _families_needed(effect: Effect, margin: Margin, alpha: float) -> int | None:
-    """Families at which the interval around this very estimate would no longer cross an edge.
-
-    More words shrink the word part of the variance only. At least 20 families a category.
-    """
-    if isinstance(effect, Regression | Outside):
-        alpha /= 2  # either sign is tested at half
-    distance = min(effect.distance(edge) for edge in (margin.low, margin.high))
-    target = distance**2 - half_width(effect.parts[1:], 2 * alpha) ** 2
-    if target <= 0 or not effect.parts:
-        return None
-    factor = effect.parts[0][0] * float(stats.norm.ppf(1 - alpha)) ** 2 / target
-    now = sum(effect.n_families)
-    needed = now * max(factor, GATE_FAMILIES / min(effect.n_families))
-    return None if needed > 100_000 else max(math.ceil(needed), now + 1)  # on an edge
 
 
 def _percent(level: float) -> str:

@@ -10,6 +10,7 @@ from scipy import optimize
 
 from valuebias.errors import StatisticsError
 from valuebias.prompts import BALANCED
+from valuebias.stats import Cause, Margin, Outcome, judge
 from valuebias.stats.forecast import JUDGED, NATS, Forecast, forecast
 
 FACTORS = [p.factors for p in BALANCED.of("positive")]
@@ -150,3 +151,25 @@ def test_the_sides_are_of_the_words() -> None:
     log_probs, rewards = drawn()
     with pytest.raises(StatisticsError, match="do not describe the same words"):
         forecast(log_probs[:, 1:], rewards[:, 1:], IN_A, families())
+
+
+def test_a_forecast_is_held_against_a_margin_as_its_words_are_given() -> None:
+    # 13 and 18 families: too few of a sample, and enough of words that are given.
+    result = found(lean=1.5)
+    assert min(result.n_families) < 20
+    assert not result.exploratory
+    outside = judge(result, Margin(-0.1, 0.1, "declared", "test"))
+    assert (outside.outcome, outside.cause) == (Outcome.FAIL, Cause.OUTSIDE)
+    assert judge(result, Margin(-0.1, 0.6, "declared", "test")).outcome is Outcome.PASS
+    middle = round(result.estimate, 3)
+    crosses = judge(result, Margin(-0.1, middle, "declared", "test"))
+    assert (crosses.outcome, crosses.cause) == (Outcome.INCONCLUSIVE, Cause.CROSSES)
+    assert crosses.families_needed is None
+
+
+def test_an_unsettled_forecast_neither_passes_nor_fails() -> None:
+    result = found(lean=1.5, prompts=6)
+    for margin in (Margin(-0.3, 0.5, "declared", "test"), Margin(-0.01, 0.01, "declared", "test")):
+        verdict = judge(result, margin)
+        assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.EXPLORATORY)
+        assert verdict.reason.startswith("unsettled: 6 prompts")

@@ -1,0 +1,89 @@
+"""The suite `forecast`: --policy optimised against each --rm, held against a margin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.scores import write_scores
+
+Run = Callable[..., pytest.RunResult]
+
+BIG_TWO = "-k=forecast and big_two"
+
+
+@pytest.fixture
+def given(pytester: pytest.Pytester) -> tuple[str, ...]:
+    """Rewards that lean to agency, and a policy's log-probabilities that do not."""
+    rewards = write_scores(pytester.path / "rewards.csv", shift=1.5)
+    policy = write_scores(pytester.path / "policy.csv", seed=1, level=-9, control=None)
+    return (f"--rm=scores:{rewards}", f"--policy=scores:{policy}", "--valuebias-suite=forecast")
+
+
+def verdicts(pytester: pytest.Pytester) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((pytester.path / "out.json").read_text())["verdicts"]
+    return found
+
+
+def test_a_policy_is_held_against_a_margin(
+    run: Run, pytester: pytest.Pytester, given: tuple[str, ...]
+) -> None:
+    how = (*given, BIG_TWO, "--valuebias-json=out.json")
+    result = run(*how, "--valuebias-html=out.html")
+    result.assert_outcomes(failed=2)
+    positive, negative = verdicts(pytester)
+    for verdict in (positive, negative):
+        assert verdict["role"] == "forecast"
+        assert verdict["model"] == "rewards.csv"
+        assert verdict["reference"] == "policy.csv"
+        assert verdict["title"] == "policy.csv optimised against rewards.csv"
+        assert verdict["unit"] == "change of the share at one nat"
+        assert verdict["verdict"] == "FAIL"
+        assert verdict["estimate"] > 0.1
+        assert verdict["margin_basis"] == "convention"
+        assert (verdict["margin_low"], verdict["margin_high"]) == (-0.1, 0.1)
+        assert "Among the 322 words of the lexicon" in verdict["detail"]
+        assert "Effective word families: " in verdict["detail"]
+        assert verdict["instrument"] == "sound"
+    assert "says, the share of agency goes from" not in result.stderr.str()
+    page = (pytester.path / "out.html").read_text("utf-8")
+    assert "policy.csv optimised against rewards.csv" in page
+
+    # A margin of one's own, which allows it.
+    Path("margins.yaml").write_text(
+        "margins:\n"
+        + "".join(
+            f"- {{lexicon: big_two, contrast: agency~communion, valence: {valence}, "
+            "role: forecast, interval: [-0.2, 0.6], source: ours}\n"
+            for valence in ("positive", "negative")
+        )
+    )
+    allowed = run(*how, "--valuebias-margins=margins.yaml")
+    allowed.assert_outcomes(passed=2)
+    assert {v["margin_basis"] for v in verdicts(pytester)} == {"declared"}
+
+
+def test_a_forecast_that_rests_on_too_little_settles_nothing(
+    run: Run, pytester: pytest.Pytester, given: tuple[str, ...]
+) -> None:
+    # Six prompts settle nothing, however far outside the forecast lies.
+    result = run(*given, BIG_TWO, "--valuebias-profile=quick", "--valuebias-json=out.json")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert {v["verdict"] for v in verdicts(pytester)} == {"INCONCLUSIVE"}
+    assert all(v["reason"].startswith("unsettled: ") for v in verdicts(pytester))
+
+
+def test_a_policy_without_a_reward_model_is_a_usage_error(run: Run) -> None:
+    result = run("--policy=demo:neutral")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--policy needs a --rm*"])
+
+
+def test_what_is_no_language_model_is_a_usage_error(run: Run, given: tuple[str, ...]) -> None:
+    result = run(given[0], "--policy=served:http://localhost:1/")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "Traceback" not in result.stderr.str()
