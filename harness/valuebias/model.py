@@ -161,7 +161,7 @@ class Model:
         """
         asked, lexicon = contrast_of(category, other, valence), self.find(lexicon)
         return measure_forecast(
-            self.scorer, policy.scorer, lexicon, asked, valence, prompts=self.prompts
+            self.scorer, policy.scorer, lexicon, asked, valence, prompts=self._set(None)
         )
 
     def instrument(self, lexicon: str | Lexicon, *, quick: bool | None = None) -> Instrument:

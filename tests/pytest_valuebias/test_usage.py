@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.scores import write_scores
+
 Run = Callable[..., pytest.RunResult]
 
 
@@ -182,8 +184,8 @@ def test_a_run_that_was_meant_to_test_a_model_is_not_green_without(
     assert run(f"--reference=scores:{even}").ret == pytest.ExitCode.USAGE_ERROR
     assert run("--valuebias-require-model").ret == pytest.ExitCode.USAGE_ERROR
     assert run(f"--rm=scores:{even}", "-p", "no:valuebias-run").ret == pytest.ExitCode.USAGE_ERROR
-    few = ("--valuebias-profile=quick", "-k", "big_two and positive")
-    assert run("--llm=demo:agency", *few).ret == pytest.ExitCode.TESTS_FAILED
+    spoken = write_scores(pytester.path / "spoken.csv", level=-20)
+    assert run(f"--llm=scores:{spoken}").ret == pytest.ExitCode.TESTS_FAILED
     pytester.makeini("[pytest]\nvaluebias_rm =\n")
     result = run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR

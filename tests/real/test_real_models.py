@@ -15,10 +15,11 @@ import pytest
 import torch
 
 import valuebias as vb
-from support.real import CUE, FOLDER, MODELS, WORDS, inheritance, run
+from support.real import CUE, FOLDER, MODELS, WORDS, run
+from valuebias.measurement.inheritance import measure_inheritance
 from valuebias.models.loading import load_language_model, load_reward_model
 from valuebias.models.settings import Settings
-from valuebias.prompts import GREATEST
+from valuebias.prompts import GREATEST, PAPER
 from valuebias.scorers.schemes import parse_spec
 
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="VALUEBIAS_REAL_MODELS is not set")
@@ -98,14 +99,26 @@ def test_a_reward_model_trained_from_it_is_exact(trained: tuple[Path, Path]) -> 
     assert np.ptp(scores) > 0
 
 
-def test_inheritance_of_it(trained: tuple[Path, Path], project: Path) -> None:
-    """On the chat model: a prompt of Gemma 3 takes its head over 262,144 tokens."""
+def test_inheritance_of_it(
+    trained: tuple[Path, Path], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the chat model: a prompt of Gemma 3 takes its head over 262,144 tokens. The vocabulary,
+    which takes a minute and a half, is searched in whole.py."""
     path, base = trained
-    if base.name == "smollm2":
-        verdicts = inheritance(path, base, project)
-        assert verdicts
-        assert all(v["verdict"] != "ERROR" for v in verdicts)
-        assert all(-1 <= v["estimate"] <= 1 for v in verdicts)
+    if base.name != "smollm2":
+        pytest.skip("takes long")
+    monkeypatch.setattr("valuebias.measurement.tokens.VOCABULARY_LIMIT", 0.0)
+    rewarded, spoken = (
+        vb.load(str(each), load_as=kind, cache_dir=project / "store")
+        for each, kind in ((path, "rm"), (base, "llm"))
+    )
+    words = vb.load_lexicon("words", project / "words.csv")
+    found = measure_inheritance(
+        rewarded.scorer, spoken.scorer, (), words, "positive", prompts=PAPER.quick
+    )
+    assert found.effect.n_words == (60,)
+    assert -1 < found.effect.low < found.effect.estimate < found.effect.high < 1
+    assert found.top.left_out is not None
 
 
 def test_in_a_notebook(trained: tuple[Path, Path], project: Path) -> None:

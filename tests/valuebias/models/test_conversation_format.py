@@ -118,7 +118,7 @@ def save_encoder(path: Path, labels: int) -> Path:
 def test_an_encoder_reads_pairs_as_transformers_gives_them(tmp_path: Path) -> None:
     model = load(save_encoder(tmp_path / "bert", 1), template=PAIR)
     given = model.score_prompt(GREATEST, WORDS)
-    tokenizer, classifier = model.tokenizer, model.head._model  # type: ignore[attr-defined]
+    tokenizer, classifier = model.tokenizer, model.head.model  # type: ignore[attr-defined]
     with torch.inference_mode():
         for value, word in zip(given, WORDS.responses, strict=True):
             encoded = tokenizer(GREATEST.text, word, return_tensors="pt")
