@@ -55,7 +55,7 @@ def verdicts(path: Path, role: str) -> dict[str, dict[str, Any]]:
 
 
 def test_releases_are_stopped_no_later_than_the_first_beyond_the_budget(
-    run: Run, tmp_path: Path, option: str
+    run: Run, in_process: Run, tmp_path: Path, option: str
 ) -> None:
     """Nine releases, each no further from the last than its margin: all would pass that alone."""
     run(f"--rm=r0=scores:{table(tmp_path, 0)}", BIG_TWO, option, UPDATE, "-k", "negative")
@@ -74,7 +74,7 @@ def test_releases_are_stopped_no_later_than_the_first_beyond_the_budget(
             stopped.append(release)
         if len(beyond) > 1:
             break
-        run(rm, BIG_TWO, option, UPDATE, "-k", "negative")
+        in_process("-p", "no:xdist", rm, BIG_TWO, option, UPDATE, "-k", "negative")
     assert stopped[0] > 1  # a single step is within the budget
     assert stopped[0] <= beyond[0]
     assert stopped == list(range(stopped[0], release + 1))  # and nothing after it passes

@@ -375,10 +375,8 @@ def test_a_margins_file_counts_by_profile(plain: Run, leaning: Path, tmp_path: P
     assert "when looking" in result.stdout.str()
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
-def test_every_model_is_loaded_once(
-    suite: Callable[..., Path], pytester: pytest.Pytester, workers: list[str]
-) -> None:
+def test_every_model_is_loaded_once(suite: Callable[..., Path], pytester: pytest.Pytester) -> None:
+    """By two workers; by one process: test_models.py."""
     suite(
         "name: balanced, within: [-0.3, 0.3]",
         "name: no further than its base, against: base, within: [-0.4, 0.4]",
@@ -387,7 +385,7 @@ def test_every_model_is_loaded_once(
     )
     args = ["--rm=demo:neutral", "--base=demo:neutral", NO_SUITE, "--valuebias-profile=quick"]
     # In fresh interpreters, as a user's are; the other tests of models take warm ones.
-    result = pytester.runpytest_subprocess("-W", "error", *args, *workers)
+    result = pytester.runpytest_subprocess("-W", "error", *args, "-n", "2")
     assert result.parseoutcomes() == {"failed": 3, "skipped": 1}  # quick: six prompts cannot pass
     assert "6 prompts are too few" in result.stdout.str()
     store = Store(Path(os.environ["VALUEBIAS_CACHE_DIR"]) / "scores.sqlite")

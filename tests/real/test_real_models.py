@@ -108,10 +108,9 @@ def test_inheritance_of_it(
     if base.name != "smollm2":
         pytest.skip("takes long")
     monkeypatch.setattr("valuebias.measurement.tokens.VOCABULARY_LIMIT", 0.0)
-    rewarded, spoken = (
-        vb.load(str(each), load_as=kind, cache_dir=project / "store")
-        for each, kind in ((path, "rm"), (base, "llm"))
-    )
+    store = project / "store"
+    rewarded = vb.load(str(path), cache_dir=store)
+    spoken = vb.load(str(base), load_as="llm", cache_dir=store)
     words = vb.load_lexicon("words", project / "words.csv")
     found = measure_inheritance(
         rewarded.scorer, spoken.scorer, (), words, "positive", prompts=PAPER.quick
