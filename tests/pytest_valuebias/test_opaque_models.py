@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,6 @@ import pytest
 import valuebias.search  # noqa: F401
 from support.schema import problems
 from support.served import Wishes, serving, sigmoid
-from valuebias.lexicons.files import starter
 
 Run = Callable[..., pytest.RunResult]
 ONE = ("-k", "test_range and positive", "--valuebias-profile=quick")
@@ -64,15 +62,11 @@ def test_a_served_model_is_judged_like_the_same_one_in_code(
     run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = pytester.path / "report.json"
-    lexicon = starter("big_two")
-    rows = [f"{w},{c}" for c in ("agency", "communion") for w in list(lexicon.categories[c])[:50]]
-    Path("words.csv").write_text("\n".join(["word,category", *rows]) + "\n", "utf-8")
     monkeypatch.setenv("VALUEBIAS_SERVED_KEY", "sk-secret")
     with serving(Wishes(key="sk-secret")) as server:
         result = run(
             f"--rm=served:{server.url}", "--reference=same=py:support.taste:make",
-            "--valuebias-suite=big_two", "--valuebias-lexicon=big_two=words.csv",
-            "-k", "positive and (range or shift)",
+            "--valuebias-suite=big_two", "-k", "positive and (range or shift)",
             "--valuebias-profile=quick", f"--valuebias-json={report}", "--valuebias-html=r.html",
         )  # fmt: skip
     result.assert_outcomes(failed=1, errors=1)
