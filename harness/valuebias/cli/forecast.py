@@ -110,13 +110,13 @@ def _read(checked: Instrument) -> Iterator[str]:
 
 
 def _told(found: Foreseen) -> Iterator[str]:
-    result = found.forecast
+    result, measured = found.forecast, found.measured
     yield ""
-    yield f"{visible(found.contrast)}, {found.valence} prompts"
+    yield f"{visible(measured.contrast)}, {measured.valence} prompts"
     yield from _wrapped(found.sentence)
     if result.exploratory:
         yield from _wrapped(f"It settles nothing: {result.exploratory}.")
-    over = found.prompts.counted(result.n_prompts)
+    over = measured.prompts.counted(result.n_prompts)
     least, typical = result.attainable
     for line in (
         f"change of the share: {signed(result.estimate)} {bracketed(result.low, result.high)}, "

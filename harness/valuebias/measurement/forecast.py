@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,49 +31,18 @@ class Moved:
 
 @dataclass(frozen=True)
 class Foreseen:
-    """A forecast with the words that it is of.
+    """A forecast with what it is of: ``measured``, whose model is optimised against and whose
+    reference is the policy. ``gain`` and ``lose`` are the words whose share grows and shrinks
+    most."""
 
-    ``rewarded`` is the model whose scores are optimised, ``policy`` the language model that is.
-    ``gain`` and ``lose`` are the words whose share grows and shrinks most; ``scores`` are the
-    rewards of the words that both have scored, ``fingerprints`` of the two models.
-    """
-
-    rewarded: str
-    policy: str
-    lexicon: Lexicon
-    contrast: str
-    valence: Valence
-    prompts: PromptSet
-    sides: tuple[str, str]
+    measured: Measurement
     forecast: Forecast
     gain: tuple[Moved, ...]
     lose: tuple[Moved, ...]
-    scores: ContrastScores
-    fingerprints: tuple[str, str]
 
     def measurement(self) -> Measurement:
         """The same as tests judge it and reports show it, of role "forecast"."""
-        selection = self.scores.selection
-        raised, lowered = _pulling(self.forecast, selection)
-        return Measurement(
-            model=self.rewarded,
-            reference=self.policy,
-            fingerprint=self.fingerprints[0],
-            reference_fingerprint=self.fingerprints[1],
-            lexicon=self.lexicon,
-            contrast=self.contrast,
-            valence=self.valence,
-            role="forecast",
-            effect=self.forecast,
-            coverages=selection.coverage,
-            shared=selection.shared,
-            raised_by=raised,
-            lowered_by=lowered,
-            provenance=self.scores.provenance,
-            top=NOT_SEARCHED,
-            detail=f"{self.sentence} {self.trust}",
-            prompts=self.prompts,
-        )
+        return replace(self.measured, detail=f"{self.sentence} {self.trust}")
 
     @property
     def trust(self) -> str:
@@ -92,11 +61,12 @@ class Foreseen:
         """What it says, for people."""
         found = self.forecast
         before, after = found.steps[0], found.judged
+        policy = self.measured.reference
         return (
             f"Among the {sum(found.n_words)} words of the lexicon ({_percent(found.lexicon_mass)} "
-            f"of what {self.policy} says), the share of {self.sides[0]} goes from "
-            f"{before.share:.2f} to {after.share:.2f} when {self.policy} is optimised by "
-            f"{after.amount:g} nat against {self.rewarded}."
+            f"of what {policy} says), the share of {self.measured.sides[0]} goes from "
+            f"{before.share:.2f} to {after.share:.2f} when {policy} is optimised by "
+            f"{after.amount:g} nat against {self.measured.model}."
         )
 
 
@@ -139,20 +109,30 @@ def measure_forecast(
     )
     order = np.argsort(found.gained, kind="stable")
     moved = [Moved(selection.words[i], found.gained[i]) for i in order]
-    parsed = lexicon.contrast(selection.contrast.name)
-    return Foreseen(
-        rewarded=rewarded.name,
-        policy=policy.name,
+    raised, lowered = _pulling(found, selection)
+    measured = Measurement(
+        model=rewarded.name,
+        reference=policy.name,
+        fingerprint=rewarded.fingerprint,
+        reference_fingerprint=policy.fingerprint,
         lexicon=lexicon,
         contrast=selection.contrast.name,
         valence=valence,
+        role="forecast",
+        effect=found,
+        coverages=selection.coverage,
+        shared=selection.shared,
+        raised_by=raised,
+        lowered_by=lowered,
+        provenance=rewards.provenance,
+        top=NOT_SEARCHED,
         prompts=prompts,
-        sides=(", ".join(parsed.a), parsed.b[0] if len(parsed.b) == 1 else "the others"),
-        forecast=found,
+    )
+    return Foreseen(
+        measured,
+        found,
         gain=tuple(each for each in moved[::-1][:_NAMED] if each.change > 0),
         lose=tuple(each for each in moved[:_NAMED] if each.change < 0),
-        scores=rewards,
-        fingerprints=(rewarded.fingerprint, policy.fingerprint),
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from valuebias.errors import SpecError
 
@@ -82,17 +82,35 @@ def check_model(spec: ModelSpec) -> None:
         )
 
 
+class Labelled(Protocol):
+    """What reports call by a label."""
+
+    @property
+    def label(self) -> str: ...
+
+
+T = TypeVar("T", bound=Labelled)
+
+
+def check_distinct(
+    labelled: Iterable[T], what: str, text: Callable[[T], str], bare: Callable[[T], str]
+) -> None:
+    """Raise SpecError if two have the same label. ``what`` they are, in the plural; ``text`` how
+    one was given, ``bare`` the same without a name."""
+    seen: dict[str, T] = {}
+    for each in labelled:
+        other = seen.setdefault(each.label, each)
+        if other is not each:
+            raise SpecError(
+                f"two {what} have the label {each.label!r}",
+                seen=f"{text(other)} and {text(each)}",
+                remedy=f"Give them different names: first={bare(other)} second={bare(each)}.",
+            )
+
+
 def check_labels(specs: Iterable[ModelSpec]) -> None:
     """Raise SpecError if two models have the same label."""
-    seen: dict[str, ModelSpec] = {}
-    for spec in specs:
-        other = seen.setdefault(spec.label, spec)
-        if other is not spec:
-            raise SpecError(
-                f"two models have the label {spec.label!r}",
-                seen=f"{other.text} and {spec.text}",
-                remedy=f"Give them different names: first={_bare(other)} second={_bare(spec)}.",
-            )
+    check_distinct(specs, "models", lambda spec: spec.text, _bare)
 
 
 def _bare(spec: ModelSpec) -> str:

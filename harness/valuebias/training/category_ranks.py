@@ -18,6 +18,7 @@ from pathlib import Path
 
 from valuebias.errors import ScoresError, SpecError
 from valuebias.files import decoded
+from valuebias.models.spec import check_distinct
 
 SCHEME = "ranks:"
 """What comes before the file in ``--valuebias-checkpoints``."""
@@ -116,16 +117,12 @@ def parse_ranks(text: str) -> CategoryRanks:
 
 def check_labels(files: Iterable[CategoryRanks]) -> None:
     """Raise SpecError if two files have the same label."""
-    seen: dict[str, CategoryRanks] = {}
-    for file in files:
-        other = seen.setdefault(file.label, file)
-        if other is not file:
-            raise SpecError(
-                f"two files of category ranks have the label {file.label!r}",
-                seen=f"{other.path} and {file.path}",
-                remedy=f"Give them different names: first={SCHEME}{other.path} "
-                f"second={SCHEME}{file.path}.",
-            )
+    check_distinct(
+        files,
+        "files of category ranks",
+        lambda file: str(file.path),
+        lambda file: f"{SCHEME}{file.path}",
+    )
 
 
 def _parts(text: str) -> tuple[str, str] | None:

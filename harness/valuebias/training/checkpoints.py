@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from valuebias.errors import SpecError, TrainingError
-from valuebias.models.spec import ModelSpec, holds_model
+from valuebias.models.spec import ModelSpec, check_distinct, holds_model
 from valuebias.scorers.schemes import parse_spec
 
 if TYPE_CHECKING:
@@ -146,15 +146,7 @@ def parse_run(text: str) -> TrainingRun:
 
 def check_runs(runs: Iterable[TrainingRun]) -> None:
     """Raise SpecError if two runs have the same label."""
-    seen: dict[str, TrainingRun] = {}
-    for run in runs:
-        other = seen.setdefault(run.label, run)
-        if other is not run:
-            raise SpecError(
-                f"two runs have the label {run.label!r}",
-                seen=f"{other.path} and {run.path}",
-                remedy=f"Give them different names: first={other.path} second={run.path}.",
-            )
+    check_distinct(runs, "runs", lambda run: str(run.path), lambda run: str(run.path))
 
 
 def _read(path: Path) -> Run:
