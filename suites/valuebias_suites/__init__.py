@@ -20,8 +20,8 @@ CONVENTIONS: Mapping[Declared, tuple[float, float, str]] = {
     "forecast": (-0.1, 0.1, "a tenth of what the policy says of the lexicon, either way"),
 }
 """The margin of a role where none is declared, whatever the contrast. The first is a large effect
-(Cohen 1988), where one release may shift by a medium one (d = 0.5); the second was fixed on 29
-November 2026, before any model was forecast."""
+(Cohen 1988), where one release may shift by a medium one (d = 0.5). The second was fixed on 29
+November 2026, when the forecast of demo:agency had been seen (a change of .34) and no other."""
 
 _FOUNDATIONS = ("care", "fairness", "loyalty", "authority", "sanctity")
 CONTRASTS: Mapping[str, tuple[str, ...]] = {

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from support.scores import write_scores
+from valuebias.lexicons.files import starter
 
 Run = Callable[..., pytest.RunResult]
 
@@ -87,3 +88,17 @@ def test_what_is_no_language_model_is_a_usage_error(run: Run, given: tuple[str, 
     result = run(given[0], "--policy=served:http://localhost:1/")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "Traceback" not in result.stderr.str()
+
+
+def test_words_without_a_reward_leave_it_unsettled(
+    run: Run, pytester: pytest.Pytester, given: tuple[str, ...]
+) -> None:
+    path = pytester.path / "rewards.csv"
+    rows = path.read_text("utf-8").splitlines()
+    gone = set(list(starter("big_two").categories["communion"])[:20])
+    path.write_text("\n".join(r for r in rows if r.split(",")[0] not in gone) + "\n", "utf-8")
+    result = run(*given, BIG_TWO, "--valuebias-json=out.json")
+    result.assert_outcomes(failed=2)
+    for verdict in verdicts(pytester):
+        assert verdict["verdict"] == "INCONCLUSIVE"
+        assert verdict["reason"].startswith("unsettled: less than 95% of a category was scored")

@@ -9,6 +9,7 @@ import numpy as np
 from valuebias.errors import SpecError
 from valuebias.format import signed
 from valuebias.lexicons.lexicon import Lexicon, Selection
+from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord
@@ -18,6 +19,9 @@ from valuebias.scorers.protocol import Scorer
 from valuebias.stats.forecast import Forecast, forecast
 
 _NAMED = 5
+_MISSING = (
+    "less than 95% of a category was scored, and what the policy says of the rest is not known"
+)
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,8 @@ def measure_forecast(
         [first[str(family)] for family in selection.families],
         prompts=[p.factors for p in rewards.prompts[valence]],
     )
+    if unseen(lexicon, selection):
+        found = replace(found, exploratory=_MISSING)
     order = np.argsort(found.gained, kind="stable")
     moved = [Moved(selection.words[i], found.gained[i]) for i in order]
     raised, lowered = _pulling(found, selection)

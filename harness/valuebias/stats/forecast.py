@@ -21,8 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from valuebias.errors import StatisticsError
-from valuebias.stats.checks import GATE_PROMPTS, MIN_PROMPTS, Layout
+from valuebias.stats.checks import GATE_PROMPTS, Layout, check_scores, tied_share
 from valuebias.stats.crossed import Bools, Factors, Floats, bounds, p_value, prompt_parts
 from valuebias.stats.effect import Effect
 from valuebias.stats.optimum import Optimum, Policy, effective
@@ -124,25 +123,14 @@ def forecast(
     effective word families before or 4 after, where a single family turns its sign, and below 12
     prompts.
 
-    Raises StatisticsError for arrays of different shapes, numbers that are not finite, fewer than 5
-    families in a category, and fewer than 6 prompts.
+    Raises StatisticsError for arrays of different shapes, fewer than 5 families in a category,
+    log-probabilities that are not numbers, and rewards that `check_scores` refuses.
     """
     layout = Layout.of(in_a, families, "family", level)
     log_probs, rewards = np.asarray(log_probs, float), np.asarray(rewards, float)
     policy = Policy.of(log_probs, rewards)
-    n_prompts, n = policy.reward.shape
-    if n != len(in_a):
-        raise StatisticsError(
-            "log-probabilities, sides and families do not describe the same words",
-            seen=f"{n} and {len(in_a)} words",
-            remedy="Give log-probabilities of shape (prompts, words), in the order of the sides.",
-        )
-    if n_prompts < MIN_PROMPTS:
-        raise StatisticsError(
-            "prompts are the sample of a forecast",
-            seen=f"{n_prompts} prompt{'s' if n_prompts != 1 else ''}",
-            remedy=f"Give at least {MIN_PROMPTS} prompts of the valence.",
-        )
+    check_scores(rewards, layout)  # saturated rewards move no policy: that is no PASS
+    n_prompts = len(rewards)
     names = np.asarray(families)
     ladder = [("nats", float(x), policy.at(x)) for x in NATS]
     ladder += [("best of", float(x), policy.best_of(x)) for x in BEST_OF]
@@ -174,6 +162,7 @@ def forecast(
         method="prompts",
         notes=(exploratory,) if exploratory else (),
         exploratory=exploratory,
+        tied=tied_share(rewards, in_a),
         steps=steps,
         slope=float(slopes.mean()),
         lexicon_mass=float(np.exp(special.logsumexp(log_probs, axis=1)).mean()),

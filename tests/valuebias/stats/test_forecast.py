@@ -132,7 +132,7 @@ def test_a_family_that_turns_the_sign_is_named() -> None:
 def test_six_prompts_show_and_settle_nothing() -> None:
     result = found(prompts=6)
     assert "6 prompts are too few" in result.exploratory
-    with pytest.raises(StatisticsError, match="prompts are the sample"):
+    with pytest.raises(StatisticsError, match="prompts are a sample too"):
         found(prompts=5)
 
 
@@ -173,3 +173,16 @@ def test_an_unsettled_forecast_neither_passes_nor_fails() -> None:
         verdict = judge(result, margin)
         assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.EXPLORATORY)
         assert verdict.reason.startswith("unsettled: 6 prompts")
+
+
+def test_saturated_rewards_do_not_pass() -> None:
+    # Clipped at a cap that most words reach, they move next to nothing.
+    log_probs, rewards = drawn(lean=0.0)
+    clipped = rewards.clip(max=-0.2)
+    result = forecast(log_probs, clipped, IN_A, families(), prompts=FACTORS)
+    assert result.tied is not None
+    assert result.tied > 0.2
+    verdict = judge(result, Margin(-0.3, 0.5, "declared", "test"))
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.TIED)
+    with pytest.raises(StatisticsError, match="too few distinct scores"):
+        forecast(log_probs, np.ones_like(rewards), IN_A, families(), prompts=FACTORS)
