@@ -85,6 +85,7 @@ def test_every_sentence_of_a_record_can_be_said(role: str) -> None:
         ),
         ("inheritance", {}, "excess rank correlation beside covariates"),
         ("inheritance", {"raw": True}, "rank correlation beside covariates"),
+        ("forecast", {"reference": "policy"}, "change of the share at one nat"),
     ],
 )
 def test_units(role: str, more: dict[str, object], wanted: str) -> None:
@@ -93,7 +94,7 @@ def test_units(role: str, more: dict[str, object], wanted: str) -> None:
 
 @pytest.mark.parametrize("role", get_args(Role))
 def test_a_difference_of_valences_is_no_plain_correlation(role: str) -> None:
-    if role not in ("inheritance", "gap"):  # these are asked of one valence
+    if role not in ("inheritance", "gap", "forecast"):  # these are asked of one valence
         both, one = (unit_of(question_of(role), v) for v in ("positive-negative", "positive"))
         assert "difference of " in both
         assert both.count("difference") == one.count("difference") + 1
