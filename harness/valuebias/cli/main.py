@@ -14,6 +14,7 @@ from valuebias.cli.implicit import add_implicit
 from valuebias.cli.lexicon import add_lexicon
 from valuebias.cli.options import FAILED, INTERRUPTED, USAGE
 from valuebias.cli.plan import add_plan
+from valuebias.cli.repair import add_repair
 from valuebias.cli.search import add_search
 from valuebias.cli.train import add_train
 from valuebias.errors import SpecError, ValueBiasError, visible
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add_card(commands)
     add_implicit(commands)
     add_forecast(commands)
+    add_repair(commands)
     add_train(commands)
     return parser
 

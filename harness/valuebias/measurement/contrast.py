@@ -21,6 +21,7 @@ from valuebias.lexicons.missing import unseen
 from valuebias.measurement.balance import Balance, balance, beside, properties
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
+from valuebias.measurement.repaired import caveat, qualified
 from valuebias.measurement.surfaces import alternatives, surface_jobs
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.measurement.top_share import AtTop, at_top
@@ -263,6 +264,10 @@ def measure(
         ways = alternatives(models, lexicon, properties_of, surfaces=surfaces)
         effect = replace(effect, alternatives=ways)
     lowered, raised = influential_words(moved, selection, away)
+    fitted = caveat(lexicon, *(scores.provenance for _, scores, _ in models))
+    at_the_top = at_top(terms, selection) if covariates is None else None
+    if at_the_top is not None:
+        at_the_top = replace(at_the_top, effect=qualified(at_the_top.effect, fitted))
     return Measurement(
         model=scorer.name,
         reference=None if against is None else against.name,
@@ -272,7 +277,7 @@ def measure(
         contrast=selection.contrast.name,
         valence=valence,
         role=role_of(scorer, against, regression=regression, covariates=covariates),
-        effect=effect,
+        effect=qualified(effect, fitted),
         coverages=selection.coverage,
         shared=selection.shared,
         raised_by=raised,
@@ -280,10 +285,10 @@ def measure(
         provenance=mine.provenance,
         top=table(scorer, prompts.lead) if vocabulary else NOT_SEARCHED,
         kind=question_of(role_of(scorer)).kind,
-        detail=detail,
+        detail="; ".join(filter(None, (fitted, detail))),
         covariates=tuple(covariates or ()),
         prompts=prompts,
-        at_top=at_top(terms, selection) if covariates is None else None,
+        at_top=at_the_top,
         balance=sides,
     )
 

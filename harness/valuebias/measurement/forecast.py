@@ -13,6 +13,7 @@ from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord
+from valuebias.measurement.repaired import caveat, qualified
 from valuebias.measurement.tokens import NOT_SEARCHED
 from valuebias.prompts import PAPER, PromptSet, Valence
 from valuebias.scorers.protocol import Scorer
@@ -113,6 +114,7 @@ def measure_forecast(
     )
     if unseen(lexicon, selection):
         found = replace(found, exploratory=_MISSING)
+    found = qualified(found, caveat(lexicon, rewards.provenance, said.provenance))
     order = np.argsort(found.gained, kind="stable")
     moved = [Moved(selection.words[i], found.gained[i]) for i in order]
     raised, lowered = _pulling(found, selection)

@@ -28,7 +28,9 @@ TOKENIZER_FILES = (
     "*.tiktoken",
 )
 CONFIG, ADAPTER, STATED = "config.json", "adapter_config.json", "valuebias.json"
-CONFIG_FILES = (CONFIG, ADAPTER, STATED)
+CERTIFICATE = "valuebias-repair.json"
+"""What `valuebias repair` says of the model it wrote."""
+CONFIG_FILES = (CONFIG, ADAPTER, STATED, CERTIFICATE)
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 VALUE_HEAD = "value_head.safetensors"

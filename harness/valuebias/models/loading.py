@@ -23,6 +23,7 @@ from valuebias.models.heads.backbone import quiet
 from valuebias.models.heads.score import ScoreHead
 from valuebias.models.judge import Judge
 from valuebias.models.language import LanguageModel, load_causal
+from valuebias.models.repaired import repairs_of, told
 from valuebias.models.reward import RewardModel
 from valuebias.models.scorer import ModelScorer
 from valuebias.models.settings import Settings
@@ -196,6 +197,8 @@ def _origin(checkpoint: Checkpoint, placement: Placement) -> dict[str, str]:
         origin["revision"] = files.revision
     if files.adapter is not None:
         origin["adapter"] = "on its base" if checkpoint.quantised else "merged into its base"
+    if repairs := repairs_of(files):
+        origin["repaired"] = told(repairs)
     return origin
 
 

@@ -36,10 +36,10 @@ def page(document: Document) -> str:
     """The whole page. The same document gives the same text."""
     from markupsafe import Markup
 
-    style, script = _part("page.css"), _part("page.js")
+    style, script = part("page.css"), part("page.js")
     lexicons = view.lexicons(document)
     drawn = {name: figures.of_lexicon(document, name) for name in (x.name for x in lexicons)}
-    return _template().render(
+    return template("page.html.j2").render(
         document=document,
         run=view.run(document),
         subjects=view.subjects(document),
@@ -51,23 +51,25 @@ def page(document: Document) -> str:
         tokens=view.tokens(document),
         style=Markup(style),
         script=Markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=hash_of(style),
+        script_hash=hash_of(script),
     )
 
 
 @cache
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """A file beside the templates."""
     return (files("valuebias.report") / "page" / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
     """What a Content-Security-Policy calls an inline script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A template of a page; every string put into it is escaped and made visible."""
     import jinja2
 
     env = jinja2.Environment(
@@ -107,7 +109,7 @@ def _template() -> jinja2.Template:
         "origin": origin,
         "one_of_ten": ONE_OF_TEN,
     }
-    return env.get_template("page.html.j2")
+    return env.get_template(name)
 
 
 def _shown(value: object) -> object:

@@ -22,7 +22,7 @@ from valuebias.search.plan import (
     one_ahead,
     rows_within,
 )
-from valuebias.search.rung import IntArray, Rung, device_of
+from valuebias.search.rung import IntArray, Rung, device_of, read_positions, to_device
 from valuebias.search.self_check import Bucket, SelfCheck
 
 FloatArray = npt.NDArray[np.float32]
@@ -101,6 +101,36 @@ class Searcher(OnLadder):
                     on_chunk(block.indices, values[block.indices])
                 clock.finished(block.tokens)
         return values
+
+    def states(self, prefix: Sequence[int], tails: Sequence[Sequence[int]]) -> FloatArray:
+        """The hidden states that the head reads: float32 of shape (len(tails), hidden), by the rung
+        that scores these conversations.
+
+        Raises SearchError as `run` does, and for a head that reads several positions of a
+        conversation, or one before its candidate.
+        """
+        prefix, tails = _with_tokens_in_every_tail(prefix, tails)
+        groups = buckets(tails)
+        found: list[tuple[IntArray, torch.Tensor]] = []
+        with torch.inference_mode():
+            rung = self._ready(prefix, groups)
+            for block in self._blocks(rung, len(prefix), groups):
+                reads = read_positions(self._head, prefix, block.tails)
+                at = [positions - len(prefix) for positions in reads.values()]
+                if len(at) != 1 or at[0].min() < 0:
+                    raise SearchError(
+                        "the head does not read one position of each candidate",
+                        seen=", ".join(reads),
+                        remedy="Give a reward model with a linear head on the last token.",
+                    )
+                hidden = self._halving.rewards(rung.hidden, block.tails, block.rows)
+                where = to_device(at[0], hidden.device)
+                rows = torch.arange(len(where), device=hidden.device)
+                found.append((block.indices, hidden[rows, where].float().cpu()))
+        states = np.empty((len(tails), found[0][1].shape[1]), dtype=np.float32)
+        for indices, values in found:
+            states[indices] = values.numpy()
+        return states
 
     def _blocks(self, rung: Rung, prefix: int, groups: Sequence[Bucket]) -> Iterator[Block]:
         for indices, tails in groups:
