@@ -86,6 +86,8 @@ def write_model(
     config = read_json(folder / CONFIG)
     config[KEY] = [one.entry() for one in dict.fromkeys((*repairs_of(files), on))]
     write_json(folder / CONFIG, config)
+    for shard in weight_files(folder):  # safetensors are written for their owner alone
+        shard.chmod((folder / CONFIG).stat().st_mode)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

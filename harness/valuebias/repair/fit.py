@@ -23,17 +23,17 @@ from valuebias.stats.edit import Bound, Edit, Metric, Quantity, smallest_edit
 from valuebias.stats.linear_reward import Accuracy, Features, Floats, RankEffect, ShareChange
 from valuebias.stats.verdict import Margin
 
-BAND = 0.1
-"""The band for all prompts together, as a share of half the margin's width."""
-EACH = (0.5, 1.0, np.inf)
-"""The band for each adjective: the first that can be met."""
-FOLDS, ROUNDS = 4, 2
+TRIES = ((0.1, 0.5), (0.15, 1.0), (0.25, np.inf))
+"""The bands for all prompts together and for each adjective, as shares of half the margin's width:
+the first that can be met."""
+FOLDS, ROUNDS = 4, 1
 """Of cross-validation, and how often the aims are moved by it."""
-FARTHEST = 0.5
-"""An aim lies no further from the margin's middle, as a share of half the margin's width."""
+FARTHEST = {"ranks": 0.5, "mass": 2.0}
+"""An aim lies no further from the margin's middle, as a share of half the margin's width; one of
+mass no further than half the way to what can be reached."""
 KEPT_ACCURACY = 0.5
 """The accuracy that is given up at most in the fit, as a share of what the judged half may lose."""
-TOLD_APART = 0.5
+TOLD_APART = 0.8
 """The share of the control words' effect that must be left."""
 
 Key = tuple[str, Valence]
@@ -99,8 +99,9 @@ def fit(weights: Floats, half: Half, numbers: Numbers, asked: Asked) -> Fitted:
         foreseen = foreseen or dict(off)
         for key in aims:
             moved = aims[key] + middle[key] - off[key]
-            most = FARTHEST * reach[key]
-            aims[key] = float(np.clip(moved, middle[key] - most, middle[key] + most))
+            most, (least, highest) = FARTHEST[key[0]] * reach[key], problem.room(key, half)
+            moved = float(np.clip(moved, middle[key] - most, middle[key] + most))
+            aims[key] = float(np.clip(moved, least, highest))
     edit, metric = problem.solve(half, aims)
     return Fitted(edit, metric, aims, foreseen)
 
@@ -113,24 +114,34 @@ class _Problem:
         self._row = {prompt.id: i for i, prompt in enumerate(numbers.prompts)}
 
     def solve(self, half: Half, aims: Mapping[Key, float]) -> tuple[Edit, Metric]:
-        """The edit with the narrowest bands for single adjectives that can be met."""
+        """The edit with the narrowest bands that can be met."""
         metric = self._metric(half)
-        for each in EACH:
-            edit = smallest_edit(self._weights, [*self._bounds(half, aims, each)], metric)
+        for bands in TRIES:
+            edit = smallest_edit(self._weights, [*self._bounds(half, aims, bands)], metric)
             if not edit.unmet:
                 break
         return edit, metric
+
+    def room(self, key: Key, half: Half) -> tuple[float, float]:
+        """Half the way to the least and to the greatest value that a quantity can have."""
+        if key[0] == "ranks":
+            return -0.5, 0.5
+        share = self._change(key[1], half).share
+        return -share / 2, (1 - share) / 2
 
     def value(self, key: Key, half: Half, weights: Floats) -> float:
         """One quantity on part of the words and prompts, all prompts of its valence together."""
         quantity, _ = self._quantity(key, half, half.lexicon, self._asked.contrast)
         return float(quantity.at(weights)[0][0])
 
-    def _bounds(self, half: Half, aims: Mapping[Key, float], each: float) -> Iterator[Bound]:
+    def _bounds(
+        self, half: Half, aims: Mapping[Key, float], tried: tuple[float, float]
+    ) -> Iterator[Bound]:
         asked = self._asked
         for key, margin in asked.margins.items():
             quantity, names = self._quantity(key, half, half.lexicon, asked.contrast)
-            bands = np.array([BAND, *[each] * (len(names) - 1)]) * (margin.high - margin.low) / 2
+            bands = np.array([tried[0], *[tried[1]] * (len(names) - 1)])
+            bands *= (margin.high - margin.low) / 2
             yield Bound(quantity, names, aims[key] - bands, aims[key] + bands)
         for contrast, margins in asked.others.items():
             for valence, margin in margins.items():
@@ -158,18 +169,27 @@ class _Problem:
         self, key: Key, half: Half, lexicon: Lexicon, contrast: str
     ) -> tuple[Quantity, tuple[str, ...]]:
         what, valence = key
-        numbers = self._numbers
-        prompts = half.prompts.of(valence)
-        rows = [self._row[prompt.id] for prompt in prompts]
-        selection = lexicon.select(contrast, numbers.words)
-        features = numbers.features[np.ix_(rows, selection.columns)]
-        groups, levels = _groups(prompts)
+        groups, levels = _groups(half.prompts.of(valence))
         names = tuple(f"{what}, {level or 'all'} {valence} prompts" for level in levels)
         if what == "mass":
-            assert numbers.said is not None
-            said = numbers.said[np.ix_(rows, selection.columns)]
-            return ShareChange(features, selection.in_a, said, groups), names
+            return self._change(valence, half), names
+        rows, selection = self._part(valence, half, lexicon, contrast)
+        features = self._numbers.features[np.ix_(rows, selection.columns)]
         return RankEffect(features, selection.in_a, _shares(selection), groups), names
+
+    def _change(self, valence: Valence, half: Half) -> ShareChange:
+        numbers = self._numbers
+        rows, selection = self._part(valence, half, half.lexicon, self._asked.contrast)
+        at = np.ix_(rows, selection.columns)
+        assert numbers.said is not None
+        groups, _ = _groups(half.prompts.of(valence))
+        return ShareChange(numbers.features[at], selection.in_a, numbers.said[at], groups)
+
+    def _part(
+        self, valence: Valence, half: Half, lexicon: Lexicon, contrast: str
+    ) -> tuple[list[int], Selection]:
+        rows = [self._row[prompt.id] for prompt in half.prompts.of(valence)]
+        return rows, lexicon.select(contrast, self._numbers.words)
 
     def _metric(self, half: Half) -> Metric:
         """Half of it from the lexicon's words, about their prompt's mean, half from the kept

@@ -12,7 +12,7 @@ from valuebias.training.pairs import Writer, prepare
 from valuebias.training.preferences import read_preferences
 from valuebias.training.recipe import DataSource, Recipe
 
-MOST = 2000
+MOST = 8000
 """So many pairs are read, the first after a shuffle by a fixed seed."""
 LEAST = 100
 """Fewer show nothing about a loss of one in a hundred."""

@@ -44,11 +44,12 @@ class RankEffect:
         gradients = np.zeros((len(self.features), len(weights)))
         for prompt, x in enumerate(self.features):
             reward = x @ weights
-            width = WIDTH * max(float(reward.std()), 1e-12)
+            width, widens = _width(reward, x)
             apart = (reward[a][:, None] - reward[b]) / width
             values[prompt] = (counts * special.erf(apart / np.sqrt(2))).sum()
             density = counts * np.exp(-(apart**2) / 2) * np.sqrt(2 / np.pi) / width
             gradients[prompt] = density.sum(axis=1) @ x[a] - density.sum(axis=0) @ x[b]
+            gradients[prompt] -= float((density * apart).sum()) * widens
         return self.groups @ values, self.groups @ gradients
 
 
@@ -64,6 +65,12 @@ class ShareChange:
     in_a: Bools
     log_probs: Floats
     groups: Floats
+
+    @property
+    def share(self) -> float:
+        """A's share before, averaged over prompts."""
+        policy = Policy.of(self.log_probs, np.zeros_like(self.log_probs))
+        return float(np.exp(policy.log_mass)[:, self.in_a].sum(axis=1).mean())
 
     def at(self, weights: Floats) -> tuple[Floats, Floats]:
         """The changes (m,), in [-1, 1], and their gradients (m, d).
@@ -98,7 +105,14 @@ class Accuracy:
     def at(self, weights: Floats) -> tuple[Floats, Floats]:
         """The smoothed accuracy (1,), in [0, 1], and its gradient (1, d)."""
         margin = self.apart @ weights
-        width = WIDTH * max(float(margin.std()), 1e-12)
+        width, widens = _width(margin, self.apart)
         density = np.exp(-((margin / width) ** 2) / 2) / np.sqrt(2 * np.pi) / width
-        gradient = density @ self.apart / len(self.apart)
-        return special.ndtr(margin / width).mean(keepdims=True), gradient[None]
+        gradient = density @ self.apart - float(density @ margin) / width * widens
+        return special.ndtr(margin / width).mean(keepdims=True), gradient[None] / len(margin)
+
+
+def _width(reward: Floats, features: Features) -> tuple[float, Floats]:
+    """The width of the smoothing, and its gradient (d,)."""
+    spread = max(float(reward.std()), 1e-12)
+    apart = (reward - reward.mean()) / len(reward)
+    return WIDTH * spread, WIDTH * (apart @ features) / spread
