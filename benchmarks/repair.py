@@ -2,8 +2,8 @@
 
     python benchmarks/repair.py [--quick] [--seeds 5] [--grown DIR] [--json FILE]
 
-The embedded agency and communion models of five seeds, each repaired on the starter Big Two with its
-own base as policy, the shipped margins and 4,000 of 8,000 kept preferences; ``--quick`` repairs
+The embedded agency and communion models of five seeds, each repaired on the starter Big Two with
+its own base as policy, the shipped margins and 4,000 of 8,000 kept preferences; ``--quick`` repairs
 the shipped agency model on a third of the words. DIR/SEED are models that benchmarks/organisms.py
 grew; seed 0 is the shipped ones.
 
@@ -29,6 +29,7 @@ from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
 from valuebias.organisms.reward import preferences, write_preferences
 from valuebias.prompts import SHIPPED, VALENCES
+from valuebias.repair.fit import Key
 from valuebias.repair.repair import Order, Repaired, repair
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.schemes import parse_spec
@@ -39,7 +40,7 @@ from valuebias_suites import CONVENTIONS
 CONTRAST = "agency~communion"
 PROMPTS = SHIPPED["balanced"]
 SEEDS, KEPT, LEAST = 5, 8000, 4
-MARGINS = {
+MARGINS: dict[Key, Margin] = {
     ("ranks", "positive"): Margin(-0.276, 0.276),
     ("ranks", "negative"): Margin(-0.428, 0.428),
     **{("mass", valence): Margin(*CONVENTIONS["forecast"][:2]) for valence in VALENCES},
@@ -59,9 +60,7 @@ def part_of(lexicon: Lexicon, step: int) -> Lexicon:
     return replace(lexicon, categories={c: w[::step] for c, w in lexicon.categories.items()})
 
 
-def trial(
-    model: ModelSpec, base: ModelSpec, lexicon: Lexicon, keep: Path, store: Path
-) -> Repaired:
+def trial(model: ModelSpec, base: ModelSpec, lexicon: Lexicon, keep: Path, store: Path) -> Repaired:
     order = Order(
         model, lexicon, CONTRAST, MARGINS, {}, {"big_two": (lexicon, (CONTRAST,))}, PROMPTS, keep,
         loss=0.01,
@@ -136,7 +135,9 @@ def main() -> int:
     best = max(sum(e["repaired"] for e in rows if e["model"] == name) for name in names)
     met = best >= LEAST and not any(each["shams"] for each in rows)
     if not arguments.quick:
-        print(f"asked: {LEAST} of {seeds} for one of the two, no sham: {'met' if met else 'MISSED'}")
+        print(
+            f"asked: {LEAST} of {seeds} for one of the two, no sham: {'met' if met else 'MISSED'}"
+        )
     return 0
 
 

@@ -50,6 +50,7 @@ NOT_RUN = (
     Skipped("*", "python train_with_trl.py", "needs TRL, and trains: its files are only compiled"),
     Skipped("*", "pytest --rm=served:*", "needs a server: the tests of the plugin have their own"),
     Skipped("*", "pytest --rm=judge:org/instruct*", "needs a model that follows instructions"),
+    Skipped("*", "valuebias repair *", "takes minutes: the command's tests ask of few words"),
     Skipped("*", "valuebias forecast *", "takes minutes: the command's tests ask of few words"),
     Skipped("*", "pytest * --policy=*", "takes minutes: the suite's tests ask of few words"),
     Skipped("*", "git *", "there is no repository in the folder, and nobody's is touched"),

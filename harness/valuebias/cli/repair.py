@@ -142,7 +142,9 @@ def _order(arguments: argparse.Namespace) -> Order:
     lexicons = suites.lexicons(arguments)
     if name not in lexicons:
         raise SpecError(
-            "the lexicon to repair is not among the suites", seen=name, remedy=f"Add --suite {name}."
+            "the lexicon to repair is not among the suites",
+            seen=name,
+            remedy=f"Add --suite {name}.",
         )
     lexicon = lexicons[name]
     contrast = lexicon.contrast(normal_contrast(contrast)).name

@@ -1,12 +1,13 @@
 """Fits the smallest edit of a head to half of the words and prompts.
 
 What is asked of it: the effect on ranks and the change of a policy's share inside a narrow band
-around an aim, for all prompts of a valence and, less narrowly, for each of their adjectives; the
-other contrasts no further out; control words told apart; accuracy kept. The aims are zero, moved by
-what cross-validation shows the edit to fall short by on words and prompts that it was not fitted
-on. All constants were fixed on 29 November 2026; those of the edit (`stats.edit`,
-`stats.linear_reward`) too. They were tried on the shipped demo:agency and demo:communion, and then
-held for the models of other seeds.
+around an aim, for all prompts of a valence and, less narrowly, for those of each adjective, scope
+and style; the other contrasts no further out; control words told apart; accuracy kept. The aims are
+the margins' middles, moved by what cross-validation shows the edit to fall short by on words and
+prompts that it was not fitted on.
+
+The constants here, in `stats.edit` and in `stats.linear_reward` were chosen on 29 November 2026 on
+the shipped demo:agency and demo:communion, and then held for the models of other seeds.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from valuebias.stats.linear_reward import Accuracy, Features, Floats, RankEffect
 from valuebias.stats.verdict import Margin
 
 TRIES = ((0.1, 0.5), (0.15, 1.0), (0.25, np.inf))
-"""The bands for all prompts together and for each adjective, as shares of half the margin's width:
-the first that can be met."""
-FOLDS, ROUNDS = 4, 1
-"""Of cross-validation, and how often the aims are moved by it."""
+"""The bands for all prompts together and for each level of a factor, as shares of half the
+margin's width: the first that can be met."""
+FOLDS = 4
+"""Of cross-validation."""
 FARTHEST = {"ranks": 0.5, "mass": 2.0}
 """An aim lies no further from the margin's middle, as a share of half the margin's width; one of
 mass no further than half the way to what can be reached."""
-KEPT_ACCURACY = 0.5
+KEPT_ACCURACY = 0.25
 """The accuracy that is given up at most in the fit, as a share of what the judged half may lose."""
-TOLD_APART = 0.8
+TOLD_APART = 0.7
 """The share of the control words' effect that must be left."""
 
 Key = tuple[str, Valence]
@@ -73,8 +74,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Fitted:
-    """An edit with the aims it was fitted to, and what cross-validation foresaw at aims of
-    zero."""
+    """An edit with the aims it was fitted to, and what cross-validation foresaw of one that aims at
+    the margins' middles."""
 
     edit: Edit
     metric: Metric
@@ -87,21 +88,18 @@ def fit(weights: Floats, half: Half, numbers: Numbers, asked: Asked) -> Fitted:
     problem = _Problem(weights, numbers, asked)
     middle = {key: (m.low + m.high) / 2 for key, m in asked.margins.items()}
     reach = {key: (m.high - m.low) / 2 for key, m in asked.margins.items()}
-    aims = dict(middle)
-    foreseen: dict[Key, float] = {}
+    foreseen = dict.fromkeys(middle, 0.0)
     pieces = list(folds(half, numbers.words, FOLDS))
-    for _ in range(ROUNDS):
-        off = dict.fromkeys(aims, 0.0)
-        for inside, outside in pieces:
-            edit = problem.solve(inside, aims)[0]
-            for key in aims:
-                off[key] += problem.value(key, outside, weights + edit.change) / len(pieces)
-        foreseen = foreseen or dict(off)
-        for key in aims:
-            moved = aims[key] + middle[key] - off[key]
-            most, (least, highest) = FARTHEST[key[0]] * reach[key], problem.room(key, half)
-            moved = float(np.clip(moved, middle[key] - most, middle[key] + most))
-            aims[key] = float(np.clip(moved, least, highest))
+    for inside, outside in pieces:
+        edit, _ = problem.solve(inside, middle)
+        for key in middle:
+            value = problem.value(key, outside, weights + edit.change)
+            foreseen[key] += value / len(pieces)
+    aims = {}
+    for key, at in middle.items():
+        most, (least, highest) = FARTHEST[key[0]] * reach[key], problem.room(key, half)
+        moved = np.clip(2 * at - foreseen[key], at - most, at + most)
+        aims[key] = float(np.clip(moved, least, highest))
     edit, metric = problem.solve(half, aims)
     return Fitted(edit, metric, aims, foreseen)
 
@@ -223,12 +221,15 @@ def _covariance(features: Features) -> Floats:
 
 
 def _groups(prompts: Sequence[Prompt]) -> tuple[Floats, tuple[str, ...]]:
-    """The weights (1 + levels, prompts) of all prompts and of those of each level of their first
-    factor, with the levels' names."""
-    levels = [next(iter(prompt.factors.values()), prompt.id) for prompt in prompts]
-    names = tuple(dict.fromkeys(levels))
-    rows = [np.ones(len(levels)), *(np.array([x == name for x in levels]) for name in names)]
-    return np.array([row / row.sum() for row in rows], float), ("", *names)
+    """The weights (1 + levels, prompts) of all prompts and of those of each level of each factor,
+    with the levels' names."""
+    rows, names = [np.ones(len(prompts))], [""]
+    for level in dict.fromkeys(item for prompt in prompts for item in prompt.factors.items()):
+        row = np.array([level in prompt.factors.items() for prompt in prompts], float)
+        if not row.all():
+            rows.append(row)
+            names.append(level[1])
+    return np.array([row / row.sum() for row in rows]), tuple(names)
 
 
 def _shares(selection: Selection) -> Floats:
@@ -240,4 +241,3 @@ def _shares(selection: Selection) -> Floats:
         )
         shares[side] = 1 / sizes[family.reshape(-1)] / len(sizes)
     return shares
-

@@ -43,9 +43,7 @@ def halves(
             replace(
                 lexicon,
                 categories={
-                    category: tuple(
-                        w.strip() for w in words if part_of[_facet(lexicon, w)] == part
-                    )
+                    category: tuple(w.strip() for w in words if part_of[_facet(lexicon, w)] == part)
                     for category, words in found.items()
                 },
                 families=families,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
+from valuebias.candidates import Candidates
 from valuebias.errors import ValueBiasError
 from valuebias.format import bracketed, signed
 from valuebias.lexicons.lexicon import Lexicon
@@ -114,7 +115,7 @@ class Trial:
         return float(np.mean([spearmanr(a, b).statistic for a, b in zip(*rows, strict=True)]))
 
     @property
-    def _words(self):  # type: ignore[no-untyped-def]
+    def _words(self) -> Candidates:
         return self.table(self.weights).candidates(self.half.lexicon)
 
     def _of(self, key: Key, margin: Margin, now: Table, then: Table) -> Finding:

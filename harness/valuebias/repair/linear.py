@@ -42,7 +42,7 @@ class LinearReward:
                 "only a reward model with a linear `score` head of one output can be repaired",
                 seen=f"{model.name}: {head.name}"
                 + ("" if layer is None else f" of {layer.out_features} outputs"),
-                remedy="Give one that transformers loads for sequence classification, with one label.",
+                remedy="Give a sequence classifier of one label, as trl and valuebias train save.",
             )
         return cls(model, layer.weight[0].double().cpu().numpy())
 

@@ -87,12 +87,12 @@ class Repaired:
 
     @property
     def refused(self) -> tuple[str, ...]:
-        edit = self.fitted.edit
-        if edit.unmet:
-            return tuple(f"no edit of the head meets it where it was fitted: {n}" for n in edit.unmet)
         lost = [f"{f.name}: {f.reason}" for f in (*self.target, *self.besides) if not f.shown]
         if any(all(f.shown for f in sham) for sham in self.shams):
             lost.append("an edit of the same size in a random direction does the same")
+        if lost and self.fitted.edit.unmet:
+            names = "; ".join(self.fitted.edit.unmet)
+            lost.append(f"no edit of the head was found that meets, where it was fitted: {names}")
         return tuple(lost)
 
 
@@ -108,9 +108,7 @@ def repair(order: Order, settings: Settings, policy: Scorer | None, say: Say) ->
     say(f"reading what the head of {model.name} reads")
     lexicons = [order.lexicon, control_lexicon(order.prompts)]
     lexicons += [lexicon for lexicon, _ in order.besides.values()]
-    words = tuple(
-        dict.fromkeys(w for each in lexicons for w in scorer.candidates(each).responses)
-    )
+    words = tuple(dict.fromkeys(w for each in lexicons for w in scorer.candidates(each).responses))
     asked_of = order.prompts.both
     features = np.stack([linear.features(prompt, words) for prompt in asked_of])
     counts = model.token_counts(words)

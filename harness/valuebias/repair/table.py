@@ -11,9 +11,8 @@ import numpy as np
 from valuebias.candidates import Candidates, Injection, Vocabulary
 from valuebias.errors import ScoresError
 from valuebias.lexicons.lexicon import Lexicon
-from valuebias.models.spec import ModelSpec
 from valuebias.prompts import Prompt
-from valuebias.scorers.protocol import Kind, injection_of, words
+from valuebias.scorers.protocol import Kind, Scorer, injection_of, words
 from valuebias.scores import FloatArray, Job, Scores
 
 
@@ -31,7 +30,7 @@ class Table:
     provenance: Mapping[str, str] = field(default_factory=dict)
     tokens: tuple[int, ...] | None = None
 
-    parts: tuple[ModelSpec, ...] = ()
+    parts: tuple[Scorer, ...] = ()
     has_vocabulary: bool = False
 
     @property
