@@ -257,4 +257,5 @@ def _install_lexicons(cache: Path) -> None:
         folder = lexicon_folder(cache)
         folder.mkdir(parents=True, exist_ok=True)
         for lexicon in PUBLISHED.values():
-            shutil.copy(Path(data) / "data" / "corpora" / lexicon.file, folder)
+            if not lexicon.columns:  # ratings are not among them
+                shutil.copy(Path(data) / "data" / "corpora" / lexicon.file, folder)
