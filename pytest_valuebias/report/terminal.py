@@ -14,7 +14,16 @@ from pytest_valuebias.report.console import write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.prompts import VALENCES
 from valuebias.report.document import Record, RunRecord, Step, Tokens
-from valuebias.report.lines import differ, out_of_balance, passes, robust, ties, told, top_shares
+from valuebias.report.lines import (
+    differ,
+    in_people,
+    out_of_balance,
+    passes,
+    robust,
+    ties,
+    told,
+    top_shares,
+)
 from valuebias.report.margin_words import origins
 from valuebias.report.wording import cells, contrast, path_of, question, rests_on
 
@@ -137,6 +146,7 @@ def _model(
         + robust(records)
         + ties(records)
         + out_of_balance(records)
+        + in_people(records)
         + differ(records)
     )
     lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
