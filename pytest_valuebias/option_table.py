@@ -137,7 +137,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "human",
-        "people's ratings of words, which every --rm is compared with: FILE, "
+        "people's ratings of words, which every model is compared with: FILE, "
         "FILE:word=COLUMN,rating=COLUMN (more is better) or rank=COLUMN (1 is best), or the name "
         "of installed ones, each also as NAME=SPEC; repeatable",
         (),

@@ -34,8 +34,8 @@ def read(config: pytest.Config) -> Inputs:
         raise pytest.UsageError("--reference needs a --rm to compare with, and none was given.")
     if policies and not models:
         raise pytest.UsageError("--policy needs a --rm to be optimised against; none was given.")
-    if people and not models:
-        raise pytest.UsageError("--human needs a --rm to be compared with, and none was given.")
+    if people and not (models or language_models):
+        raise pytest.UsageError("--human needs a --rm or --llm to compare with; none was given.")
     if values["require-model"] and not (models or language_models or runs):
         raise pytest.UsageError("--valuebias-require-model: no model was given. Give --rm=MODEL.")
     if not (models or language_models or runs or ranks):

@@ -75,6 +75,9 @@ def header(inputs: Inputs) -> list[str]:
         use = "" if name in inputs.suite_lexicons else ", read by your own tests only"
         lines.append(f"valuebias: {name}: {kind}, sha256 {lexicon.digest[:12]}, {words} words{use}")
         lines += [f"valuebias: {name}: {visible(note)}" for note in lexicon.notes]
+    for people in inputs.people:
+        facts = (people.source, f"sha256 {people.fingerprint[:12]}", f"{len(people.values)} things")
+        lines.append(visible(f"valuebias: {people.label}: {', '.join((*facts, *people.notes))}"))
     return lines
 
 

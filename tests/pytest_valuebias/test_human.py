@@ -167,7 +167,7 @@ def test_ratings_need_a_model_and_names_of_their_own(
 ) -> None:
     result = run(given[1])
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--human needs a --rm*"])
+    result.stderr.fnmatch_lines(["*--human needs a --rm or --llm*"])
     result = run(given[0], given[1], given[1])
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*two ratings have the label 'people.csv'*"])
@@ -186,6 +186,10 @@ def test_a_file_in_the_configuration_is_relative_to_it(
     result = run(given[0], "--collect-only", "-q", "--valuebias-suite=human")
     result.stdout.fnmatch_lines(["*-vs-valence]", "*-vs-people.csv]"])
     assert result.ret == 0
+    header = run(given[0], "--collect-only").stdout
+    header.fnmatch_lines(
+        ["valuebias: valence: norms.csv, column V.Mean.Sum (higher is more), sha*"]
+    )
 
 
 def test_what_the_option_knows_of_ratings_is_what_reads_them() -> None:
