@@ -28,6 +28,7 @@ from valuebias.stats.checks import GATE_PROMPTS, Layout, check_scores
 from valuebias.stats.crossed import Factors, Floats, Ints, p_value, prompt_parts, residual_variance
 from valuebias.stats.effect import Effect
 from valuebias.stats.facets import Facets, pooled, widened
+from valuebias.stats.order import Order
 
 LEAST_FAMILIES = 10
 """Below so many word families nothing is estimated: an interval of fewer says nothing. Fixed on 29
@@ -76,7 +77,9 @@ def rank_agreement(
     layout = Layout(everything, family, (len(family), 0), (count, 0), level)
     check_scores(values, layout)
     taus, pseudo = _taus(values, ratings, family)
-    by_spelling, _ = _taus(values, ratings, np.arange(len(family)))
+    by_spelling = taus
+    if count < len(family):
+        by_spelling, _ = _taus(values, ratings, np.arange(len(family)))
     estimate = float(taus.mean())
     each = pseudo.mean(axis=0)
     words = float(each.var(ddof=1)) / count, count - 1.0
@@ -123,19 +126,19 @@ def rank_agreement(
 
 def _taus(values: npt.NDArray[Any], ratings: Floats, family: Ints) -> tuple[Floats, Floats]:
     """Each prompt's tau-b (prompts,), and its pseudo-values (prompts, families)."""
-    rated = _pairs(ratings, ratings, family)
+    rated = _told_apart(ratings, family)
     k = len(rated)
     found = np.array([
-        _jackknifed(_pairs(row, ratings, family), _pairs(row, row, family), rated)
+        _jackknifed(_alike(row, ratings, family), _told_apart(row, family), rated)
         for row in np.asarray(values, np.float64)
     ])  # fmt: skip
     taus, without = found[:, 0], found[:, 1:]
     return taus, k * taus[:, None] - (k - 1) * without
 
 
-def _pairs(x: Floats, y: Floats, family: Ints) -> Floats:
-    """(families,): for each family the mean, over the other families, of the chance that a word of
-    either is ordered alike by x and y, less the chance that it is not."""
+def _alike(x: Floats, y: Floats, family: Ints) -> Floats:
+    """(families,): for each family the mean, over the other families, of the chance that random
+    words of the two are ordered alike by x and y, less the chance that they are not."""
     sizes = np.bincount(family)
     weights = 1 / sizes[family]
     summed = np.empty(len(x))
@@ -149,6 +152,17 @@ def _pairs(x: Floats, y: Floats, family: Ints) -> Floats:
     return means
 
 
+def _told_apart(x: Floats, family: Ints) -> Floats:
+    """(families,): the same chance that the words are not tied in x."""
+    sizes = np.bincount(family)
+    weights, order = 1 / sizes[family], Order.of(x)
+    begin, end = order.spans(weights)
+    own = np.unique(family * len(x) + order.begin, return_inverse=True)[1].reshape(-1)
+    tied = end - begin - np.bincount(own, weights=weights)[own]  # with words of other families
+    chance: Floats = 1 - np.bincount(family, weights=tied * weights) / (len(sizes) - 1)
+    return chance
+
+
 def _jackknifed(both: Floats, of_x: Floats, of_y: Floats) -> Floats:
     """Tau-b from all families, then without each of them in turn."""
     k = len(both)
@@ -158,7 +172,7 @@ def _jackknifed(both: Floats, of_x: Floats, of_y: Floats) -> Floats:
         return np.concatenate([[whole], (k * whole - 2 * each) / (k - 2)])
 
     told_apart = sums(of_x) * sums(of_y)
-    if told_apart.min() <= 0:
+    if told_apart.min() < 1e-12:  # zero but for rounding
         raise StatisticsError(
             "without one word family all others are tied",
             seen=f"{k} families",
