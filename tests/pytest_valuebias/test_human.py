@@ -13,6 +13,7 @@ from support.schema import problems
 from support.scores import write_ratings, write_scores
 from valuebias.lexicons.install import PUBLISHED
 from valuebias.lexicons.ratings import SETTINGS
+from valuebias.report.public_command import public
 
 Run = Callable[..., pytest.RunResult]
 
@@ -190,6 +191,12 @@ def test_a_file_in_the_configuration_is_relative_to_it(
     header.fnmatch_lines(
         ["valuebias: valence: norms.csv, column V.Mean.Sum (higher is more), sha*"]
     )
+
+
+def test_a_published_command_names_the_ratings_and_not_where_they_lie() -> None:
+    command = "pytest --rm=org/model --human=people=/home/me/norms.csv:word=Word,rating=Valence"
+    wanted = "pytest --rm=org/model --human=people=norms.csv:word=Word,rating=Valence"
+    assert public(command, ["org/model"]) == wanted
 
 
 def test_what_the_option_knows_of_ratings_is_what_reads_them() -> None:
