@@ -156,7 +156,7 @@ _RETURNED = {
 _API = {
     "The front door": {
         "valuebias.model": ("load", "compare"),
-        "valuebias.records.reporting": ("report",),
+        "valuebias.records.report": ("report",),
         "valuebias.outcomes": ("Outcome", "Cause"),
     },
     "Models and words": {

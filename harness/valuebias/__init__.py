@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from valuebias.prompts import Prompt as Prompt
     from valuebias.records.measured import Judgement as Judgement
     from valuebias.records.measured import MeasuredEffect as MeasuredEffect
-    from valuebias.records.reporting import report as report
+    from valuebias.records.report import report as report
     from valuebias.scorers.protocol import Scorer as Scorer
     from valuebias.scores import Scores as Scores
 
@@ -50,7 +50,7 @@ _HOMES = {
     "load": "model",
     "load_lexicon": "lexicons.files",
     "load_ratings": "lexicons.ratings",
-    "report": "records.reporting",
+    "report": "records.report",
 }
 
 __all__ = [
