@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from valuebias.lexicons.lexicon import Lexicon, Selection
 from valuebias.prompts import VALENCES, Prompt, Valence
@@ -185,14 +186,14 @@ class _Problem:
 
     def _part(
         self, valence: Valence, half: Half, lexicon: Lexicon, contrast: str
-    ) -> tuple[list[int], Selection]:
+    ) -> tuple[npt.NDArray[np.intp], Selection]:
         rows = [self._row[prompt.id] for prompt in half.prompts.of(valence)]
-        return rows, lexicon.select(contrast, self._numbers.words)
+        return np.array(rows, np.intp), lexicon.select(contrast, self._numbers.words)
 
     def _metric(self, half: Half) -> Metric:
         """Half of it from the lexicon's words, about their prompt's mean, half from the kept
         answers."""
-        rows = [self._row[prompt.id] for prompt in half.prompts.both]
+        rows = np.array([self._row[prompt.id] for prompt in half.prompts.both], np.intp)
         columns = half.lexicon.select_all(self._numbers.words).columns
         return Metric.of(
             _covariance(self._numbers.features[np.ix_(rows, columns)]),

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,8 +118,8 @@ def test_any_loader_reads_the_model_and_only_its_head_has_changed(
 
     path, _ = repaired
     words = Candidates.words(("freedom", "love", "mastery"))
-    ours = load_reward_model(parse_spec(str(path)), CPU)
-    old = load_reward_model(parse_spec("demo:agency"), CPU)
+    ours: Any = load_reward_model(parse_spec(str(path)), CPU)
+    old: Any = load_reward_model(parse_spec("demo:agency"), CPU)
     theirs, info = AutoModelForSequenceClassification.from_pretrained(
         path, output_loading_info=True
     )
@@ -144,7 +145,7 @@ def test_any_loader_reads_the_model_and_only_its_head_has_changed(
 
 
 def effect(path: Path, name: str = "big_two") -> Measurement:
-    model = load_reward_model(parse_spec(str(path)), CPU)
+    model: Any = load_reward_model(parse_spec(str(path)), CPU)
     scorer = InMemory(model, "reward", model.head.model)
     words = path.parent / "words.csv"
     lexicon = load_lexicon(name, words) if name == "big_two" else starter(name)

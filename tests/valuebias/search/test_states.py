@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ WORDS = ("love", "freedom", "a much longer answer than the others", "peace")
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_the_head_of_what_it_reads_is_the_reward(family: str, tmp_path: Path) -> None:
     folder = save_reward_model(tmp_path / "rm", family)
-    model = load_reward_model(parse_spec(str(folder)), Settings(device="cpu"), preflight=False)
+    spec = parse_spec(str(folder))
+    model: Any = load_reward_model(spec, Settings(device="cpu"), preflight=False)
     candidates = Candidates.words(WORDS)
     prefix, tails, owner = model.layout(GREATEST, candidates)
     states = model.searcher.states(prefix, tails)[owner]

@@ -50,7 +50,7 @@ def test_the_smallest_change_is_that_of_a_general_solver(seed: int, m: int) -> N
     assert (values <= high + 1e-7).all()
     covariance = size.factor @ size.factor.T
     limits = [optimize.LinearConstraint(rows, low, high)]
-    best = optimize.minimize(
+    best = optimize.minimize(  # type: ignore[call-overload]
         lambda x: x @ covariance @ x, found, jac=lambda x: 2 * covariance @ x,
         method="SLSQP", constraints=limits, options={"ftol": 1e-12, "maxiter": 500},
     )  # fmt: skip
@@ -61,6 +61,7 @@ def test_one_bound_has_the_closed_form_of_least_norm() -> None:
     rng = np.random.default_rng(0)
     size, row = metric(rng), rng.standard_normal((1, D))
     found = size.smallest(row, np.array([2.0]), np.array([np.inf]))
+    assert found is not None
     inverse = np.linalg.inv(size.factor @ size.factor.T)
     expected = inverse @ row[0] * 2 / (row[0] @ inverse @ row[0])
     np.testing.assert_allclose(found, expected, atol=1e-10)
