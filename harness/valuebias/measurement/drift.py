@@ -16,6 +16,7 @@ from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast import Measurement, Step
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
+from valuebias.measurement.repaired import caveat, qualified
 from valuebias.measurement.tokens import VOCABULARY_LIMIT, table
 from valuebias.measurement.top_share import AtTop, at_top
 from valuebias.prompts import PAPER, Prompt, PromptSet, Valence
@@ -177,7 +178,10 @@ def _measurement(
         contrast=selection.contrast.name,
         valence=mine.valence,
         role="drift" if against is None else "gap",
-        effect=replace(effect, unseen=unseen(lexicon, selection)),
+        effect=qualified(
+            replace(effect, unseen=unseen(lexicon, selection)),
+            caveat(lexicon, *(scores.provenance for scores in mine.scored)),
+        ),
         coverages=selection.coverage,
         shared=selection.shared,
         raised_by=raised,

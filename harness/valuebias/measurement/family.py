@@ -12,6 +12,7 @@ from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import ContrastScores, facets_between, in_common
 from valuebias.measurement.influence import InfluentialWord, influential_words
+from valuebias.measurement.repaired import caveat, qualified
 from valuebias.measurement.tokens import TopTokens
 from valuebias.prompts import PAPER, PromptSet, Valences
 from valuebias.questions import QUESTIONS, unit_of
@@ -107,7 +108,8 @@ def measure_family(
         seed=seed,
     )
     effect = replace(family.effect, unseen=unseen(lexicon, common.selection))
-    family = replace(family, effect=effect)
+    fitted = caveat(lexicon, *(each.provenance for each in scored))
+    family = replace(family, effect=qualified(effect, fitted))
     # What one family's models rank higher than the other's, on average.
     ranks = np.array([each.ranks() for each in same])
     moved = ranks[: len(first)].mean(axis=0) - ranks[len(first) :].mean(axis=0)

@@ -15,6 +15,7 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import lexicon_scores
+from valuebias.measurement.repaired import caveat, qualified
 from valuebias.measurement.tokens import table
 from valuebias.prompts import PAPER, PromptSet, Valence
 from valuebias.scorers.protocol import Scorer
@@ -71,6 +72,7 @@ def measure_inheritance(
     if frequencies is None:
         effect = replace(effect, notes=(*effect.notes, _NO_FREQUENCIES))
     effect = replace(effect, unseen=unseen(lexicon, selection))
+    effect = qualified(effect, caveat(lexicon, *(each.provenance for each in scored)))
     return Measurement(
         model=scorer.name,
         reference=base.name,
