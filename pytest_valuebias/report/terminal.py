@@ -13,6 +13,7 @@ from pytest_valuebias.report import category_ranks, matrix, paper
 from pytest_valuebias.report.console import write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.prompts import VALENCES
+from valuebias.report import forecasts
 from valuebias.report.document import Record, RunRecord, Step, Tokens
 from valuebias.report.lines import differ, out_of_balance, passes, robust, ties, told, top_shares
 from valuebias.report.margin_words import origins
@@ -126,6 +127,7 @@ def _model(
         write(reporter, _table(rows))
         for line in top_shares(rows):
             write(reporter, line, indent=2)
+        _forecasts(reporter, rows)
         for r in rows:
             if r.get("trajectory"):
                 write(
@@ -139,7 +141,9 @@ def _model(
         + out_of_balance(records)
         + differ(records)
     )
-    lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
+    lines += [
+        f"{_name(r)}: {r['detail']}" for r in records if r.get("detail") and "forecast" not in r
+    ]
     lines += _explained(records, told_before)
     for line in dict.fromkeys(lines):
         write(reporter, line, indent=2)
@@ -215,6 +219,30 @@ def _table(records: Iterable[Record]) -> RenderableType:
     for row in rows:
         table.add_row(*map(Text, row[:-1]), Text(row[-1], style=_STYLES.get(row[-1], "yellow")))
     return table
+
+
+def _forecasts(reporter: pytest.TerminalReporter, records: Sequence[Record]) -> None:
+    """The sentence of the forecast that changes most, and all by step."""
+    from rich.table import Table
+
+    for r in forecasts.foremost(records):
+        write(reporter, f"{forecasts.asked(r)}: {forecasts.said(r)}", indent=2)
+    rows = forecasts.ladder(records)
+    if not rows:
+        return
+    write(reporter, f"{forecasts.LADDER}:", indent=2)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for at, name in enumerate(rows[0]):
+        table.add_column(
+            name, header_style="dim", overflow="fold", no_wrap=at > 0,
+            justify="left" if at < 2 else "right",
+        )  # fmt: skip
+    for row in rows[1:]:
+        table.add_row(*row, style="dim" if row[1] == "families" else "")
+    write(reporter, table, indent=2)
+    for r in records:
+        if "forecast" in r:
+            write(reporter, f"{_name(r)}: {forecasts.trust(r)}", indent=2)
 
 
 def _trajectory(steps: Iterable[Step]) -> RenderableType:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.schema import problems
 from support.scores import write_scores
 from valuebias.lexicons.files import starter
 
@@ -37,6 +39,7 @@ def test_a_policy_is_held_against_a_margin(
     result = run(*how, "--valuebias-html=out.html")
     result.assert_outcomes(failed=2)
     positive, negative = verdicts(pytester)
+    words = starter("big_two").categories
     for verdict in (positive, negative):
         assert verdict["role"] == "forecast"
         assert verdict["model"] == "rewards.csv"
@@ -50,9 +53,40 @@ def test_a_policy_is_held_against_a_margin(
         assert "Among the 322 words of the lexicon" in verdict["detail"]
         assert "Effective word families: " in verdict["detail"]
         assert verdict["instrument"] == "sound"
-    assert "says, the share of agency goes from" not in result.stderr.str()
+        made = verdict["forecast"]
+        assert verdict["detail"].startswith(made["sentence"])
+        steps = {(s["by"], s["amount"]): s for s in made["steps"]}
+        assert list(steps) == [
+            *(("nats", x) for x in (0, 0.25, 0.5, 1, 2)), *(("best of", x) for x in (4, 16, 64)),
+        ]  # fmt: skip
+        change = steps["nats", made["judged"]]["share"] - steps["nats", 0]["share"]
+        assert change == pytest.approx(verdict["estimate"])
+        assert all(s["low"] <= s["share"] <= s["high"] for s in made["steps"])
+        assert all(w["word"] in words[w["side"]] for w in (*made["gain"], *made["lose"]))
+        for moved, sign in ((made["gain"], 1), (made["lose"], -1)):
+            changes = [sign * w["change"] for w in moved]
+            assert changes == sorted(changes, reverse=True)
+            assert min(changes) > 0
+            assert len(moved) == 10
+    assert problems(json.loads((pytester.path / "out.json").read_text())) == []
+
+    # On the terminal, and first thing on the page, in a sentence; then by step.
+    said = (
+        r"Asked for the best: among the 322 words of the lexicon \(\S+% of what policy.csv says\)"
+    )
+    out = result.stdout.str()
+    assert re.search(said, " ".join(out.split()))
+    summary = out.partition("= values of reward models =")[2].partition("short test summary")[0]
+    assert max(map(len, summary.splitlines())) <= 80
+    shares = re.findall(r"^  agency +(?:positive|negative)((?: +\.\d\d){8})$", summary, re.M)
+    assert len(shares) == 2
+    shown = [f"{s['share']:.2f}"[1:] for s in positive["forecast"]["steps"]]
+    assert shares[0].split() == shown
     page = (pytester.path / "out.html").read_text("utf-8")
     assert "policy.csv optimised against rewards.csv" in page
+    assert page.count('class="forecast"') == 1
+    assert 'id="figure-fig-big-two-forecast-shares"' in page
+    assert 'id="figure-fig-big-two-forecast-words"' in page
 
     # A margin of one's own, which allows it.
     Path("margins.yaml").write_text(

@@ -18,7 +18,8 @@ from valuebias.format import bracketed, signed
 from valuebias.models.settings import parse_cue
 
 if TYPE_CHECKING:
-    from valuebias.measurement.forecast import Foreseen, Moved
+    from valuebias.measurement.forecast import Foreseen
+    from valuebias.measurement.influence import MovedWord
     from valuebias.measurement.instrument import Instrument
 
 _WIDTH = 80
@@ -144,7 +145,7 @@ def _told(found: Foreseen) -> Iterator[str]:
     yield from _wrapped(f"  without a word family: {without}", 4)
 
 
-def _words(moved: Sequence[Moved]) -> str:
+def _words(moved: Sequence[MovedWord]) -> str:
     return ", ".join(f"{visible(each.word)} {signed(each.change)}" for each in moved) or "none"
 
 

@@ -20,7 +20,7 @@ from valuebias.lexicons.lexicon import Coverage, Lexicon
 from valuebias.lexicons.missing import unseen
 from valuebias.measurement.balance import Balance, balance, beside, properties
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
-from valuebias.measurement.influence import InfluentialWord, influential_words
+from valuebias.measurement.influence import InfluentialWord, MovedWord, influential_words
 from valuebias.measurement.surfaces import alternatives, surface_jobs
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.measurement.top_share import AtTop, at_top
@@ -60,7 +60,7 @@ class Measurement:
     sides differ in frequency, length and tokens; ``at_top`` is the top share beside the effect,
     None where none was asked or it has no interval. Positive means that the contrast's first side
     is preferred (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that
-    raise and lower the estimate most.
+    raise and lower the estimate most; ``moved`` those whose share a forecast changes most.
     """
 
     model: str
@@ -85,6 +85,7 @@ class Measurement:
     balance: tuple[Balance, ...] = ()
     prompts: PromptSet = PAPER
     at_top: AtTop | None = None
+    moved: tuple[MovedWord, ...] = ()
 
     def top_share(self) -> Measurement:
         """The measurement of the top share beside this effect, with role "top".

@@ -15,6 +15,7 @@ from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.influence import grouped
 from valuebias.measurement.instrument import Instrument
 from valuebias.outcomes import Cause
+from valuebias.records.forecasts import forecast_made
 from valuebias.report.document import (
     CameOut,
     Checked,
@@ -96,6 +97,7 @@ def record(
         "raised_by": grouped(measurement.raised_by, *measurement.sides),
         "lowered_by": grouped(measurement.lowered_by, *measurement.sides),
         "trajectory": [asdict(step) for step in measurement.trajectory],
+        **forecast_made(measurement),
         **{name: measurement.provenance.get(name) for name in _PROVENANCE},
         "tokens": {
             "prompt": top.prompt.text,

@@ -12,6 +12,7 @@ from typing import Literal, NotRequired, TypedDict
 from valuebias.outcomes import Cause
 from valuebias.prompts import Valence, Valences
 from valuebias.questions import Role
+from valuebias.report.beside import BalanceTable, ForecastMade, Robust
 from valuebias.report.category_ranks import RankedFile
 
 FORMAT, VERSION = "pytest-valuebias report", 1
@@ -33,48 +34,6 @@ class Step(TypedDict):
     low: float | None
     high: float | None
     tau: float | None
-
-
-class BalanceRow(TypedDict):
-    """How the sides differ in one property of their words: means, and their standardised
-    difference."""
-
-    covariate: str
-    a: float
-    b: float
-    d: float | None
-
-
-class Controlled(TypedDict):
-    """An effect with all properties controlled, and its 95% interval."""
-
-    estimate: float
-    low: float
-    high: float
-
-
-class BalanceTable(TypedDict):
-    """Every property; the controlled effect where the sides are out of balance in one."""
-
-    rows: list[BalanceRow]
-    controlled: Controlled | None
-
-
-Specified = list[str | float | list[str]]
-"""A specification: what counts alike, what is drawn, how words were written, the covariates, what
-is left out ("" for nothing), the estimate, and its interval at the gate's level."""
-
-
-class Robust(TypedDict):
-    """Whether a PASS holds in all ways to compute it, and of how many facets of a category."""
-
-    state: Literal["robust", "fragile"]
-    reason: str
-    turned_by: str
-    facets_outside: float
-    not_inside: int
-    outside: int
-    specifications: list[Specified]
 
 
 class Record(TypedDict):
@@ -151,6 +110,7 @@ class Record(TypedDict):
     margin_source: NotRequired[str]
     panel_member: NotRequired[bool]
     robustness: NotRequired[Robust]
+    forecast: NotRequired[ForecastMade]
 
 
 Scored = list[str | float]

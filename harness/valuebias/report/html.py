@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
 from valuebias.format import bracketed, margin, p_text, signed, token, unsigned
-from valuebias.report import category_ranks, figures, view
+from valuebias.report import category_ranks, figures, forecasts, view
 from valuebias.report.wording import above_zero, of_step, path_of, prompts_of
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def _template() -> jinja2.Template:
         "columns": category_ranks.columns,
         "steps": category_ranks.steps,
         "ends": category_ranks.ends,
+        "asked": forecasts.asked,
+        "said": forecasts.said,
         "path_of": path_of,
         "prompts_of": prompts_of,
         "curve": figures.curve,

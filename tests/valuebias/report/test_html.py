@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 from support.harmless import check_page, read
-from support.reports import report, verdict
+from support.reports import forecast, report, verdict
 from support.schema import problems
 from valuebias.format import bracketed, margin, signed
 from valuebias.report import html
@@ -116,6 +116,8 @@ def whole(text="plain"):
         verdict("ERROR", title="broken", nodeid="error", reason=text),
         verdict("PASS", title="org/a", lexicon_name="own", contrast=f"{text}~b", nodeid="own",
                 shipped=False, suite="own"),
+        verdict("FAIL", title="P optimised against org/a", role="forecast", nodeid="forecast",
+                estimate=-0.3, reference=text, forecast=forecast(name=text), **named),
     ]  # fmt: skip
     tokens = {
         "prompt": text, "kind": "tokens of its vocabulary", "n": 3061, "left_out": None,
@@ -170,6 +172,26 @@ def test_the_document_of_these_tests_is_as_the_schema_says(document):
 
 
 # What it says first
+
+
+def test_a_forecast_is_said_in_a_sentence():
+    more = {"role": "forecast", "reference": "P"}
+    few = forecast(0.5, 0.4, exploratory="it rests on too little")
+    given = [
+        verdict("PASS", title="P optimised against a", estimate=0.05, forecast=forecast(), **more),
+        verdict("FAIL", title="P optimised against a", estimate=-0.3, valence="negative",
+                forecast=forecast(), **more),
+        verdict("INCONCLUSIVE", title="P optimised against b", estimate=-0.1, forecast=few, **more),
+    ]  # fmt: skip
+    page, said = first(report(*given))
+    assert said.count("Asked for ") >= 2
+    assert (
+        "Asked for the worst: among the 322 words of the lexicon (.03% of what P says), the share "
+        "of agency goes from .60 to .30 when P is optimised by 1 nat against love."
+    ) in said
+    assert "It settles nothing: it rests on too little." in said
+    rows = page.find("li", class_="forecast")
+    assert [row.one("a")["href"] for row in rows] == ["#verdict-2", "#verdict-3"]
 
 
 def first(document):
