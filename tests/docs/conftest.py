@@ -130,10 +130,9 @@ def workshop(
 
 
 @pytest.fixture(scope="session")
-def worker_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def worker_root(shared_folder: Path) -> Path:
     """One folder for all workers of this run."""
-    own = tmp_path_factory.getbasetemp()
-    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "documents"
+    root = shared_folder / "documents"
     root.mkdir(exist_ok=True)
     return root
 
