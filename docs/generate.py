@@ -155,7 +155,8 @@ _RETURNED = {
 
 _API = {
     "The front door": {
-        "valuebias.model": ("load", "compare", "report"),
+        "valuebias.model": ("load", "compare", "forecast"),
+        "valuebias.records.report": ("report",),
         "valuebias.outcomes": ("Outcome", "Cause"),
     },
     "Models and words": {

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from valuebias.lexicons.lexicon import Lexicon as Lexicon
     from valuebias.model import Model as Model
     from valuebias.model import compare as compare
+    from valuebias.model import forecast as forecast
     from valuebias.model import load as load
-    from valuebias.model import report as report
     from valuebias.outcomes import Cause as Cause
     from valuebias.outcomes import Outcome as Outcome
     from valuebias.prompts import PAPER_PROMPTS as PAPER_PROMPTS
     from valuebias.prompts import Prompt as Prompt
     from valuebias.records.measured import Judgement as Judgement
     from valuebias.records.measured import MeasuredEffect as MeasuredEffect
+    from valuebias.records.report import report as report
     from valuebias.scorers.protocol import Scorer as Scorer
     from valuebias.scores import Scores as Scores
 
@@ -46,9 +47,10 @@ _HOMES = {
     "Scores": "scores",
     "ValueBiasError": "errors",
     "compare": "model",
+    "forecast": "model",
     "load": "model",
     "load_lexicon": "lexicons.files",
-    "report": "model",
+    "report": "records.report",
 }
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "Scores",
     "ValueBiasError",
     "compare",
+    "forecast",
     "load",
     "load_lexicon",
     "report",

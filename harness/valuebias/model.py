@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 from valuebias.candidates import VOCABULARY, Candidates
 from valuebias.declarations.prompts import prompts_in_force
-from valuebias.errors import ReportError, SpecError
-from valuebias.files import write_whole
+from valuebias.errors import SpecError
 from valuebias.lexicons.frequencies import installed
 from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.lexicons.lexicon import Lexicon, contrast_of
@@ -31,9 +30,7 @@ from valuebias.prompts import (
     Valences,
     resolve_all,
 )
-from valuebias.records.document import document_of
-from valuebias.records.measured import Judgement, MeasuredEffect
-from valuebias.report.document import Document
+from valuebias.records.measured import MeasuredEffect
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.default_prompts import default_prompts
 from valuebias.scorers.in_memory import InMemory
@@ -307,43 +304,15 @@ def compare(
     return model.contrast(lexicon, category, category_b, valence=valence, against=other)
 
 
-def report(
-    results: Iterable[MeasuredEffect | Judgement],
+def forecast(
+    model: Model,
+    policy: Model,
+    lexicon: str | Lexicon,
+    category: str,
+    other: str | None = None,
     *,
-    html: str | Path | None = None,
-    json: str | Path | None = None,
-) -> Document:
-    """The report of these effects and verdicts, as pytest's ``--valuebias-html`` and
-    ``--valuebias-json`` write it; returns its document.
-
-    Word ranks are drawn for models that were measured on both valences. Raises ReportError if
-    there is nothing to report, OSError if a file cannot be written.
-    """
-    given = list(results)
-    if not given:
-        raise ReportError("nothing to report", remedy="Give effects or verdicts.")
-    measured = [f.measured if isinstance(f, Judgement) else f for f in given]
-    scored = [
-        (m.measurement.lexicon, scorer, m.measurement.valence)
-        for m in measured
-        for scorer in m.scorers
-    ]
-    lexicons = [m.measurement.lexicon for m in measured]
-    sets = [m.measurement.prompts for m in measured]
-    prompts = max(sets, key=lambda each: len(each.prompts))  # of quick effects a part was asked
-    if any(not {*each.prompts} <= {*prompts.prompts} for each in sets):
-        raise ReportError(
-            "a report is of one prompt set",
-            seen=", ".join(dict.fromkeys(each.name for each in sets)),
-            remedy="Make one report for each.",
-        )
-    document = document_of([f.record() for f in given], lexicons, scored, prompts)
-    if html is not None:
-        from valuebias.report.html import page
-
-        write_whole(Path(html), page(document).encode())
-    if json is not None:
-        from valuebias.report.json import text
-
-        write_whole(Path(json), text(document).encode())
-    return document
+    valence: Valence,
+) -> Foreseen:
+    """What a policy would say after it was optimised against a model: above zero it says more of
+    ``category``. Same as `Model.forecast`."""
+    return model.forecast(policy, lexicon, category, other, valence=valence)

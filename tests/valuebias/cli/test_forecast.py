@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import valuebias as vb
+from support.schema import problems
 from support.scores import write_scores
 from valuebias.cli.main import main
 from valuebias.lexicons.files import starter
@@ -60,12 +61,17 @@ def test_what_a_policy_would_say(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_same_in_a_notebook() -> None:
     rewarded = vb.load("scores:rewards.csv", lexicons={"few": "words.csv"})
     policy = vb.load("demo:neutral", load_as="llm", lexicons={"few": "words.csv"})
-    found = rewarded.forecast(policy, "few", *SIDES, valence="positive")
+    found = vb.forecast(rewarded, policy, "few", *SIDES, valence="positive")
+    assert rewarded.forecast(policy, "few", *SIDES, valence="positive").sentence == found.sentence
     assert found.forecast.estimate > 0
     assert found.sentence.startswith("Among the 24 words")
     assert {each.change > 0 for each in found.gain} == {True}
     assert {each.change < 0 for each in found.lose} == {True}
     assert found.forecast.n_prompts == 27
+    document = vb.report([found], html="out.html")
+    assert problems(document) == []
+    assert document["verdicts"][0]["forecast"]["sentence"] == found.sentence
+    assert found.sentence[1:] in Path("out.html").read_text("utf-8")
     with pytest.raises(vb.ValueBiasError, match="must be a language model"):
         policy.forecast(rewarded, "few", *SIDES, valence="positive")
 

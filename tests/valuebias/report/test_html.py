@@ -336,7 +336,7 @@ def test_the_overview_leads_from_each_effect_to_its_verdict(document, page):
     assert [table["data-kind"] for table in tables] == ["range", "drift", "forecast"]
     records = {f"#verdict-{n}": r for n, r in enumerate(document["verdicts"], 1)}
     links = [(table["data-kind"], link) for table in tables for link in table.find("a")]
-    assert len({link["href"] for _, link in links}) == len(links) == 7
+    assert len({link["href"] for _, link in links}) == len(links) == 8
     for kind, link in links:
         r = records[link["href"]]
         assert link["data-nodeid"] == r["nodeid"]
