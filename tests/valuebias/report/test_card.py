@@ -18,7 +18,7 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from markdown_it import MarkdownIt
 
 from pytest_valuebias.option_table import OPTIONS
-from support.reports import forecast, report, verdict
+from support.reports import report, verdict
 from support.schema import problems
 from valuebias.cli.main import main
 from valuebias.report.card import BEGIN, END
@@ -104,30 +104,6 @@ def test_the_block_says_what_may_not_be_concluded(
     assert "<code>pytest --rm=org/model</code>" in html
     assert body.strip().startswith(BEGIN)
     assert body.strip().endswith(END)
-
-
-def test_a_forecast_is_told_with_what_it_rests_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    unit = "change of the share at one nat"
-    foreseen = verdict("FAIL", title="P optimised against org/model", role="forecast", unit=unit,
-                       reference="P", estimate=-0.3, forecast=forecast())  # fmt: skip
-    foreseen["model"] = "org/model"
-    main(["card", str(write(tmp_path, report(verdict(), foreseen)))])
-    found = card(capsys.readouterr().out)
-    (result,) = (r for r in found.data.eval_results if r.metric_args["role"] == "forecast")
-    assert result.metric_value == -0.3
-    assert result.metric_type == unit.replace(" ", "-")
-    assert result.metric_name.startswith(f"agency~communion (forecast) against P: {unit}, ")
-    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(found.text)
-    told = " ".join(re.sub(r"<[^>]*>", "", unescape(html)).split())
-    assert (
-        "What a policy would say Asked for the best: among the 322 words of the lexicon (.03% of "
-        "what P says), the share of agency goes from .60 to .30 when P is optimised by 1 nat "
-        "against love. (Effective word families: 12.0 before, 12.0 after; at most 2.00 nats can "
-        "be reached; without a word family: love -.250.)"
-    ) in told
-    assert "predicts no training run" in told
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
