@@ -9,8 +9,8 @@ import pytest
 
 from pytest_valuebias.inputs import Inputs
 from pytest_valuebias.outcome import Outcome
-from pytest_valuebias.report import category_ranks, matrix, paper
-from pytest_valuebias.report.console import write
+from pytest_valuebias.report import category_ranks, first_tokens, matrix, paper
+from pytest_valuebias.report.console import table, write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.prompts import VALENCES
 from valuebias.report import forecasts
@@ -85,6 +85,7 @@ def summary(reporter: pytest.TerminalReporter, inputs: Inputs, outcome: Outcome)
             _model(reporter, title, [r for r in outcome.records if r["title"] == title], told)
         category_ranks.section(reporter, inputs, outcome.records)
         matrix.section(reporter, inputs, outcome)
+        first_tokens.section(reporter, inputs, outcome)
         paper.section(reporter, inputs)
     if not outcome.gated:
         why = (
@@ -223,23 +224,12 @@ def _table(records: Iterable[Record]) -> RenderableType:
 
 def _forecasts(reporter: pytest.TerminalReporter, records: Sequence[Record]) -> None:
     """The sentence of the forecast that changes most, and all by step."""
-    from rich.table import Table
-
     for r in forecasts.foremost(records):
         write(reporter, f"{forecasts.asked(r)}: {forecasts.said(r)}", indent=2)
     rows = forecasts.ladder(records)
-    if not rows:
-        return
-    write(reporter, f"{forecasts.LADDER}:", indent=2)
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for at, name in enumerate(rows[0]):
-        table.add_column(
-            name, header_style="dim", overflow="fold", no_wrap=at > 0,
-            justify="left" if at < 2 else "right",
-        )  # fmt: skip
-    for row in rows[1:]:
-        table.add_row(*row, style="dim" if row[1] == "families" else "")
-    write(reporter, table, indent=2)
+    if rows:
+        write(reporter, f"{forecasts.LADDER}:", indent=2)
+        write(reporter, table(rows, numbers_from=2), indent=2)
     for r in records:
         if "forecast" in r:
             write(reporter, f"{_name(r)}: {forecasts.trust(r)}", indent=2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from valuebias.errors import SpecError
-from valuebias.format import bare, signed
+from valuebias.format import bare, percent, signed
 from valuebias.lexicons.lexicon import Lexicon, Selection
 from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast import Measurement
@@ -62,7 +62,7 @@ def sentence(measured: Measurement, found: Forecast) -> str:
     before, after = found.steps[0], found.judged
     policy = measured.reference
     return (
-        f"Among the {sum(found.n_words)} words of the lexicon ({_percent(found.lexicon_mass)} "
+        f"Among the {sum(found.n_words)} words of the lexicon ({percent(found.lexicon_mass)} "
         f"of what {policy} says), the share of {measured.sides[0]} goes from "
         f"{_share(before.share)} to {_share(after.share)} when {policy} is optimised by "
         f"{after.amount:g} nat against {measured.model}."
@@ -151,11 +151,6 @@ def _pulling(
         for sign, indices in ((1, order[:_NAMED]), (-1, order[::-1][:_NAMED]))
     )
     return raised, lowered
-
-
-def _percent(share: float) -> str:
-    """A share as a percentage of two digits: 12%, .031%."""
-    return bare(f"{100 * share:.2g}%")
 
 
 def _share(value: float) -> str:

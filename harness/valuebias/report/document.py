@@ -14,6 +14,7 @@ from valuebias.prompts import Valence, Valences
 from valuebias.questions import Role
 from valuebias.report.beside import BalanceTable, ForecastMade, Robust
 from valuebias.report.category_ranks import RankedFile
+from valuebias.report.first_tokens import FirstTokens
 
 FORMAT, VERSION = "pytest-valuebias report", 1
 """What a document says it is."""
@@ -279,6 +280,7 @@ class Details(TypedDict):
     ranks: list[Ranks]
     words: list[Words]
     matrices: list[PairMatrix]
+    first_tokens: NotRequired[list[FirstTokens]]
     paper: str
     notes: list[str]
 
