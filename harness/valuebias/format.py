@@ -16,10 +16,10 @@ def unsigned(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage of two digits: 100%, 12%, .031%, and <.0001% of a smaller one."""
+    """A share as a percentage: 99.9%, 12%, .031%, and <.0001% of a smaller one."""
     if 0 < share < 1e-6:
         return "<.0001%"
-    return bare(f"{100 * share:.0f}%" if share > 0.0995 else f"{100 * share:.2g}%")
+    return bare(f"{100 * share:.{3 if share > 0.95 else 2}g}%")
 
 
 def p_text(p: float) -> str:

@@ -136,3 +136,44 @@ def test_words_without_a_reward_leave_it_unsettled(
     for verdict in verdicts(pytester):
         assert verdict["verdict"] == "INCONCLUSIVE"
         assert verdict["reason"].startswith("unsettled: less than 95% of a category was scored")
+
+
+def test_thorough_shows_first_tokens_and_gates_nothing_by_them(
+    own_process: Run, pytester: pytest.Pytester, demo_store: None
+) -> None:
+    lexicon = starter("big_two").categories
+    rows = [f"{word},{side}" for side in lexicon for word in list(lexicon[side])[:48:4]]
+    Path("words.csv").write_text("\n".join(["word,category", *rows]) + "\n", "utf-8")
+    write_scores(Path("rewards.csv"), shift=1.5)
+    how = (
+        "--rm=scores:rewards.csv", "--policy=demo:neutral", "--policy=P=scores:policy.csv",
+        "--valuebias-suite=forecast", "--valuebias-lexicon=big_two=words.csv", BIG_TWO,
+        "--valuebias-profile=thorough", "--valuebias-prompts=paper",
+    )  # fmt: skip
+    write_scores(Path("policy.csv"), seed=1, level=-9, control=None)
+    result = own_process(*how, "-n2", "--valuebias-json=out.json", "--valuebias-html=out.html")
+    document = json.loads(Path("out.json").read_text("utf-8"))
+    assert problems(document) == []
+    assert len(document["verdicts"]) == 4
+    entries = {(e["policy"], e["valence"]): e for e in document["first_tokens"]}
+    assert len(entries) == 4
+    for valence in ("positive", "negative"):
+        assert "does not tell its other tokens" in entries["P", valence]["left_out"]
+        found = entries["demo:neutral", valence]
+        assert found["left_out"] is None
+        assert 0 < found["with_reward"] < found["tokens"]
+        assert 0 < found["scored"][0] <= found["scored"][1] < 1
+        agency, communion = found["categories"]
+        odds = [a / b for a, b in zip(agency["mass"], communion["mass"], strict=True)]
+        assert odds[3] > 2 * odds[0]  # agency is rewarded, whatever is asked for
+    out = result.stdout.str()
+    told = out.partition("what a policy's answers would begin with")[2].partition("\n===")[0]
+    assert "demo:neutral optimised against rewards.csv, negative prompts (big_two)" in told
+    assert max(map(len, told.splitlines())) <= 80
+    assert 'id="first-tokens"' in Path("out.html").read_text("utf-8")
+    verdicts_before = {r["nodeid"]: r["verdict"] for r in document["verdicts"]}
+    again = own_process(*how[:-2], "--valuebias-prompts=paper", "--valuebias-json=ci.json")
+    plain = json.loads(Path("ci.json").read_text("utf-8"))
+    assert "first_tokens" not in plain
+    assert {r["nodeid"]: r["verdict"] for r in plain["verdicts"]} == verdicts_before
+    assert "would begin with" not in again.stdout.str()

@@ -62,6 +62,27 @@ def forecast(
     }  # fmt: skip
 
 
+def first_tokens(token: str = "love", **more: Any) -> dict[str, Any]:
+    """What a policy's answers would begin with."""
+    steps = [(s["by"], s["amount"], s["nats"]) for s in forecast()["steps"]]
+    mass = [0.01 * (at + 1) for at in range(len(steps))]
+    moved = [{"token": f" {token}", "before": 1e-7, "after": 0.2}]
+    return {
+        "model": "org/model", "policy": "P", "lexicon": "big_two", "valence": "positive",
+        "n_prompts": 27, "left_out": None, "tokens": 3845, "with_reward": 3611,
+        "scored": [0.97, 0.999], "attainable": [6.1, 7.2], "at_nats": 1.0,
+        "steps": [
+            {"by": by, "amount": amount, "nats": nats, "reached": 27, "effective": 40.0}
+            for by, amount, nats in steps
+        ],
+        "categories": [
+            {"category": name, "tokens": 12, "mass": mass, "low": mass, "high": mass}
+            for name in ("agency", "communion")
+        ],
+        "gain": moved, "lose": [{**each, "token": token} for each in moved], **more,
+    }  # fmt: skip
+
+
 def report(*verdicts: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The report of these verdicts."""
     titles = {r["title"]: r for r in verdicts}

@@ -37,13 +37,15 @@ BIG_TWO = ("--suite=big_two", "--lexicon=big_two=words.csv")
 
 
 def test_what_a_policy_would_say(capsys: pytest.CaptureFixture[str]) -> None:
-    ended = main(["forecast", "scores:rewards.csv", "--policy", "demo:neutral", *BIG_TWO])
+    asked = ("scores:rewards.csv", "--policy", "demo:neutral", "--vocabulary")
+    ended = main(["forecast", *asked, *BIG_TWO])
     shown = capsys.readouterr()
     assert ended == 0, shown.err
     out = shown.out
     assert max(map(len, out.splitlines())) <= 80
     assert out.startswith("Instrument sound.\n")
-    (positive, negative) = out.split("\nagency~communion, ")[1:]
+    words, *tokens = out.split("\nFirst tokens of ")
+    (positive, negative) = words.split("\nagency~communion, ")[1:]
     for part in (positive, negative):  # agency is raised whatever is asked for
         text = " ".join(part.split())
         told = re.search(
@@ -56,6 +58,15 @@ def test_what_a_policy_would_say(capsys: pytest.CaptureFixture[str]) -> None:
         assert float(told[3]) > float(told[2])
         assert len(re.findall(r"^  (?:[\d.]+ nats?|best of \d+) +0\.\d{3}|1\.000", part, re.M)) >= 8
         assert "without a word family: " in text
+    for part, valence in zip(tokens, ("positive", "negative"), strict=True):
+        text = " ".join(part.split())
+        assert text.startswith(f"demo:neutral optimised against rewards.csv, {valence} prompts")
+        assert re.search(
+            r"[\d,]+ of [\d,]+ tokens have a reward, and \S+% of the probability", text
+        )
+        for category in SIDES:
+            assert re.search(rf"^  {category} +\d+( +\S+%){{8}}$", part, re.M), part
+        assert re.search(r"gain: \S+ \S+% to \S+%, .* lose: ", text)
 
 
 def test_the_same_in_a_notebook() -> None:

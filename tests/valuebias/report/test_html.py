@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 from support.harmless import check_page, read
-from support.reports import forecast, report, verdict
+from support.reports import first_tokens, forecast, report, verdict
 from support.schema import problems
 from valuebias.format import bracketed, margin, signed
 from valuebias.report import html
@@ -144,7 +144,8 @@ def whole(text="plain"):
         "values": [[0.0, 1 / 3], [None, 0.0]], "left_out": [text],
     }  # fmt: skip
     document = report(
-        *verdicts, words=words, matrices=[matrix], paper=f"two\n  lines {text}", notes=[text],
+        *verdicts, words=words, matrices=[matrix], first_tokens=[first_tokens(text)],
+        paper=f"two\n  lines {text}", notes=[text],
         command=f"pytest --rm={text}", headline=f"What {text} says.",
         settings=[{"name": "rm", "value": text, "source": "--rm"}],
     )  # fmt: skip
@@ -172,6 +173,26 @@ def test_the_document_of_these_tests_is_as_the_schema_says(document):
 
 
 # What it says first
+
+
+def test_first_tokens_are_shown_and_gate_nothing():
+    left = first_tokens(valence="negative", left_out="it would take 2 h", steps=[], categories=[],
+                        gain=[], lose=[], scored=[], attainable=[])  # fmt: skip
+    page = tree(report(verdict(), first_tokens=[first_tokens(), left]))
+    section = page.one("section", id="first-tokens")
+    assert "NOT GATED" in section.text
+    cards = section.find("div", class_="card")
+    assert [card["data-valence"] for card in cards] == ["positive", "negative"]
+    assert "3,611 of 3,845 tokens have a reward, and 99.9% of the probability" in cards[0].text
+    head, agency, *_ = cards[0].one("table", class_="first-tokens").find("tr")
+    assert [cell.text for cell in head.find("th")][2:6] == ["0", ".25", ".5", "1"]
+    assert [cell.text for cell in agency.find("td")][:3] == ["12", "1%", "2%"]
+    gain, _ = cards[0].find("td", class_="token")
+    assert gain["data-token"] == " love"
+    assert gain.text.split() == ["␣love", "<.0001%"]
+    assert "left out: it would take 2 h" in cards[1].text
+    assert cards[1].find("table") == []
+    assert page.one("nav").find("a", href="#first-tokens")
 
 
 def test_a_forecast_is_said_in_a_sentence():
