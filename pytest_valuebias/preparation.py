@@ -10,6 +10,7 @@ import pytest
 from pytest_valuebias.claim import claim_of
 from pytest_valuebias.inputs import KEY, Inputs
 from pytest_valuebias.yaml_tests import DeclaredItem
+from valuebias.lexicons.ratings import Ratings
 from valuebias.questions import QUESTIONS
 from valuebias.training.checkpoints import TrainingRun
 
@@ -92,14 +93,14 @@ def _first_tokens(items: Sequence[pytest.Item], inputs: Inputs) -> Callable[[Mod
     from valuebias.candidates import VOCABULARY
     from valuebias.errors import ValueBiasError
     from valuebias.measurement.first_tokens import token_job
+    from valuebias.models.spec import ModelSpec
     from valuebias.scores import Job
 
     policies: dict[object, dict[ModelSpec, None]] = {}
     for item in items if inputs.thorough else ():
         claim = claim_of(item)
         if claim is not None and claim.role == "forecast":
-            assert claim.reference is not None
-            assert not isinstance(claim.reference, TrainingRun)
+            assert isinstance(claim.reference, ModelSpec)
             policies.setdefault(claim.model, {})[claim.reference] = None
     spoken = {policy for each in policies.values() for policy in each}
 
@@ -130,7 +131,7 @@ def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, bool]]]:
             models += [(spec, spec in ends) for spec in subject.models]
     if QUESTIONS[claim.role].beside == "base":  # its own is compared with the others
         models += [(base, False) for base in item.config.stash[KEY].bases.values()]
-    elif claim.reference is not None and not isinstance(claim.reference, TrainingRun):
+    elif claim.reference is not None and not isinstance(claim.reference, TrainingRun | Ratings):
         models.append((claim.reference, False))
     if not isinstance(claim.model, TrainingRun):
         models.append((claim.model, True))

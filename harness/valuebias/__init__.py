@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from valuebias.errors import ValueBiasError as ValueBiasError
     from valuebias.lexicons.files import load_lexicon as load_lexicon
     from valuebias.lexicons.lexicon import Lexicon as Lexicon
+    from valuebias.lexicons.ratings import load_ratings as load_ratings
     from valuebias.model import Model as Model
     from valuebias.model import compare as compare
     from valuebias.model import forecast as forecast
@@ -50,6 +51,7 @@ _HOMES = {
     "forecast": "model",
     "load": "model",
     "load_lexicon": "lexicons.files",
+    "load_ratings": "lexicons.ratings",
     "report": "records.report",
 }
 
@@ -70,6 +72,7 @@ __all__ = [
     "forecast",
     "load",
     "load_lexicon",
+    "load_ratings",
     "report",
 ]
 

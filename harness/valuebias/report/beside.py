@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from valuebias.report.people import Estimated
+
 
 class BalanceRow(TypedDict):
     """How the sides differ in one property of their words: means, and their standardised
@@ -16,19 +18,11 @@ class BalanceRow(TypedDict):
     d: float | None
 
 
-class Controlled(TypedDict):
-    """An effect with all properties controlled, and its 95% interval."""
-
-    estimate: float
-    low: float
-    high: float
-
-
 class BalanceTable(TypedDict):
     """Every property; the controlled effect where the sides are out of balance in one."""
 
     rows: list[BalanceRow]
-    controlled: Controlled | None
+    controlled: Estimated | None
 
 
 Specified = list[str | float | list[str]]

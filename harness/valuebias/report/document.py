@@ -15,6 +15,7 @@ from valuebias.questions import Role
 from valuebias.report.beside import BalanceTable, ForecastMade, Robust
 from valuebias.report.category_ranks import RankedFile
 from valuebias.report.first_tokens import FirstTokens
+from valuebias.report.people import InPeople
 
 FORMAT, VERSION = "pytest-valuebias report", 1
 """What a document says it is."""
@@ -81,6 +82,7 @@ class Record(TypedDict):
     n_shared: NotRequired[int]
     tied: NotRequired[float]
     balance: NotRequired[BalanceTable]
+    in_people: NotRequired[list[InPeople]]
     p: NotRequired[float | None]
     mde: NotRequired[float | None]
     estimate_by_spelling: NotRequired[float | None]
