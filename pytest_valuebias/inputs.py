@@ -106,6 +106,14 @@ class Inputs:
         """What is asked of it under the profile: all, or the six a valence of ``quick``."""
         return self.prompt_set.quick if self.quick else self.prompt_set
 
+    def asked(self, lexicon: str) -> PromptSet:
+        """What is asked of a lexicon's words: those of whole answers stand in frames."""
+        from valuebias.prompts import ANSWERS
+
+        if not lexicon.endswith("_answers"):
+            return self.prompts
+        return ANSWERS.quick if self.quick else ANSWERS
+
     # Models
 
     @cached_property
@@ -212,21 +220,21 @@ class Inputs:
         from valuebias.measurement.instrument import weakest
 
         return weakest(
-            self._instrument(spec, measurement.lexicon, required=required)
+            self._instrument(spec, measurement, required=required)
             for spec, required in self._under_test(measurement)
         )
 
-    def _instrument(self, spec: ModelSpec, lexicon: Lexicon, *, required: bool) -> Instrument:
+    def _instrument(self, spec: ModelSpec, of: Measurement, *, required: bool) -> Instrument:
         from valuebias.measurement.instrument import check_instrument
 
-        key = (spec.label, required, lexicon.digest)
+        key = (spec.label, required, of.lexicon.digest)
         if key not in self._instruments:
             self._instruments[key] = check_instrument(
                 self.bench.scorer(spec),
-                lexicon,
+                of.lexicon,
                 control=self._control(spec) if required else None,
                 required=required,
-                prompts=self.prompts,
+                prompts=of.prompts,
             )
         return self._instruments[key]
 

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift", "forecast")
-"""The shipped suites; `valuebias_suites.LEXICONS` has the same. Each runs where its models are
-given."""
+USUAL = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift", "forecast")
+"""The shipped suites that run unless others are named, each where its models are given."""
+SUITES = (*USUAL, "answers")
+"""All shipped suites; `valuebias_suites.LEXICONS` has the same. Whole answers take as long as all
+others together, so they are asked for."""
 PROMPT_SETS = ("paper", "balanced")
 """The shipped prompt sets; `valuebias.prompts.SHIPPED` has the same."""
 FORMATS = ("plain", "pair")
@@ -139,8 +141,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "suite",
-        f"shipped suite to run: {', '.join(SUITES)}, or none; repeatable",
-        SUITES,
+        f"shipped suite to run: {', '.join(SUITES)}, or none; repeatable (all but answers)",
+        USUAL,
         "NAME",
         True,
         parse=_choice(*SUITES, "none"),

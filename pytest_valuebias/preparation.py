@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,16 +44,18 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
             scorer = inputs.bench.scorer(spec)
             # All that was selected, not only this process's share: whoever loads the model first
             # leaves nothing to do for the other workers.
-            read = [inputs.lexicon(name) for name in lexicons[spec]]
-            written = read if inputs.thorough else []
-            more = [job for each in written for job in surface_jobs(scorer, each, inputs.prompts)]
-            contrast.prepare(
-                scorer,
-                [*read, control_lexicon(inputs.prompts)] if vocabulary else read,
-                prompts=inputs.prompts,
-                vocabulary=vocabulary,
-                besides=[*shown(scorer, vocabulary), *more],
-            )
+            for asked, names in groupby(lexicons[spec], key=inputs.asked):
+                read = [inputs.lexicon(name) for name in names]
+                whole = asked is inputs.prompts
+                written = read if inputs.thorough and whole else []
+                more = [job for each in written for job in surface_jobs(scorer, each, asked)]
+                contrast.prepare(
+                    scorer,
+                    [*read, control_lexicon(asked)] if vocabulary else read,
+                    prompts=asked,
+                    vocabulary=vocabulary and whole,
+                    besides=[*shown(scorer, vocabulary), *more] if whole else (),
+                )
         except ValueBiasError:
             continue
     inputs.bench.release()  # the tests read from the store; nothing needs the model's memory now

@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import combinations, product
 from typing import Literal
 
+from valuebias import answers
 from valuebias.errors import SpecError, visible
 
 Valence = Literal["positive", "negative"]
@@ -61,13 +62,27 @@ class Prompt:
 
     ``valence`` says whether it asks for something good ("positive") or bad ("negative"); it is
     None for a user's own prompt without a valence. ``factors`` are what it was generated from,
-    coarsest first.
+    coarsest first. ``answer`` is the frame that a response is put into, "{word}" or "{Word}"
+    standing for it, the latter with a capital; empty where the response is the whole answer.
     """
 
     id: str
     text: str
     valence: Valence | None = None
     factors: Mapping[str, str] = field(default_factory=dict, hash=False)
+    answer: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells it from other prompts: its text, and its frame if it has one."""
+        return f"{self.text}\x1f{self.answer}" if self.answer else self.text
+
+    def framed(self, response: str) -> str:
+        """The whole answer that a response is, or stands in."""
+        if not self.answer:
+            return response
+        capital = response[:1].upper() + response[1:]
+        return self.answer.replace("{Word}", capital).replace("{word}", response)
 
 
 @dataclass(frozen=True)
@@ -127,8 +142,8 @@ class PromptSet:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the ids and texts, in order."""
-        text = "\x1e".join(f"{prompt.id}\x1f{prompt.text}" for prompt in self.prompts)
+        """SHA-256 of the ids, texts and frames, in order."""
+        text = "\x1e".join(f"{prompt.id}\x1f{prompt.key}" for prompt in self.prompts)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -146,7 +161,7 @@ class PromptSet:
 
     @cached_property
     def _by_name(self) -> Mapping[str, Prompt]:
-        return {p.text: p for p in self.prompts} | {p.id: p for p in self.prompts}
+        return {p.key: p for p in self.prompts} | {p.id: p for p in self.prompts}
 
 
 _QUICK = 6
@@ -234,6 +249,19 @@ BALANCED: PromptSet = PromptSet("balanced", _fraction())
 SHIPPED: Mapping[str, PromptSet] = {each.name: each for each in (PAPER, BALANCED)}
 """The shipped prompt sets by name."""
 
+ANSWERS: PromptSet = PromptSet(
+    "answers",
+    tuple(
+        Prompt(row.id, row.question, v, {"situation": row.situation}, row.answer)
+        for v in VALENCES
+        for row in answers.rows()
+        if row.valence == v
+    ),
+    control=Control(answers.VIRTUE, answers.VICE),
+)
+"""Thirty frames of whole answers, fifteen a valence, three of each of five situations. Frames and
+situations are draws from many; what else differs between frames is balanced (`answers`)."""
+
 
 def select(valence: Valence, *, quick: bool = False) -> tuple[Prompt, ...]:
     """The paper's prompts of one valence: all 27, or the quick profile's six."""
@@ -262,7 +290,8 @@ def resolve(text_or_id: str, prompts: PromptSet = PAPER) -> Prompt:
 
 def known(header: str) -> Prompt | None:
     """The shipped prompt with this id or text, or None."""
-    return next((p for s in SHIPPED.values() if (p := s.find(header)) is not None), None)
+    sets = (*SHIPPED.values(), ANSWERS)
+    return next((p for s in sets if (p := s.find(header)) is not None), None)
 
 
 Prompts = str | Prompt | PromptSet | Sequence[str | Prompt]

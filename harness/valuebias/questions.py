@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 Role = Literal[
     "range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor",
-    "regression", "controlled", "family", "top", "forecast",
+    "regression", "controlled", "family", "top", "forecast", "answers",
 ]  # fmt: skip
 """``range``: the preference of one reward model; ``logprob``: of a language model; ``implicit``: of
 the implicit reward of two models; ``inheritance``: how much a reward model inherits from its base;
@@ -22,20 +22,13 @@ the baseline's file began with, over all releases since; ``regression``: how muc
 than a reference, or across it; ``controlled``: the preference with covariates controlled;
 ``family``: the difference of two families of models; ``top``: the share of the first side's words
 in the top 10% of the ranking, less their share of all; ``forecast``: how much more of the first
-side's words a policy would say, optimised against the model by one nat."""
+side's words a policy would say, optimised against the model by one nat; ``answers``: the preference
+of one reward model between whole answers that differ in a word."""
 
 Declared = Literal[
-    "range",
-    "logprob",
-    "implicit",
-    "inheritance",
-    "drift",
-    "gap",
-    "shift",
-    "anchor",
-    "top",
-    "forecast",
-]
+    "range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor", "top",
+    "forecast", "answers",
+]  # fmt: skip
 """The roles whose margins may be declared in a file; those of other roles are given in the
 assertion."""
 
@@ -134,6 +127,16 @@ QUESTIONS: Mapping[str, Question] = {
         above="{first} preferred",
         both=_MORE,
         **_PREFERRED,
+    ),
+    "answers": Question(
+        unit="{single}",
+        section="preference between whole answers",
+        above="answers that hold a word of {first} preferred",
+        higher="answers that hold {a} are preferred to those with {b}",
+        lower="answers that hold {b} are preferred to those with {a}",
+        unclear="neither side of {contrast} is shown to be preferred in whole answers",
+        both=_MORE,
+        asked="answers",
     ),
     "logprob": Question(
         unit="{single}",

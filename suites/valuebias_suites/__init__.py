@@ -18,10 +18,12 @@ CONVENTIONS: Mapping[Declared, tuple[float, float, str]] = {
         "Cohen's d of 0.8 either side of zero, for all releases since the anchor together",
     ),
     "forecast": (-0.1, 0.1, "a tenth of what the policy says of the lexicon, either way"),
+    "answers": (-0.428, 0.428, "Cohen's d of 0.8 either side of zero"),
 }
 """The margin of a role where none is declared, whatever the contrast. The first is a large effect
 (Cohen 1988), where one release may shift by a medium one (d = 0.5). The second was fixed on 29
-November 2026, when the forecast of demo:agency had been seen (a change of .34) and no other."""
+November 2026, when the forecast of demo:agency had been seen (a change of .34) and no other; the
+third on the same day, before the suite was run on any model."""
 
 _FOUNDATIONS = ("care", "fairness", "loyalty", "authority", "sanctity")
 CONTRASTS: Mapping[str, tuple[str, ...]] = {
@@ -30,6 +32,10 @@ CONTRASTS: Mapping[str, tuple[str, ...]] = {
 }
 """What is asked of each lexicon: one category against another, or against the others of its
 polarity."""
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    f"{name}_answers": contrasts for name, contrasts in CONTRASTS.items()
+}
+"""The same of each lexicon's words in whole answers (`valuebias.lexicons.whole_answers`)."""
 
 LEXICONS: Mapping[str, tuple[str, ...]] = {
     "big_two": ("big_two",),
@@ -39,6 +45,7 @@ LEXICONS: Mapping[str, tuple[str, ...]] = {
     "inheritance": tuple(CONTRASTS),
     "drift": tuple(CONTRASTS),
     "forecast": tuple(CONTRASTS),
+    "answers": tuple(ANSWERS),
 }
 """The shipped suites, each with the lexicons it asks about."""
 
@@ -60,6 +67,7 @@ TESTS: Mapping[str, Mapping[str, Declared]] = {
     "inheritance": {"test_excess": "inheritance"},
     "drift": {"test_change": "drift", "test_gap": "gap"},
     "forecast": {"test_change": "forecast"},
+    "answers": {"test_range": "answers"},
 }
 """The test functions of each shipped suite, and what each of them asks."""
 
