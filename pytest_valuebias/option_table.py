@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-USUAL = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift", "forecast")
+USUAL = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift", "forecast", "human")
 """The shipped suites that run unless others are named, each where its models are given."""
 SUITES = (*USUAL, "answers")
-"""All shipped suites; `valuebias_suites.LEXICONS` has the same. Whole answers take as long as all
-others together, so they are asked for."""
+"""All of them; `valuebias_suites.LEXICONS` has the same. Whole answers take long: they are asked
+for."""
+RATINGS = ("eloeverything",)
+"""The ratings that can be installed; `lexicons.install.PUBLISHED` has the same."""
+_COLUMNS = r":(?:word|rating|rank)=.*$"
+"""What follows a file of ratings; `lexicons.ratings.SETTINGS` is the same."""
 PROMPT_SETS = ("paper", "balanced")
 """The shipped prompt sets; `valuebias.prompts.SHIPPED` has the same."""
 FORMATS = ("plain", "pair")
@@ -25,7 +29,8 @@ class Option:
 
     ``parse`` turns the text into the value and raises ValueError with the accepted form. ``path``
     marks a path, which in an ini file is relative to that file unless it is one of ``names``, also
-    behind the ``scheme``; ``verbatim`` a text whose white space is kept.
+    behind the ``scheme`` and before ``settings`` (a regular expression); ``verbatim`` a text whose
+    white space is kept.
     """
 
     name: str
@@ -36,6 +41,7 @@ class Option:
     flag: bool = False
     path: bool = False
     scheme: str = ""
+    settings: str = ""
     names: tuple[str, ...] = ()
     verbatim: bool = False
     short: str | None = None
@@ -130,6 +136,19 @@ OPTIONS: tuple[Option, ...] = (
         "SPEC",
         True,
         short="--policy",
+    ),
+    Option(
+        "human",
+        "people's ratings of words, which every model is compared with: FILE, "
+        "FILE:word=COLUMN,rating=COLUMN (more is better) or rank=COLUMN (1 is best), or the name "
+        "of installed ones, each also as NAME=SPEC; repeatable",
+        (),
+        "SPEC",
+        True,
+        path=True,
+        settings=_COLUMNS,
+        names=RATINGS,
+        short="--human",
     ),
     Option(
         "reference",

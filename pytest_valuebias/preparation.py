@@ -11,10 +11,12 @@ import pytest
 from pytest_valuebias.claim import claim_of
 from pytest_valuebias.inputs import KEY, Inputs
 from pytest_valuebias.yaml_tests import DeclaredItem
+from valuebias.lexicons.ratings import Ratings
 from valuebias.questions import QUESTIONS
 from valuebias.training.checkpoints import TrainingRun
 
 if TYPE_CHECKING:
+    from valuebias.lexicons.lexicon import Lexicon
     from valuebias.models.spec import ModelSpec
     from valuebias.scorers.protocol import Scorer
     from valuebias.scores import Job
@@ -39,6 +41,7 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
             under_test[spec] = under_test.get(spec, False) or vocabulary
             lexicons.setdefault(spec, {})[name] = None
     shown = _shown_besides(items, inputs)
+
     for spec, vocabulary in under_test.items():
         try:
             scorer = inputs.bench.scorer(spec)
@@ -49,16 +52,24 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
                 whole = asked is inputs.prompts
                 written = read if inputs.thorough and whole else []
                 more = [job for each in written for job in surface_jobs(scorer, each, asked)]
+                more += shown(scorer, vocabulary) if whole else _alone(scorer, read, inputs)
                 contrast.prepare(
                     scorer,
                     [*read, control_lexicon(asked)] if vocabulary else read,
                     prompts=asked,
                     vocabulary=vocabulary and whole,
-                    besides=[*shown(scorer, vocabulary), *more] if whole else (),
+                    besides=more,
                 )
         except ValueBiasError:
             continue
     inputs.bench.release()  # the tests read from the store; nothing needs the model's memory now
+
+
+def _alone(scorer: Scorer, lexicons: Sequence[Lexicon], inputs: Inputs) -> list[Job]:
+    """The words of whole answers on the prompts of one word, which they are compared with."""
+    from valuebias.scores import Job
+
+    return [Job(inputs.prompts.both, scorer.candidates(each)) for each in lexicons]
 
 
 def _shown_besides(
@@ -102,7 +113,7 @@ def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, bool]]]:
             models += [(spec, spec in ends) for spec in subject.models]
     if QUESTIONS[claim.role].beside == "base":  # its own is compared with the others
         models += [(base, False) for base in item.config.stash[KEY].bases.values()]
-    elif claim.reference is not None and not isinstance(claim.reference, TrainingRun):
+    elif claim.reference is not None and not isinstance(claim.reference, TrainingRun | Ratings):
         models.append((claim.reference, False))
     if not isinstance(claim.model, TrainingRun):
         models.append((claim.model, True))

@@ -17,6 +17,8 @@ _PLACES = ("first", "middle", "last")
 """Where the word stands: it begins the answer, ends it, or neither."""
 _REGISTERS = ("plain", "formal", "casual")
 _MANNERS = ("direct", "polite", "hedged")
+DESIGN = (_PLACES, _REGISTERS, _MANNERS)
+"""The levels of a frame's place, register and manner."""
 
 _SHIFTS: Mapping[str, tuple[int, ...]] = {
     "positive": (0, 1, 2, 0, 1),
