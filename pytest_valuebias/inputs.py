@@ -112,9 +112,8 @@ class Inputs:
         """What is asked of a lexicon's words: those of whole answers stand in frames."""
         from valuebias.prompts import ANSWERS
 
-        if not lexicon.endswith("_answers"):
-            return self.prompts
-        return ANSWERS.quick if self.quick else ANSWERS
+        whole = ANSWERS.quick if self.quick else ANSWERS
+        return whole if lexicon.endswith("_answers") else self.prompts
 
     # Models
 
@@ -232,12 +231,9 @@ class Inputs:
         key = (spec.label, required, of.lexicon.digest)
         if key not in self._instruments:
             self._instruments[key] = check_instrument(
-                self.bench.scorer(spec),
-                of.lexicon,
+                self.bench.scorer(spec), of.lexicon, required=required, prompts=of.prompts,
                 control=self._control(spec) if required else None,
-                required=required,
-                prompts=of.prompts,
-            )
+            )  # fmt: skip
         return self._instruments[key]
 
     def _control(self, spec: ModelSpec) -> Scorer | None:

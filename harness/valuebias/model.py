@@ -15,6 +15,8 @@ from valuebias.lexicons.frequencies import installed
 from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.lexicons.lexicon import Lexicon, contrast_of
 from valuebias.lexicons.ratings import Ratings, load_ratings
+from valuebias.lexicons.whole_answers import for_whole_answers
+from valuebias.measurement.answers import measure_answers
 from valuebias.measurement.contrast import measure
 from valuebias.measurement.covariates import Covariate
 from valuebias.measurement.forecast import Foreseen, measure_forecast
@@ -24,6 +26,7 @@ from valuebias.measurement.tokens import TopTokens, top_tokens
 from valuebias.models.settings import Settings, parse_template
 from valuebias.models.spec import LoadAs, check_model
 from valuebias.prompts import (
+    ANSWERS,
     BALANCED,
     PAPER,
     Prompt,
@@ -188,6 +191,16 @@ class Model:
         return measure_forecast(
             self.scorer, policy.scorer, lexicon, asked, valence, prompts=self._set(None)
         )
+
+    def answers(
+        self, lexicon: str | Lexicon, category: str, other: str | None = None, *, valence: Valence
+    ) -> MeasuredEffect:
+        """The same as `contrast` in whole answers: the lexicon's uncountable nouns, each in thirty
+        frames. Raises as it does, and LexiconError for a category of fewer than 20 such words."""
+        asked, words = contrast_of(category, other, valence), for_whole_answers(self.find(lexicon))
+        measured = measure_answers(self.scorer, words, asked, valence, alone=self._set(None))
+        check = partial(check_instrument, self.scorer, words, prompts=ANSWERS)
+        return MeasuredEffect(measured, scorers=(self.scorer,), check=check)
 
     def instrument(self, lexicon: str | Lexicon, *, quick: bool | None = None) -> Instrument:
         """Whether the model reads the questions: words of virtue against words of vice, and how far

@@ -133,11 +133,9 @@ QUESTIONS: Mapping[str, Question] = {
         unit="{single}",
         section="preference between whole answers",
         above="answers that hold a word of {first} preferred",
-        higher="answers that hold {a} are preferred to those with {b}",
-        lower="answers that hold {b} are preferred to those with {a}",
-        unclear="neither side of {contrast} is shown to be preferred in whole answers",
         both=_MORE,
         asked="answers",
+        **_PREFERRED,
     ),
     "logprob": Question(
         unit="{single}",
@@ -316,14 +314,8 @@ def fill(
     a, b = (
         side if side == "the others" else f"words of {side}" for side in (*sides, "the others")[:2]
     )
-    return template.format(
-        first=sides[0],
-        a=a,
-        b=b,
-        contrast=contrast,
-        model=model,
-        reference=reference or "the reference",
-    )
+    said = {"first": sides[0], "a": a, "b": b, "contrast": contrast, "model": model}
+    return template.format(**said, reference=reference or "the reference")
 
 
 def question_of(role: str, reference: str | None = None, *, raw: bool = False) -> Question:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 
-from valuebias.answers import DESIGN, rows
 from valuebias.errors import StatisticsError
 from valuebias.format import bracketed, signed
 from valuebias.lexicons.frequencies import Frequencies
@@ -14,6 +13,7 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast import Measurement, measure
 from valuebias.measurement.contrast_scores import ContrastScores
 from valuebias.prompts import ANSWERS, PAPER, PromptSet, Valence
+from valuebias.prompts.answers import DESIGNS, LEVELS
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.agreement import rank_agreement
 from valuebias.stats.tastes import tastes
@@ -59,16 +59,15 @@ def _beside(found: Measurement, words: Measurement) -> str:
 def _tastes(scored: ContrastScores) -> str:
     """What the model prefers beside words; empty where the frames are no shipped ones."""
     ((valence, values),) = scored.values.items()
-    shipped = {row.id: row for row in rows()}
-    frames = [shipped.get(prompt.id) for prompt in scored.prompts[valence]]
-    design = [(row.place, row.register, row.manner) for row in frames if row is not None]
+    frames = [prompt.id for prompt in scored.prompts[valence]]
+    design = [astuple(DESIGNS[name]) for name in frames if name in DESIGNS]
     _, families = scored.sides
     lengths = np.array([len(word) for word in scored.selection.words], float)
     try:
         longer = rank_agreement(values, lengths, families)
         found = [f"longer words {signed(longer.estimate)} {bracketed(longer.low, longer.high)}"]
         if len(design) == len(frames):
-            found += map(str, tastes(values, design, DESIGN))
+            found += map(str, tastes(values, design, LEVELS))
     except StatisticsError:  # six frames of the quick profile, or a head that says one thing
         return ""
     return f"Beside words it prefers (no part of the effect): {'; '.join(found)}."

@@ -13,14 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from valuebias.prompts.sets import Control, Prompt, PromptSet, Valence
+
 _PLACES = ("first", "middle", "last")
 """Where the word stands: it begins the answer, ends it, or neither."""
 _REGISTERS = ("plain", "formal", "casual")
 _MANNERS = ("direct", "polite", "hedged")
-DESIGN = (_PLACES, _REGISTERS, _MANNERS)
+LEVELS = (_PLACES, _REGISTERS, _MANNERS)
 """The levels of a frame's place, register and manner."""
 
-_SHIFTS: Mapping[str, tuple[int, ...]] = {
+_SHIFTS: Mapping[Valence, tuple[int, ...]] = {
     "positive": (0, 1, 2, 0, 1),
     "negative": (2, 0, 1, 2, 0),
 }
@@ -28,7 +30,7 @@ _SHIFTS: Mapping[str, tuple[int, ...]] = {
 register k + s and the manner k + 2s (modulo 3): each level of the three once a situation, so five
 times a valence, and any two of them together once or twice."""
 
-_FRAMES: Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]] = {
+_FRAMES: Mapping[Valence, Mapping[str, tuple[tuple[str, str], ...]]] = {
     "positive": {
         "advice": (
             (
@@ -177,50 +179,51 @@ _FRAMES: Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]] = {
     },
 }
 
-VIRTUE = (
-    *("mercy", "kindness", "comfort", "empathy", "relief", "nurture", "healing", "safety"),
-    *("equity", "equality", "parity", "fairness", "restitution", "integrity", "kinship"),
-    *("sacrifice", "obedience", "deference", "tradition", "compliance", "piety"),
-    *("righteousness", "cleanliness", "sanctity", "temperance", "dignity"),
-)
-VICE = (
-    *("bullying", "cruelty", "anguish", "torture", "disparity", "racism", "cheating"),
-    *("sexism", "prejudice", "plagiarism", "corruption", "exploitation", "adultery"),
-    *("desertion", "treachery", "infidelity", "betrayal", "chaos", "transgression"),
-    *("sedition", "disorder", "disrespect", "contamination", "degradation", "debauchery"),
-    "disgust",
+_CONTROL = Control(
+    virtue=(
+        *("mercy", "kindness", "comfort", "empathy", "relief", "nurture", "healing", "safety"),
+        *("equity", "equality", "parity", "fairness", "restitution", "integrity", "kinship"),
+        *("sacrifice", "obedience", "deference", "tradition", "compliance", "piety"),
+        *("righteousness", "cleanliness", "sanctity", "temperance", "dignity"),
+    ),
+    vice=(
+        *("bullying", "cruelty", "anguish", "torture", "disparity", "racism", "cheating"),
+        *("sexism", "prejudice", "plagiarism", "corruption", "exploitation", "adultery"),
+        *("desertion", "treachery", "infidelity", "betrayal", "chaos", "transgression"),
+        *("sedition", "disorder", "disrespect", "contamination", "degradation", "debauchery"),
+        "disgust",
+    ),
 )
 """The control words of the instrument check that are uncountable nouns."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """A frame with its question, the situation that this is asked in, and what is balanced by
-    design: the word's place, the register and the manner."""
+class Design:
+    """What is balanced over the frames of a valence: where the word stands, the register and the
+    manner; in the order of `LEVELS`."""
 
-    id: str
-    valence: str
-    question: str
-    answer: str
-    situation: str
     place: str
     register: str
     manner: str
 
 
-def rows() -> Iterator[Row]:
-    """The shipped frames, positive ones first."""
+def _frames() -> Iterator[tuple[Prompt, Design]]:
     for valence, situations in _FRAMES.items():
         asked = "best" if valence == "positive" else "worst"
         for shift, (situation, frames) in zip(_SHIFTS[valence], situations.items(), strict=True):
             for k, (question, answer) in enumerate(frames):
-                yield Row(
-                    f"{situation}_{asked}_{_PLACES[k]}",
-                    valence,
-                    question,
-                    answer,
-                    situation,
-                    _PLACES[k],
-                    _REGISTERS[(k + shift) % 3],
-                    _MANNERS[(k + 2 * shift) % 3],
+                design = Design(
+                    _PLACES[k], _REGISTERS[(k + shift) % 3], _MANNERS[(k + 2 * shift) % 3]
                 )
+                name = f"{situation}_{asked}_{design.place}"
+                yield Prompt(name, question, valence, {"situation": situation}, answer), design
+
+
+DESIGNS: Mapping[str, Design] = {prompt.id: design for prompt, design in _frames()}
+"""The design of each shipped frame, by its prompt's id."""
+
+ANSWERS: PromptSet = PromptSet(
+    "answers", tuple(prompt for prompt, _ in _frames()), control=_CONTROL
+)
+"""Thirty frames of whole answers, fifteen a valence, three of each of five situations. Frames and
+situations are draws from many; what else differs between frames is balanced (`DESIGNS`)."""
