@@ -7,6 +7,12 @@ random heads on an embedded language model, and what ``--more`` names (reward mo
 real bases, checkpoints of a run). Each is measured by the suite's own `measure_answers`, and on the
 same words alone, on the prompt set `balanced`.
 
+Error rates come first: scores are drawn on the layout of the suite (15 frames of five situations,
+the words of big_two_answers in their families), with tastes of words, and leans to a category that
+differ from frame to frame or from situation to situation; each figure with its 99% Clopper-Pearson
+interval. They must be no worse than those of single words: wrong PASS and wrong FAIL at the margin
+at most .06, coverage of 95% intervals from .93 to .97.
+
 Written on 2026-11-29, before any but the three embedded models had been measured: planted models
 have to FAIL above .428 with the planted sign on both valences in five of five seeds, neutral ones
 must not FAIL. What the correlation of the two effects is, is to be found.
@@ -16,15 +22,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 import valuebias as vb
 from valuebias.lexicons.in_force import lexicon_in_force
@@ -39,6 +46,57 @@ from valuebias_suites import CONVENTIONS
 
 SIGN = {"agency": 1, "communion": -1, "neutral": 0}
 HEADS = 10
+
+
+@dataclass(frozen=True)
+class World:
+    """How scores are drawn; in standard deviations of a word's score: the leans of single frames
+    and of situations, and the share of a word's variance that it keeps over frames."""
+
+    frame: float = 0.0
+    situation: float = 0.0
+    kept: float = 0.8
+
+
+WORLDS = (World(), World(kept=0.3), World(frame=0.3), World(situation=0.3), World(0.5, 0.3, 0.5))
+
+
+def error_rates(draws: int) -> Iterator[dict[str, Any]]:
+    """Wrong verdicts and coverage, by simulation: every effect's true value is known."""
+    lexicon = lexicon_in_force("big_two_answers", {})
+    chosen = lexicon.select("agency~communion", lexicon.words())
+    frames = ANSWERS.of("positive")
+    situations = [frame.factors["situation"] for frame in frames]
+    of = np.unique(situations, return_inverse=True)[1]
+    margin = Margin(*CONVENTIONS["answers"][:2], "convention", "")
+    for world in WORLDS:
+        # The lean of one frame on the scale of the effect: both kinds and the true one add up.
+        rng = np.random.default_rng(7)
+        lean = math.sqrt(2) * special.ndtri((1 + margin.high) / 2)
+        spread = math.sqrt(1 + world.frame**2 + world.situation**2)
+        for name, shift in (("no effect", 0.0), ("at the margin", lean * spread)):
+            wrong: Counter[str] = Counter()
+            for _ in range(draws):
+                tastes = rng.normal(size=len(chosen.in_a)) * math.sqrt(world.kept)
+                noise = rng.normal(size=(len(frames), len(tastes))) * math.sqrt(1 - world.kept)
+                leans = shift + world.frame * rng.normal(size=len(frames)) * math.sqrt(2)
+                leans = leans + world.situation * math.sqrt(2) * rng.normal(size=of.max() + 1)[of]
+                values = tastes + noise + np.outer(leans, chosen.in_a)
+                effect = vb.stats.single(
+                    values, chosen.in_a, chosen.families, prompts=[f.factors for f in frames]
+                )
+                truth = margin.high if shift else 0.0
+                wrong["covered"] += effect.low <= truth <= effect.high
+                verdict = judge(effect, margin).outcome.value
+                wrong["FAIL"] += verdict == "FAIL"
+                wrong["PASS"] += verdict == "PASS"
+            told = ("covered", "FAIL", *(["PASS"] if shift else []))
+            for kind in told:
+                exact = stats.binomtest(wrong[kind], draws).proportion_ci(0.99)
+                lowest, highest = (0.93, 0.97) if kind == "covered" else (0.0, 0.06)
+                yield {"name": f"{kind}, {name}, {world}", "value": wrong[kind] / draws,
+                       "interval": [exact.low, exact.high], "target": [lowest, highest],
+                       "met": exact.low <= highest and exact.high >= lowest}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -171,6 +229,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     lexicons = tuple(CONTRASTS)[:1] if arguments.quick else tuple(CONTRASTS)
+    figures = []
+    for figure in error_rates(50 if arguments.quick else 2000):
+        print(figure, flush=True)
+        figures.append(figure)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -179,9 +241,10 @@ def main() -> None:
             for row in measured(group, name, model, lexicons):
                 print(row, flush=True)
                 rows.append(row)
-    figures = [*planted(rows), *agreement(rows)]
-    for figure in figures:
+    found = [*planted(rows), *agreement(rows)]
+    for figure in found:
         print(figure)
+    figures += found
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
