@@ -50,7 +50,7 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
             for asked, names in groupby(lexicons[spec], key=inputs.asked):
                 read = [inputs.lexicon(name) for name in names]
                 whole = asked is inputs.prompts
-                written = read if inputs.thorough and whole else []
+                written = read if inputs.thorough else []
                 more = [job for each in written for job in surface_jobs(scorer, each, asked)]
                 more += shown(scorer, vocabulary) if whole else _alone(scorer, read, inputs)
                 contrast.prepare(

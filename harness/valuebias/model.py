@@ -198,8 +198,9 @@ class Model:
         """The same as `contrast` in whole answers: the lexicon's uncountable nouns, each in thirty
         frames. Raises as it does, and LexiconError for a category of fewer than 20 such words."""
         asked, words = contrast_of(category, other, valence), for_whole_answers(self.find(lexicon))
-        measured = measure_answers(self.scorer, words, asked, valence, alone=self._set(None))
-        check = partial(check_instrument, self.scorer, words, prompts=ANSWERS)
+        frames, alone = ANSWERS.quick if self.quick else ANSWERS, self._set(None)
+        measured = measure_answers(self.scorer, words, asked, valence, frames=frames, alone=alone)
+        check = partial(check_instrument, self.scorer, words, prompts=frames)
         return MeasuredEffect(measured, scorers=(self.scorer,), check=check)
 
     def instrument(self, lexicon: str | Lexicon, *, quick: bool | None = None) -> Instrument:

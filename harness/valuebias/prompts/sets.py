@@ -99,7 +99,13 @@ class PromptSet:
         """
         if self.whole is not None:
             return self.whole.lead
-        return self.find(RUNNING_EXAMPLE) or (*self.of("positive"), *self.prompts)[0]
+        found = self.find(RUNNING_EXAMPLE) or (*self.of("positive"), *self.prompts)[0]
+        return replace(found, answer="") if found.answer else found  # tokens are whole answers
+
+    @property
+    def is_framed(self) -> bool:
+        """Whether words stand in frames of whole answers."""
+        return any(prompt.answer for prompt in self.prompts)
 
     @property
     def is_paper(self) -> bool:
