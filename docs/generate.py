@@ -155,7 +155,8 @@ _RETURNED = {
 
 _API = {
     "The front door": {
-        "valuebias.model": ("load", "compare"),
+        "valuebias.opening": ("load",),
+        "valuebias.model": ("compare", "forecast"),
         "valuebias.records.report": ("report",),
         "valuebias.outcomes": ("Outcome", "Cause"),
     },

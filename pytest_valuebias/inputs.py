@@ -264,6 +264,11 @@ class Inputs:
         return tuple(dict.fromkeys(asked))
 
     @property
+    def word_lexicons(self) -> tuple[str, ...]:
+        """Those of them whose words are asked alone."""
+        return tuple(n for n in self.suite_lexicons if self.asked(n) is self.prompts)
+
+    @property
     def lexicon_names(self) -> tuple[str, ...]:
         """The suites' lexicons, then those that only the user's own tests can read."""
         return tuple(dict.fromkeys((*self.suite_lexicons, *self.lexicon_files)))
@@ -296,13 +301,14 @@ class Inputs:
     def margin(self, measurement: Measurement) -> Margin | None:
         """The margin declared for what was measured."""
         from valuebias.questions import DECLARED
+        from valuebias_suites import convention
 
         m = measurement
         if m.role not in DECLARED:
             return None  # its margin is named where it is asserted
         role = cast("Declared", m.role)
         margin = self.declared(m.lexicon, m.contrast, m.valence, role)
-        return _convention(role) if margin is None else margin
+        return convention(role) if margin is None else margin
 
     def declared(
         self, lexicon: Lexicon, contrast: str, valence: Valences, role: Declared
@@ -334,17 +340,6 @@ class Inputs:
                 seed=self.values["seed"],
             )
         return self._paper_tests[name]
-
-
-def _convention(role: Declared) -> Margin | None:
-    """The margin of a role that has one whatever the contrast, where nobody declared it."""
-    from valuebias.stats.verdict import Margin
-    from valuebias_suites import CONVENTIONS
-
-    if role not in CONVENTIONS:
-        return None
-    low, high, source = CONVENTIONS[role]
-    return Margin(low, high, "convention", source)
 
 
 KEY = pytest.StashKey[Inputs]()

@@ -9,8 +9,7 @@ from typing import Any
 USUAL = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift", "forecast", "human")
 """The shipped suites that run unless others are named, each where its models are given."""
 SUITES = (*USUAL, "answers")
-"""All of them; `valuebias_suites.LEXICONS` has the same. Whole answers take long: they are asked
-for."""
+"""All of them, as in `valuebias_suites.LEXICONS`. Whole answers take long: they are asked for."""
 RATINGS = ("eloeverything",)
 """The ratings that can be installed; `lexicons.install.PUBLISHED` has the same."""
 _COLUMNS = r":(?:word|rating|rank)=.*$"
@@ -177,7 +176,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "profile",
         "quick (six prompts a valence; cannot pass), ci (the default), thorough (ci, with words "
-        "written in other ways too) or paper (the paper's own tests beside ours)",
+        "written in other ways, and forecasts over a policy's whole vocabulary) or paper (the "
+        "paper's own tests beside ours)",
         "ci",
         "NAME",
         parse=_choice("quick", "ci", "thorough", "paper"),

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from valuebias.lexicons.ratings import load_ratings as load_ratings
     from valuebias.model import Model as Model
     from valuebias.model import compare as compare
-    from valuebias.model import load as load
+    from valuebias.model import forecast as forecast
+    from valuebias.opening import load as load
     from valuebias.outcomes import Cause as Cause
     from valuebias.outcomes import Outcome as Outcome
     from valuebias.prompts import PAPER_PROMPTS as PAPER_PROMPTS
@@ -47,7 +48,8 @@ _HOMES = {
     "Scores": "scores",
     "ValueBiasError": "errors",
     "compare": "model",
-    "load": "model",
+    "forecast": "model",
+    "load": "opening",
     "load_lexicon": "lexicons.files",
     "load_ratings": "lexicons.ratings",
     "report": "records.report",
@@ -67,6 +69,7 @@ __all__ = [
     "Scores",
     "ValueBiasError",
     "compare",
+    "forecast",
     "load",
     "load_lexicon",
     "load_ratings",

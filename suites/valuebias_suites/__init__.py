@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from valuebias.questions import Declared
+
+if TYPE_CHECKING:
+    from valuebias.stats.verdict import Margin
 
 MARGINS = Path(__file__).with_name("margins.yaml")
 """The shipped margins, by lexicon, contrast, valence and role, each with its basis."""
@@ -79,3 +83,13 @@ RANKS = ("drift", "test_ranks")
 AT_TOP = ("big_two",)
 """The starter lexicons with shipped margins for the top share. It is asked where one is declared:
 a tenth of the words of others is too few to decide anything."""
+
+
+def convention(role: Declared) -> Margin | None:
+    """The margin of a role that has one whatever the contrast, where nobody declared it."""
+    from valuebias.stats.verdict import Margin
+
+    if role not in CONVENTIONS:
+        return None
+    low, high, source = CONVENTIONS[role]
+    return Margin(low, high, "convention", source)
