@@ -89,6 +89,7 @@ class Question:
 
 
 _PREFERRED: dict[str, Any] = {
+    "both": _MORE,
     "higher": "{a} are preferred to {b}",
     "lower": "{b} are preferred to {a}",
     "unclear": "neither side of {contrast} is shown to be preferred",
@@ -126,16 +127,17 @@ QUESTIONS: Mapping[str, Question] = {
         unit="{single}",
         section="preference of a reward model",
         above="{first} preferred",
-        both=_MORE,
         **_PREFERRED,
     ),
     "answers": Question(
         unit="{single}",
         section="preference between whole answers",
         above="answers that hold a word of {first} preferred",
+        higher="answers that hold {a} are preferred to those with {b}",
+        lower="answers that hold {b} are preferred to those with {a}",
+        unclear="answers of neither side of {contrast} are shown to be preferred",
         both=_MORE,
         asked="answers",
-        **_PREFERRED,
     ),
     "logprob": Question(
         unit="{single}",
@@ -239,7 +241,6 @@ QUESTIONS: Mapping[str, Question] = {
         unit="{single} beside covariates",
         section="preference with confounds held constant",
         above="{first} preferred",
-        both=_MORE,
         asked="controlled for {covariates}",
         **_PREFERRED,
     ),
