@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from valuebias.cli.answers import add_answers
 from valuebias.cli.card import add_card
 from valuebias.cli.compare import add_compare
 from valuebias.cli.forecast import add_forecast
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     add_implicit(commands)
     add_forecast(commands)
     add_repair(commands)
+    add_answers(commands)
     add_train(commands)
     return parser
 

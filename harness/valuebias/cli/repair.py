@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from valuebias.prompts import Valence
+    from valuebias.questions import Declared
     from valuebias.repair.held_out import Finding
     from valuebias.repair.repair import Order, Repaired
     from valuebias.stats.verdict import Margin
@@ -127,8 +128,7 @@ def _order(arguments: argparse.Namespace) -> Order:
     from valuebias.repair.repair import Order, margins_for
     from valuebias.scorers.default_prompts import default_prompts
     from valuebias.scorers.schemes import parse_spec
-    from valuebias.stats.verdict import Margin
-    from valuebias_suites import CONTRASTS, CONVENTIONS
+    from valuebias_suites import CONTRASTS, convention
 
     model = parse_spec(arguments.model)
     name, _, contrast = arguments.contrast.partition(":")
@@ -150,13 +150,12 @@ def _order(arguments: argparse.Namespace) -> Order:
     contrast = lexicon.contrast(normal_contrast(contrast)).name
     declared = suites.margins(arguments.margins, lexicons)
 
-    def margin_of(contrast: str, valence: Valence, role: str) -> Margin | None:
+    def margin_of(contrast: str, valence: Valence, role: Declared) -> Margin | None:
         for margins in declared:
-            found = margins.margin_for(lexicon, contrast, valence, role, "ci", prompts.name)  # type: ignore[arg-type]
+            found = margins.margin_for(lexicon, contrast, valence, role, "ci", prompts.name)
             if found is not None:
                 return found
-        low, high, source = CONVENTIONS.get(role, (0.0, 0.0, ""))  # type: ignore[call-overload]
-        return Margin(low, high, "convention", source) if source else None
+        return convention(role)
 
     others = {
         other: {v: m for v in VALENCES if (m := margin_of(other, v, "range")) is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from valuebias.models.repaired import RepairedOn
 from valuebias.models.settings import Settings
 from valuebias.models.spec import ModelSpec
 from valuebias.prompts import VALENCES, PromptSet, Valence
+from valuebias.questions import Declared
 from valuebias.repair.fit import Asked, Fitted, Key, Numbers, fit
 from valuebias.repair.halves import Half, halves
 from valuebias.repair.held_out import Finding, Moved, Trial, moved
@@ -206,12 +207,15 @@ def _families(half: Half, contrast: str, words: Sequence[str]) -> int:
 
 
 def margins_for(
-    order_margin: Callable[[str, Valence, str], Margin | None], contrast: str, *, mass: bool
+    order_margin: Callable[[str, Valence, Declared], Margin | None], contrast: str, *, mass: bool
 ) -> dict[Key, Margin]:
     """The margins of a contrast by quantity and valence. Raises SpecError where none is
     declared."""
     found: dict[Key, Margin] = {}
-    for what, role in (("ranks", "range"), *((("mass", "forecast"),) if mass else ())):
+    asked: list[tuple[str, Declared]] = [("ranks", "range")]
+    if mass:
+        asked.append(("mass", "forecast"))
+    for what, role in asked:
         for valence in VALENCES:
             margin = order_margin(contrast, valence, role)
             if margin is None or not np.isfinite([margin.low, margin.high]).all():
@@ -220,5 +224,5 @@ def margins_for(
                     seen=f"{contrast}, {valence} prompts, role {role}",
                     remedy="Declare it in a file and give that with --margins.",
                 )
-            found[what, valence] = replace(margin)
+            found[what, valence] = margin
     return found
