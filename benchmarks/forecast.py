@@ -1,6 +1,6 @@
 """Does optimisation that really happens do what `valuebias forecast` says?
 
-    python benchmarks/forecast.py [--quick] [--seeds 5] [--grown DIR] [--json FILE]
+    python benchmarks/forecast.py [--quick] [--seeds 0 1 2 3 4] [--grown DIR] [--json FILE]
     python benchmarks/forecast.py --published DIR --policies DIR [--work DIR] [--json FILE]
 
 The first form takes embedded models: a neutral language model as the policy and the agency,
@@ -19,8 +19,13 @@ drawn at random, by how near training came to its optimum:
   steps at most. A point is the first step at which a valence's mean KL is .25, .5, 1 or 2 nats.
 * settled: the same at 1e-3 with weights whose optimum lies at .25, .5, 1 and 2 nats on average, one
   after the other, 100 steps each. A point is the last step of each.
-* RLOO: TRL's, eight draws a prompt, against agency, beta of an optimum at 1 nat, 1e-3 falling to
-  nothing, 40 steps. Points are the first step at .25 and at .5 nats, and the last.
+* RLOO: TRL's, against agency, beta of an optimum at 1 nat, from draws of all 54 prompts in every
+  step. Points are the first step at .25 and at .5 nats, and the last.
+
+RLOO first took 40 steps of eight draws at 1e-3. In seed 0 its last point was .034 and .042 from the
+prediction: it had not come to its optimum. The number of steps was then changed for all seeds, to
+120 of four draws, the rate to 2e-3 (both fall to nothing), and the last point is counted apart from
+those on the way. The neutral reward model was trained against in seed 0 alone, to save time.
 
 Share and KL of a trained policy are computed from all its log-probabilities; the prediction is the
 forecast's own, every prompt at the mean KL that was realised. A tilt counts where the share is
@@ -78,6 +83,12 @@ from valuebias.stats.optimum import Policy
 
 LEXICON, CONTRAST = "big_two", "agency~communion"
 SIGN = {"agency": 1, "communion": -1}
+TRAINED = {"stopped": (*SIGN,), "settled": (*SIGN,), "RLOO": ("agency",)}
+"""The reward models that a policy is trained against in each way."""
+
+
+def has_trl() -> bool:
+    return importlib.util.find_spec("trl") is not None
 
 
 def cases(seed: str, bases: Path, rewards: Mapping[str, Path], names: Sequence[str]) -> list[Case]:
@@ -142,15 +153,16 @@ def seed_of(
     ways: dict[str, Callable[[Case, Effort], tuple[list[Tilt], float]]]
     ways = {"stopped": stopped, "settled": settled, "RLOO": by_rloo}
     for case in cases(name, base, rewards, names):
-        tilts += best_of(case, effort.draws)
+        mine = [*best_of(case, effort.draws)]
         for how, train in ways.items():
-            if how == "RLOO" and (case.model != "agency" or not importlib.util.find_spec("trl")):
+            if case.model not in TRAINED[how] or (how == "RLOO" and not has_trl()):
                 continue
             found, spent = train(case, effort)
-            tilts += found
+            mine += found
             costs.append((how, spent, case.seconds))
-    for tilt in tilts:
-        print(f"| {tilt} |", flush=True)
+        for tilt in mine:
+            print(f"| {tilt} |", flush=True)
+        tilts += mine
     return tilts, list(claims(name, base, rewards)), costs
 
 
@@ -161,7 +173,7 @@ def summed(
     """What ``--json`` writes."""
     found: Figures = []
     seeds = sorted({tilt.seed for tilt in tilts})
-    for how in ("best of", "stopped", "settled", "RLOO"):
+    for how in ("best of", "stopped", "settled", "RLOO at", "RLOO, last"):
         mine = [t for t in tilts if t.how.startswith(how) and t.counts]
         if not mine:
             continue
@@ -177,7 +189,9 @@ def summed(
             figure(f"{how}: ratio, least", min(ratios), ""),
             figure(f"{how}: ratio, largest", max(ratios), ""),
         ]  # fmt: skip
-        paid = [(training, forecasting) for name, training, forecasting in costs if name == how]
+        paid = [
+            (training, forecasting) for name, training, forecasting in costs if how.startswith(name)
+        ]
         if paid:
             found.append(figure(f"{how}: processor time over the forecast's, median",
                                 float(np.median([a / b for a, b in paid])), ""))  # fmt: skip
@@ -192,7 +206,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the shipped models, few steps")
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0 on")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="0 to 4")
     parser.add_argument("--grown", type=Path, help="directory of grown seeds, kept and reused")
     parser.add_argument("--published", type=Path, help="copy of the authors' repository")
     parser.add_argument("--policies", type=Path, help="directory with smollm2 and gemma3")
@@ -212,13 +226,13 @@ def main() -> None:
             work = arguments.work or Path(scratch)
             found = published(arguments.published.resolve(), arguments.policies.resolve(), work)
     else:
-        if not importlib.util.find_spec("trl"):
+        if not has_trl():
             print("RLOO is left out: TRL is not installed")
         tilts: list[Tilt] = []
         claimed: list[tuple[str, bool]] = []
         costs: list[tuple[str, float, float]] = []
         with tempfile.TemporaryDirectory() as scratch:
-            for seed in range(1 if arguments.quick else arguments.seeds):
+            for seed in (0,) if arguments.quick else arguments.seeds:
                 folder = (arguments.grown or Path(scratch)) / str(seed)
                 base, rewards = base_model("neutral"), {n: reward_model(n) for n in NAMES}
                 if not arguments.quick:

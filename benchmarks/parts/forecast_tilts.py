@@ -28,7 +28,7 @@ class Effort:
     draws: int = 2000
     stopped: int = 200
     settled: int = 100
-    rloo: int = 40
+    rloo: int = 120
 
 
 QUICK = Effort(draws=50, stopped=12, settled=3, rloo=1)
@@ -61,7 +61,8 @@ class Tilt:
 
     @property
     def ratio(self) -> float:
-        return (self.realised - self.before) / (self.predicted - self.before)
+        """The realised change over the predicted one."""
+        return (self.realised - self.before) / (self.predicted - self.before or np.nan)
 
     def __str__(self) -> str:
         said = "" if not self.counts else "close" if self.close else "OFF"
@@ -200,7 +201,7 @@ def settled(case: Case, effort: Effort) -> tuple[list[Tilt], float]:
 def by_rloo(case: Case, effort: Effort) -> tuple[list[Tilt], float]:
     """Trained by TRL, from draws."""
     points = train_by_rloo(case.fresh(), case.policy.reward, case.weight(1.0), steps=effort.rloo,
-                           rate=1e-3, seed=int(case.seed))  # fmt: skip
+                           rate=2e-3, seed=int(case.seed))  # fmt: skip
     found = reached(case, points, STOPS[:2], "RLOO")
     found += [case.tilt(points[-1], valence, "RLOO, last") for valence in VALENCES]
     return found, points[-1].seconds

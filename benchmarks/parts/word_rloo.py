@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from parts.word_policy import Floats, Point, WordPolicy
 
-DRAWS = 8
+DRAWS = 4
 """Answers to each prompt in a step."""
 
 
