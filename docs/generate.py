@@ -155,7 +155,8 @@ _RETURNED = {
 
 _API = {
     "The front door": {
-        "valuebias.model": ("load", "compare", "report"),
+        "valuebias.model": ("load", "compare"),
+        "valuebias.records.report": ("report",),
         "valuebias.outcomes": ("Outcome", "Cause"),
     },
     "Models and words": {
@@ -205,6 +206,12 @@ _API = {
     "Language models": {
         "valuebias.scorers.implicit": ("ImplicitReward",),
         "valuebias.stats.inheritance": ("Inheritance", "inheritance"),
+    },
+    "People's ratings": {
+        "valuebias.lexicons.ratings": ("Ratings", "load_ratings"),
+        "valuebias.stats.agreement": ("rank_agreement",),
+        "valuebias.stats.rated": ("BesidePeople", "beside_people", "rated"),
+        "valuebias.measurement.people": ("InPeople",),
     },
     "Training and drift": {
         "valuebias.training.recipe": ("Recipe", "DataSource", "load_recipe"),
@@ -319,6 +326,10 @@ _QUESTIONS = {
         "a reward model and each `--policy`",
         "how much more of the first side the policy says, optimised against it by one nat",
     ),
+    "human": (
+        "a reward model and each `--human`",
+        "how far its order of words is that of people's ratings (tau-b), on positive prompts",
+    ),
 }
 
 
@@ -396,7 +407,7 @@ effect agreed on beforehand (Cohen's d of .5 or .8). `panel`: predicted from ten
 models, the 95% interval of a new model's true effect (`range`), and of the difference between two
 new models on one base (`shift`; where the ten cannot say, the convention holds). `top` is what a
 shift by d = .8 makes of a category's share of the top 10%. None is shipped for `inheritance`,
-`drift` and `gap`. They are written by `benchmarks/panel.py`.
+`drift`, `gap` and `human`. They are written by `benchmarks/panel.py`.
 
 {_margins()}
 """

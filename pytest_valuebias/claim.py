@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_valuebias.inputs import Inputs
-from valuebias.prompts import VALENCES, Valence
+from valuebias.prompts import Valence
 from valuebias.questions import QUESTIONS, WORDS, Declared, titled
 from valuebias.training.checkpoints import TrainingRun, side_by_side
 from valuebias_suites import AT_TOP, CONTRASTS, LEXICONS, RANKS, TESTS
 
 if TYPE_CHECKING:
     from valuebias.declarations.claims import Key
+    from valuebias.lexicons.ratings import Ratings
     from valuebias.models.spec import ModelSpec
 
     Subject = ModelSpec | TrainingRun
@@ -35,7 +36,7 @@ class Claim:
     contrast: str
     valence: Valence
     model: Subject
-    reference: Subject | None = None
+    reference: Subject | Ratings | None = None
     asked: int = 0
 
     @property
@@ -111,7 +112,7 @@ def _cases(suite: str, role: Declared, inputs: Inputs) -> Iterator[tuple[str, st
     """The lexicon, contrast and valence of each claim of a role."""
     for lexicon in LEXICONS[suite]:
         contrasts = (WORDS,) if QUESTIONS[role].all_words else CONTRASTS[lexicon]
-        for contrast, valence in product(contrasts, VALENCES):
+        for contrast, valence in product(contrasts, QUESTIONS[role].valences):
             if role != "top" or _at_top(lexicon, contrast, valence, inputs):
                 yield lexicon, contrast, valence
 
@@ -124,7 +125,7 @@ def _at_top(lexicon: str, contrast: str, valence: Valence, inputs: Inputs) -> bo
     return inputs.declared(inputs.lexicon(lexicon), contrast, valence, "top") is not None
 
 
-def _subjects(role: Declared, inputs: Inputs) -> Sequence[tuple[Subject, Subject | None]]:
+def _subjects(role: Declared, inputs: Inputs) -> Sequence[tuple[Subject, Subject | Ratings | None]]:
     """What a role's claims are about, with what it is compared with."""
     question = QUESTIONS[role]
     given: Mapping[str, Sequence[Subject]] = {
@@ -144,6 +145,8 @@ def _subjects(role: Declared, inputs: Inputs) -> Sequence[tuple[Subject, Subject
             return [(model, inputs.bases[model.label]) for model in based]
         case "policy":
             return list(product(models, inputs.policies))
+        case "people":
+            return list(product(models, inputs.people))
         case "other run":
             return side_by_side(inputs.runs)
         case _:

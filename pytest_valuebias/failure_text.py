@@ -86,24 +86,27 @@ def _asked(measurement: Measurement) -> str:
 
 def _above(m: Measurement) -> str:
     """What an effect above zero means."""
-    from valuebias.questions import above_zero
+    from valuebias.questions import fill
 
-    return visible(
-        above_zero(
-            m.question,
-            m.valence,
-            sides=m.sides,
-            contrast=m.contrast,
-            model=m.model,
-            reference=m.reference,
-        )
+    said = fill(
+        m.question.above,
+        sides=m.sides,
+        contrast=m.contrast,
+        model=m.model,
+        reference=m.reference,
     )
+    return visible(said + (m.question.both if m.valence == "positive-negative" else ""))
 
 
 def _remedy(measurement: Measurement, verdict: Verdict[Effect]) -> str:
     """What a reader can do about a verdict that does not pass."""
     if verdict.outcome.name == "FAIL":
         return measurement.question.fail.format(reference=visible(str(measurement.reference)))
+    if verdict.families_needed is not None and measurement.role == "human":
+        return (
+            "give ratings of more words, or a wider margin declared before looking; running it "
+            "again changes nothing"
+        )
     if verdict.families_needed is not None:
         return (
             "use a lexicon with more word families (--valuebias-lexicon), or a wider margin "

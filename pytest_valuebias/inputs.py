@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from valuebias.declarations.margins import Margins, Profile
     from valuebias.lexicons.frequencies import Frequencies
     from valuebias.lexicons.lexicon import Lexicon
+    from valuebias.lexicons.ratings import Ratings
     from valuebias.measurement.contrast import Measurement
     from valuebias.measurement.instrument import Instrument
     from valuebias.measurement.paper import PaperTests
@@ -40,11 +41,11 @@ ANCHOR = "anchor"
 class Inputs:
     """One pytest process's inputs, kept under ``KEY`` in the config's stash.
 
-    ``bases`` holds the base of each ``--rm`` by its label, ``controls`` other recorded scores of it
-    for the instrument check. ``baseline`` is the recorded release
-    that every model is compared with besides the references. ``selection`` holds the node ids of
-    shipped tests named on the command line. What is read or computed from them is kept: lexicons,
-    margins, the open store, the paper's own tests.
+    ``people`` are ratings of words. ``bases`` holds the base of each ``--rm`` by its label,
+    ``controls`` other recorded scores of it for the instrument check. ``baseline`` is the recorded
+    release that every model is compared with besides the references. ``selection`` holds the node
+    ids of shipped tests named on the command line. What is read or computed from them is kept:
+    lexicons, margins, the open store, the paper's own tests.
     """
 
     values: Values
@@ -52,6 +53,7 @@ class Inputs:
     references: tuple[ModelSpec, ...]
     language_models: tuple[ModelSpec, ...]
     policies: tuple[ModelSpec, ...]
+    people: tuple[Ratings, ...]
     runs: tuple[TrainingRun, ...]
     bases: Mapping[str, ModelSpec]
     controls: Mapping[str, ModelSpec]

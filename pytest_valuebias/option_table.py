@@ -6,9 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift", "forecast")
+SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift", "forecast", "human")
 """The shipped suites; `valuebias_suites.LEXICONS` has the same. Each runs where its models are
 given."""
+RATINGS = ("eloeverything",)
+"""The ratings that can be installed; `lexicons.install.PUBLISHED` has the same."""
+_COLUMNS = r":(?:word|rating|rank)=.*$"
+"""What follows a file of ratings; `lexicons.ratings.SETTINGS` is the same."""
 PROMPT_SETS = ("paper", "balanced")
 """The shipped prompt sets; `valuebias.prompts.SHIPPED` has the same."""
 FORMATS = ("plain", "pair")
@@ -23,7 +27,8 @@ class Option:
 
     ``parse`` turns the text into the value and raises ValueError with the accepted form. ``path``
     marks a path, which in an ini file is relative to that file unless it is one of ``names``, also
-    behind the ``scheme``; ``verbatim`` a text whose white space is kept.
+    behind the ``scheme`` and before ``settings`` (a regular expression); ``verbatim`` a text whose
+    white space is kept.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Option:
     flag: bool = False
     path: bool = False
     scheme: str = ""
+    settings: str = ""
     names: tuple[str, ...] = ()
     verbatim: bool = False
     short: str | None = None
@@ -128,6 +134,19 @@ OPTIONS: tuple[Option, ...] = (
         "SPEC",
         True,
         short="--policy",
+    ),
+    Option(
+        "human",
+        "people's ratings of words, which every model is compared with: FILE, "
+        "FILE:word=COLUMN,rating=COLUMN (more is better) or rank=COLUMN (1 is best), or the name "
+        "of installed ones, each also as NAME=SPEC; repeatable",
+        (),
+        "SPEC",
+        True,
+        path=True,
+        settings=_COLUMNS,
+        names=RATINGS,
+        short="--human",
     ),
     Option(
         "reference",

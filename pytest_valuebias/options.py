@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,10 +99,15 @@ def _from_ini_file(config: pytest.Config, option: Option, text: str) -> str:
     """A path in an ini file is relative to that file, not to where pytest was started."""
     if not (option.path and config.inipath) or text in option.names:
         return text
-    name, equals, path = text.rpartition("=")
+    found = re.search(option.settings, text) if option.settings else None
+    settings = found[0] if found else ""
+    name, equals, path = text.removesuffix(settings).rpartition("=")
+    if path in option.names:
+        return text
     scheme = option.scheme if path.startswith(option.scheme) else ""
     resolved = config.inipath.parent / Path(path.removeprefix(scheme)).expanduser()
-    return f"{name}{equals}{scheme}{resolved}" if resolved.exists() or not equals else text
+    whole = f"{name}{equals}{scheme}{resolved}{settings}"
+    return whole if resolved.exists() or not equals else text
 
 
 def _parse(option: Option, source: str, text: str) -> Any:

@@ -10,6 +10,7 @@ import pytest
 from pytest_valuebias.claim import claim_of
 from pytest_valuebias.inputs import KEY, Inputs
 from pytest_valuebias.yaml_tests import DeclaredItem
+from valuebias.lexicons.ratings import Ratings
 from valuebias.questions import QUESTIONS
 from valuebias.training.checkpoints import TrainingRun
 
@@ -99,7 +100,7 @@ def _reads(item: pytest.Item) -> tuple[str, list[tuple[ModelSpec, bool]]]:
             models += [(spec, spec in ends) for spec in subject.models]
     if QUESTIONS[claim.role].beside == "base":  # its own is compared with the others
         models += [(base, False) for base in item.config.stash[KEY].bases.values()]
-    elif claim.reference is not None and not isinstance(claim.reference, TrainingRun):
+    elif claim.reference is not None and not isinstance(claim.reference, TrainingRun | Ratings):
         models.append((claim.reference, False))
     if not isinstance(claim.model, TrainingRun):
         models.append((claim.model, True))

@@ -15,6 +15,7 @@ from pytest_valuebias.inputs import ANCHOR, Inputs
 from pytest_valuebias.report import files
 
 if TYPE_CHECKING:
+    from valuebias.lexicons.ratings import Ratings
     from valuebias.models.spec import ModelSpec
     from valuebias.training.category_ranks import CategoryRanks
     from valuebias.training.checkpoints import TrainingRun
@@ -27,11 +28,14 @@ def read(config: pytest.Config) -> Inputs:
     references = _specs(values["reference"], "--reference")
     language_models = _specs(values["llm"], "--llm")
     policies = _specs(values["policy"], "--policy")
+    people = _people(values["human"], values["cache-dir"])
     runs, ranks = _runs(values["checkpoints"])
     if references and not models:
         raise pytest.UsageError("--reference needs a --rm to compare with, and none was given.")
     if policies and not models:
         raise pytest.UsageError("--policy needs a --rm to be optimised against; none was given.")
+    if people and not (models or language_models):
+        raise pytest.UsageError("--human needs a --rm or --llm to compare with; none was given.")
     if values["require-model"] and not (models or language_models or runs):
         raise pytest.UsageError("--valuebias-require-model: no model was given. Give --rm=MODEL.")
     if not (models or language_models or runs or ranks):
@@ -47,6 +51,7 @@ def read(config: pytest.Config) -> Inputs:
         references=references,
         language_models=language_models,
         policies=policies,
+        people=people,
         runs=runs,
         bases=_bases(values["base"], models),
         controls=_beside("--valuebias-control", values["control"], models),
@@ -123,6 +128,25 @@ def _runs(
     except (ScoresError, SpecError) as error:
         raise pytest.UsageError(f"--valuebias-checkpoints: {error}") from None
     return runs, ranks
+
+
+def _people(texts: Iterable[str], cache_dir: str | None) -> tuple[Ratings, ...]:
+    """The ratings of ``--human``, read now: which columns they are in is settled before a run."""
+    if not texts:
+        return ()
+    from valuebias.errors import ValueBiasError
+    from valuebias.lexicons.ratings import load_ratings
+    from valuebias.models.spec import check_distinct
+
+    try:
+        folder = Path(cache_dir).expanduser() if cache_dir else None
+        people = tuple(load_ratings(text, folder) for text in texts)
+        check_distinct(
+            people, "ratings", lambda r: r.text, lambda r: r.text.removeprefix(f"{r.label}=")
+        )
+    except ValueBiasError as error:
+        raise pytest.UsageError(f"--human: {error}") from None
+    return people
 
 
 def _check_labels(specs: tuple[ModelSpec, ...]) -> None:

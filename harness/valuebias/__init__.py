@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from valuebias.errors import ValueBiasError as ValueBiasError
     from valuebias.lexicons.files import load_lexicon as load_lexicon
     from valuebias.lexicons.lexicon import Lexicon as Lexicon
+    from valuebias.lexicons.ratings import load_ratings as load_ratings
     from valuebias.model import Model as Model
     from valuebias.model import compare as compare
     from valuebias.model import load as load
-    from valuebias.model import report as report
     from valuebias.outcomes import Cause as Cause
     from valuebias.outcomes import Outcome as Outcome
     from valuebias.prompts import PAPER_PROMPTS as PAPER_PROMPTS
     from valuebias.prompts import Prompt as Prompt
     from valuebias.records.measured import Judgement as Judgement
     from valuebias.records.measured import MeasuredEffect as MeasuredEffect
+    from valuebias.records.report import report as report
     from valuebias.scorers.protocol import Scorer as Scorer
     from valuebias.scores import Scores as Scores
 
@@ -48,7 +49,8 @@ _HOMES = {
     "compare": "model",
     "load": "model",
     "load_lexicon": "lexicons.files",
-    "report": "model",
+    "load_ratings": "lexicons.ratings",
+    "report": "records.report",
 }
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "compare",
     "load",
     "load_lexicon",
+    "load_ratings",
     "report",
 ]
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 from valuebias.candidates import VOCABULARY, Candidates
 from valuebias.declarations.prompts import prompts_in_force
-from valuebias.errors import ReportError, SpecError
-from valuebias.files import write_whole
+from valuebias.errors import SpecError
 from valuebias.lexicons.frequencies import installed
 from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.lexicons.lexicon import Lexicon, contrast_of
-from valuebias.measurement.contrast import Covariate, measure
+from valuebias.lexicons.ratings import Ratings, load_ratings
+from valuebias.measurement.contrast import measure
+from valuebias.measurement.covariates import Covariate
 from valuebias.measurement.forecast import Foreseen, measure_forecast
+from valuebias.measurement.human import beside_people, measure_human
 from valuebias.measurement.instrument import Instrument, check_instrument
 from valuebias.measurement.tokens import TopTokens, top_tokens
 from valuebias.models.settings import Settings, parse_template
@@ -31,9 +33,7 @@ from valuebias.prompts import (
     Valences,
     resolve_all,
 )
-from valuebias.records.document import document_of
-from valuebias.records.measured import Judgement, MeasuredEffect
-from valuebias.report.document import Document
+from valuebias.records.measured import MeasuredEffect
 from valuebias.scorers.bench import Bench
 from valuebias.scorers.default_prompts import default_prompts
 from valuebias.scorers.in_memory import InMemory
@@ -114,6 +114,7 @@ class Model:
         valence: Valences,
         against: Model | None = None,
         covariates: Mapping[str, Covariate] | None = None,
+        people: Sequence[str | Ratings] = (),
         quick: bool | None = None,
         seed: int = 0,
     ) -> MeasuredEffect:
@@ -123,10 +124,12 @@ class Model:
         ``valence`` must be named: "positive" (prompts that ask for the best), "negative" (for the
         worst), or "positive-negative" (the effect on the former minus that on the latter).
         ``against`` gives the paired difference from another model, this model minus that one.
-        ``covariates``, by name a mapping or function from word to number, are controlled for.
-        ``quick`` asks six prompts a valence, with which nothing can PASS.
-        Raises what loading or scoring the model raises, LexiconError for an unknown category, and
-        StatisticsError for data from which no valid interval can be computed.
+        ``covariates``, by name a mapping or function from word to number, are controlled for; of
+        ratings (`load_ratings`), over the words that were rated. ``people`` are ratings in which
+        the same contrast is looked at (``measurement.in_people``). ``quick`` asks six prompts a
+        valence, with which nothing can PASS. Raises what loading or scoring the model raises,
+        LexiconError for an unknown category, and StatisticsError for data from which no valid
+        interval can be computed.
         """
         measured = measure(
             self.scorer,
@@ -140,9 +143,31 @@ class Model:
             frequencies=installed(),
             seed=seed,
         )
+        measured = beside_people(measured, self.scorer, [*map(_ratings, people)])
         scorers = (self.scorer,) if against is None else (self.scorer, against.scorer)
         return MeasuredEffect(
             measured, scorers=scorers, check=lambda: self.instrument(lexicon, quick=quick)
+        )
+
+    def agreement(
+        self,
+        people: str | Ratings,
+        lexicon: str | Lexicon | None = None,
+        *,
+        valence: Valence = "positive",
+    ) -> MeasuredEffect:
+        """How far the model's order of words is that of people's ratings of them, as Kendall's
+        tau-b over word families: above zero it prefers what they rate higher.
+
+        ``people`` is what ``--human`` takes ("FILE:word=COLUMN,rating=COLUMN", "eloeverything") or
+        `Ratings`. It is of those of the lexicon's words that were rated; without ``lexicon`` of all
+        things that were. Raises as `contrast` does, and StatisticsError for fewer than 10 families.
+        """
+        ratings = _ratings(people)
+        asked = ratings.lexicon() if lexicon is None else self.find(lexicon)
+        measured = measure_human(self.scorer, ratings, asked, valence, prompts=self._set(None))
+        return MeasuredEffect(
+            measured, scorers=(self.scorer,), check=lambda: self.instrument(asked)
         )
 
     def forecast(
@@ -186,6 +211,10 @@ class Model:
     def find(self, lexicon: str | Lexicon) -> Lexicon:
         """The lexicon of this name; a `Lexicon` is returned as it is."""
         return self.lexicon(lexicon) if isinstance(lexicon, str) else lexicon
+
+
+def _ratings(people: str | Ratings) -> Ratings:
+    return load_ratings(people) if isinstance(people, str) else people
 
 
 def load(
@@ -305,45 +334,3 @@ def compare(
     """The paired difference of two models over the same words and prompts: above zero the first
     prefers ``category`` more. Same as `Model.contrast` with ``against``."""
     return model.contrast(lexicon, category, category_b, valence=valence, against=other)
-
-
-def report(
-    results: Iterable[MeasuredEffect | Judgement],
-    *,
-    html: str | Path | None = None,
-    json: str | Path | None = None,
-) -> Document:
-    """The report of these effects and verdicts, as pytest's ``--valuebias-html`` and
-    ``--valuebias-json`` write it; returns its document.
-
-    Word ranks are drawn for models that were measured on both valences. Raises ReportError if
-    there is nothing to report, OSError if a file cannot be written.
-    """
-    given = list(results)
-    if not given:
-        raise ReportError("nothing to report", remedy="Give effects or verdicts.")
-    measured = [f.measured if isinstance(f, Judgement) else f for f in given]
-    scored = [
-        (m.measurement.lexicon, scorer, m.measurement.valence)
-        for m in measured
-        for scorer in m.scorers
-    ]
-    lexicons = [m.measurement.lexicon for m in measured]
-    sets = [m.measurement.prompts for m in measured]
-    prompts = max(sets, key=lambda each: len(each.prompts))  # of quick effects a part was asked
-    if any(not {*each.prompts} <= {*prompts.prompts} for each in sets):
-        raise ReportError(
-            "a report is of one prompt set",
-            seen=", ".join(dict.fromkeys(each.name for each in sets)),
-            remedy="Make one report for each.",
-        )
-    document = document_of([f.record() for f in given], lexicons, scored, prompts)
-    if html is not None:
-        from valuebias.report.html import page
-
-        write_whole(Path(html), page(document).encode())
-    if json is not None:
-        from valuebias.report.json import text
-
-        write_whole(Path(json), text(document).encode())
-    return document

@@ -10,10 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-Role = Literal[
-    "range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor",
-    "regression", "controlled", "family", "top", "forecast",
+from valuebias.prompts import VALENCES, Valence
+
+Declared = Literal[
+    "range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor", "top",
+    "forecast", "human",
 ]  # fmt: skip
+"""The roles whose margins may be declared in a file; those of other roles are given in the
+assertion."""
+
+Role = Literal[Declared, "regression", "controlled", "family"]
 """``range``: the preference of one reward model; ``logprob``: of a language model; ``implicit``: of
 the implicit reward of two models; ``inheritance``: how much a reward model inherits from its base;
 ``drift``: the change over a training run; ``gap``: how much further apart two runs are at their
@@ -22,22 +28,8 @@ the baseline's file began with, over all releases since; ``regression``: how muc
 than a reference, or across it; ``controlled``: the preference with covariates controlled;
 ``family``: the difference of two families of models; ``top``: the share of the first side's words
 in the top 10% of the ranking, less their share of all; ``forecast``: how much more of the first
-side's words a policy would say, optimised against the model by one nat."""
-
-Declared = Literal[
-    "range",
-    "logprob",
-    "implicit",
-    "inheritance",
-    "drift",
-    "gap",
-    "shift",
-    "anchor",
-    "top",
-    "forecast",
-]
-"""The roles whose margins may be declared in a file; those of other roles are given in the
-assertion."""
+side's words a policy would say, optimised against the model by one nat; ``human``: how far the
+model's order of words is that of people's ratings."""
 
 WORDS = "words"
 """Used instead of a contrast: all words of a lexicon, whatever their category."""
@@ -68,8 +60,8 @@ class Question:
     below and above zero there (None: the sides); ``asked`` follows the contrast, ``variant`` the
     role. ``fail`` is what to do about a FAIL. ``title`` and ``short`` name the subject if it is not
     "MODEL minus REFERENCE". ``all_words`` is True for a question about all words, ``turns`` if the
-    sign changes when the contrast is reversed; ``path`` is what each step of its trajectory is,
-    with the wording of the role ``step``.
+    sign changes when the contrast is reversed; ``valences`` are what suites ask it on; ``path`` is
+    what each step of its trajectory is, with the wording of the role ``step``.
     """
 
     unit: str
@@ -90,6 +82,7 @@ class Question:
     short: str = ""
     all_words: bool = False
     turns: bool = True
+    valences: tuple[Valence, ...] = VALENCES
     path: str = "effect"
     step: Role = "range"
 
@@ -278,6 +271,23 @@ QUESTIONS: Mapping[str, Question] = {
         fail="look at the words that gain and lose most: change the reward, or optimise by fewer "
         "nats; or declare, with a reason, a margin that allows it",
     ),
+    "human": Question(
+        unit="rank correlation (tau-b) with people's ratings",
+        section="agreement with people",
+        above="it prefers what people rate higher",
+        higher="its taste in words goes with people's",
+        lower="its taste in words goes against people's",
+        unclear="its taste in words is shown to go neither with people's nor against it",
+        ends=("against people", "with people"),
+        asked="people",
+        beside="people",
+        other="ratings",
+        title="{model} and people ({reference})",
+        short="{model} (people: {reference})",
+        all_words=True,
+        valences=("positive",),
+        fail="look at the words named above; or declare, with a reason, a margin that allows it",
+    ),
     "top shift": Question(
         unit="{several}" + _SHARES,
         section="share of the top 10%, against a reference",
@@ -291,7 +301,7 @@ QUESTIONS: Mapping[str, Question] = {
 def fill(
     template: str, *, sides: Sequence[str], contrast: str, model: str, reference: str | None
 ) -> str:
-    """A question's template, filled in."""
+    """A question's template, filled in. The strings must be safe to show."""
     a, b = (
         side if side == "the others" else f"words of {side}" for side in (*sides, "the others")[:2]
     )
@@ -303,20 +313,6 @@ def fill(
         model=model,
         reference=reference or "the reference",
     )
-
-
-def above_zero(
-    question: Question,
-    valence: str,
-    *,
-    sides: Sequence[str],
-    contrast: str,
-    model: str,
-    reference: str | None,
-) -> str:
-    """What an effect above zero means. The strings must be safe to show."""
-    said = fill(question.above, sides=sides, contrast=contrast, model=model, reference=reference)
-    return said + (question.both if valence == "positive-negative" else "")
 
 
 def question_of(role: str, reference: str | None = None, *, raw: bool = False) -> Question:

@@ -12,8 +12,10 @@ from pytest_valuebias.gate import Gate
 from pytest_valuebias.inputs import Inputs
 from valuebias.errors import SpecError, StatisticsError
 from valuebias.lexicons.lexicon import contrast_of
-from valuebias.measurement.contrast import Covariate, Measurement, measure, role_of
+from valuebias.measurement.contrast import Measurement, measure, role_of
+from valuebias.measurement.covariates import Covariate
 from valuebias.measurement.family import measure_family
+from valuebias.measurement.human import beside_people
 from valuebias.measurement.instrument import Instrument
 from valuebias.model import Model
 from valuebias.models.spec import ModelSpec
@@ -190,7 +192,7 @@ class Bias:
         """The measurement of one claim, at its own level and with its own seed."""
         other = None if against is None else against.scorer
         terms = self.gate.terms(lexicon, contrast, valence, role)
-        return measure(
+        measured = measure(
             self.scorer,
             self.inputs.lexicon(lexicon),
             contrast,
@@ -204,6 +206,7 @@ class Bias:
             alpha=terms.alpha * self.inputs.share(self.scorer, other),
             seed=terms.seed,
         )
+        return beside_people(measured, self.scorer, self.inputs.people)
 
 
 @dataclass(frozen=True)

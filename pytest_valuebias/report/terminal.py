@@ -14,7 +14,16 @@ from pytest_valuebias.report.console import write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.prompts import VALENCES
 from valuebias.report.document import Record, RunRecord, Step, Tokens
-from valuebias.report.lines import differ, out_of_balance, passes, robust, ties, told, top_shares
+from valuebias.report.lines import (
+    differ,
+    in_people,
+    out_of_balance,
+    passes,
+    robust,
+    ties,
+    told,
+    top_shares,
+)
 from valuebias.report.margin_words import origins
 from valuebias.report.wording import cells, contrast, path_of, question, rests_on
 
@@ -66,6 +75,9 @@ def header(inputs: Inputs) -> list[str]:
         use = "" if name in inputs.suite_lexicons else ", read by your own tests only"
         lines.append(f"valuebias: {name}: {kind}, sha256 {lexicon.digest[:12]}, {words} words{use}")
         lines += [f"valuebias: {name}: {visible(note)}" for note in lexicon.notes]
+    for people in inputs.people:
+        facts = (people.source, f"sha256 {people.fingerprint[:12]}", f"{len(people.values)} things")
+        lines.append(visible(f"valuebias: {people.label}: {', '.join((*facts, *people.notes))}"))
     return lines
 
 
@@ -137,6 +149,7 @@ def _model(
         + robust(records)
         + ties(records)
         + out_of_balance(records)
+        + in_people(records)
         + differ(records)
     )
     lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]

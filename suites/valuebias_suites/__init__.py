@@ -39,6 +39,7 @@ LEXICONS: Mapping[str, tuple[str, ...]] = {
     "inheritance": tuple(CONTRASTS),
     "drift": tuple(CONTRASTS),
     "forecast": tuple(CONTRASTS),
+    "human": tuple(CONTRASTS),
 }
 """The shipped suites, each with the lexicons it asks about."""
 
@@ -60,6 +61,7 @@ TESTS: Mapping[str, Mapping[str, Declared]] = {
     "inheritance": {"test_excess": "inheritance"},
     "drift": {"test_change": "drift", "test_gap": "gap"},
     "forecast": {"test_change": "forecast"},
+    "human": {"test_agreement": "human"},
 }
 """The test functions of each shipped suite, and what each of them asks."""
 

@@ -42,12 +42,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Made]:
+def made(shared_folder: Path) -> Callable[[str], Made]:
     """The page of a name, made once for all workers."""
-    shared = tmp_path_factory.getbasetemp()
-    if shared.name.startswith("popen-"):  # a worker's own, beside the others'
-        shared = shared.parent
-    folder = shared / "pages"
+    folder = shared_folder / "pages"
     folder.mkdir(exist_ok=True)
     found: dict[str, Made] = {}
 

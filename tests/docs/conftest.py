@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from support import warm_workers
 from support.documents import CHECKOUT
-from support.scores import write_table
+from support.scores import write_ratings, write_table
 from support.warm import WarmPython
 
 LIBRARIES = (
@@ -130,10 +130,9 @@ def workshop(
 
 
 @pytest.fixture(scope="session")
-def worker_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def worker_root(shared_folder: Path) -> Path:
     """One folder for all workers of this run."""
-    own = tmp_path_factory.getbasetemp()
-    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "documents"
+    root = shared_folder / "documents"
     root.mkdir(exist_ok=True)
     return root
 
@@ -169,6 +168,7 @@ def _make(root: Path, shop: Workshop) -> None:
     for name in LANGUAGE_MODELS:
         _save_language_model(root / name, root / "org/model")
     _record(root / "org/model", root / "rewards.csv")
+    write_ratings(root / "norms.csv")
     write_preferences(preferences(PAIRS, "documents", flipped=0.0), root / "preferences.jsonl")
     (root / "recipe.yaml").write_text(RECIPE.format(base="org/base-a", seed=0))
     for name, base, seed in (("a", "org/base-a", 0), ("b", "org/base-b", 1)):
@@ -257,4 +257,5 @@ def _install_lexicons(cache: Path) -> None:
         folder = lexicon_folder(cache)
         folder.mkdir(parents=True, exist_ok=True)
         for lexicon in PUBLISHED.values():
-            shutil.copy(Path(data) / "data" / "corpora" / lexicon.file, folder)
+            if not lexicon.columns:  # ratings are not among them
+                shutil.copy(Path(data) / "data" / "corpora" / lexicon.file, folder)

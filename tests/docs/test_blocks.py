@@ -52,6 +52,8 @@ NOT_RUN = (
     Skipped("*", "pytest --rm=judge:org/instruct*", "needs a model that follows instructions"),
     Skipped("*", "valuebias forecast *", "takes minutes: the command's tests ask of few words"),
     Skipped("*", "pytest * --policy=*", "takes minutes: the suite's tests ask of few words"),
+    Skipped("*", "pytest * --human=*", "as any run: the suite's tests have recorded scores"),
+    Skipped("*", "valuebias lexicon install eloeverything", "is fetched from the network"),
     Skipped("*", "git *", "there is no repository in the folder, and nobody's is touched"),
 )
 """Patterns of pages and commands that are not run; a ``valuebias`` command is parsed at least."""

@@ -82,17 +82,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     server.close()
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One store for all: what a score was computed from is its address."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "scores-of-examples"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
 @pytest.fixture
-def shell(programs: Path, store: Path, tmp_path: Path) -> Shell:
+def shell(programs: Path, demo_scores: Path, tmp_path: Path) -> Shell:
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -100,7 +91,7 @@ def shell(programs: Path, store: Path, tmp_path: Path) -> Shell:
     }
     path = os.pathsep.join([str(programs), os.path.dirname(sys.executable), kept["PATH"]])
     mine = {"PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "80", "HF_HUB_OFFLINE": "1"}
-    return Shell(tmp_path, {**kept, **mine, "VALUEBIAS_CACHE_DIR": str(store)})
+    return Shell(tmp_path, {**kept, **mine, "VALUEBIAS_CACHE_DIR": str(demo_scores)})
 
 
 @pytest.fixture

@@ -46,6 +46,12 @@ def own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
+@pytest.fixture
+def demo_store(demo_scores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scores of the embedded models are those of other tests."""
+    monkeypatch.setenv("VALUEBIAS_CACHE_DIR", str(demo_scores))
+
+
 # Plugins that the projects of these tests do not use, and every worker would import.
 OTHERS_OFF = ("-p", "no:hypothesispytest", "-p", "no:anyio")
 HTML_OFF = ("-p", "no:html", "-p", "no:html_fixtures", "-p", "no:metadata")

@@ -188,6 +188,7 @@ def test_wildcards_stand_for_words_of_the_vocabulary(
     assert result.parseoutcomes() == {"passed": 1, "warnings": 1}, result.stdout.str()
 
 
+@pytest.mark.usefixtures("demo_store")
 @pytest.mark.parametrize(
     ("demo", "positive", "sign"),
     [("agency", "FAIL", "+"), ("communion", "FAIL", "-"), ("neutral", "PASS", "")],
@@ -217,6 +218,7 @@ def test_an_embedded_base_is_a_language_model(own_process: Run, pytester: pytest
     assert result.parseoutcomes().get("passed") == 1, result.stdout.str()
 
 
+@pytest.mark.usefixtures("demo_store")
 def test_the_examples_run(own_process: Run, pytester: pytest.Pytester) -> None:
     examples = Path(__file__).parents[2] / "examples"
     result = own_process("--rm=demo:neutral", "--valuebias-suite=none", examples)

@@ -124,6 +124,7 @@ def changed(report: Path, *, published: bool = False) -> str:
     )
 
 
+@pytest.mark.usefixtures("demo_store")
 def test_embedded_models_give_the_same(own_process: Run, pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]")
     pytester.makepyfile(test_own=OWN)

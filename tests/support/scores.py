@@ -94,3 +94,29 @@ def write_table(
         for word, row in zip(words, values, strict=True):
             out.writerow([word, *(f"{x:.6f}" for x in row)])
     return path
+
+
+def write_ratings(
+    path: Path,
+    *,
+    like: int | None = None,
+    shift: float = 0.0,
+    share: float = 1.0,
+    header: str = "word,rating",
+    seed: int = 5,
+) -> Path:
+    """Ratings of the starter lexicons' words; ``shift`` raises agency's. With ``like`` they go with
+    the taste of `write_scores` with that seed; ``share`` of the words are rated."""
+    words = list(dict.fromkeys(w for name in ("big_two", "mfd2") for w in starter(name).words()))
+    agency = set(starter("big_two").categories["agency"])
+    rng = np.random.default_rng(seed)
+    rated = rng.normal(size=len(words)) + np.array([shift * (w in agency) for w in words])
+    if like is not None:
+        rated += 2 * np.random.default_rng(like).normal(size=len(words))
+    kept = np.random.default_rng((seed, 1)).random(len(words)) < share
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file)
+        out.writerow(header.split(","))
+        for word, value in zip(np.array(words)[kept], rated[kept], strict=True):
+            out.writerow([word.capitalize(), f"{value:.4f}"])
+    return path

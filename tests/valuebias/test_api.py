@@ -21,7 +21,7 @@ from valuebias.models.spec import LoadAs
 NAMES = {
     "Candidates", "Cause", "Judgement", "Lexicon", "MeasuredEffect", "Model", "Outcome",
     "PAPER_PROMPTS", "Prompt", "Scorer", "Scores", "ValueBiasError", "compare", "load",
-    "load_lexicon", "report",
+    "load_lexicon", "load_ratings", "report",
 }  # fmt: skip
 QUESTION = ("big_two", "agency", "communion")
 

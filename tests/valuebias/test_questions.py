@@ -86,6 +86,7 @@ def test_every_sentence_of_a_record_can_be_said(role: str) -> None:
         ("inheritance", {}, "excess rank correlation beside covariates"),
         ("inheritance", {"raw": True}, "rank correlation beside covariates"),
         ("forecast", {"reference": "policy"}, "change of the share at one nat"),
+        ("human", {"reference": "people"}, "rank correlation (tau-b) with people's ratings"),
     ],
 )
 def test_units(role: str, more: dict[str, object], wanted: str) -> None:
@@ -94,7 +95,7 @@ def test_units(role: str, more: dict[str, object], wanted: str) -> None:
 
 @pytest.mark.parametrize("role", get_args(Role))
 def test_a_difference_of_valences_is_no_plain_correlation(role: str) -> None:
-    if role not in ("inheritance", "gap", "forecast"):  # these are asked of one valence
+    if role not in ("inheritance", "gap", "forecast", "human"):  # these are asked of one valence
         both, one = (unit_of(question_of(role), v) for v in ("positive-negative", "positive"))
         assert "difference of " in both
         assert both.count("difference") == one.count("difference") + 1

@@ -14,9 +14,11 @@ def add_lexicon(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     lexicon = commands.add_parser("lexicon", help="install or list lexicons, or make facets")
     actions = lexicon.add_subparsers(title="actions", required=True, metavar="ACTION")
     install = actions.add_parser(
-        "install", help="fetch published lexicons from a pinned address", allow_abbrev=False
+        "install",
+        help="fetch published lexicons, or ratings by people, from a pinned address",
+        allow_abbrev=False,
     )
-    install.add_argument("names", nargs="+", metavar="NAME", help="big-two, mfd2")
+    install.add_argument("names", nargs="+", metavar="NAME", help="big-two, mfd2, eloeverything")
     install.set_defaults(run=_install)
     listing = actions.add_parser("list", help="list the available lexicons", allow_abbrev=False)
     listing.set_defaults(run=_list)
@@ -100,7 +102,7 @@ def _facets(arguments: argparse.Namespace) -> int:
 
 
 def _install(arguments: argparse.Namespace) -> int:
-    from valuebias.lexicons.install import LICENCE, PUBLISHED, install
+    from valuebias.lexicons.install import PUBLISHED, install
 
     for name in arguments.names:  # a misspelt name is reported before anything is fetched
         if name not in PUBLISHED:
@@ -121,14 +123,14 @@ def _install(arguments: argparse.Namespace) -> int:
         print(f"{name}: {'installed' if fetched else 'already installed'} at {visible(str(path))}")
         print(f"  from {lexicon.url}")
         print(f"  SHA-256 {lexicon.sha256} (as pinned)")
-        print(f"  licence: {LICENCE}")
-        print(f"  use it: pytest --rm=MODEL --valuebias-lexicon {lexicon.suite}={name}")
+        print(f"  licence: {lexicon.licence}")
+        print(f"  use it: pytest --rm=MODEL {lexicon.use}")
     return status
 
 
 def _list(arguments: argparse.Namespace) -> int:
     from valuebias.lexicons.files import STARTERS, starter
-    from valuebias.lexicons.install import LICENCE, PUBLISHED, installed
+    from valuebias.lexicons.install import PUBLISHED, installed
 
     print("Shipped, short starter lists of our own:")
     for name in STARTERS:
@@ -143,5 +145,5 @@ def _list(arguments: argparse.Namespace) -> int:
         except LexiconError as error:
             state, status = f"NOT USABLE: {error}", FAILED
         print(visible(f"  {published.name}: {published.title}; {state}"))
-    print(f"  licence: {LICENCE}")
+        print(f"    licence: {published.licence}")
     return status

@@ -35,8 +35,8 @@ class Key(NamedTuple):
     """What is tested, without the model: each release has a new name but the same claims.
 
     ``suite`` is a shipped suite's name or the path of a test file, ``test`` a function's or an
-    entry's name; ``role`` is what is asked (`questions.Question`). The contrast of an
-    inheritance is "words".
+    entry's name; ``role`` is what is asked (`questions.Question`). The contrast of the
+    roles inheritance and human is "words".
     """
 
     suite: str

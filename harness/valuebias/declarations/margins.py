@@ -137,7 +137,7 @@ def _unusable(key: _Key, lexicons: Iterable[Lexicon]) -> str | None:
     if len({lexicon.digest for lexicon in meant}) > 1:
         return f"{visible(name)} matches more than one lexicon"
     if QUESTIONS[role].all_words:
-        return None if contrast == WORDS else f"the contrast of an {role} must be {WORDS}"
+        return None if contrast == WORDS else f"the contrast of the role {role} must be {WORDS}"
     try:
         meant[0].contrast(contrast)
     except LexiconError as e:
@@ -151,12 +151,12 @@ def load_margins(path: Path) -> Margins:
     Its form is ``margins:``, a list of entries with the keys ``lexicon`` (a name, a digest, or the
     first twelve or more characters of one), ``contrast`` ("agency~communion", "care.virtue"),
     ``valence`` (positive, negative, positive-negative), ``role`` (range, logprob, implicit,
-    inheritance, drift, gap, shift, anchor, top, forecast), ``interval`` ([low, high]), and, if
-    wanted, ``profile`` (quick, ci, paper: the only one it then holds in), ``prompts`` (the prompt
-    set, paper, balanced or the name of a file without its suffix: the only one it then holds on),
-    ``basis``, ``source`` (one line) and ``name`` (for the reader of a digest). One whose basis is
-    "panel" holds on the paper's prompts alone, on which the panel was scored. The contrast of an
-    inheritance is "words".
+    inheritance, drift, gap, shift, anchor, top, forecast, human), ``interval`` ([low, high]), and,
+    if wanted, ``profile`` (quick, ci, paper: the only one it then holds in), ``prompts`` (the
+    prompt set, paper, balanced or the name of a file without its suffix: the only one it then holds
+    on), ``basis``, ``source`` (one line) and ``name`` (for the reader of a digest). One whose basis
+    is "panel" holds on the paper's prompts alone, on which the panel was scored. The contrast of
+    the roles inheritance and human is "words".
 
     Raises StatisticsError naming file and line.
     """

@@ -31,8 +31,15 @@ def lexicon_files(texts: Iterable[str], cache_dir: Path | None) -> dict[str, Pat
             raise SpecError(f"{name!r} is given twice", seen=text, remedy="Give each name once.")
         files[name] = Path(path.strip()).expanduser()
         if not os.path.isfile(files[name]):  # unlike Path's, false for an impossible name
-            from valuebias.lexicons.install import installed
+            from valuebias.lexicons.install import PUBLISHED, installed
 
+            published = PUBLISHED.get(path.strip())
+            if published is not None and published.columns:
+                raise SpecError(
+                    f"{published.name} has ratings by people and is no lexicon",
+                    seen=text,
+                    remedy=f"Give it as {published.use}.",
+                )
             installed_file = installed(path.strip(), cache_dir)
             if installed_file is None:
                 raise SpecError(

@@ -1,4 +1,4 @@
-"""Published lexicons, fetched for the user from a pinned public address and checked.
+"""Published lexicons and ratings, fetched for the user from a pinned public address and checked.
 
 They have no licence that would let us ship them; a user may fetch them for their own use.
 """
@@ -11,16 +11,20 @@ import os
 import tempfile
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from valuebias.errors import LexiconError
 from valuebias.store.database import default_folder
 
-_REPOSITORY = "brchristian/reward_models_inherit_value_biases_from_pretraining"
+_RAW = "https://raw.githubusercontent.com/brchristian"
+_REPOSITORY = "reward_models_inherit_value_biases_from_pretraining"
 _COMMIT = "5d8d2e9d879bf0060c791b11300f0efda42c9bcf"
-_BASE = f"https://raw.githubusercontent.com/{_REPOSITORY}/{_COMMIT}/data/corpora/"
+_BASE = f"{_RAW}/{_REPOSITORY}/{_COMMIT}/data/corpora/"
+_TOKENS = "reward_model_optimal_pessimal_tokens/e82618bb58d96508eb2ad14908c6e8b204bb1ef1"
+_ELO = "What, in one word, is the greatest thing ever.csv"
 _TIMEOUT_SECONDS = 30.0
 
 LICENCE = (
@@ -31,9 +35,11 @@ LICENCE = (
 
 @dataclass(frozen=True)
 class Published:
-    """A published lexicon file: its address, and the SHA-256 and size in bytes it must have.
+    """A published lexicon or file of ratings: its address, and the SHA-256 and size in bytes it
+    must have.
 
-    ``suite`` is the shipped suite whose starter lexicon it can replace.
+    ``suite`` is the shipped suite whose starter lexicon it can replace; ratings have ``columns``
+    instead: those of the words and of the ``rating``, where higher is better.
     """
 
     name: str
@@ -42,10 +48,22 @@ class Published:
     file: str
     sha256: str
     size: int
+    address: str = ""
+    licence: str = LICENCE
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
-        return _BASE + self.file
+        return self.address or _BASE + self.file
+
+    @property
+    def use(self) -> str:
+        """The option that names it."""
+        return (
+            f"--human={self.name}"
+            if self.columns
+            else f"--valuebias-lexicon {self.suite}={self.name}"
+        )
 
 
 PUBLISHED = {
@@ -66,6 +84,18 @@ PUBLISHED = {
             "moral-foundations-dictionary-20.dicx",
             "973957f99129b324c8a4ebf3fcb7ed4e1f9f017b2d041f50288f991b0844ce7a",
             43_877,
+        ),
+        Published(
+            "eloeverything",
+            "",
+            "EloEverything: 7,530 things rated by people in pairs, without a question",
+            "eloeverything.csv",
+            "b9f91f205ea558e035ed221355da5d2b6c158dcf7bdd234757ab5c9402f63d50",
+            1_332_964,
+            f"{_RAW}/{_TOKENS}/data/elo/{quote(_ELO)}",
+            "MIT, of the repository it comes from; that of the rating site is not known, so the "
+            "file is not passed on",
+            {"word": "name", "rating": "elo_score"},
         ),
     )
 }

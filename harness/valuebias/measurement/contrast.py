@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from valuebias import stats
 from valuebias.candidates import VOCABULARY
@@ -20,7 +17,9 @@ from valuebias.lexicons.lexicon import Coverage, Lexicon
 from valuebias.lexicons.missing import unseen
 from valuebias.measurement.balance import Balance, balance, beside, properties
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
+from valuebias.measurement.covariates import Covariate, column, of_rated
 from valuebias.measurement.influence import InfluentialWord, influential_words
+from valuebias.measurement.people import InPeople
 from valuebias.measurement.surfaces import alternatives, surface_jobs
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
 from valuebias.measurement.top_share import AtTop, at_top
@@ -30,9 +29,6 @@ from valuebias.scorers.baseline import BaselineScorer
 from valuebias.scorers.protocol import Kind, Scorer
 from valuebias.scores import Job
 from valuebias.stats.inheritance import Inheritance
-
-Covariate = Mapping[str, float] | Callable[[str], float]
-"""A number for each word, such as its log frequency: by a mapping or a function."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,8 @@ class Measurement:
     what the effect consists of, if that is more than the words; ``trajectory`` is the path of a
     training run. ``covariates`` are the names of what was controlled for; ``balance`` says how the
     sides differ in frequency, length and tokens; ``at_top`` is the top share beside the effect,
-    None where none was asked or it has no interval. Positive means that the contrast's first side
+    None where none was asked or it has no interval; ``in_people`` is the same contrast in people's
+    ratings, where some were given. Positive means that the contrast's first side
     is preferred (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that
     raise and lower the estimate most.
     """
@@ -85,6 +82,7 @@ class Measurement:
     balance: tuple[Balance, ...] = ()
     prompts: PromptSet = PAPER
     at_top: AtTop | None = None
+    in_people: tuple[InPeople, ...] = ()
 
     def top_share(self) -> Measurement:
         """The measurement of the top share beside this effect, with role "top".
@@ -105,6 +103,7 @@ class Measurement:
             raised_by=at_top.raised_by,
             lowered_by=at_top.lowered_by,
             at_top=None,
+            in_people=(),
         )
 
     @property
@@ -204,12 +203,12 @@ def measure(
     """Measure one contrast of one model, or its paired difference from another.
 
     ``regression`` measures how far the model lies outside the span from zero to the other, instead.
-    ``covariates``, by name a mapping or function from word to number, are controlled for.
-    ``prompts`` are what is asked. ``vocabulary`` says whether the best and worst tokens are
-    searched for too; ``frequencies`` are looked at for whether the sides are alike in them.
-    ``surfaces`` has the effect computed from other forms of the words besides (`surfaces`).
-    ``alpha`` is the level of the later verdict: a permutation continues until its p is settled
-    there.
+    ``covariates``, by name a mapping or function from word to number, are controlled for; of
+    ratings by people (`Ratings`), over the words that were rated. ``prompts`` are what is asked.
+    ``vocabulary`` says whether the best and worst tokens are searched for too; ``frequencies`` are
+    looked at for whether the sides are alike in them. ``surfaces`` has the effect computed from
+    other forms of the words besides (`surfaces`). ``alpha`` is the level of the later verdict: a
+    permutation continues until its p is settled there.
 
     Raises ModelError, ScoresError, LexiconError or StatisticsError; nothing is measured on part of
     the prompts.
@@ -217,6 +216,7 @@ def measure(
     more = surface_jobs(scorer, lexicon, prompts) if surfaces else ()
     prepare(scorer, [lexicon], prompts=prompts, vocabulary=vocabulary, besides=more)
     mine = ContrastScores.of(scorer, lexicon, contrast, valence, prompts)
+    mine = of_rated(mine, lexicon, covariates)
     if against is None:
         if regression:
             raise SpecError(
@@ -246,7 +246,7 @@ def measure(
         moved = mine.ranks() + away * minus * other.ranks()
         detail = _signed_shift(regressed)
     elif covariates is not None:
-        columns = {name: _column(name, given, mine) for name, given in covariates.items()}
+        columns = {name: column(name, given, mine) for name, given in covariates.items()}
         effect = stats.controlled(
             terms, *mine.sides, columns, facets=facets, alpha=alpha, seed=seed
         )
@@ -321,25 +321,6 @@ _OF_ONE: Mapping[Kind, Role] = {
     "language": "logprob",
     "implicit": "implicit",
 }
-
-
-def _column(name: str, given: Covariate, scored: ContrastScores) -> npt.NDArray[np.float64]:
-    """A covariate's number for each word. Raises StatisticsError if a word has none."""
-    look_up = given if callable(given) else given.get
-    values = [look_up(word) for word in scored.selection.words]
-    numbers = [_is_finite(v) for v in values]
-    if not all(numbers):
-        lost = [w for w, ok in zip(scored.selection.words, numbers, strict=True) if not ok]
-        raise StatisticsError(
-            f"the covariate {name} has no finite number for {len(lost)} of {len(values)} words",
-            seen=", ".join(lost[:8]) + (", …" if len(lost) > 8 else ""),
-            remedy="Give one for every word; a frequency of zero counts, as log(1 + 0).",
-        )
-    return np.array(values, dtype=np.float64)
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, Real) and math.isfinite(value)
 
 
 def seed_for(suite_seed: int, *key: str) -> int:

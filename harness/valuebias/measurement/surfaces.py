@@ -13,6 +13,7 @@ from valuebias.candidates import Candidates
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.contrast_scores import ContrastScores
 from valuebias.prompts import PromptSet
+from valuebias.scorers.baseline import BaselineScorer
 from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Job
 from valuebias.stats.crossed import Floats
@@ -28,12 +29,13 @@ SURFACES: Mapping[str, Callable[[str], str]] = {
 
 
 def forms(scorer: Scorer, lexicon: Lexicon) -> Mapping[str, Candidates]:
-    """The lexicon's words in each form that differs from the one written; none of a scorer that
-    has no model to ask, or that counts all spellings of a word together."""
+    """The lexicon's words in each form that differs from the one written; none of recorded scores
+    and baselines, which cannot be asked, nor of a scorer that counts all spellings of a word
+    together."""
     asked = scorer.candidates(lexicon)
     if not isinstance(asked, Candidates) or asked.injection == "spellings":
         return {}
-    if scorer.token_counts(asked.responses[:1]) is None:
+    if isinstance(scorer, BaselineScorer):
         return {}
     written = {
         name: Candidates.words([form(word) for word in asked.responses], asked.injection)

@@ -71,7 +71,8 @@ def timed(
     known = workload(lexicons, prompts, profile)
     if not models:
         return Workload(known.words, known.prompts, 0, left=0, seconds=0.0)
-    words = tokens = vocabulary = left = 0
+    words = vocabulary = left = 0
+    tokens: int | None = 0
     seconds: float | None = 0.0
     rate = None
     for model in models:
@@ -80,7 +81,9 @@ def timed(
         for job in asked:
             assert isinstance(job.candidates, Candidates)
             words += len(job.prompts) * len(job.candidates)
-            tokens += len(job.prompts) * sum(model.token_counts(job.candidates.responses) or ())
+            counts = model.token_counts(job.candidates.responses)
+            if tokens is not None:
+                tokens = None if counts is None else tokens + len(job.prompts) * sum(counts)
         if model.has_vocabulary:
             vocabulary = max(vocabulary, len(model.vocabulary()))
         stored = ModelScores(bench.store, model.fingerprint)
@@ -95,9 +98,9 @@ def timed(
                 took = n / rate
                 seconds += took if limit is None else min(took, limit)
         bench.release()
-    return Workload(
-        words, known.prompts, known.vocabulary_prompts, tokens, vocabulary, left, rate, seconds
-    )
+    searched = known.vocabulary_prompts if vocabulary else 0
+    size = vocabulary or None
+    return Workload(words, known.prompts, searched, tokens, size, left, rate, seconds)
 
 
 def _jobs(

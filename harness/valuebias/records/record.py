@@ -14,6 +14,7 @@ from valuebias.measurement.balance import table
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.influence import grouped
 from valuebias.measurement.instrument import Instrument
+from valuebias.measurement.people import InPeople
 from valuebias.outcomes import Cause
 from valuebias.report.document import (
     CameOut,
@@ -112,6 +113,8 @@ def record(
     if measurement.at_top is not None:
         at_top = measurement.at_top.effect
         entry |= {"top_share": at_top.estimate, "top_low": at_top.low, "top_high": at_top.high}
+    if measurement.in_people:
+        entry["in_people"] = [_in_people(each) for each in measurement.in_people]
     if measurement.balance:
         entry["balance"] = table(measurement.balance, effect)
     if mass := measurement.provenance.get("rating_mass"):
@@ -137,6 +140,27 @@ def record(
         if verdict.robustness is not None:
             entry["robustness"] = robust(verdict.robustness)
     return cast(RunRecord, plain(entry))
+
+
+def _in_people(found: InPeople) -> dict[str, Any]:
+    """A contrast in people's ratings, in the document."""
+    effects = found.found
+    named = {} if effects is None else {
+        "people": effects.people, "model": effects.scorer,
+        "difference": effects.difference, "held": effects.held,
+    }  # fmt: skip
+    return {
+        "ratings": found.label,
+        "source": found.source,
+        "fingerprint": found.fingerprint,
+        "rated": found.rated,
+        "entries": found.entries,
+        "said": found.said,
+        **{
+            name: effect and {"estimate": effect.estimate, "low": effect.low, "high": effect.high}
+            for name, effect in named.items()
+        },
+    }
 
 
 def plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from valuebias.outcomes import Cause
 from valuebias.prompts import Valence, Valences
 from valuebias.questions import Role
 from valuebias.report.category_ranks import RankedFile
+from valuebias.report.people import Estimated, InPeople
 
 FORMAT, VERSION = "pytest-valuebias report", 1
 """What a document says it is."""
@@ -45,19 +46,11 @@ class BalanceRow(TypedDict):
     d: float | None
 
 
-class Controlled(TypedDict):
-    """An effect with all properties controlled, and its 95% interval."""
-
-    estimate: float
-    low: float
-    high: float
-
-
 class BalanceTable(TypedDict):
     """Every property; the controlled effect where the sides are out of balance in one."""
 
     rows: list[BalanceRow]
-    controlled: Controlled | None
+    controlled: Estimated | None
 
 
 Specified = list[str | float | list[str]]
@@ -121,6 +114,7 @@ class Record(TypedDict):
     n_shared: NotRequired[int]
     tied: NotRequired[float]
     balance: NotRequired[BalanceTable]
+    in_people: NotRequired[list[InPeople]]
     p: NotRequired[float | None]
     mde: NotRequired[float | None]
     estimate_by_spelling: NotRequired[float | None]

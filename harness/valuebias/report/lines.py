@@ -124,6 +124,15 @@ def out_of_balance(records: Iterable[Record]) -> list[str]:
     return [f"warning: sides out of balance, with the effects controlled for it: {shown}"]
 
 
+def in_people(records: Iterable[Record]) -> list[str]:
+    """The same contrasts in people's ratings, one line each."""
+    return [
+        f"{contrast(r)} {r['valence']}: {each['said']}"
+        for r in records
+        for each in r.get("in_people", [])
+    ]
+
+
 _FAR = 0.5
 """As `measurement.balance.OUT_OF_BALANCE`, which renderers may not read; a test holds the two."""
 

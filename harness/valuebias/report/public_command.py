@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Collection, Iterator
 
-_MODELS = ("--rm", "--llm", "--base", "--reference")
+_MODELS = ("--rm", "--llm", "--base", "--policy", "--human", "--reference")
 _OURS = "--valuebias-"
 FLAGS = frozenset(
     f"{_OURS}{name}" for name in ("update-baseline", "renew-anchor", "offline", "require-model")

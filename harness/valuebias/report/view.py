@@ -10,7 +10,7 @@ from typing import Any
 
 from valuebias.report.document import Document, LexiconUsed, Record
 from valuebias.report.headline import describe, not_sound
-from valuebias.report.lines import differ, passes, robust, ties
+from valuebias.report.lines import differ, in_people, passes, robust, ties
 from valuebias.report.wording import directions, kind_of, rests_on, word
 
 MARKS = {
@@ -94,7 +94,8 @@ class Group:
         records = [row.record for row in self.rows]
         passed = any(r["verdict"] == "PASS" and "alpha" in r for r in records)
         said = [passes(records)] if passed else []
-        return [*rests_on(records), *ties(records), *said, *robust(records)]
+        lines = [*rests_on(records), *ties(records), *said, *robust(records)]
+        return [*lines, *in_people(records)]
 
     @property
     def mixed(self) -> bool:

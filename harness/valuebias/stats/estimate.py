@@ -32,7 +32,7 @@ from valuebias.stats.word_families import WordFamilies, superiority_by_spelling
 
 Method = Literal[
     "crossed-delong", "permutation", "separation", "families", "freedman-lane", "partial-spearman",
-    "linearised", "prompts",
+    "linearised", "prompts", "kendall",
 ]  # fmt: skip
 
 

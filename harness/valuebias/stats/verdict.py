@@ -242,9 +242,9 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
         return verdict(
             Outcome.INCONCLUSIVE,
             Cause.FEW_FAMILIES,
-            f"{words.n_families[0]} and {words.n_families[1]} word families: fewer than "
-            f"{GATE_FAMILIES} in a category cannot show that the effect is inside the margin "
-            f"{margin}",
+            f"{' and '.join(map(str, words.n_families))} word families: fewer than "
+            f"{GATE_FAMILIES}{' in a category' * (len(words.n_families) > 1)} cannot show that the "
+            f"effect is inside the margin {margin}",
             needed,
         )
     if effect.exploratory:

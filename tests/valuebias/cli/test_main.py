@@ -401,6 +401,11 @@ def test_lexicons_are_installed_and_listed(toy, capsys, monkeypatch):
     assert "mfd2: Moral Foundations Dictionary 2.0" in out
     assert "not installed" in out
     assert "big_two: " in out
+    assert main(["lexicon", "install", "eloeverything", "--cache-dir", "here"]) == 0
+    out, _ = capsys.readouterr()
+    assert "licence: MIT, of the repository it comes from" in out
+    assert "use it: pytest --rm=MODEL --human=eloeverything" in out
+    assert fetched[-1].endswith("is%20the%20greatest%20thing%20ever.csv")
 
 
 def test_an_unknown_lexicon_is_told_before_anything_is_fetched(toy, capsys, monkeypatch):

@@ -305,3 +305,11 @@ def test_usage(argument: tuple[str, str], capsys: pytest.CaptureFixture[str]) ->
         main(["plan", *argument])
     assert stopped.value.code == 2
     assert argument[1] in capsys.readouterr().err
+
+
+def test_the_work_of_a_model_that_is_asked_by_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = planned("--rm", "py:support.taste:make", *BIG_TWO)
+    assert found["work"]["tokens"] is None
+    assert "forwards (words x 54 prompts). Not" in " ".join(capsys.readouterr().out.split())
