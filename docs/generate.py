@@ -155,7 +155,7 @@ _RETURNED = {
 
 _API = {
     "The front door": {
-        "valuebias.model": ("load", "compare"),
+        "valuebias.model": ("load", "compare", "forecast"),
         "valuebias.records.report": ("report",),
         "valuebias.outcomes": ("Outcome", "Cause"),
     },

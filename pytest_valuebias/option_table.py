@@ -175,7 +175,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "profile",
         "quick (six prompts a valence; cannot pass), ci (the default), thorough (ci, with words "
-        "written in other ways too) or paper (the paper's own tests beside ours)",
+        "written in other ways, and forecasts over a policy's whole vocabulary) or paper (the "
+        "paper's own tests beside ours)",
         "ci",
         "NAME",
         parse=_choice("quick", "ci", "thorough", "paper"),

@@ -38,8 +38,10 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
         for spec, vocabulary in models:
             under_test[spec] = under_test.get(spec, False) or vocabulary
             lexicons.setdefault(spec, {})[name] = None
-    shown = _shown_besides(items, inputs)
-    for spec, vocabulary in under_test.items():
+    shown, tokens = _shown_besides(items, inputs), _first_tokens(items, inputs)
+    # Policies first: of their tokens rewards are asked.
+    for spec in sorted(under_test, key=lambda each: each not in inputs.policies):
+        vocabulary = under_test[spec]
         try:
             scorer = inputs.bench.scorer(spec)
             # All that was selected, not only this process's share: whoever loads the model first
@@ -52,7 +54,7 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
                 [*read, control_lexicon(inputs.prompts)] if vocabulary else read,
                 prompts=inputs.prompts,
                 vocabulary=vocabulary,
-                besides=[*shown(scorer, vocabulary), *more],
+                besides=[*shown(scorer, vocabulary), *more, *tokens(spec)],
             )
         except ValueBiasError:
             continue
@@ -82,6 +84,35 @@ def _shown_besides(
             return jobs
         spoken = scorer.kind != "reward"
         return [Job((inputs.prompt_set.lead,), words)] if words is not None and spoken else []
+
+    return jobs
+
+
+def _first_tokens(items: Sequence[pytest.Item], inputs: Inputs) -> Callable[[ModelSpec], list[Job]]:
+    """What forecasts over whole vocabularies ask of a model, under the profile thorough."""
+    from valuebias.candidates import VOCABULARY
+    from valuebias.errors import ValueBiasError
+    from valuebias.measurement.first_tokens import token_job
+    from valuebias.models.spec import ModelSpec
+    from valuebias.scores import Job
+
+    policies: dict[object, dict[ModelSpec, None]] = {}
+    for item in items if inputs.thorough else ():
+        claim = claim_of(item)
+        if claim is not None and claim.role == "forecast":
+            assert isinstance(claim.reference, ModelSpec)
+            policies.setdefault(claim.model, {})[claim.reference] = None
+    spoken = {policy for each in policies.values() for policy in each}
+
+    def jobs(spec: ModelSpec) -> list[Job]:
+        scorer = inputs.bench.scorer(spec)
+        asked = [Job(inputs.prompts.both, VOCABULARY)] if spec in spoken else []
+        for policy in policies.get(spec, ()):
+            try:
+                asked.append(token_job(scorer, inputs.bench.scorer(policy), inputs.prompts))
+            except ValueBiasError:
+                continue  # the report says why there is nothing
+        return asked
 
     return jobs
 

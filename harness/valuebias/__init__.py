@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from valuebias.lexicons.ratings import load_ratings as load_ratings
     from valuebias.model import Model as Model
     from valuebias.model import compare as compare
+    from valuebias.model import forecast as forecast
     from valuebias.model import load as load
     from valuebias.outcomes import Cause as Cause
     from valuebias.outcomes import Outcome as Outcome
@@ -47,6 +48,7 @@ _HOMES = {
     "Scores": "scores",
     "ValueBiasError": "errors",
     "compare": "model",
+    "forecast": "model",
     "load": "model",
     "load_lexicon": "lexicons.files",
     "load_ratings": "lexicons.ratings",
@@ -67,6 +69,7 @@ __all__ = [
     "Scores",
     "ValueBiasError",
     "compare",
+    "forecast",
     "load",
     "load_lexicon",
     "load_ratings",

@@ -15,6 +15,13 @@ def unsigned(value: float) -> str:
     return bare(f"{value:.3f}")
 
 
+def percent(share: float) -> str:
+    """A share as a percentage: 99.9%, 12%, .031%, and <.0001% of a smaller one."""
+    if 0 < share < 1e-6:
+        return "<.0001%"
+    return bare(f"{100 * share:.{3 if share > 0.95 else 2}g}%")
+
+
 def p_text(p: float) -> str:
     """p = .0312, or p < .0001."""
     return "p < .0001" if p < 0.0001 else f"p = {bare(f'{p:.4f}')}"

@@ -334,3 +334,17 @@ def compare(
     """The paired difference of two models over the same words and prompts: above zero the first
     prefers ``category`` more. Same as `Model.contrast` with ``against``."""
     return model.contrast(lexicon, category, category_b, valence=valence, against=other)
+
+
+def forecast(
+    model: Model,
+    policy: Model,
+    lexicon: str | Lexicon,
+    category: str,
+    other: str | None = None,
+    *,
+    valence: Valence,
+) -> Foreseen:
+    """What a policy would say after it was optimised against a model: above zero it says more of
+    ``category``. Same as `Model.forecast`."""
+    return model.forecast(policy, lexicon, category, other, valence=valence)

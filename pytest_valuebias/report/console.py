@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,23 @@ def write(
     console.print(Padding(what, (0, 0, 0, indent)))
     for line in out.getvalue().rstrip("\n").split("\n"):
         reporter.write_line(line.rstrip())
+
+
+def table(rows: Sequence[Sequence[str]], *, numbers_from: int) -> RenderableType:
+    """A table of strings, the first row its head; columns from that one on are numbers."""
+    from rich.table import Table
+    from rich.text import Text
+
+    head, *lines = rows
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for at, name in enumerate(head):
+        shown.add_column(
+            Text(name), header_style="dim", overflow="fold", no_wrap=at > 0,
+            justify="right" if at >= numbers_from else "left",
+        )  # fmt: skip
+    for line in lines:
+        shown.add_row(*map(Text, line))
+    return shown
 
 
 def plain(lines: Iterable[tuple[RenderableType, int]], width: int = 100) -> str:

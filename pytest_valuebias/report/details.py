@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_valuebias.report import matrix, paper
+from pytest_valuebias.report import first_tokens, matrix, paper
 from valuebias.errors import ValueBiasError, visible
 from valuebias.records.document import mean_ranks, median_ranks, prompts_asked
 from valuebias.report.document import Details
@@ -45,7 +45,8 @@ def details(inputs: Inputs, outcome: Outcome) -> Details:
             else:
                 by_lexicon.setdefault(name, []).append((subject, ranks))
     matrices, left_out = matrix.document(inputs, outcome)
-    return {
+    tokens, no_tokens = first_tokens.document(inputs, outcome)
+    found: Details = {
         "prompts": prompts_asked(inputs.prompt_set),
         "ranks": [
             median_ranks(name, subject.name, subject.kind, ranks)
@@ -58,8 +59,11 @@ def details(inputs: Inputs, outcome: Outcome) -> Details:
         ],
         "matrices": matrices,
         "paper": paper.text(inputs),
-        "notes": [*notes, *left_out],
+        "notes": [*notes, *left_out, *no_tokens],
     }
+    if tokens:
+        found["first_tokens"] = tokens
+    return found
 
 
 def nothing() -> Details:

@@ -9,10 +9,11 @@ import pytest
 
 from pytest_valuebias.inputs import Inputs
 from pytest_valuebias.outcome import Outcome
-from pytest_valuebias.report import category_ranks, matrix, paper
-from pytest_valuebias.report.console import write
+from pytest_valuebias.report import category_ranks, first_tokens, matrix, paper
+from pytest_valuebias.report.console import table, write
 from valuebias.format import bracketed, p_text, signed, token, unsigned
 from valuebias.prompts import VALENCES
+from valuebias.report import forecasts
 from valuebias.report.document import Record, RunRecord, Step, Tokens
 from valuebias.report.lines import (
     differ,
@@ -96,6 +97,7 @@ def summary(reporter: pytest.TerminalReporter, inputs: Inputs, outcome: Outcome)
             _model(reporter, title, [r for r in outcome.records if r["title"] == title], told)
         category_ranks.section(reporter, inputs, outcome.records)
         matrix.section(reporter, inputs, outcome)
+        first_tokens.section(reporter, inputs, outcome)
         paper.section(reporter, inputs)
     if not outcome.gated:
         why = (
@@ -138,6 +140,7 @@ def _model(
         write(reporter, _table(rows))
         for line in top_shares(rows):
             write(reporter, line, indent=2)
+        _forecasts(reporter, rows)
         for r in rows:
             if r.get("trajectory"):
                 write(
@@ -152,7 +155,9 @@ def _model(
         + in_people(records)
         + differ(records)
     )
-    lines += [f"{_name(r)}: {r['detail']}" for r in records if r.get("detail")]
+    lines += [
+        f"{_name(r)}: {r['detail']}" for r in records if r.get("detail") and "forecast" not in r
+    ]
     lines += _explained(records, told_before)
     for line in dict.fromkeys(lines):
         write(reporter, line, indent=2)
@@ -228,6 +233,19 @@ def _table(records: Iterable[Record]) -> RenderableType:
     for row in rows:
         table.add_row(*map(Text, row[:-1]), Text(row[-1], style=_STYLES.get(row[-1], "yellow")))
     return table
+
+
+def _forecasts(reporter: pytest.TerminalReporter, records: Sequence[Record]) -> None:
+    """The sentence of the forecast that changes most, and all by step."""
+    for r in forecasts.foremost(records):
+        write(reporter, f"{forecasts.asked(r)}: {forecasts.said(r)}", indent=2)
+    rows = forecasts.ladder(records)
+    if rows:
+        write(reporter, f"{forecasts.LADDER}:", indent=2)
+        write(reporter, table(rows, numbers_from=2), indent=2)
+    for r in records:
+        if "forecast" in r:
+            write(reporter, f"{_name(r)}: {forecasts.trust(r)}", indent=2)
 
 
 def _trajectory(steps: Iterable[Step]) -> RenderableType:

@@ -86,7 +86,7 @@ def test_a_hostile_name_and_lexicon_are_shown_as_typed(visit: Visit, made: Pages
 # What the page takes to be one of a few words, or a number, or looks up in another part.
 _STRUCTURE = {"verdict", "role", "kind", "valence", "lexicon_name", "name", "format", "created",
               "outcome", "id", "prompts", "lexicon", "contrast", "fingerprint", "margin_basis",
-              "method"}  # fmt: skip
+              "method", "by"}  # fmt: skip
 
 
 def _spoilt(value: Any, text: str, key: str = "") -> Any:

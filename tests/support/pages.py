@@ -126,7 +126,8 @@ def merged(first: Path, second: Path, out: Path) -> Path:
 
 
 def every_kind(folder: Path) -> list[str]:
-    """Models of every kind: a shift, language models and their pairs, runs and their gap."""
+    """Models of every kind: a shift, a forecast, language models and their pairs, runs and their
+    gap."""
     for run, shifts in (("llama", (1.2, 0.7, 0.6)), ("gemma", (-1.0, -0.4, -0.3))):
         (folder / run).mkdir()
         for at, shift in enumerate(shifts):
@@ -134,11 +135,13 @@ def every_kind(folder: Path) -> list[str]:
             write_scores(path, shift=shift, noise=10 * len(run) + at)
     write_scores(folder / "a.csv", shift=1.5, seed=1)
     write_scores(folder / "b.csv", seed=2)
+    write_scores(folder / "p.csv", seed=3, level=-9, control=None)
     for at in range(3):
         write_scores(folder / f"l{at}.csv", shift=0.5 * at, seed=at, level=-20)
     return [
         "--rm=candidate=scores:a.csv",
         "--reference=release-1=scores:b.csv",
+        "--policy=P=scores:p.csv",
         *(f"--llm=llm-{at}=scores:l{at}.csv" for at in range(3)),
         "--valuebias-matrix=agency~communion",
         "--valuebias-checkpoints=llama",

@@ -33,6 +33,56 @@ def verdict(word: str = "PASS", *, title: str = "org/model", **more: Any) -> dic
     return {**entry, **more}
 
 
+def forecast(
+    before: float = 0.6, after: float = 0.3, *, sides: tuple[str, str] = ("agency", "communion"),
+    name: str = "love", **more: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """What a forecast's verdict has besides: the first side's share goes from one to the other."""
+    path = [before + (after - before) * at for at in (0.0, 0.25, 0.5, 1.0, 1.5, 0.6, 1.2, 1.6)]
+    ladder = [("nats", x) for x in (0.0, 0.25, 0.5, 1.0, 2.0)]
+    ladder += [("best of", float(x)) for x in (4, 16, 64)]
+    steps = [
+        {"by": by, "amount": amount, "share": share, "low": max(share - 0.1, 0.0),
+         "high": min(share + 0.05, 1.0), "log_odds": None, "nats": amount if by == "nats" else nats,
+         "reached": 27, "effective": 12.0}
+        for (by, amount), share, nats in zip(ladder, path, (0, 0, 0, 0, 0, 0.6, 1.8, 3.1),
+                                             strict=True)
+    ]  # fmt: skip
+    moved: list[dict[str, Any]] = [
+        {"word": f"{name} {at}", "side": sides[at % 2], "change": 0.1 / (at + 1)}
+        for at in range(10)
+    ]
+    return {
+        "sentence": f"Among the 322 words of the lexicon (.03% of what P says), the share of "
+        f"{sides[0]} goes from .60 to .30 when P is optimised by 1 nat against {name}.",
+        "judged": 1.0, "steps": steps, "slope": -0.2, "lexicon_mass": 0.0003,
+        "attainable": [2.0, 2.5], "gain": moved,
+        "lose": [{**each, "change": -each["change"]} for each in moved],
+        "without": [{"family": name, "estimate": -0.25}], "turned": [], "exploratory": "", **more,
+    }  # fmt: skip
+
+
+def first_tokens(token: str = "love", **more: Any) -> dict[str, Any]:
+    """What a policy's answers would begin with."""
+    steps = [(s["by"], s["amount"], s["nats"]) for s in forecast()["steps"]]
+    mass = [0.01 * (at + 1) for at in range(len(steps))]
+    moved = [{"token": f" {token}", "before": 1e-7, "after": 0.2}]
+    return {
+        "model": "org/model", "policy": "P", "lexicon": "big_two", "valence": "positive",
+        "n_prompts": 27, "left_out": None, "tokens": 3845, "with_reward": 3611,
+        "scored": [0.97, 0.999], "attainable": [6.1, 7.2], "at_nats": 1.0,
+        "steps": [
+            {"by": by, "amount": amount, "nats": nats, "reached": 27, "effective": 40.0}
+            for by, amount, nats in steps
+        ],
+        "categories": [
+            {"category": name, "tokens": 12, "mass": mass, "low": mass, "high": mass}
+            for name in ("agency", "communion")
+        ],
+        "gain": moved, "lose": [{**each, "token": token} for each in moved], **more,
+    }  # fmt: skip
+
+
 def report(*verdicts: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The report of these verdicts."""
     titles = {r["title"]: r for r in verdicts}

@@ -20,8 +20,8 @@ from valuebias.models.spec import LoadAs
 
 NAMES = {
     "Candidates", "Cause", "Judgement", "Lexicon", "MeasuredEffect", "Model", "Outcome",
-    "PAPER_PROMPTS", "Prompt", "Scorer", "Scores", "ValueBiasError", "compare", "load",
-    "load_lexicon", "load_ratings", "report",
+    "PAPER_PROMPTS", "Prompt", "Scorer", "Scores", "ValueBiasError", "compare", "forecast",
+    "load", "load_lexicon", "load_ratings", "report",
 }  # fmt: skip
 QUESTION = ("big_two", "agency", "communion")
 

@@ -16,10 +16,14 @@ from valuebias.cli.suites import add_suite_options
 from valuebias.errors import ValueBiasError, visible
 from valuebias.format import bracketed, signed
 from valuebias.models.settings import parse_cue
+from valuebias.report.first_tokens import about, moved, named
+from valuebias.report.first_tokens import rows as token_rows
 
 if TYPE_CHECKING:
-    from valuebias.measurement.forecast import Foreseen, Moved
+    from valuebias.measurement.forecast import Foreseen
+    from valuebias.measurement.influence import MovedWord
     from valuebias.measurement.instrument import Instrument
+    from valuebias.report.first_tokens import FirstTokens
 
 _WIDTH = 80
 
@@ -45,6 +49,12 @@ def add_forecast(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="text between the prompt and the answer of a policy without a chat template, such as "
         "'\\nAnswer:'",
     )
+    add(
+        "--vocabulary",
+        action="store_true",
+        help="also over all first tokens of the policy: a reward is computed of each token's text "
+        "on every prompt, however long that takes (`valuebias plan --policy` tells)",
+    )
     add_suite_options(parser, margins=False)
     add_model_options(parser)
     parser.set_defaults(run=_forecast)
@@ -53,10 +63,12 @@ def add_forecast(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _forecast(arguments: argparse.Namespace) -> int:
     from valuebias.declarations.prompts import prompts_in_force
     from valuebias.measurement.contrast import prepare
+    from valuebias.measurement.first_tokens import measure_tokens
     from valuebias.measurement.forecast import measure_forecast
     from valuebias.measurement.instrument import State, check_instrument
     from valuebias.models.spec import check_labels, check_model
     from valuebias.prompts import VALENCES
+    from valuebias.records.first_tokens import first_tokens_made
     from valuebias.scorers.bench import Bench
     from valuebias.scorers.default_prompts import default_prompts
     from valuebias.scorers.schemes import check_language_model, parse_spec
@@ -100,6 +112,18 @@ def _forecast(arguments: argparse.Namespace) -> int:
                     print("\n".join(_wrapped(f"{contrast}, {valence} prompts: {error}")))
                     continue
                 print("\n".join(_told(found)))
+            if arguments.vocabulary:
+                for valence in VALENCES:
+                    try:
+                        tokens = measure_tokens(
+                            rewarded, says, lexicon, valence, prompts=prompts, time_limit=None
+                        )
+                    except ValueBiasError as error:
+                        failed = True
+                        print("\n".join(_wrapped(f"first tokens, {valence} prompts: {error}")))
+                        continue
+                    failed = failed or bool(tokens.left_out)
+                    print("\n".join(_first_tokens(first_tokens_made(tokens))))
     return 1 if failed else 0
 
 
@@ -125,7 +149,7 @@ def _told(found: Foreseen) -> Iterator[str]:
         f"{least:.2f} nats can be reached (on average {typical:.2f})",
     ):
         yield from _wrapped(f"  {line}", 4)
-    rows = [("", "share", "95% interval", "log-odds", "nats", "families")]
+    rows: list[Sequence[str]] = [("", "share", "95% interval", "log-odds", "nats", "families")]
     for step in result.steps:
         short = "" if step.reached == result.n_prompts else f" (on {step.reached} prompts)"
         rows.append((
@@ -134,18 +158,32 @@ def _told(found: Foreseen) -> Iterator[str]:
             signed(step.log_odds) if math.isfinite(step.log_odds) else "",
             f"{step.nats:.2f}{short}", f"{step.effective:.1f}",
         ))  # fmt: skip
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        yield "  " + "  ".join(cells).rstrip()
+    yield from _aligned(rows)
     yield from _wrapped(f"  gain: {_words(found.gain)}", 4)
     yield from _wrapped(f"  lose: {_words(found.lose)}", 4)
     without = ", ".join(f"{visible(w.family)} {signed(w.estimate)}" for w in result.without)
     yield from _wrapped(f"  without a word family: {without}", 4)
 
 
-def _words(moved: Sequence[Moved]) -> str:
-    return ", ".join(f"{visible(each.word)} {signed(each.change)}" for each in moved) or "none"
+def _first_tokens(entry: FirstTokens) -> Iterator[str]:
+    yield ""
+    yield from _wrapped(f"First tokens of {named(entry)} ({entry['lexicon']}): exploration.")
+    yield from _wrapped(f"  {about(entry)}", 4)
+    if lines := token_rows(entry):
+        yield from _aligned(lines)
+        yield from _wrapped(f"  gain: {moved(entry['gain'])}", 4)
+        yield from _wrapped(f"  lose: {moved(entry['lose'])}", 4)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield "  " + "  ".join(cells).rstrip()
+
+
+def _words(words: Sequence[MovedWord]) -> str:
+    return ", ".join(f"{visible(each.word)} {signed(each.change)}" for each in words) or "none"
 
 
 def _wrapped(text: str, indent: int = 0) -> list[str]:

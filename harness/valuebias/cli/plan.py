@@ -54,6 +54,14 @@ def add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="SPEC",
         help="the model to be run: count what is not stored yet, and time a prompt of it",
     )
+    add(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="with --rm: count and time the rewards of this language model's tokens too, as the "
+        "profile thorough and `valuebias forecast --vocabulary` ask for them; repeatable",
+    )
     add("--alpha", type=_alpha, default=0.05, metavar="A", help="error of a claim (default 0.05)")
     add("--json", type=Path, metavar="FILE", help="write the plan as JSON too")
     add_model_options(parser)
@@ -86,6 +94,13 @@ def _plan(arguments: argparse.Namespace) -> int:
 
     # Every usage error is reported before anything is computed.
     pilot, model = (_spec(text) for text in (arguments.pilot, arguments.rm))
+    policies = [_policy(text) for text in arguments.policy]
+    if policies and model is None:
+        raise SpecError(
+            "the rewards of a policy's tokens are a model's",
+            seen=arguments.policy[0],
+            remedy="Give --rm too.",
+        )
     of_run = PAPER if arguments.profile == "paper" else default_prompts([model] if model else [])
     whole = prompts_in_force(arguments.prompts or of_run)
     prompts = whole.quick if arguments.profile == "quick" else whole
@@ -103,7 +118,8 @@ def _plan(arguments: argparse.Namespace) -> int:
         if model is None:
             work = workload(asked, prompts, arguments.profile)
         else:
-            work = timed(bench.scorer(model), bench, asked, prompts, arguments.profile)
+            spoken = [bench.scorer(policy) for policy in policies]
+            work = timed(bench.scorer(model), bench, asked, prompts, arguments.profile, spoken)
     notes = [*basis.notes]
     if not can_pass:
         notes.append("The profile quick is for a first look: nothing can pass under it.")
@@ -122,6 +138,14 @@ def _spec(text: str | None) -> ModelSpec | None:
         return None
     spec = parse_spec(text)
     check_model(spec)
+    return spec
+
+
+def _policy(text: str) -> ModelSpec:
+    from valuebias.scorers.schemes import check_language_model, parse_spec
+
+    spec = parse_spec(text, load_as="llm")
+    check_language_model(spec)
     return spec
 
 

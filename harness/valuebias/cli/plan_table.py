@@ -139,6 +139,8 @@ def _work(work: Workload) -> str:
     if work.vocabulary_prompts:
         on = work.vocabulary_prompts
         text += f" on {on} prompt{'s' * (on != 1)}"
+    if work.policy_tokens:
+        text += f", and {work.policy_tokens:,} of policies' tokens as answers"
     if work.left is None:
         return f"{text}. Give --rm for the time."
     text += f". Not stored yet: {work.left:,}"

@@ -18,7 +18,7 @@ from valuebias.lexicons.missing import unseen
 from valuebias.measurement.balance import Balance, balance, beside, properties
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
 from valuebias.measurement.covariates import Covariate, column, of_rated
-from valuebias.measurement.influence import InfluentialWord, influential_words
+from valuebias.measurement.influence import InfluentialWord, MovedWord, influential_words
 from valuebias.measurement.people import InPeople
 from valuebias.measurement.surfaces import alternatives, surface_jobs
 from valuebias.measurement.tokens import NOT_SEARCHED, VOCABULARY_LIMIT, TopTokens, table
@@ -57,7 +57,7 @@ class Measurement:
     None where none was asked or it has no interval; ``in_people`` is the same contrast in people's
     ratings, where some were given. Positive means that the contrast's first side
     is preferred (more than by the reference). ``raised_by`` and ``lowered_by`` are the words that
-    raise and lower the estimate most.
+    raise and lower the estimate most; ``moved`` those whose share a forecast changes most.
     """
 
     model: str
@@ -82,6 +82,7 @@ class Measurement:
     balance: tuple[Balance, ...] = ()
     prompts: PromptSet = PAPER
     at_top: AtTop | None = None
+    moved: tuple[MovedWord, ...] = ()
     in_people: tuple[InPeople, ...] = ()
 
     def top_share(self) -> Measurement:

@@ -7,30 +7,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from valuebias.errors import SpecError
-from valuebias.format import signed
+from valuebias.format import bare, percent, signed
 from valuebias.lexicons.lexicon import Lexicon, Selection
 from valuebias.lexicons.missing import unseen
 from valuebias.measurement.contrast import Measurement
 from valuebias.measurement.contrast_scores import ContrastScores, in_common
-from valuebias.measurement.influence import InfluentialWord
+from valuebias.measurement.influence import InfluentialWord, MovedWord
 from valuebias.measurement.tokens import NOT_SEARCHED
 from valuebias.prompts import PAPER, PromptSet, Valence
 from valuebias.scorers.protocol import Scorer
 from valuebias.stats.forecast import Forecast, forecast
 
-_NAMED = 5
+_NAMED, _MOVED = 5, 10
 _MISSING = (
     "less than 95% of a category was scored, and what the policy says of the rest is not known"
 )
-
-
-@dataclass(frozen=True)
-class Moved:
-    """A word, and by how much its share of the lexicon changes at one nat, averaged over
-    prompts."""
-
-    word: str
-    change: float
 
 
 @dataclass(frozen=True)
@@ -41,8 +32,8 @@ class Foreseen:
 
     measured: Measurement
     forecast: Forecast
-    gain: tuple[Moved, ...]
-    lose: tuple[Moved, ...]
+    gain: tuple[MovedWord, ...]
+    lose: tuple[MovedWord, ...]
 
     def measurement(self) -> Measurement:
         """The same as tests judge it and reports show it, of role "forecast"."""
@@ -52,7 +43,7 @@ class Foreseen:
     def trust(self) -> str:
         """What a reader needs to trust it."""
         found = self.forecast
-        ladder = ", ".join(f"{step.name} {step.share:.2f}" for step in found.steps)
+        ladder = ", ".join(f"{step.name} {_share(step.share)}" for step in found.steps)
         without = ", ".join(f"{w.family} {signed(w.estimate)}" for w in found.without)
         return (
             f"The share by nats and draws: {ladder}. Effective word families: "
@@ -63,15 +54,19 @@ class Foreseen:
     @property
     def sentence(self) -> str:
         """What it says, for people."""
-        found = self.forecast
-        before, after = found.steps[0], found.judged
-        policy = self.measured.reference
-        return (
-            f"Among the {sum(found.n_words)} words of the lexicon ({_percent(found.lexicon_mass)} "
-            f"of what {policy} says), the share of {self.measured.sides[0]} goes from "
-            f"{before.share:.2f} to {after.share:.2f} when {policy} is optimised by "
-            f"{after.amount:g} nat against {self.measured.model}."
-        )
+        return sentence(self.measured, self.forecast)
+
+
+def sentence(measured: Measurement, found: Forecast) -> str:
+    """What a forecast says, for people; ``measured`` says of what it is."""
+    before, after = found.steps[0], found.judged
+    policy = measured.reference
+    return (
+        f"Among the {sum(found.n_words)} words of the lexicon ({percent(found.lexicon_mass)} "
+        f"of what {policy} says), the share of {measured.sides[0]} goes from "
+        f"{_share(before.share)} to {_share(after.share)} when {policy} is optimised by "
+        f"{after.amount:g} nat against {measured.model}."
+    )
 
 
 def measure_forecast(
@@ -114,7 +109,9 @@ def measure_forecast(
     if unseen(lexicon, selection):
         found = replace(found, exploratory=_MISSING)
     order = np.argsort(found.gained, kind="stable")
-    moved = [Moved(selection.words[i], found.gained[i]) for i in order]
+    moved = [MovedWord(selection.words[i], bool(selection.in_a[i]), found.gained[i]) for i in order]
+    gain = tuple(each for each in moved[::-1][:_MOVED] if each.change > 0)
+    lose = tuple(each for each in moved[:_MOVED] if each.change < 0)
     raised, lowered = _pulling(found, selection)
     measured = Measurement(
         model=rewarded.name,
@@ -133,13 +130,9 @@ def measure_forecast(
         provenance=rewards.provenance,
         top=NOT_SEARCHED,
         prompts=prompts,
+        moved=(*gain, *lose),
     )
-    return Foreseen(
-        measured,
-        found,
-        gain=tuple(each for each in moved[::-1][:_NAMED] if each.change > 0),
-        lose=tuple(each for each in moved[:_NAMED] if each.change < 0),
-    )
+    return Foreseen(measured, found, gain[:_NAMED], lose[:_NAMED])
 
 
 def _pulling(
@@ -160,6 +153,6 @@ def _pulling(
     return raised, lowered
 
 
-def _percent(share: float) -> str:
-    """A share as a percentage of two digits: 12%, .031%."""
-    return f"{100 * share:.2g}%"
+def _share(value: float) -> str:
+    """A share of two digits: .48."""
+    return bare(f"{value:.2f}")

@@ -24,6 +24,16 @@ class InfluentialWord:
     high: bool
 
 
+@dataclass(frozen=True)
+class MovedWord:
+    """A word, its side of the contrast, and by how much its share of what a policy says of these
+    words changes, averaged over prompts."""
+
+    word: str
+    in_a: bool
+    change: float
+
+
 def influential_words(
     moved: npt.NDArray[np.float64], selection: Selection, away: float = 1.0
 ) -> tuple[tuple[InfluentialWord, ...], tuple[InfluentialWord, ...]]:

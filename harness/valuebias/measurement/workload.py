@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from valuebias.candidates import VOCABULARY, Candidates
+from valuebias.candidates import VOCABULARY, Candidates, Vocabulary
 from valuebias.lexicons.lexicon import Lexicon
+from valuebias.measurement.first_tokens import token_job
 from valuebias.measurement.instrument import control_lexicon
 from valuebias.measurement.paper import WHOLE_VOCABULARY
 from valuebias.measurement.surfaces import SURFACES, surface_jobs
@@ -23,10 +24,11 @@ from valuebias.store.model_scores import ModelScores
 @dataclass(frozen=True)
 class Workload:
     """``words`` are forwards, one a word and prompt; ``prompts`` those of the lexicons' words,
-    ``vocabulary_prompts`` those on which the whole vocabulary is scored too. With a model also:
-    ``tokens`` of those words, ``vocabulary`` its size, ``left`` the forwards, of words and
-    vocabulary, that are not stored, ``rate`` how many of them it makes in a second and ``seconds``
-    how long they take. These are None where they are not known."""
+    ``vocabulary_prompts`` those on which the whole vocabulary is scored too, ``policy_tokens``
+    forwards of policies' tokens as answers. With a model also: ``tokens`` of those words,
+    ``vocabulary`` its size, ``left`` all the forwards that are not stored, ``rate`` how many of
+    them it makes in a second and ``seconds`` how long they take. These are None where they are not
+    known."""
 
     words: int
     prompts: int
@@ -36,6 +38,7 @@ class Workload:
     left: int | None = None
     rate: float | None = None
     seconds: float | None = None
+    policy_tokens: int = 0
 
 
 def workload(lexicons: Sequence[Lexicon], prompts: PromptSet, profile: str) -> Workload:
@@ -60,10 +63,16 @@ def _forms(words: Sequence[str]) -> int:
 
 
 def timed(
-    scorer: Scorer, bench: Bench, lexicons: Sequence[Lexicon], prompts: PromptSet, profile: str
+    scorer: Scorer,
+    bench: Bench,
+    lexicons: Sequence[Lexicon],
+    prompts: PromptSet,
+    profile: str,
+    policies: Sequence[Scorer] = (),
 ) -> Workload:
-    """Of this model. Two prompts that are not stored are scored, the second by the clock, and kept:
-    the run will find them. Recorded scores take nothing.
+    """Of this model, and of forecasts of ``policies`` over their whole vocabularies. Two prompts
+    that are not stored are scored, the second by the clock, and kept: the run will find them.
+    Recorded scores take nothing.
 
     Raises what loading or scoring the model raises.
     """
@@ -71,7 +80,9 @@ def timed(
     known = workload(lexicons, prompts, profile)
     if not models:
         return Workload(known.words, known.prompts, 0, left=0, seconds=0.0)
-    words = vocabulary = left = 0
+    answers = [token_job(scorer, policy, prompts).candidates for policy in policies]
+    bench.release()
+    words = vocabulary = left = of_policies = 0
     tokens: int | None = 0
     seconds: float | None = 0.0
     rate = None
@@ -86,6 +97,10 @@ def timed(
                 tokens = None if counts is None else tokens + len(job.prompts) * sum(counts)
         if model.has_vocabulary:
             vocabulary = max(vocabulary, len(model.vocabulary()))
+        texts = [_as_asked(each, scorer) for each in answers]
+        of_policies += len(prompts.both) * sum(map(len, texts))
+        begun = [Job(prompts.both, each) for each in texts]
+        jobs, asked = [*jobs, *begun], [*asked, *begun]
         stored = ModelScores(bench.store, model.fingerprint)
         rate = _rate(model, stored, asked) or rate
         for job in jobs:
@@ -100,7 +115,13 @@ def timed(
         bench.release()
     searched = known.vocabulary_prompts if vocabulary else 0
     size = vocabulary or None
-    return Workload(words, known.prompts, searched, tokens, size, left, rate, seconds)
+    return Workload(words, known.prompts, searched, tokens, size, left, rate, seconds, of_policies)
+
+
+def _as_asked(answers: Candidates | Vocabulary, scorer: Scorer) -> Candidates:
+    """Texts as a model is given them; the two models of an implicit reward to the end of a turn."""
+    assert isinstance(answers, Candidates)
+    return replace(answers, injection="turn") if scorer.parts else answers
 
 
 def _jobs(

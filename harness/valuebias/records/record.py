@@ -16,6 +16,7 @@ from valuebias.measurement.influence import grouped
 from valuebias.measurement.instrument import Instrument
 from valuebias.measurement.people import InPeople
 from valuebias.outcomes import Cause
+from valuebias.records.forecasts import forecast_made
 from valuebias.report.document import (
     CameOut,
     Checked,
@@ -97,6 +98,7 @@ def record(
         "raised_by": grouped(measurement.raised_by, *measurement.sides),
         "lowered_by": grouped(measurement.lowered_by, *measurement.sides),
         "trajectory": [asdict(step) for step in measurement.trajectory],
+        **forecast_made(measurement),
         **{name: measurement.provenance.get(name) for name in _PROVENANCE},
         "tokens": {
             "prompt": top.prompt.text,

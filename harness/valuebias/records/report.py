@@ -1,4 +1,4 @@
-"""The report of effects and verdicts that a notebook holds."""
+"""The report of what was measured and judged without pytest."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from pathlib import Path
 
 from valuebias.errors import ReportError
 from valuebias.files import write_whole
+from valuebias.measurement.forecast import Foreseen
 from valuebias.records.document import document_of
 from valuebias.records.measured import Judgement, MeasuredEffect
 from valuebias.report.document import Document
 
 
 def report(
-    results: Iterable[MeasuredEffect | Judgement],
+    results: Iterable[MeasuredEffect | Judgement | Foreseen],
     *,
     html: str | Path | None = None,
     json: str | Path | None = None,
 ) -> Document:
-    """The report of these effects and verdicts, as pytest's ``--valuebias-html`` and
+    """The report of these effects, verdicts and forecasts, as pytest's ``--valuebias-html`` and
     ``--valuebias-json`` write it; returns its document.
 
     Word ranks are drawn for models that were measured on both valences. Raises ReportError if
     there is nothing to report, OSError if a file cannot be written.
     """
-    given = list(results)
+    given = [MeasuredEffect(f.measurement()) if isinstance(f, Foreseen) else f for f in results]
     if not given:
-        raise ReportError("nothing to report", remedy="Give effects or verdicts.")
+        raise ReportError("nothing to report", remedy="Give effects, verdicts or forecasts.")
     measured = [f.measured if isinstance(f, Judgement) else f for f in given]
     scored = [
         (m.measurement.lexicon, scorer, m.measurement.valence)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from valuebias.errors import ReportError, SpecError, visible
 from valuebias.format import bracketed, margin
+from valuebias.report import forecasts
 from valuebias.report import markdown as md
 from valuebias.report.document import Document, LexiconUsed, Record, Subject
 from valuebias.report.margin_words import origins
@@ -165,6 +166,10 @@ def _block(document: Document, subjects: Sequence[Subject], records: Sequence[Re
         open_ones = [r for r in mine if r["verdict"] in ("ERROR", "INCONCLUSIVE")]
         if open_ones:
             out.append("".join(map(md.explained, open_ones)))
+    foreseen = forecasts.forecasts(records)
+    if foreseen:
+        out.append("### What a policy would say\n")
+        out.append(md.bullets(_forecast(r) for r in foreseen))
     out.append("### What it rests on\n")
     out.append(md.bullets([*_scored_as(subjects), *rests_on(records), *origins(records)]))
     out.append("### Limits\n")
@@ -176,6 +181,16 @@ def _block(document: Document, subjects: Sequence[Subject], records: Sequence[Re
     )
     out.append(f"{md.code(command)}\n\n{END}\n")
     return "\n".join(out)
+
+
+def _forecast(r: Record) -> str:
+    """A forecast's sentence, and what a reader needs to trust it."""
+    first, *_ = steps = r["forecast"]["steps"]
+    last = next(s for s in steps if (s["by"], s["amount"]) == ("nats", r["forecast"]["judged"]))
+    return (
+        f"{forecasts.asked(r)}: {forecasts.said(r)} (Effective word families: "
+        f"{first['effective']:.1f} before, {last['effective']:.1f} after; {forecasts.trust(r)}.)"
+    )
 
 
 def _labels(document: Document) -> set[str]:
@@ -204,6 +219,11 @@ def _limits(document: Document, records: Sequence[Record]) -> list[str]:
         "An effect is about the words of a lexicon, in its language, as answers to these prompts: "
         "not about what a model trained with it will do.",
     ]
+    if any("forecast" in r for r in records):
+        lines.append(
+            "A forecast is the exact optimum of one-word answers of the policy that is named: it "
+            "is about no other policy, no other words, and predicts no training run."
+        )
     lines += [
         f"The lexicon {entry['name']} is a starter list that is not validated."
         for entry in document["lexicons"]

@@ -12,8 +12,10 @@ from typing import Literal, NotRequired, TypedDict
 from valuebias.outcomes import Cause
 from valuebias.prompts import Valence, Valences
 from valuebias.questions import Role
+from valuebias.report.beside import BalanceTable, ForecastMade, Robust
 from valuebias.report.category_ranks import RankedFile
-from valuebias.report.people import Estimated, InPeople
+from valuebias.report.first_tokens import FirstTokens
+from valuebias.report.people import InPeople
 
 FORMAT, VERSION = "pytest-valuebias report", 1
 """What a document says it is."""
@@ -34,40 +36,6 @@ class Step(TypedDict):
     low: float | None
     high: float | None
     tau: float | None
-
-
-class BalanceRow(TypedDict):
-    """How the sides differ in one property of their words: means, and their standardised
-    difference."""
-
-    covariate: str
-    a: float
-    b: float
-    d: float | None
-
-
-class BalanceTable(TypedDict):
-    """Every property; the controlled effect where the sides are out of balance in one."""
-
-    rows: list[BalanceRow]
-    controlled: Estimated | None
-
-
-Specified = list[str | float | list[str]]
-"""A specification: what counts alike, what is drawn, how words were written, the covariates, what
-is left out ("" for nothing), the estimate, and its interval at the gate's level."""
-
-
-class Robust(TypedDict):
-    """Whether a PASS holds in all ways to compute it, and of how many facets of a category."""
-
-    state: Literal["robust", "fragile"]
-    reason: str
-    turned_by: str
-    facets_outside: float
-    not_inside: int
-    outside: int
-    specifications: list[Specified]
 
 
 class Record(TypedDict):
@@ -145,6 +113,7 @@ class Record(TypedDict):
     margin_source: NotRequired[str]
     panel_member: NotRequired[bool]
     robustness: NotRequired[Robust]
+    forecast: NotRequired[ForecastMade]
 
 
 Scored = list[str | float]
@@ -313,6 +282,7 @@ class Details(TypedDict):
     ranks: list[Ranks]
     words: list[Words]
     matrices: list[PairMatrix]
+    first_tokens: NotRequired[list[FirstTokens]]
     paper: str
     notes: list[str]
 

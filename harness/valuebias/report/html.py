@@ -17,8 +17,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from valuebias.errors import visible
-from valuebias.format import bracketed, margin, p_text, signed, token, unsigned
-from valuebias.report import category_ranks, figures, view
+from valuebias.format import bracketed, margin, p_text, percent, signed, token, unsigned
+from valuebias.report import category_ranks, figures, first_tokens, forecasts, view
 from valuebias.report.wording import above_zero, of_step, path_of, prompts_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def page(document: Document) -> str:
         subjects=view.subjects(document),
         lexicons=lexicons,
         category_ranks=document.get("category_ranks", []),
+        first_tokens=document.get("first_tokens", []),
         figures=drawn,
         matrix_figures=figures.matrices(document),
         words={words["lexicon"]: words for words in document["words"]},
@@ -91,6 +92,12 @@ def _template() -> jinja2.Template:
         "columns": category_ranks.columns,
         "steps": category_ranks.steps,
         "ends": category_ranks.ends,
+        "about_tokens": first_tokens.about,
+        "named": first_tokens.named,
+        "percent": percent,
+        "token_rows": first_tokens.rows,
+        "asked": forecasts.asked,
+        "said": forecasts.said,
         "path_of": path_of,
         "prompts_of": prompts_of,
         "curve": figures.curve,
@@ -103,6 +110,7 @@ def _template() -> jinja2.Template:
     env.globals |= {
         "bracketed": bracketed,
         "marks": view.MARKS,
+        "how_first_tokens": first_tokens.HOW,
         "margin": margin,
         "origin": origin,
         "one_of_ten": ONE_OF_TEN,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from valuebias.format import signed
-from valuebias.report.document import BalanceRow, InstrumentChecked, Record
+from valuebias.report.beside import BalanceRow
+from valuebias.report.document import InstrumentChecked, Record
 from valuebias.report.wording import contrast
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from valuebias.report.document import Document, LexiconUsed, Record
+from valuebias.report.forecasts import foremost
 from valuebias.report.headline import describe, not_sound
 from valuebias.report.lines import differ, in_people, passes, robust, ties
 from valuebias.report.wording import directions, kind_of, rests_on, word
@@ -156,12 +157,14 @@ def run(document: Document) -> dict[str, Any]:
     failed = any(row.word == "FAIL" for row in all_rows)
     other = outcome == "FAIL" and not failed
     created = datetime.fromisoformat(document["created"])
+    first = foremost(document["verdicts"])
     sign, tone = MARKS.get(outcome, ("!", "unsure"))
     return {
         "sign": sign,
         "tone": tone if outcome in ("PASS", "FAIL", "ERROR") else "unsure",
         "meaning": _OTHER_TEST if other else _MEANING.get(outcome, ""),
         "unfinished": not document["complete"] and outcome != "INCOMPLETE",
+        "forecasts": [row for r in first for row in all_rows if row.record is r],
         "ungated": {} if outcome == "NOT GATED" else _ungated(all_rows),
         "created": f"{created.day} {created:%B %Y, %H:%M} {created.tzname() or ''}".rstrip(),
         "words": [w for w in MARKS if w in ("PASS", "FAIL") or w in counts(all_rows)],

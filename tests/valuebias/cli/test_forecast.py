@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import valuebias as vb
+from support.schema import problems
 from support.scores import write_scores
 from valuebias.cli.main import main
 from valuebias.lexicons.files import starter
@@ -36,13 +37,15 @@ BIG_TWO = ("--suite=big_two", "--lexicon=big_two=words.csv")
 
 
 def test_what_a_policy_would_say(capsys: pytest.CaptureFixture[str]) -> None:
-    ended = main(["forecast", "scores:rewards.csv", "--policy", "demo:neutral", *BIG_TWO])
+    asked = ("scores:rewards.csv", "--policy", "demo:neutral", "--vocabulary")
+    ended = main(["forecast", *asked, *BIG_TWO])
     shown = capsys.readouterr()
     assert ended == 0, shown.err
     out = shown.out
     assert max(map(len, out.splitlines())) <= 80
     assert out.startswith("Instrument sound.\n")
-    (positive, negative) = out.split("\nagency~communion, ")[1:]
+    words, *tokens = out.split("\nFirst tokens of ")
+    (positive, negative) = words.split("\nagency~communion, ")[1:]
     for part in (positive, negative):  # agency is raised whatever is asked for
         text = " ".join(part.split())
         told = re.search(
@@ -55,17 +58,31 @@ def test_what_a_policy_would_say(capsys: pytest.CaptureFixture[str]) -> None:
         assert float(told[3]) > float(told[2])
         assert len(re.findall(r"^  (?:[\d.]+ nats?|best of \d+) +0\.\d{3}|1\.000", part, re.M)) >= 8
         assert "without a word family: " in text
+    for part, valence in zip(tokens, ("positive", "negative"), strict=True):
+        text = " ".join(part.split())
+        assert text.startswith(f"demo:neutral optimised against rewards.csv, {valence} prompts")
+        assert re.search(
+            r"[\d,]+ of [\d,]+ tokens have a reward, and \S+% of the probability", text
+        )
+        for category in SIDES:
+            assert re.search(rf"^  {category} +\d+( +\S+%){{8}}$", part, re.M), part
+        assert re.search(r"gain: \S+ \S+% to \S+%, .* lose: ", text)
 
 
 def test_the_same_in_a_notebook() -> None:
     rewarded = vb.load("scores:rewards.csv", lexicons={"few": "words.csv"})
     policy = vb.load("demo:neutral", load_as="llm", lexicons={"few": "words.csv"})
-    found = rewarded.forecast(policy, "few", *SIDES, valence="positive")
+    found = vb.forecast(rewarded, policy, "few", *SIDES, valence="positive")
+    assert rewarded.forecast(policy, "few", *SIDES, valence="positive").sentence == found.sentence
     assert found.forecast.estimate > 0
     assert found.sentence.startswith("Among the 24 words")
     assert {each.change > 0 for each in found.gain} == {True}
     assert {each.change < 0 for each in found.lose} == {True}
     assert found.forecast.n_prompts == 27
+    document = vb.report([found], html="out.html")
+    assert problems(document) == []
+    assert document["verdicts"][0]["forecast"]["sentence"] == found.sentence
+    assert found.sentence[1:] in Path("out.html").read_text("utf-8")
     with pytest.raises(vb.ValueBiasError, match="must be a language model"):
         policy.forecast(rewarded, "few", *SIDES, valence="positive")
 

@@ -197,6 +197,19 @@ def test_forwards_and_time_of_a_model(capsys: pytest.CaptureFixture[str]) -> Non
     assert f"Not stored yet: {first['left']:,}, at " in out
     again = planned("--rm", "demo:neutral", *BIG_TWO)["work"]
     assert again["left"] == first["left"] - 2 * len(starter("big_two").words())
+    assert again["policy_tokens"] == 0
+    # With a policy also rewards of its tokens: most of an embedded vocabulary is text.
+    more = planned("--rm", "demo:neutral", "--policy", "demo:neutral", *BIG_TWO)["work"]
+    tokens = more["policy_tokens"] // 54
+    assert 0.9 * more["vocabulary"] < tokens <= more["vocabulary"]
+    assert more["left"] == again["left"] + 52 * tokens
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"and {54 * tokens:,} of policies' tokens as answers. Not stored yet" in out
+
+
+def test_tokens_of_a_policy_need_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--policy", "demo:neutral", *BIG_TWO]) == 2
+    assert "Give --rm too" in capsys.readouterr().err
 
 
 def test_recorded_scores_take_no_time(pilot: str) -> None:

@@ -14,7 +14,7 @@ from valuebias.lexicons.lexicon import Lexicon
 from valuebias.measurement.balance import OUT_OF_BALANCE, balance, beside, properties
 from valuebias.measurement.contrast import measure
 from valuebias.prompts import PAPER_PROMPTS, select
-from valuebias.report.document import BalanceRow
+from valuebias.report.beside import BalanceRow
 from valuebias.report.lines import far
 from valuebias.stats import Term, contrast, controlled
 

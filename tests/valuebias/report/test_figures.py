@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.reports import forecast
 from valuebias.errors import visible
 from valuebias.format import bracketed, signed
 from valuebias.prompts import PAPER_PROMPTS
@@ -78,6 +79,13 @@ def matrix(labels=("a", "b"), values=((0.0, 0.25), (-0.25, 0.0)), left_out=()):
         "contrast": "freedom~love", "unit": "difference of MWLR", "labels": list(labels),
         "values": [list(row) for row in values], "left_out": list(left_out),
     }  # fmt: skip
+
+
+def foreseen(valence="positive", *, before=0.6, after=0.3, name="P", **more):
+    made = forecast(before, after, name=more.pop("word", "love"))
+    title = more.pop("title", f"{name} optimised against m")
+    more |= {"role": "forecast", "reference": name, "forecast": made}
+    return record(title, valence=valence, estimate=after - before, **more)
 
 
 def steps(*estimates, half=0.1):
@@ -497,6 +505,7 @@ def test_hostile_strings_are_text_and_nothing_else(lexicon):
                trajectory=steps(0.1, 0.2))
         for i, name in enumerate(HOSTILE)
     ]  # fmt: skip
+    verdicts += [foreseen(name=n, word=n, title=n, lexicon=lexicon) for n in HOSTILE[:6]]
     names = [*HOSTILE, HOSTILE[0]]
     ranked = [ranks(n, lexicon, HOSTILE, prompts=PAPER_PROMPTS[::5]) for n in names]
     ranked += [ranks(n, "two", HOSTILE[:2], prompts=PAPER_PROMPTS[::5]) for n in HOSTILE[:3]]
@@ -576,3 +585,32 @@ def test_ids_differ_wherever_names_do(names):
     found = [slug(name) for name in names]
     assert len(set(found)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9-]+", s) for s in found)
+
+
+def test_a_forecast_is_drawn_by_nats_and_its_words_by_their_change():
+    there = [foreseen(), foreseen("negative", before=0.2, after=0.7)]
+    shares, movers, *_ = figures.of_lexicon(document(there), "two")
+    check([shares, movers])
+    assert (shares.id, movers.id) == ("fig-two-forecast-shares", "fig-two-forecast-words")
+    assert shares.title == "What P would say of two"
+    assert "agency 0 nats .60, " in shares.description
+    assert ", .5 nats .45, 1 nat .30, 2 nats .15, best of 4 .42, " in shares.description
+    top = root(shares.svg)
+    ticks = [(y, t) for x, y, t in texts(shares.svg) if x < 40 and re.fullmatch(r"\.?\d+", t)]
+    height = axis([(y - 3.6, t) for y, t in ticks])  # of the left panel, level with the right one
+    for side in (0, 1):
+        first, second = part(top, f"side-{side}")
+        drawn_at = [height(float(u.get("y"))) for u in first.iter(f"{SVG}use")]
+        assert (drawn_at[0], drawn_at[3]) == pytest.approx(
+            (abs(side - 0.6), abs(side - 0.3)), abs=0.02
+        )
+        assert len(drawn_at) == len([*second.iter(f"{SVG}use")]) == 5
+        best = [
+            height(float(u.get("y"))) for u in part(top, f"best-of-{side}")[0].iter(f"{SVG}use")
+        ]
+        shown = [s["share"] for s in there[0]["forecast"]["steps"][5:]]
+        assert best == pytest.approx([abs(side - x) for x in shown], abs=0.02)
+    rows = [t for _, _, t in texts(movers.svg)]
+    for word in ("love 0", "love 7", "+.100", "-.100", "+.013"):
+        assert rows.count(word) >= 2, word
+    assert "love 9" not in rows, "the ten that moved most are in the document, eight are drawn"

@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 from support.harmless import check_page, read
-from support.reports import report, verdict
+from support.reports import first_tokens, forecast, report, verdict
 from support.schema import problems
 from valuebias.format import bracketed, margin, signed
 from valuebias.report import html
@@ -116,6 +116,8 @@ def whole(text="plain"):
         verdict("ERROR", title="broken", nodeid="error", reason=text),
         verdict("PASS", title="org/a", lexicon_name="own", contrast=f"{text}~b", nodeid="own",
                 shipped=False, suite="own"),
+        verdict("PASS", title="P optimised against org/a", role="forecast", nodeid="forecast",
+                estimate=-0.3, reference=text, forecast=forecast(name=text), **named),
     ]  # fmt: skip
     tokens = {
         "prompt": text, "kind": "tokens of its vocabulary", "n": 3061, "left_out": None,
@@ -142,7 +144,8 @@ def whole(text="plain"):
         "values": [[0.0, 1 / 3], [None, 0.0]], "left_out": [text],
     }  # fmt: skip
     document = report(
-        *verdicts, words=words, matrices=[matrix], paper=f"two\n  lines {text}", notes=[text],
+        *verdicts, words=words, matrices=[matrix], first_tokens=[first_tokens(text)],
+        paper=f"two\n  lines {text}", notes=[text],
         command=f"pytest --rm={text}", headline=f"What {text} says.",
         settings=[{"name": "rm", "value": text, "source": "--rm"}],
     )  # fmt: skip
@@ -170,6 +173,48 @@ def test_the_document_of_these_tests_is_as_the_schema_says(document):
 
 
 # What it says first
+
+
+def test_first_tokens_are_shown_and_gate_nothing():
+    left = first_tokens(valence="negative", left_out="it would take 2 h", steps=[], categories=[],
+                        gain=[], lose=[], scored=[], attainable=[])  # fmt: skip
+    page = tree(report(verdict(), first_tokens=[first_tokens(), left]))
+    section = page.one("section", id="first-tokens")
+    assert "NOT GATED" in section.text
+    cards = section.find("div", class_="card")
+    assert [card["data-valence"] for card in cards] == ["positive", "negative"]
+    assert "3,611 of 3,845 tokens have a reward, and 99.9% of the probability" in cards[0].text
+    head, agency, *_ = cards[0].one("table", class_="first-tokens").find("tr")
+    assert [cell.text for cell in head.find("th")][2:6] == ["0", ".25", ".5", "1"]
+    assert [cell.text for cell in agency.find("td")][:3] == ["12", "1%", "2%"]
+    gain, _ = cards[0].find("td", class_="token")
+    assert gain["data-token"] == " love"
+    assert gain.text == "␣love"
+    figures = cards[0].one("table", class_="moved").find("td", class_="n")
+    assert [cell.text for cell in figures] == ["<.0001%", "20%"] * 2
+    assert "left out: it would take 2 h" in cards[1].text
+    assert cards[1].find("table") == []
+    assert page.one("nav").find("a", href="#first-tokens")
+
+
+def test_a_forecast_is_said_in_a_sentence():
+    more = {"role": "forecast", "reference": "P"}
+    few = forecast(0.5, 0.4, exploratory="it rests on too little")
+    given = [
+        verdict("PASS", title="P optimised against a", estimate=0.05, forecast=forecast(), **more),
+        verdict("FAIL", title="P optimised against a", estimate=-0.3, valence="negative",
+                forecast=forecast(), **more),
+        verdict("INCONCLUSIVE", title="P optimised against b", estimate=-0.1, forecast=few, **more),
+    ]  # fmt: skip
+    page, said = first(report(*given))
+    assert said.count("Asked for ") >= 2
+    assert (
+        "Asked for the worst: among the 322 words of the lexicon (.03% of what P says), the share "
+        "of agency goes from .60 to .30 when P is optimised by 1 nat against love."
+    ) in said
+    assert "It settles nothing: it rests on too little." in said
+    rows = page.find("li", class_="forecast")
+    assert [row.one("a")["href"] for row in rows] == ["#verdict-2", "#verdict-3"]
 
 
 def first(document):
@@ -311,10 +356,10 @@ def test_details_tell_what_a_verdict_rests_on(document, page):
 
 def test_the_overview_leads_from_each_effect_to_its_verdict(document, page):
     tables = page.one("section", data_lexicon="big_two").find("table", class_="overview")
-    assert [table["data-kind"] for table in tables] == ["range", "drift"]
+    assert [table["data-kind"] for table in tables] == ["range", "drift", "forecast"]
     records = {f"#verdict-{n}": r for n, r in enumerate(document["verdicts"], 1)}
     links = [(table["data-kind"], link) for table in tables for link in table.find("a")]
-    assert len({link["href"] for _, link in links}) == len(links) == 7
+    assert len({link["href"] for _, link in links}) == len(links) == 8
     for kind, link in links:
         r = records[link["href"]]
         assert link["data-nodeid"] == r["nodeid"]

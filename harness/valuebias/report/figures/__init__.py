@@ -1,6 +1,6 @@
 """The figures of a report, made from the document and nothing else.
 
-    of_lexicon(document, name) -> [Figure]   ranks, forest, prompts, drift: those that there are
+    of_lexicon(document, name) -> [Figure]   forecast, ranks, forest, prompts, drift, where they are
     matrices(document) -> [Figure]           pairs of language models
     verdict(record) -> Figure                one effect on its axis
     strip(record, limit) -> str              the same, for a table's cell
@@ -21,13 +21,14 @@ __all__ = ["Figure", "curve", "matrices", "of_lexicon", "of_ranks", "strip", "ve
 
 def of_lexicon(document: Document, name: str) -> list[Figure]:
     """The figures on one lexicon, in the order in which a page shows them."""
-    from valuebias.report.figures import drift, forest, prompts, ranks
+    from valuebias.report.figures import drift, forecast, forest, prompts, ranks
     from valuebias.report.figures.labels import slug
     from valuebias.report.figures.style import settings
 
     start = f"fig-{slug(name)}"
     with settings():
         return [
+            *forecast.figures(document, name, f"{start}-forecast"),
             *ranks.figures(document, name, f"{start}-ranks"),
             *forest.figures(document, name, f"{start}-forest"),
             *prompts.figures(document, name, f"{start}-prompts"),

@@ -13,7 +13,8 @@ from typing import cast
 
 from valuebias.errors import visible
 from valuebias.format import signed
-from valuebias.report.document import Record, Specified
+from valuebias.report.beside import Specified
+from valuebias.report.document import Record
 from valuebias.report.figures.canvas import Figure
 from valuebias.report.figures.records import margin, numbers
 from valuebias.report.figures.shapes import reaching, tick
