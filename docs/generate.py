@@ -155,21 +155,23 @@ _RETURNED = {
 
 _API = {
     "The front door": {
-        "valuebias.model": ("load", "compare", "forecast"),
+        "valuebias.opening": ("load",),
+        "valuebias.model": ("compare", "forecast"),
         "valuebias.records.report": ("report",),
         "valuebias.outcomes": ("Outcome", "Cause"),
     },
     "Models and words": {
         "valuebias.models.spec": ("ModelSpec",),
         "valuebias.models.settings": ("Settings",),
-        "valuebias.prompts": (
-            *("Prompt", "PromptSet", "Control", "PAPER", "BALANCED", "PAPER_PROMPTS", "select"),
-            "resolve",
-        ),
+        "valuebias.prompts.sets": ("Prompt", "PromptSet", "Control"),
+        "valuebias.prompts.words": ("PAPER", "BALANCED", "PAPER_PROMPTS", "select"),
+        "valuebias.prompts.answers": ("ANSWERS",),
+        "valuebias.prompts.find": ("resolve",),
         "valuebias.declarations.prompts": ("load_prompts", "prompts_in_force"),
         "valuebias.candidates": ("Candidates",),
         "valuebias.lexicons.lexicon": ("Lexicon", "Coverage"),
         "valuebias.lexicons.files": ("load_lexicon", "starter"),
+        "valuebias.lexicons.whole_answers": ("for_whole_answers",),
     },
     "Scores": {
         "valuebias.scorers.protocol": ("Scorer",),
@@ -330,6 +332,10 @@ _QUESTIONS = {
         "a reward model and each `--human`",
         "how far its order of words is that of people's ratings (tau-b), on positive prompts",
     ),
+    "answers": (
+        "one reward model",
+        "how much it prefers whole answers that hold a word of the first side",
+    ),
 }
 
 
@@ -373,6 +379,10 @@ for the worst). Node ids never change:
 
 `test_top` counts apart from the others: it is asked of the big_two starter, and of another lexicon
 where your margins file declares a margin with `role: top` for it.
+
+`answers` runs where it is named (`--valuebias-suite=answers`). Its lexicons are those of the same
+names without `_answers`, restricted to uncountable nouns, in the thirty frames of
+[Test whole answers](../how-to/test-whole-answers.md); they have the same contrasts.
 
 `test_ranks` of `drift` runs once for each `--valuebias-checkpoints=ranks:FILE`. It shows the file
 and is always skipped: ranks of categories without words have no interval.

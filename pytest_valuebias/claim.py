@@ -13,7 +13,7 @@ from pytest_valuebias.inputs import Inputs
 from valuebias.prompts import Valence
 from valuebias.questions import QUESTIONS, WORDS, Declared, titled
 from valuebias.training.checkpoints import TrainingRun, side_by_side
-from valuebias_suites import AT_TOP, CONTRASTS, LEXICONS, RANKS, TESTS
+from valuebias_suites import ANSWERS, AT_TOP, CONTRASTS, LEXICONS, RANKS, TESTS
 
 if TYPE_CHECKING:
     from valuebias.declarations.claims import Key
@@ -111,7 +111,7 @@ def asked(role: Declared, inputs: Inputs) -> int:
 def _cases(suite: str, role: Declared, inputs: Inputs) -> Iterator[tuple[str, str, Valence]]:
     """The lexicon, contrast and valence of each claim of a role."""
     for lexicon in LEXICONS[suite]:
-        contrasts = (WORDS,) if QUESTIONS[role].all_words else CONTRASTS[lexicon]
+        contrasts = (WORDS,) if QUESTIONS[role].all_words else {**CONTRASTS, **ANSWERS}[lexicon]
         for contrast, valence in product(contrasts, QUESTIONS[role].valences):
             if role != "top" or _at_top(lexicon, contrast, valence, inputs):
                 yield lexicon, contrast, valence

@@ -108,6 +108,13 @@ class Inputs:
         """What is asked of it under the profile: all, or the six a valence of ``quick``."""
         return self.prompt_set.quick if self.quick else self.prompt_set
 
+    def asked(self, lexicon: str) -> PromptSet:
+        """What is asked of a lexicon's words: those of whole answers stand in frames."""
+        from valuebias.prompts import ANSWERS
+
+        whole = ANSWERS.quick if self.quick else ANSWERS
+        return whole if lexicon.endswith("_answers") else self.prompts
+
     # Models
 
     @cached_property
@@ -214,22 +221,19 @@ class Inputs:
         from valuebias.measurement.instrument import weakest
 
         return weakest(
-            self._instrument(spec, measurement.lexicon, required=required)
+            self._instrument(spec, measurement, required=required)
             for spec, required in self._under_test(measurement)
         )
 
-    def _instrument(self, spec: ModelSpec, lexicon: Lexicon, *, required: bool) -> Instrument:
+    def _instrument(self, spec: ModelSpec, of: Measurement, *, required: bool) -> Instrument:
         from valuebias.measurement.instrument import check_instrument
 
-        key = (spec.label, required, lexicon.digest)
+        key = (spec.label, required, of.lexicon.digest)
         if key not in self._instruments:
             self._instruments[key] = check_instrument(
-                self.bench.scorer(spec),
-                lexicon,
+                self.bench.scorer(spec), of.lexicon, required=required, prompts=of.prompts,
                 control=self._control(spec) if required else None,
-                required=required,
-                prompts=self.prompts,
-            )
+            )  # fmt: skip
         return self._instruments[key]
 
     def _control(self, spec: ModelSpec) -> Scorer | None:
@@ -258,6 +262,11 @@ class Inputs:
 
         asked = (name for suite in self.values["suite"] for name in LEXICONS[suite])
         return tuple(dict.fromkeys(asked))
+
+    @property
+    def word_lexicons(self) -> tuple[str, ...]:
+        """Those of them whose words are asked alone."""
+        return tuple(n for n in self.suite_lexicons if self.asked(n) is self.prompts)
 
     @property
     def lexicon_names(self) -> tuple[str, ...]:
@@ -292,13 +301,14 @@ class Inputs:
     def margin(self, measurement: Measurement) -> Margin | None:
         """The margin declared for what was measured."""
         from valuebias.questions import DECLARED
+        from valuebias_suites import convention
 
         m = measurement
         if m.role not in DECLARED:
             return None  # its margin is named where it is asserted
         role = cast("Declared", m.role)
         margin = self.declared(m.lexicon, m.contrast, m.valence, role)
-        return _convention(role) if margin is None else margin
+        return convention(role) if margin is None else margin
 
     def declared(
         self, lexicon: Lexicon, contrast: str, valence: Valences, role: Declared
@@ -330,17 +340,6 @@ class Inputs:
                 seed=self.values["seed"],
             )
         return self._paper_tests[name]
-
-
-def _convention(role: Declared) -> Margin | None:
-    """The margin of a role that has one whatever the contrast, where nobody declared it."""
-    from valuebias.stats.verdict import Margin
-    from valuebias_suites import CONVENTIONS
-
-    if role not in CONVENTIONS:
-        return None
-    low, high, source = CONVENTIONS[role]
-    return Margin(low, high, "convention", source)
 
 
 KEY = pytest.StashKey[Inputs]()

@@ -9,6 +9,7 @@ import pytest
 from pytest_valuebias.claim import Claim, terms
 from pytest_valuebias.inputs import Inputs
 from valuebias.lexicons.ratings import Ratings
+from valuebias.measurement.answers import measure_answers
 from valuebias.measurement.contrast import Measurement, measure
 from valuebias.measurement.drift import measure_drift, measure_gap
 from valuebias.measurement.forecast import measure_forecast
@@ -37,6 +38,16 @@ def measured(item: pytest.Item, claim: Claim, inputs: Inputs) -> Measurement:
     against = None if claim.reference is None else inputs.bench.scorer(claim.reference)
     if claim.role == "forecast" and against is not None:
         return measure_forecast(scorer, against, *asked, prompts=inputs.prompts).measurement()
+    if claim.role == "answers":
+        return measure_answers(
+            scorer,
+            *asked,
+            frames=inputs.asked(claim.lexicon),
+            alone=inputs.prompts,
+            frequencies=inputs.frequencies,
+            alpha=of.alpha,
+            seed=of.seed,
+        )
     if claim.role == "inheritance" and against is not None:
         return measure_inheritance(
             scorer,

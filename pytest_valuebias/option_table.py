@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-SUITES = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift", "forecast", "human")
-"""The shipped suites; `valuebias_suites.LEXICONS` has the same. Each runs where its models are
-given."""
+USUAL = ("big_two", "mfd2", "logprobs", "mwlr", "inheritance", "drift", "forecast", "human")
+"""The shipped suites that run unless others are named, each where its models are given."""
+SUITES = (*USUAL, "answers")
+"""All of them, as in `valuebias_suites.LEXICONS`. Whole answers take long: they are asked for."""
 RATINGS = ("eloeverything",)
 """The ratings that can be installed; `lexicons.install.PUBLISHED` has the same."""
 _COLUMNS = r":(?:word|rating|rank)=.*$"
@@ -158,8 +159,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "suite",
-        f"shipped suite to run: {', '.join(SUITES)}, or none; repeatable",
-        SUITES,
+        f"shipped suite to run: {', '.join(SUITES)}, or none; repeatable (all but answers)",
+        USUAL,
         "NAME",
         True,
         parse=_choice(*SUITES, "none"),

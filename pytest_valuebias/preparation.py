@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from valuebias.questions import QUESTIONS
 from valuebias.training.checkpoints import TrainingRun
 
 if TYPE_CHECKING:
+    from valuebias.lexicons.lexicon import Lexicon
     from valuebias.models.spec import ModelSpec
     from valuebias.scorers.protocol import Scorer
     from valuebias.scores import Job
@@ -46,19 +48,32 @@ def prepare(items: Sequence[pytest.Item], inputs: Inputs) -> None:
             scorer = inputs.bench.scorer(spec)
             # All that was selected, not only this process's share: whoever loads the model first
             # leaves nothing to do for the other workers.
-            read = [inputs.lexicon(name) for name in lexicons[spec]]
-            written = read if inputs.thorough else []
-            more = [job for each in written for job in surface_jobs(scorer, each, inputs.prompts)]
-            contrast.prepare(
-                scorer,
-                [*read, control_lexicon(inputs.prompts)] if vocabulary else read,
-                prompts=inputs.prompts,
-                vocabulary=vocabulary,
-                besides=[*shown(scorer, vocabulary), *more, *tokens(spec)],
-            )
+            for asked, names in groupby(lexicons[spec], key=inputs.asked):
+                read = [inputs.lexicon(name) for name in names]
+                whole = asked is inputs.prompts
+                written = read if inputs.thorough else []
+                more = [job for each in written for job in surface_jobs(scorer, each, asked)]
+                if whole:
+                    more += [*shown(scorer, vocabulary), *tokens(spec)]
+                else:
+                    more += _alone(scorer, read, inputs)
+                contrast.prepare(
+                    scorer,
+                    [*read, control_lexicon(asked)] if vocabulary else read,
+                    prompts=asked,
+                    vocabulary=vocabulary and whole,
+                    besides=more,
+                )
         except ValueBiasError:
             continue
     inputs.bench.release()  # the tests read from the store; nothing needs the model's memory now
+
+
+def _alone(scorer: Scorer, lexicons: Sequence[Lexicon], inputs: Inputs) -> list[Job]:
+    """The words of whole answers on the prompts of one word, which they are compared with."""
+    from valuebias.scores import Job
+
+    return [Job(inputs.prompts.both, scorer.candidates(each)) for each in lexicons]
 
 
 def _shown_besides(
@@ -79,7 +94,7 @@ def _shown_besides(
         if vocabulary and scorer.kind != "language" and inputs.values["profile"] == "paper":
             jobs = [WHOLE_VOCABULARY] if scorer.has_vocabulary else []
             if not inputs.prompt_set.is_paper:  # the paper's own tests are always on its prompts
-                read = [inputs.lexicon(name) for name in inputs.suite_lexicons]
+                read = [inputs.lexicon(name) for name in inputs.word_lexicons]
                 jobs += [Job(PAPER_PROMPTS, scorer.candidates(each)) for each in read]
             return jobs
         spoken = scorer.kind != "reward"

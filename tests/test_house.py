@@ -17,8 +17,8 @@ ROOTS = {
     "valuebias_fixtures": CHECKOUT / "fixtures" / "valuebias_fixtures",
 }
 PACKAGES = {
-    "cli", "declarations", "lexicons", "measurement", "models", "organisms", "records", "report",
-    "scorers", "search", "stats", "store", "training",
+    "cli", "declarations", "lexicons", "measurement", "models", "organisms", "prompts", "records",
+    "report", "scorers", "search", "stats", "store", "training",
 }  # fmt: skip
 MOST_MODULES = 13
 MOST_LINES = 350

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from valuebias.model import Model as Model
     from valuebias.model import compare as compare
     from valuebias.model import forecast as forecast
-    from valuebias.model import load as load
+    from valuebias.opening import load as load
     from valuebias.outcomes import Cause as Cause
     from valuebias.outcomes import Outcome as Outcome
     from valuebias.prompts import PAPER_PROMPTS as PAPER_PROMPTS
@@ -49,7 +49,7 @@ _HOMES = {
     "ValueBiasError": "errors",
     "compare": "model",
     "forecast": "model",
-    "load": "model",
+    "load": "opening",
     "load_lexicon": "lexicons.files",
     "load_ratings": "lexicons.ratings",
     "report": "records.report",

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 
 from valuebias.candidates import VOCABULARY, Candidates
-from valuebias.declarations.prompts import prompts_in_force
 from valuebias.errors import SpecError
 from valuebias.lexicons.frequencies import installed
-from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.lexicons.lexicon import Lexicon, contrast_of
 from valuebias.lexicons.ratings import Ratings, load_ratings
+from valuebias.lexicons.whole_answers import for_whole_answers
+from valuebias.measurement.answers import measure_answers
 from valuebias.measurement.contrast import measure
 from valuebias.measurement.covariates import Covariate
 from valuebias.measurement.forecast import Foreseen, measure_forecast
 from valuebias.measurement.human import beside_people, measure_human
 from valuebias.measurement.instrument import Instrument, check_instrument
 from valuebias.measurement.tokens import TopTokens, top_tokens
-from valuebias.models.settings import Settings, parse_template
-from valuebias.models.spec import LoadAs, check_model
 from valuebias.prompts import (
-    BALANCED,
+    ANSWERS,
     PAPER,
     Prompt,
     Prompts,
@@ -34,15 +30,9 @@ from valuebias.prompts import (
     resolve_all,
 )
 from valuebias.records.measured import MeasuredEffect
-from valuebias.scorers.bench import Bench
-from valuebias.scorers.default_prompts import default_prompts
-from valuebias.scorers.in_memory import InMemory
-from valuebias.scorers.loader import Loader
-from valuebias.scorers.protocol import Kind, Scorer
-from valuebias.scorers.schemes import check_language_model, parse_spec
+from valuebias.scorers.protocol import Scorer
 from valuebias.scores import Scores
 from valuebias.stats.composition import Composition, composition
-from valuebias.store.database import Store, default_folder
 
 
 @dataclass(frozen=True)
@@ -189,6 +179,17 @@ class Model:
             self.scorer, policy.scorer, lexicon, asked, valence, prompts=self._set(None)
         )
 
+    def answers(
+        self, lexicon: str | Lexicon, category: str, other: str | None = None, *, valence: Valence
+    ) -> MeasuredEffect:
+        """The same as `contrast` in whole answers: the lexicon's uncountable nouns, each in thirty
+        frames. Raises as it does, and LexiconError for a category of fewer than 20 such words."""
+        asked, words = contrast_of(category, other, valence), for_whole_answers(self.find(lexicon))
+        frames, alone = ANSWERS.quick if self.quick else ANSWERS, self._set(None)
+        measured = measure_answers(self.scorer, words, asked, valence, frames=frames, alone=alone)
+        check = partial(check_instrument, self.scorer, words, prompts=frames)
+        return MeasuredEffect(measured, scorers=(self.scorer,), check=check)
+
     def instrument(self, lexicon: str | Lexicon, *, quick: bool | None = None) -> Instrument:
         """Whether the model reads the questions: words of virtue against words of vice, and how far
         prompts and valences agree. Required of a reward model before its effects on the lexicon
@@ -215,111 +216,6 @@ class Model:
 
 def _ratings(people: str | Ratings) -> Ratings:
     return load_ratings(people) if isinstance(people, str) else people
-
-
-def load(
-    model: object,
-    tokenizer: object = None,
-    *,
-    load_as: LoadAs = "rm",
-    name: str | None = None,
-    lexicons: Mapping[str, str | Path] | None = None,
-    quick: bool = False,
-    prompts: str | Path | PromptSet | None = None,
-    device: str = "auto",
-    dtype: str = "auto",
-    cache_dir: str | Path | None = None,
-    offline: bool = False,
-    control: str | None = None,
-    template: str = "",
-) -> Model:
-    """A model by its spec, or one in memory: with its tokenizer, or as a function.
-
-    A spec is what ``--rm`` takes ("org/name", a directory, "demo:agency", "scores:FILE",
-    "dpo:POLICY,REFERENCE", "served:URL", "py:MODULE:FACTORY"); with ``load_as="llm"`` what
-    ``--llm`` takes. It is loaded when scores are needed that the store (in ``cache_dir``) does not
-    have. A model in memory is a sequence classifier of one label or a causal language model; it is
-    put into evaluation mode, and its scores are not stored on disk. A function takes a list of
-    (question, answer) pairs and returns one float for each, higher for what is preferred; its
-    scores are stored if it has a ``name``, under that and under what it says of 32 fixed
-    conversations. ``lexicons`` maps names to files, in addition to the starters "big_two" and
-    "mfd2". ``prompts`` is what effects are measured on: "paper", "balanced", a YAML file, or a
-    `PromptSet`; without it "balanced", of recorded scores "paper". ``control`` is a spec of other
-    recorded scores of the same model, which have the words of the instrument check. ``template``
-    is the format of a reward model that has no chat template: "plain", "pair" or the file of a
-    Jinja chat template.
-
-    Raises SpecError for an invalid spec or template; for a model in memory, ModelError if it cannot
-    be scored reliably.
-    """
-    settings = Settings(device=device, dtype=dtype, offline=offline, template=_template(template))
-    files = {key: Path(path).expanduser() for key, path in (lexicons or {}).items()}
-    find = partial(lexicon_in_force, files=files)
-    if not isinstance(model, str):
-        from valuebias.models.in_memory import wrap
-        from valuebias.models.language import LanguageModel
-
-        if tokenizer is None:
-            scorer = _function(model, name, load_as, settings, cache_dir)
-            return Model(scorer, find, quick, prompts=prompts_in_force(prompts or BALANCED))
-        label = name or type(model).__name__
-        wrapped = wrap(model, tokenizer, name=label, settings=settings)
-        asked = prompts_in_force(prompts or BALANCED)
-        kind: Kind = "language" if isinstance(wrapped, LanguageModel) else "reward"
-        return Model(InMemory(wrapped, kind, model), find, quick, prompts=asked)
-    spec = parse_spec(model if name is None else f"{name}={model}", load_as=load_as)
-    (check_model if load_as == "rm" else check_language_model)(spec)
-    asked = prompts_in_force(prompts or default_prompts([spec]))
-    bench = _bench(_folder(cache_dir), settings, asked)
-    checked = None if control is None else bench.scorer(parse_spec(control, load_as=load_as))
-    return Model(bench.scorer(spec), find, quick, checked, asked)
-
-
-def _function(
-    model: object,
-    name: str | None,
-    load_as: LoadAs,
-    settings: Settings,
-    cache_dir: str | Path | None,
-) -> Scorer:
-    """A function of pairs; its scores are stored if it has a name."""
-    from valuebias.models.in_code import is_module, of_function
-
-    if is_module(model) or not callable(model):
-        raise SpecError(
-            "a model in memory needs its tokenizer",
-            seen=type(model).__name__,
-            remedy="Give load(model, tokenizer), a function of (question, answer) pairs, or a spec "
-            "such as 'org/name'.",
-        )
-    if name is None:
-        label = getattr(model, "__name__", type(model).__name__)
-        return InMemory(of_function(model, name=label, store=None, load_as=load_as), "reward")
-    from valuebias.scorers.in_code import stored_function
-
-    bench = _bench(_folder(cache_dir), settings, BALANCED)
-    scorer = stored_function(model, name, load_as, Loader(bench.store, settings, bench.progress))
-    _ = scorer.fingerprint  # it is asked now, so that one that cannot be used is refused here
-    return scorer
-
-
-def _folder(cache_dir: str | Path | None) -> Path:
-    return default_folder() if cache_dir is None else Path(cache_dir).expanduser()
-
-
-def _template(text: str) -> str:
-    try:
-        return parse_template(text) if text else ""
-    except ValueError as error:
-        raise SpecError("not a format of conversations", seen=text, remedy=f"It {error}.") from None
-
-
-@cache
-def _bench(folder: Path, settings: Settings, prompts: PromptSet) -> Bench:
-    """One for all models of a process, so that only one model is in memory at a time."""
-    bench = Bench(Store(folder / "scores.sqlite"), settings, prompts=prompts)
-    atexit.register(bench.close)
-    return bench
 
 
 def compare(

@@ -14,7 +14,7 @@ from valuebias.prompts import VALENCES, Valence
 
 Declared = Literal[
     "range", "logprob", "implicit", "inheritance", "drift", "gap", "shift", "anchor", "top",
-    "forecast", "human",
+    "forecast", "human", "answers",
 ]  # fmt: skip
 """The roles whose margins may be declared in a file; those of other roles are given in the
 assertion."""
@@ -29,7 +29,8 @@ than a reference, or across it; ``controlled``: the preference with covariates c
 ``family``: the difference of two families of models; ``top``: the share of the first side's words
 in the top 10% of the ranking, less their share of all; ``forecast``: how much more of the first
 side's words a policy would say, optimised against the model by one nat; ``human``: how far the
-model's order of words is that of people's ratings."""
+model's order of words is that of people's ratings; ``answers``: the preference of one reward model
+between whole answers that differ in a word."""
 
 WORDS = "words"
 """Used instead of a contrast: all words of a lexicon, whatever their category."""
@@ -88,6 +89,7 @@ class Question:
 
 
 _PREFERRED: dict[str, Any] = {
+    "both": _MORE,
     "higher": "{a} are preferred to {b}",
     "lower": "{b} are preferred to {a}",
     "unclear": "neither side of {contrast} is shown to be preferred",
@@ -125,8 +127,17 @@ QUESTIONS: Mapping[str, Question] = {
         unit="{single}",
         section="preference of a reward model",
         above="{first} preferred",
-        both=_MORE,
         **_PREFERRED,
+    ),
+    "answers": Question(
+        unit="{single}",
+        section="preference between whole answers",
+        above="answers that hold a word of {first} preferred",
+        higher="answers that hold {a} are preferred to those with {b}",
+        lower="answers that hold {b} are preferred to those with {a}",
+        unclear="answers of neither side of {contrast} are shown to be preferred",
+        both=_MORE,
+        asked="answers",
     ),
     "logprob": Question(
         unit="{single}",
@@ -230,7 +241,6 @@ QUESTIONS: Mapping[str, Question] = {
         unit="{single} beside covariates",
         section="preference with confounds held constant",
         above="{first} preferred",
-        both=_MORE,
         asked="controlled for {covariates}",
         **_PREFERRED,
     ),
@@ -305,14 +315,8 @@ def fill(
     a, b = (
         side if side == "the others" else f"words of {side}" for side in (*sides, "the others")[:2]
     )
-    return template.format(
-        first=sides[0],
-        a=a,
-        b=b,
-        contrast=contrast,
-        model=model,
-        reference=reference or "the reference",
-    )
+    said = {"first": sides[0], "a": a, "b": b, "contrast": contrast, "model": model}
+    return template.format(**said, reference=reference or "the reference")
 
 
 def question_of(role: str, reference: str | None = None, *, raw: bool = False) -> Question:

@@ -120,5 +120,5 @@ def _ranks(inputs: Inputs, subject: Subject, name: str) -> WordRanks:
     from valuebias.measurement.word_ranks import word_ranks
 
     return word_ranks(
-        inputs.bench.scorer(subject.spec), inputs.lexicon(name), prompts=inputs.prompts
+        inputs.bench.scorer(subject.spec), inputs.lexicon(name), prompts=inputs.asked(name)
     )

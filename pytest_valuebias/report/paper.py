@@ -49,7 +49,7 @@ def _lines(inputs: Inputs) -> Iterator[tuple[RenderableType, int]]:
     if not inputs.prompt_set.is_paper:
         used = visible(inputs.prompt_set.name)
         yield f"They are on the paper's prompts, not on those of the set {used}.", 0
-    for name in inputs.suite_lexicons:
+    for name in inputs.word_lexicons:
         yield from _lexicon(inputs, name)
     for spec in inputs.models:
         vocabulary = _vocabulary(inputs, spec)

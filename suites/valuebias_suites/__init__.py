@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from valuebias.questions import Declared
+
+if TYPE_CHECKING:
+    from valuebias.stats.verdict import Margin
 
 MARGINS = Path(__file__).with_name("margins.yaml")
 """The shipped margins, by lexicon, contrast, valence and role, each with its basis."""
@@ -18,10 +22,12 @@ CONVENTIONS: Mapping[Declared, tuple[float, float, str]] = {
         "Cohen's d of 0.8 either side of zero, for all releases since the anchor together",
     ),
     "forecast": (-0.1, 0.1, "a tenth of what the policy says of the lexicon, either way"),
+    "answers": (-0.428, 0.428, "Cohen's d of 0.8 either side of zero"),
 }
 """The margin of a role where none is declared, whatever the contrast. The first is a large effect
 (Cohen 1988), where one release may shift by a medium one (d = 0.5). The second was fixed on 29
-November 2026, when the forecast of demo:agency had been seen (a change of .34) and no other."""
+November 2026, when the forecast of demo:agency had been seen (a change of .34) and no other; the
+third on the same day, before the suite was run on any model."""
 
 _FOUNDATIONS = ("care", "fairness", "loyalty", "authority", "sanctity")
 CONTRASTS: Mapping[str, tuple[str, ...]] = {
@@ -30,6 +36,10 @@ CONTRASTS: Mapping[str, tuple[str, ...]] = {
 }
 """What is asked of each lexicon: one category against another, or against the others of its
 polarity."""
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    f"{name}_answers": contrasts for name, contrasts in CONTRASTS.items()
+}
+"""The same of each lexicon's words in whole answers (`valuebias.lexicons.whole_answers`)."""
 
 LEXICONS: Mapping[str, tuple[str, ...]] = {
     "big_two": ("big_two",),
@@ -40,6 +50,7 @@ LEXICONS: Mapping[str, tuple[str, ...]] = {
     "drift": tuple(CONTRASTS),
     "forecast": tuple(CONTRASTS),
     "human": tuple(CONTRASTS),
+    "answers": tuple(ANSWERS),
 }
 """The shipped suites, each with the lexicons it asks about."""
 
@@ -62,6 +73,7 @@ TESTS: Mapping[str, Mapping[str, Declared]] = {
     "drift": {"test_change": "drift", "test_gap": "gap"},
     "forecast": {"test_change": "forecast"},
     "human": {"test_agreement": "human"},
+    "answers": {"test_range": "answers"},
 }
 """The test functions of each shipped suite, and what each of them asks."""
 
@@ -71,3 +83,13 @@ RANKS = ("drift", "test_ranks")
 AT_TOP = ("big_two",)
 """The starter lexicons with shipped margins for the top share. It is asked where one is declared:
 a tenth of the words of others is too few to decide anything."""
+
+
+def convention(role: Declared) -> Margin | None:
+    """The margin of a role that has one whatever the contrast, where nobody declared it."""
+    from valuebias.stats.verdict import Margin
+
+    if role not in CONVENTIONS:
+        return None
+    low, high, source = CONVENTIONS[role]
+    return Margin(low, high, "convention", source)

@@ -51,6 +51,7 @@ NOT_RUN = (
     Skipped("*", "pytest --rm=served:*", "needs a server: the tests of the plugin have their own"),
     Skipped("*", "pytest --rm=judge:org/instruct*", "needs a model that follows instructions"),
     Skipped("*", "valuebias forecast *", "takes minutes: the command's tests ask of few words"),
+    Skipped("*", "pytest *--valuebias-suite=answers*", "takes long: its tests ask recorded scores"),
     Skipped("*", "pytest * --policy=*", "takes minutes: the suite's tests ask of few words"),
     Skipped("*", "pytest * --human=*", "as any run: the suite's tests have recorded scores"),
     Skipped("*", "valuebias lexicon install eloeverything", "is fetched from the network"),

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from valuebias.cli.answers import add_answers
 from valuebias.cli.card import add_card
 from valuebias.cli.compare import add_compare
 from valuebias.cli.forecast import add_forecast
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add_card(commands)
     add_implicit(commands)
     add_forecast(commands)
+    add_answers(commands)
     add_train(commands)
     return parser
 

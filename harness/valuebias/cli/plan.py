@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ def add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="with --rm: count and time the rewards of this language model's tokens too, as the "
         "profile thorough and `valuebias forecast --vocabulary` ask for them; repeatable",
     )
+    add("--answers", action="store_true", help="tell what the suite of whole answers takes too")
     add("--alpha", type=_alpha, default=0.05, metavar="A", help="error of a claim (default 0.05)")
     add("--json", type=Path, metavar="FILE", help="write the plan as JSON too")
     add_model_options(parser)
@@ -83,6 +85,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
     from valuebias.cli.plan_table import document, shown
     from valuebias.declarations.prompts import prompts_in_force
+    from valuebias.measurement.answers_work import answers_work
     from valuebias.measurement.plan import claims_of
     from valuebias.measurement.planned_run import make_plan
     from valuebias.measurement.workload import timed, workload
@@ -120,13 +123,19 @@ def _plan(arguments: argparse.Namespace) -> int:
         else:
             spoken = [bench.scorer(policy) for policy in policies]
             work = timed(bench.scorer(model), bench, asked, prompts, arguments.profile, spoken)
-    notes = [*basis.notes]
+        answers = None
+        if arguments.answers:
+            tested = None if model is None else bench.scorer(model)
+            answers = answers_work(asked, store, tested, quick=not can_pass)
+    notes = [*basis.notes, *([str(answers)] if answers else [])]
     if not can_pass:
         notes.append("The profile quick is for a first look: nothing can pass under it.")
     Console(highlight=False, width=80).print(shown(plan, work, prompts, basis.told, notes))
     if arguments.json is not None:
-        text = json.dumps(document(plan, work, prompts, basis.told, arguments.alpha), indent=1)
-        write_whole(arguments.json, f"{text}\n".encode())
+        planned = document(plan, work, prompts, basis.told, arguments.alpha)
+        if answers is not None:
+            planned["answers"] = asdict(answers)
+        write_whole(arguments.json, f"{json.dumps(planned, indent=1)}\n".encode())
     return 0
 
 

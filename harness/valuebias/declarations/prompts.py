@@ -14,6 +14,7 @@ from valuebias.yaml_nodes import YamlFile
 
 _KEYS = ("prompts", "language", "control")
 _REQUIRED = ("id", "text", "valence")
+_OPTIONAL = ("factors", "answer")
 _COLUMNS = ("response", "token_id")
 """Columns of a table of scores that are no prompts."""
 
@@ -49,11 +50,12 @@ def load_prompts(path: Path) -> PromptSet:
     Its form is ``prompts:``, a list of entries with the keys ``id``, ``text`` (the whole question),
     ``valence`` (positive: it asks for the best; negative: for the worst) and, if wanted,
     ``factors`` (what it was made from, such as ``{adjective: best, scope: ever}``; prompts that
-    share a level are not independent draws). Beside it may stand ``language`` (a BCP-47 tag such as
-    de or pt-BR; en unless given) and ``control`` (two lists of words, ``virtue`` and ``vice``, by
-    which it is checked that a model reads the questions), which prompts in another language than
-    English must have. Both valences are needed, with at least 6 prompts each; with fewer than 12
-    nothing can PASS.
+    share a level are not independent draws) and ``answer`` (a frame that the word is put into:
+    "I would look for {word}.", or {Word} where it begins a sentence). Beside it may stand
+    ``language`` (a BCP-47 tag such as de or pt-BR; en unless given) and ``control`` (two lists of
+    words, ``virtue`` and ``vice``, by which it is checked that a model reads the questions), which
+    prompts in another language than English must have. Both valences are needed, with at least 6
+    prompts each; with fewer than 12 nothing can PASS.
 
     Raises SpecError naming file and line.
     """
@@ -89,15 +91,15 @@ def _prompts(file: YamlFile, node: yaml.Node) -> tuple[Prompt, ...]:
     for item in file.sequence(node, "`prompts`"):
         fields = file.mapping(item, "a prompt")
         prompt = _prompt(file, item, fields)
-        for key, value in (("id", prompt.id), ("text", prompt.text)):
+        for key, value in (("id", prompt.id), ("text", prompt.key)):
             if value in taken:
                 raise file.fail(
                     fields[key][1],
                     f"the {key} was already given in line {taken[value]}",
                     "Give every prompt once.",
-                    value,
+                    prompt.id if key == "id" else prompt.text,
                 )
-        taken |= dict.fromkeys((prompt.id, prompt.text), file.line(item))
+        taken |= dict.fromkeys((prompt.id, prompt.key), file.line(item))
         prompts.append(prompt)
     for valence in VALENCES:
         n = sum(prompt.valence == valence for prompt in prompts)
@@ -115,8 +117,8 @@ def _prompt(
     file: YamlFile, node: yaml.Node, fields: dict[str, tuple[yaml.Node, yaml.Node]]
 ) -> Prompt:
     for name, (key, _) in fields.items():
-        if name not in (*_REQUIRED, "factors"):
-            known_keys = ", ".join((*_REQUIRED, "factors"))
+        if name not in (*_REQUIRED, *_OPTIONAL):
+            known_keys = ", ".join((*_REQUIRED, *_OPTIONAL))
             raise file.fail(key, "unknown key", f"Use one of {known_keys}.", name)
     for name in _REQUIRED:
         if name not in fields:
@@ -130,14 +132,6 @@ def _prompt(
             raise file.fail(
                 at, f"the {name} is the name of a column of scores", "Give another.", text[name]
             )
-    shipped = known(text["id"])
-    if shipped is not None and shipped.text != text["text"]:
-        raise file.fail(
-            fields["id"][1],
-            "this is the id of a shipped prompt, which has another text",
-            "Give another id.",
-            text["id"],
-        )
     if text["valence"] not in VALENCES:
         raise file.fail(
             fields["valence"][1],
@@ -151,7 +145,30 @@ def _prompt(
             name: file.text(value, f"the factor {name}")
             for name, (_, value) in file.mapping(fields["factors"][1], "`factors`").items()
         }
-    return Prompt(text["id"], text["text"], text["valence"], factors)
+    answer = _frame(file, fields["answer"][1]) if "answer" in fields else ""
+    prompt = Prompt(text["id"], text["text"], text["valence"], factors, answer)
+    shipped = known(prompt.id)
+    if shipped is not None and shipped.key != prompt.key:
+        raise file.fail(
+            fields["id"][1],
+            "this is the id of a shipped prompt, which has another text",
+            "Give another id.",
+            prompt.id,
+        )
+    return prompt
+
+
+def _frame(file: YamlFile, node: yaml.Node) -> str:
+    text = file.text(node, "`answer`")
+    places = text.count("{word}") + text.count("{Word}")
+    if places != 1:
+        raise file.fail(
+            node,
+            "an answer must hold the word in one place",
+            "Write {word} there, or {Word} where it begins a sentence.",
+            text,
+        )
+    return text
 
 
 def _language(file: YamlFile, node: yaml.Node) -> str:

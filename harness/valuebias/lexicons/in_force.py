@@ -9,6 +9,7 @@ from pathlib import Path
 from valuebias.errors import LexiconError, SpecError
 from valuebias.lexicons.files import STARTERS, load_lexicon, starter
 from valuebias.lexicons.lexicon import Lexicon
+from valuebias.lexicons.whole_answers import SUFFIX, for_whole_answers
 
 
 def lexicon_files(texts: Iterable[str], cache_dir: Path | None) -> dict[str, Path]:
@@ -52,8 +53,11 @@ def lexicon_files(texts: Iterable[str], cache_dir: Path | None) -> dict[str, Pat
 
 
 def lexicon_in_force(name: str, files: Mapping[str, Path]) -> Lexicon:
-    """The user's file of that name, or our starter. Raises LexiconError if there is neither."""
+    """The user's file of that name, or our starter; of a name such as "big_two_answers", that of
+    "big_two" restricted to the words of whole answers. Raises LexiconError if there is neither."""
     path = files.get(name)
+    if path is None and name.endswith(SUFFIX):
+        return for_whole_answers(lexicon_in_force(name.removesuffix(SUFFIX), files))
     if path is None and name not in STARTERS:
         raise LexiconError(
             "unknown lexicon",

@@ -214,6 +214,7 @@ def measure(
     Raises ModelError, ScoresError, LexiconError or StatisticsError; nothing is measured on part of
     the prompts.
     """
+    surfaces = surfaces and not prompts.is_framed
     more = surface_jobs(scorer, lexicon, prompts) if surfaces else ()
     prepare(scorer, [lexicon], prompts=prompts, vocabulary=vocabulary, besides=more)
     mine = ContrastScores.of(scorer, lexicon, contrast, valence, prompts)

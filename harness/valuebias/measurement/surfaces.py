@@ -45,7 +45,9 @@ def forms(scorer: Scorer, lexicon: Lexicon) -> Mapping[str, Candidates]:
 
 
 def surface_jobs(scorer: Scorer, lexicon: Lexicon, prompts: PromptSet) -> list[Job]:
-    """What scoring every form takes."""
+    """What scoring every form takes; nothing in frames, where a word is written in one way."""
+    if prompts.is_framed:
+        return []
     return [Job(prompts.both, candidates) for candidates in forms(scorer, lexicon).values()]
 
 

@@ -18,6 +18,7 @@ from valuebias.models.heads.backbone import check_complete, from_pretrained
 from valuebias.models.scorer import ModelScorer
 from valuebias.models.settings import PLAIN
 from valuebias.models.token_text import exact_texts
+from valuebias.models.whole_answers import check_whole
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray
 from valuebias.search.language_head import language_head
@@ -119,6 +120,7 @@ class LanguageModel(ModelScorer):
         template cannot be used, a response has no token or log-probabilities are not finite,
         SearchError (TooSlow with ``time_limit`` seconds) where the search cannot be carried out.
         """
+        check_whole(prompt, candidates)
         if done is not None and done.all():
             return np.full(len(candidates), np.nan, dtype=np.float32)
         opened, _ = self.chat.opening(prompt.text + self.answer_cue)
@@ -164,7 +166,7 @@ class LanguageModel(ModelScorer):
     ) -> Sequence[Sequence[tuple[int, ...]]]:
         """The token sequences after the opening that each response stands for."""
         text = prompt.text + self.answer_cue
-        responses = candidates.responses
+        responses = tuple(map(prompt.framed, candidates.responses))
         for response in responses:
             if not is_text(response):
                 raise ModelError(

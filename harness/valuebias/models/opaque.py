@@ -13,6 +13,7 @@ import numpy.typing as npt
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError, ScoresError
 from valuebias.models.canary import CONVERSATIONS, FloatArray, Pair, Sighting, sight
+from valuebias.models.whole_answers import whole_answers
 from valuebias.prompts import Prompt
 from valuebias.store.database import Store, address
 
@@ -92,9 +93,10 @@ class OpaqueModel:
         """
         if candidates.injection != "text":
             self._refuse_tokens()
+        answers = whole_answers(prompt, candidates)
         n = len(candidates)
         wanted = np.arange(n) if done is None else np.flatnonzero(~done)
-        pairs = [(prompt.text, candidates.responses[i]) for i in wanted]
+        pairs = [(prompt.text, answers[i]) for i in wanted]
         values = np.full(n, np.nan, dtype=np.float32)
         began, scored = time.monotonic(), 0
         for positions, part in self._source.scores(pairs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from valuebias.models.chat import Chat, common_prefix
 from valuebias.models.heads.whole import WholeHead
 from valuebias.models.scorer import ModelScorer
 from valuebias.models.text_pair import TextPair
+from valuebias.models.whole_answers import check_whole, whole_answers
 from valuebias.prompts import GREATEST, Prompt
 from valuebias.scores import FloatArray
 from valuebias.search import RUNGS, Searcher
@@ -114,10 +115,13 @@ class RewardModel(ModelScorer):
     ) -> tuple[list[int], list[list[int]], IntArray]:
         """The conversations to score: a common prefix, distinct tails, and each candidate's tail.
 
-        Two responses that give the same ids (a template may trim) are one conversation.
+        Two responses that give the same ids (a template may trim) are one conversation. Of a
+        prompt with a frame, what stands before the word is part of the prefix.
         """
         frame = self.chat.frame(prompt.text)
+        prefix: Sequence[int] = frame.prefix
         if candidates.injection == "token":
+            check_whole(prompt, candidates)
             assert candidates.token_ids is not None
             tails = [[token, *frame.tail] for token in candidates.token_ids]
             longest = [*frame.prefix, max(candidates.token_ids), *frame.tail]
@@ -127,14 +131,17 @@ class RewardModel(ModelScorer):
         owner = np.array(
             [
                 distinct.setdefault(tuple(ids), len(distinct))
-                for ids in self.chat.conversations(prompt.text, candidates.responses)
+                for ids in self.chat.conversations(prompt.text, whole_answers(prompt, candidates))
             ],
             dtype=np.intp,
         )
+        if prompt.answer:
+            held = [prompt.framed(word) for word in self.chat.sentinels(prompt.text)]
+            prefix = common_prefix(self.chat.conversations(prompt.text, held))
         for ids in (max(distinct, key=len), max(distinct, key=max)):
             limits.check(self.head.backbone, ids, prompt.id)
         # No longer than the frame's, so that it does not depend on which candidates there are.
-        shared = len(common_prefix([frame.prefix, *distinct]))
+        shared = len(common_prefix([prefix, *distinct]))
         shared = min(shared, min(map(len, distinct)) - 1)
         whole = list(distinct)
         return list(whole[0][:shared]), [list(ids[shared:]) for ids in whole], owner

@@ -87,15 +87,15 @@ class BaselineScorer:
         ranking = next(held, None)
         if ranking is None or isinstance(candidates, Vocabulary):
             raise self._no_scores()
-        rows = {prompt.text: i for i, prompt in enumerate(self.baseline.prompts.prompts)}
-        absent = [prompt.id for prompt in prompts if prompt.text not in rows]
+        rows = {prompt.key: i for i, prompt in enumerate(self.baseline.prompts.prompts)}
+        absent = [prompt.id for prompt in prompts if prompt.key not in rows]
         if absent:
             self.baseline.refuse(
                 "no ranks for this prompt",
                 absent[0],
                 f"Give one of {self.baseline.prompts.title}.",
             )
-        values = ranking.ranks[[rows[prompt.text] for prompt in prompts]].astype(np.float32)
+        values = ranking.ranks[[rows[prompt.key] for prompt in prompts]].astype(np.float32)
         provenance = {
             **self.baseline.about,
             "model": self.name,

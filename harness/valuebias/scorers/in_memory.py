@@ -132,7 +132,7 @@ class InMemory:
         return self.model.vocabulary()
 
     def _row(self, prompt: Prompt, candidates: Candidates, time_limit: float | None) -> FloatArray:
-        key = (prompt.text, candidates.digest)
+        key = (prompt.key, candidates.digest)
         if key not in self._known:
             self._known[key] = self.model.score_prompt(prompt, candidates, time_limit=time_limit)
         return self._known[key]

@@ -97,14 +97,14 @@ class RecordedScores:
     ) -> Scores:
         """The recorded numbers, (prompts, candidates); of VOCABULARY, all that was recorded.
 
-        Prompts are found by text. Candidates are found by token id where both sides have ids, else
-        by their exact text. Raises ScoresError, with counts, if any were not recorded, and if a
-        language model's scores are not log-probabilities.
+        Prompts are found by text and frame. Candidates are found by token id where both sides have
+        ids, else by their exact text. Raises ScoresError, with counts, if any were not recorded,
+        and if a language model's scores are not log-probabilities.
         """
         if isinstance(candidates, Vocabulary):
             candidates = self.recorded.candidates
-        rows = {prompt.text: i for i, prompt in enumerate(self.prompts)}
-        absent = [p.id for p in prompts if p.text not in rows]
+        rows = {prompt.key: i for i, prompt in enumerate(self.prompts)}
+        absent = [p.id for p in prompts if p.key not in rows]
         if absent:
             raise self._lacks(
                 "prompts",
@@ -136,7 +136,7 @@ class RecordedScores:
                     remedy="Ask by token id.",
                 )
             columns = [self._by_text[r][0] for r in candidates.responses]
-        values = self.recorded.values[np.ix_([rows[p.text] for p in prompts], columns)]
+        values = self.recorded.values[np.ix_([rows[p.key] for p in prompts], columns)]
         scores = Scores(values, tuple(prompts), candidates, self.recorded.provenance)
         if self.load_as == "llm":
             scores.check_log_probabilities()
@@ -152,8 +152,8 @@ class RecordedScores:
         *,
         time_limit: float | None = None,
     ) -> str | None:
-        recorded = {prompt.text for prompt in self.prompts}
-        absent = [prompt.id for prompt in prompts if prompt.text not in recorded]
+        recorded = {prompt.key for prompt in self.prompts}
+        absent = [prompt.id for prompt in prompts if prompt.key not in recorded]
         return f"{self.name} has no score for {', '.join(absent)}" if absent else None
 
     def vocabulary(self) -> Candidates:

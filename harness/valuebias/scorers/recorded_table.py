@@ -56,8 +56,8 @@ class Table:
             )
         others = [i for i, n in enumerate(names) if n not in ("response", "token_id")]
         self.prompts = [prompt_of(names[i], f"{self.path}, header", self.known) for i in others]
-        texts = [p.text for p in self.prompts]
-        again = next((p.id for i, p in enumerate(self.prompts) if p.text in texts[:i]), None)
+        texts = [p.key for p in self.prompts]
+        again = next((p.id for i, p in enumerate(self.prompts) if p.key in texts[:i]), None)
         if again is not None:
             raise self.fail("header", "a prompt has two columns", "Remove one of them.", again)
         if not others:

@@ -220,7 +220,7 @@ class StoredModel:
             keys.append((self.spec, _TOKENS))
         candidates = self._scores.candidates(job.candidates)
         if candidates is not None:
-            keys += [(self.spec, candidates.digest, prompt.text) for prompt in job.prompts]
+            keys += [(self.spec, candidates.digest, prompt.key) for prompt in job.prompts]
         return self._loader.failures.first(keys)
 
     def _settled(self, job: Job) -> bool:
@@ -289,7 +289,7 @@ class StoredModel:
 
         scores, failures = self._scores, self._loader.failures
         missing = scores.missing(job, candidates)
-        total = len(candidates) * len({prompt.text for prompt in job.prompts})
+        total = len(candidates) * len({prompt.key for prompt in job.prompts})
         before = total - sum(int((~done).sum()) for done in missing.values())
         described = False
 
@@ -312,7 +312,7 @@ class StoredModel:
         with self._loader.progress.task(self.name, total, done=before) as advance:
             for prompt, done in missing.items():
                 keep = keeper(prompt, done)
-                with failures.remembered(self.spec, candidates.digest, prompt.text):
+                with failures.remembered(self.spec, candidates.digest, prompt.key):
                     try:
                         model.score_prompt(
                             prompt, candidates, done=done, on_chunk=keep, time_limit=limit

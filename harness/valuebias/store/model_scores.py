@@ -39,7 +39,7 @@ class ModelScores:
     """The stored scores of the model with this fingerprint, for the versions in use.
 
     Revision, head, dtype, device, template and role are in the fingerprint; the injection mode is
-    in the candidates' digest. A prompt counts by its text: its id is only a name.
+    in the candidates' digest. A prompt counts by its text and frame: its id is only a name.
     """
 
     def __init__(self, store: Store, fingerprint: str) -> None:
@@ -50,13 +50,13 @@ class ModelScores:
     # Scores
 
     def missing(self, job: Job, candidates: Candidates) -> dict[Prompt, BoolArray]:
-        """The prompts not scored on every candidate, one per text, each with a mask of those
-        done."""
+        """The prompts not scored on every candidate, one per question and frame, each with a mask
+        of those done."""
         unfinished: dict[str, tuple[Prompt, BoolArray]] = {}
         for prompt in job.prompts:
             _, done = self._store.partial(self._address(prompt, candidates), len(candidates))
             if not done.all():
-                unfinished[prompt.text] = (prompt, done)
+                unfinished[prompt.key] = (prompt, done)
         return dict(unfinished.values())
 
     def put(
@@ -196,12 +196,12 @@ class ModelScores:
     # Addresses
 
     def _address(self, prompt: Prompt, candidates: Candidates) -> str:
-        return address(model=self._identity, prompt=prompt.text, candidates=candidates.digest)
+        return address(model=self._identity, prompt=prompt.key, candidates=candidates.digest)
 
     def _key(
         self, kind: str, candidates: Candidates | None = None, prompts: tuple[Prompt, ...] = ()
     ) -> str:
-        parts = {f"prompt {i}": prompt.text for i, prompt in enumerate(prompts)}
+        parts = {f"prompt {i}": prompt.key for i, prompt in enumerate(prompts)}
         if candidates is not None:
             parts["candidates"] = candidates.digest
         return f"{kind} {address(model=self._identity, **parts)}"

@@ -14,8 +14,9 @@ from support.scores import write_scores
 from valuebias.candidates import Candidates
 from valuebias.cli.main import main
 from valuebias.lexicons.files import starter
+from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.measurement.instrument import control_lexicon
-from valuebias.prompts import BALANCED, PAPER
+from valuebias.prompts import ANSWERS, BALANCED, PAPER
 from valuebias.scorers.recorded import RecordedScores
 from valuebias.stats import Facets, facet_component, single
 from valuebias.stats.effect import Term
@@ -326,3 +327,18 @@ def test_the_work_of_a_model_that_is_asked_by_text(
     found = planned("--rm", "py:support.taste:make", *BIG_TWO)
     assert found["work"]["tokens"] is None
     assert "forwards (words x 54 prompts). Not" in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_whole_answers_take(capsys: pytest.CaptureFixture[str]) -> None:
+    words = len(lexicon_in_force("big_two_answers", {}).words())
+    assert ANSWERS.control is not None
+    control = len(ANSWERS.control.virtue) + len(ANSWERS.control.vice)
+    unknown = planned("--answers", *BIG_TWO)["answers"]
+    assert unknown["answers"] == 30 * (words + control)
+    assert unknown["left"] is None
+    known = planned("--rm", "py:support.taste:make", "--answers", *BIG_TWO)["answers"]
+    assert known["left"] == 30 * (words + control) - 4 * words  # four frames were timed, and kept
+    assert known["rate"] > 0
+    assert known["seconds"] == pytest.approx(known["left"] / known["rate"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"Whole answers: {known['answers']:,} forwards (words x 30 frames), not stored" in told

@@ -42,6 +42,26 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
+def test_frames_of_whole_answers(write: Write) -> None:
+    frames = ["I would seek {word}.", "{Word} first."]
+    lines = [
+        line.replace("}\n", f', answer: "{frames[i % 2]}"}}\n')
+        for i, line in enumerate(entries(text="Which is best of {v}, {i}"))
+    ]
+    found = load_prompts(write("".join(lines)))
+    assert found.is_framed
+    assert not PAPER.is_framed
+    assert found.prompts[0].framed("love") == "I would seek love."
+    assert found.prompts[1].framed("love") == "Love first."
+    assert found.lead.answer == ""  # tokens are whole answers
+    # One question may have several frames.
+    again = lines[0].replace("positive0", "other").replace("seek", "want")
+    assert len(load_prompts(write("".join([*lines, again]))).prompts) == 13
+    for answer in ("I would seek love.", "{word} and {word}."):
+        with pytest.raises(SpecError, match=r"line 2.*must hold the word in one place"):
+            load_prompts(write("".join([lines[0].replace(frames[0], answer), *lines[1:]])))
+
+
 def test_a_file_in_german_with_its_control_words():
     found = load_prompts(GERMAN)
     assert (found.name, found.language) == ("prompts_de", "de")
