@@ -136,7 +136,8 @@ def compared(
         figure(f"{name}: effective families before", any_result.steps[0].effective, "families"),
         figure(f"{name}: effective families at one nat, least", min(effective), "families"),
         figure(f"{name}: effective families at one nat, most", max(effective), "families"),
-        figure(f"{name}: least attainable", any_result.attainable[0], "nats"),
+        figure(f"{name}: least attainable", min(e.forecast.attainable[0] for e in found.values()),
+               "nats"),
         figure(f"{name}: forecasts with a caveat", caveats, f"of {len(found)}"),
         figure(f"{name}: INCONCLUSIVE", open_, f"of {len(found)}", caveats, open_ >= caveats),
     ]  # fmt: skip
