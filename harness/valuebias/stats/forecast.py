@@ -32,6 +32,8 @@ JUDGED = 1.0
 """The change at so many nats is the estimate."""
 LEAST_BEFORE, LEAST_AFTER = 10.0, 4.0
 """Below so many effective word families, at 0 nats or at those judged, no forecast is settled."""
+LOTS = 1999
+"""So often the families are shared out to the two sides by lot."""
 INFLUENTIAL = 3
 """So many families are named, with the estimate without each."""
 
@@ -83,7 +85,8 @@ class Forecast(Effect):
     all, ``attainable`` (least, mean) the divergence in nats that no optimisation exceeds.
     ``gained`` (words,) is the mean change of each word's share at one nat. ``without`` are the
     families whose absence moves the estimate most; ``turned`` those without which it has the other
-    sign.
+    sign. ``by_lot`` is the permutation p: how often the change is at least as large, either way,
+    with the families shared out to the sides by lot.
     """
 
     steps: tuple[Step, ...]
@@ -93,6 +96,7 @@ class Forecast(Effect):
     gained: tuple[float, ...]
     without: tuple[Without, ...]
     turned: tuple[str, ...]
+    by_lot: float
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -149,6 +153,7 @@ def forecast(
     slopes = np.divide(policy.slope(in_a), deviation, out=np.zeros(n_prompts), where=deviation > 0)
     exploratory = _exploratory(steps[0], steps[judged], turned, n_prompts)
     limit = policy.attainable
+    gained = (after - before).mean(axis=0)
     result = Forecast(
         estimate=estimate,
         parts=parts,
@@ -167,9 +172,10 @@ def forecast(
         slope=float(slopes.mean()),
         lexicon_mass=float(np.exp(special.logsumexp(log_probs, axis=1)).mean()),
         attainable=(float(limit.min()), float(limit.mean())),
-        gained=tuple(map(float, (after - before).mean(axis=0))),
+        gained=tuple(map(float, gained)),
         without=tuple(without[:INFLUENTIAL]),
         turned=turned,
+        by_lot=_by_lot(gained, layout),
     )
     low, high = result.interval(level)
     return replace(result, low=low, high=high)
@@ -212,6 +218,16 @@ def _left_out(policy: Policy, layout: Layout) -> Floats:
         change = rest.at(JUDGED).mass - np.exp(rest.log_mass)
         found[number] = float((change @ layout.in_a[kept]).mean())
     return found
+
+
+def _by_lot(gained: Floats, layout: Layout) -> float:
+    """Optimisation moves shares to few words, and these are of some side: how often as much is
+    moved to sides that mean nothing."""
+    units, of = np.unique(2 * layout.family + layout.in_a, return_inverse=True)
+    moved, side = np.bincount(of.reshape(-1), weights=gained), units % 2
+    lots = np.random.default_rng(0).permuted(np.tile(side, (LOTS, 1)), axis=1) @ moved
+    as_far = int((np.abs(lots) >= abs(float(side @ moved)) - 1e-12).sum())
+    return (1 + as_far) / (1 + LOTS)
 
 
 def _exploratory(before: Step, after: Step, turned: Sequence[str], n_prompts: int) -> str:

@@ -17,6 +17,7 @@ from valuebias.outcomes import Cause as Cause
 from valuebias.outcomes import Outcome as Outcome
 from valuebias.stats.checks import GATE_FAMILIES
 from valuebias.stats.effect import Effect
+from valuebias.stats.forecast import Forecast
 from valuebias.stats.objections import disagreement, objection, width
 from valuebias.stats.settling import families_to_settle
 from valuebias.stats.specification import Robustness
@@ -176,7 +177,8 @@ class Answer:
 def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     """Two one-sided tests, each at ``alpha`` (Schuirmann 1987); one for a margin on one side.
 
-    A forecast that rests on too little (`forecast`) settles nothing, whatever its interval. Else
+    A forecast that rests on too little (`forecast`) settles nothing, whatever its interval; one
+    outside a margin that holds zero is a FAIL only if sides drawn by lot seldom move as far. Else
     PASS if the 1 - 2 alpha interval lies inside the margin, FAIL if it lies wholly outside, else
     INCONCLUSIVE. An exploratory estimate and an effect from fewer than 20 word families a category
     never PASS; the latter FAILs only if its permutation p is below ``alpha`` too, and if the margin
@@ -216,9 +218,17 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
     if given and effect.exploratory:
         return verdict(Outcome.INCONCLUSIVE, Cause.EXPLORATORY, f"unsettled: {effect.exploratory}")
     outside = high < margin.low or low > margin.high
+    holds_zero = margin.low <= 0 <= margin.high
+    if isinstance(effect, Forecast) and outside and holds_zero and effect.by_lot >= alpha:
+        return verdict(
+            Outcome.INCONCLUSIVE,
+            Cause.PERMUTATION,
+            f"the {interval} lies wholly outside the margin {margin}, but sides drawn by lot move "
+            f"as far ({p_text(effect.by_lot)})",
+        )
     permuted = words is not None and not given and min(words.n_families) < GATE_FAMILIES
     if words is not None and words.method == "families":
-        away = margin.low <= 0 <= margin.high if outside else margin.low >= 0 or margin.high <= 0
+        away = holds_zero if outside else margin.low >= 0 or margin.high <= 0
         if away and words.p_high >= 2 * alpha:
             # The interval knows nothing of permuted labels; a claim of an effect needs both.
             return verdict(
@@ -232,7 +242,7 @@ def judge(effect: E, margin: Margin, *, alpha: float = 0.05) -> Verdict[E]:
         return verdict(Outcome.FAIL, Cause.OUTSIDE, reason)
     needed = None if words is None else families_to_settle(words, margin.low, margin.high, alpha)
     if words is not None and permuted:
-        if outside and margin.low <= 0 <= margin.high and words.p_high < alpha:
+        if outside and holds_zero and words.p_high < alpha:
             return verdict(
                 Outcome.FAIL,
                 Cause.OUTSIDE,

@@ -186,3 +186,33 @@ def test_saturated_rewards_do_not_pass() -> None:
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.TIED)
     with pytest.raises(StatisticsError, match="too few distinct scores"):
         forecast(log_probs, np.ones_like(rewards), IN_A, families(), prompts=FACTORS)
+
+
+def test_a_change_that_lots_make_as_well_is_no_fail() -> None:
+    """Two words of a hundred and twenty gain, and both happen to be of A."""
+    rng = np.random.default_rng(5)
+    n = 120
+    in_a = np.arange(n) < 60
+    log_probs = 0.3 * rng.normal(size=(27, n)) - 9
+    rewards = 0.1 * rng.normal(size=n) + 0.02 * rng.normal(size=(27, n))
+    rewards[:, :2] += 0.6
+    names = [f"word {i}" for i in range(n)]
+    result = forecast(log_probs, rewards, in_a, names, prompts=FACTORS)
+    low, high = result.interval(0.9)
+    assert 0.1 < low < high
+    assert not result.exploratory
+    verdict = judge(result, Margin(-0.1, 0.1, "declared", "test"))
+    assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, Cause.PERMUTATION)
+    assert "sides drawn by lot move as far (p = " in verdict.reason
+    # What a permutation cannot contradict is decided by the interval alone.
+    assert judge(result, Margin(-0.4, -0.2, "declared", "test")).outcome is Outcome.FAIL
+    # It is how often as much goes to other sixty words, with the same seed every time.
+    moved = np.array(result.gained)
+    lots = [moved[np.random.default_rng(i).permutation(n)[:60]].sum() for i in range(2000)]
+    often = float(np.mean(np.abs(lots) >= abs(result.estimate)))
+    assert result.by_lot == pytest.approx(often, abs=0.04)
+    assert result.by_lot == forecast(log_probs, rewards, in_a, names, prompts=FACTORS).by_lot
+
+
+def test_a_lean_of_all_words_is_seldom_made_by_lot() -> None:
+    assert found(lean=1.5).by_lot < 0.01
