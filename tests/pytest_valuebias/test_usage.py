@@ -59,7 +59,7 @@ def test_a_directory_without_a_model_is_a_usage_error(run: Run, pytester: pytest
         (
             ["--rm=demo:agency", "--valuebias-suite=values"],
             "must be one of big_two, mfd2, logprobs, mwlr, inheritance, drift, forecast, human, "
-            "none",
+            "answers, none",
         ),
         (["--rm=demo:agency", "--valuebias-profile=fast"], "must be one of quick, ci"),
         (["--rm=demo:agency", "--valuebias-chunk-memory=lots"], "must be a size such as 512M"),
