@@ -34,7 +34,9 @@ class RepairedOn:
 def repairs_of(files: ModelFiles) -> tuple[RepairedOn, ...]:
     """Every repair that config.json or the certificate beside it tells of. Raises ModelError where
     either holds something else under that key."""
-    told = [*_entries(files.config, "config.json")]
+    told = []
+    if (files.model / "config.json").is_file():  # a GGUF file has none, and no repair writes one
+        told += _entries(files.config, "config.json")
     for folder in filter(None, (files.model, files.adapter)):
         if (folder / CERTIFICATE).is_file():
             told += _entries(read_json(folder / CERTIFICATE), CERTIFICATE)
