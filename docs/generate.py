@@ -211,7 +211,7 @@ _API = {
     },
     "People's ratings": {
         "valuebias.lexicons.ratings": ("Ratings", "load_ratings"),
-        "valuebias.stats.agreement": ("rank_agreement",),
+        "valuebias.stats.kendall": ("rank_agreement",),
         "valuebias.stats.rated": ("BesidePeople", "beside_people", "rated"),
         "valuebias.measurement.people": ("InPeople",),
     },

@@ -259,7 +259,7 @@ def test_a_model_that_knows_german_can_pass(checkout: Shell) -> None:
 
 
 @pytest.fixture
-def project(shell: Shell, store: Path) -> Shell:
+def project(shell: Shell, demo_scores: Path) -> Shell:
     """A user's repository with the folder's files, the first baseline, and the scores that a run
     before has left in the CI's cache."""
     shutil.copytree(EXAMPLES / "release_pipeline" / "values", shell.folder / "values")
@@ -268,7 +268,7 @@ def project(shell: Shell, store: Path) -> Shell:
         "pytest --rm=demo:neutral --valuebias-dtype=bfloat16 values --valuebias-update-baseline"
     )
     assert ended.returncode == 0, ended.stdout
-    (shell.folder / ".valuebias").symlink_to(store)
+    (shell.folder / ".valuebias").symlink_to(demo_scores)
     left = {k: v for k, v in shell.environment.items() if k != "VALUEBIAS_CACHE_DIR"}
     return replace(shell, environment=left)
 

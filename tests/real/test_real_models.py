@@ -15,12 +15,15 @@ import pytest
 import torch
 
 import valuebias as vb
-from support.real import CUE, FOLDER, MODELS, WORDS, run
+from support.real import CUE, FOLDER, MODELS, WORDS
 from valuebias.measurement.inheritance import measure_inheritance
 from valuebias.models.loading import load_language_model, load_reward_model
 from valuebias.models.settings import Settings
+from valuebias.models.spec import implicit
 from valuebias.prompts import GREATEST, PAPER
+from valuebias.scorers.bench import Bench
 from valuebias.scorers.schemes import parse_spec
+from valuebias.store.database import Store
 
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="VALUEBIAS_REAL_MODELS is not set")
 
@@ -64,14 +67,17 @@ def test_tokens_survive_being_written_as_text(language: Any) -> None:
     assert language.round_trip(few) > 0.9
 
 
-def test_what_one_prefers_more_than_the_other(real: Path, project: Path) -> None:
-    done = run(
-        "valuebias", "implicit", real / "smollm2", real / "gemma3", "--answer-cue", CUE,
-        "--cache-dir", "store", "--top", 5, "--prompt", GREATEST.id, cwd=project,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "smollm2" in done.stdout
-    assert "freedom" in done.stdout
+def test_what_one_prefers_more_than_the_other(real: Path, tmp_path: Path) -> None:
+    """By words alone; the command, which searches both vocabularies, is in whole.py."""
+    cue = Settings(device="cpu", answer_cue=CUE)
+    with Bench(Store(tmp_path / "scores.sqlite"), cue) as bench:
+        source, target = (parse_spec(str(real / name), load_as="llm") for name in MODELS)
+        first, second = bench.scorer(source), bench.scorer(target)
+        words = vb.Candidates.words(WORDS[::6], "spellings")
+        found = bench.scorer(implicit(source, target)).score([GREATEST], words).values[0]
+        p, q = (each.score([GREATEST], words).values[0].astype(float) for each in (first, second))
+    # The paper's formula: the log ratio, weighted by the mixture of the two probabilities.
+    np.testing.assert_allclose(found, (np.exp(p) + np.exp(q)) / 2 * (q - p), rtol=1e-4)
 
 
 def test_a_reward_model_trained_from_it_is_exact(trained: tuple[Path, Path]) -> None:
@@ -111,17 +117,21 @@ def test_inheritance_of_it(
     store = project / "store"
     rewarded = vb.load(str(path), cache_dir=store)
     spoken = vb.load(str(base), load_as="llm", cache_dir=store)
-    words = vb.load_lexicon("words", project / "words.csv")
+    rows = (project / "words.csv").read_text().splitlines()
+    (project / "few.csv").write_text("\n".join([rows[0], *rows[1::2]]) + "\n")
+    words = vb.load_lexicon("few", project / "few.csv")
     found = measure_inheritance(
         rewarded.scorer, spoken.scorer, (), words, "positive", prompts=PAPER.quick
     )
-    assert found.effect.n_words == (60,)
+    assert found.effect.n_words == (30,)
     assert -1 < found.effect.low < found.effect.estimate < found.effect.high < 1
     assert found.top.left_out is not None
 
 
 def test_in_a_notebook(trained: tuple[Path, Path], project: Path) -> None:
-    path, _ = trained
+    path, base = trained
+    if base.name != "smollm2":
+        pytest.skip("takes long")
     words = {"words": project / "words.csv"}
     model = vb.load(str(path), cache_dir=project / "store", lexicons=words, quick=True)
     effect = model.contrast("words", "agency", "communion", valence="positive")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import valuebias as vb
 from support.real import CUE, FOLDER, inheritance, run
 from valuebias.candidates import Candidates
 from valuebias.models.loading import load_reward_model
@@ -34,6 +35,24 @@ def test_what_one_prefers_more_than_the_other(real: Path, project: Path) -> None
     assert -2 <= verdict["ci_low"] < verdict["estimate"] < verdict["ci_high"] <= 2
     assert "0% survive" not in done.stdout
     assert all(listing["best"] for listing in document["tokens"])
+
+
+def test_the_command_that_compares_two(real: Path, project: Path) -> None:
+    done = run(
+        "valuebias", "implicit", real / "smollm2", real / "gemma3", "--answer-cue", CUE,
+        "--cache-dir", "store", "--top", 5, "--prompt", GREATEST.id, cwd=project,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "smollm2" in done.stdout
+    assert "freedom" in done.stdout
+
+
+def test_in_a_notebook(trained: tuple[Path, Path], project: Path) -> None:
+    path, _ = trained
+    words = {"words": project / "words.csv"}
+    model = vb.load(str(path), cache_dir=project / "store", lexicons=words, quick=True)
+    effect = model.contrast("words", "agency", "communion", valence="positive")
+    assert effect.effect.low < effect.effect.estimate < effect.effect.high
 
 
 def test_inheritance(trained: tuple[Path, Path], project: Path) -> None:

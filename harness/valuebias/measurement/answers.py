@@ -15,7 +15,7 @@ from valuebias.measurement.contrast_scores import ContrastScores
 from valuebias.prompts import ANSWERS, PAPER, PromptSet, Valence
 from valuebias.prompts.answers import DESIGNS, LEVELS
 from valuebias.scorers.protocol import Scorer
-from valuebias.stats.agreement import rank_agreement
+from valuebias.stats.kendall import rank_agreement
 from valuebias.stats.tastes import tastes
 
 

@@ -19,9 +19,9 @@ from valuebias.measurement.people import in_people
 from valuebias.measurement.tokens import NOT_SEARCHED
 from valuebias.prompts import PAPER, PromptSet, Valence
 from valuebias.scorers.protocol import Scorer
-from valuebias.stats.agreement import rank_agreement
 from valuebias.stats.crossed import ranks
 from valuebias.stats.facets import Facets
+from valuebias.stats.kendall import rank_agreement
 
 _NAMED = 5
 

@@ -14,7 +14,7 @@ from scipy.stats import kendalltau
 from valuebias.errors import StatisticsError
 from valuebias.outcomes import Cause, Outcome
 from valuebias.stats import Facets, Margin, judge
-from valuebias.stats.agreement import rank_agreement
+from valuebias.stats.kendall import rank_agreement
 
 Floats = npt.NDArray[np.float64]
 
