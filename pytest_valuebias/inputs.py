@@ -65,7 +65,7 @@ class Inputs:
     _lexicons: dict[str, Lexicon] = field(default_factory=dict, repr=False)
     _paper_tests: dict[str, PaperTests] = field(default_factory=dict, repr=False)
     _members: dict[str, bool] = field(default_factory=dict, repr=False)
-    _instruments: dict[tuple[str, bool, str], Instrument] = field(default_factory=dict, repr=False)
+    _instruments: dict[tuple[object, ...], Instrument] = field(default_factory=dict, repr=False)
 
     @property
     def in_use(self) -> bool:
@@ -110,10 +110,11 @@ class Inputs:
 
     def asked(self, lexicon: str) -> PromptSet:
         """What is asked of a lexicon's words: those of whole answers stand in frames."""
-        from valuebias.prompts import ANSWERS
+        from valuebias.prompts import ANSWERS as FRAMES
+        from valuebias_suites import ANSWERS
 
-        whole = ANSWERS.quick if self.quick else ANSWERS
-        return whole if lexicon.endswith("_answers") else self.prompts
+        whole = FRAMES.quick if self.quick else FRAMES
+        return whole if lexicon in ANSWERS else self.prompts
 
     # Models
 
@@ -228,7 +229,7 @@ class Inputs:
     def _instrument(self, spec: ModelSpec, of: Measurement, *, required: bool) -> Instrument:
         from valuebias.measurement.instrument import check_instrument
 
-        key = (spec.label, required, of.lexicon.digest)
+        key = (spec.label, required, of.lexicon.digest, of.prompts.digest)
         if key not in self._instruments:
             self._instruments[key] = check_instrument(
                 self.bench.scorer(spec), of.lexicon, required=required, prompts=of.prompts,

@@ -11,6 +11,7 @@ import pytest
 
 from support.schema import problems
 from support.scores import write_scores
+from valuebias.lexicons.in_force import lexicon_in_force
 from valuebias.prompts import ANSWERS, PAPER_PROMPTS
 
 Run = Callable[..., pytest.RunResult]
@@ -89,3 +90,30 @@ def test_a_lexicon_without_such_words_is_an_error(
     assert (
         "has too few words that stand in whole answers" in result.stdout.str() + result.stderr.str()
     )
+
+
+def test_who_reads_the_questions_of_one_word_need_not_read_the_frames(
+    in_process: Run, pytester: pytest.Pytester
+) -> None:
+    """One lexicon of uncountable nouns alone is the same in both, and each has its own check."""
+    reads = write_scores(pytester.path / "reads.csv", prompts=PAPER_PROMPTS)
+    noise = write_scores(pytester.path / "noise.csv", prompts=ANSWERS.both, control=None)
+    known = {row.partition(",")[0]: row for row in noise.read_text().splitlines()}
+    rows = [
+        f"{row},{known[row.partition(',')[0]].partition(',')[2]}"
+        for row in reads.read_text().splitlines()
+        if row.partition(",")[0] in known
+    ]
+    (pytester.path / "both.csv").write_text("\n".join(rows) + "\n")
+    nouns = lexicon_in_force("big_two_answers", {}).categories
+    (pytester.path / "nouns.csv").write_text(
+        "word,category\n" + "".join(f"{w},{c}\n" for c in nouns for w in nouns[c])
+    )
+    in_process(
+        "--rm=scores:both.csv", "--valuebias-suite=big_two", *SUITE, "-p", "no:xdist",
+        "-k", "big_two and positive and range", "--valuebias-lexicon=big_two=nouns.csv",
+        "--valuebias-instrument=report",
+    )  # fmt: skip
+    states = {v["role"]: v["instrument"] for v in verdicts(pytester)}
+    assert states["range"] == "sound"
+    assert states["answers"] != "sound"
