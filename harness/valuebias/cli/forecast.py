@@ -11,11 +11,10 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from valuebias.cli import suites
-from valuebias.cli.options import add_model_options, settings
+from valuebias.cli.options import add_answer_cue, add_model_options, settings
 from valuebias.cli.suites import add_suite_options
 from valuebias.errors import ValueBiasError, visible
 from valuebias.format import bracketed, signed
-from valuebias.models.settings import parse_cue
 from valuebias.report.first_tokens import about, moved, named
 from valuebias.report.first_tokens import rows as token_rows
 
@@ -41,14 +40,7 @@ def add_forecast(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add = parser.add_argument
     add("model", metavar="MODEL", help="the reward model, as of --rm")
     add("--policy", required=True, metavar="MODEL", help="the language model, as of --llm")
-    add(
-        "--answer-cue",
-        type=parse_cue,
-        default="",
-        metavar="TEXT",
-        help="text between the prompt and the answer of a policy without a chat template, such as "
-        "'\\nAnswer:'",
-    )
+    add_answer_cue(parser, "policy")
     add(
         "--vocabulary",
         action="store_true",

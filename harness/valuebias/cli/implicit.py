@@ -10,9 +10,8 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from valuebias.cli.options import add_model_options, settings
+from valuebias.cli.options import add_answer_cue, add_model_options, settings
 from valuebias.errors import ModelError, ScoresError, SearchError, SpecError, visible
-from valuebias.models.settings import parse_cue
 
 if TYPE_CHECKING:
     from valuebias.measurement.tokens import TopTokens
@@ -47,14 +46,7 @@ def add_implicit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "freedom~love); may be given several times",
     )
     add("--top", type=int, default=_SHOWN, metavar="K", help=f"tokens to show (default {_SHOWN})")
-    add(
-        "--answer-cue",
-        type=parse_cue,
-        default="",
-        metavar="TEXT",
-        help="text between the prompt and the answer of a model without a chat template, such as "
-        "'\\nAnswer:'",
-    )
+    add_answer_cue(parser, "model")
     add_model_options(parser, rewards=False)
     parser.set_defaults(run=_implicit)
 

@@ -65,6 +65,33 @@ def add_model_options(
     add_permissions(parser)
 
 
+def add_answer_cue(parser: argparse.ArgumentParser, of: str) -> None:
+    """The option that a language model without a chat template may need; ``of`` says whose."""
+    parser.add_argument(
+        "--answer-cue",
+        type=_setting("cue"),
+        default="",
+        metavar="TEXT",
+        help=f"text between the prompt and the answer of a {of} without a chat template, such as "
+        "'\\nAnswer:'",
+    )
+
+
+def between(low: float, high: float) -> Callable[[str], float]:
+    """The parser of a number between two others."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = low
+        if not low < value < high:
+            raise argparse.ArgumentTypeError(f"must lie between {low:g} and {high:g}, not {text!r}")
+        return value
+
+    return parse
+
+
 def add_permissions(parser: argparse.ArgumentParser) -> None:
     """What loading a model may do."""
     add = parser.add_argument

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from valuebias.cli import suites
-from valuebias.cli.options import add_model_options, settings
+from valuebias.cli.options import add_model_options, between, settings
 from valuebias.cli.suites import add_suite_options
 from valuebias.errors import SpecError
 from valuebias.files import why_unwritable, write_whole
@@ -64,26 +64,22 @@ def add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "profile thorough and `valuebias forecast --vocabulary` ask for them; repeatable",
     )
     add("--answers", action="store_true", help="tell what the suite of whole answers takes too")
-    add("--alpha", type=_alpha, default=0.05, metavar="A", help="error of a claim (default 0.05)")
+    add(
+        "--alpha",
+        type=between(0, 0.5),
+        default=0.05,
+        metavar="A",
+        help="error of a claim (default 0.05)",
+    )
     add("--json", type=Path, metavar="FILE", help="write the plan as JSON too")
     add_model_options(parser)
     parser.set_defaults(run=_plan)
 
 
-def _alpha(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 0.5:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 0.5, not {text!r}")
-    return value
-
-
 def _plan(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from valuebias.cli.plan_table import document, shown
+    from valuebias.cli.plan_table import document, shown, whole_answers
     from valuebias.declarations.prompts import prompts_in_force
     from valuebias.measurement.answers_work import answers_work
     from valuebias.measurement.plan import claims_of
@@ -127,7 +123,7 @@ def _plan(arguments: argparse.Namespace) -> int:
         if arguments.answers:
             tested = None if model is None else bench.scorer(model)
             answers = answers_work(asked, store, tested, quick=not can_pass)
-    notes = [*basis.notes, *([str(answers)] if answers else [])]
+    notes = [*basis.notes, *([whole_answers(answers)] if answers else [])]
     if not can_pass:
         notes.append("The profile quick is for a first look: nothing can pass under it.")
     Console(highlight=False, width=80).print(shown(plan, work, prompts, basis.told, notes))

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from valuebias.errors import visible
 from valuebias.format import bracketed
+from valuebias.measurement.answers_work import AnswersWork
 from valuebias.measurement.plan import POSITIONS, Claim
 from valuebias.measurement.planned_run import Plan, Three
 from valuebias.measurement.workload import Workload
@@ -143,12 +144,23 @@ def _work(work: Workload) -> str:
         text += f", and {work.policy_tokens:,} of policies' tokens as answers"
     if work.left is None:
         return f"{text}. Give --rm for the time."
-    text += f". Not stored yet: {work.left:,}"
+    return f"{text}. Not stored yet: {_left(work)}."
+
+
+def whole_answers(work: AnswersWork) -> str:
+    """What the suite of whole answers takes."""
+    text = f"Whole answers: {work.answers:,} forwards (words x {work.frames} frames)"
+    return f"{text}." if work.left is None else f"{text}, not stored yet: {_left(work)}."
+
+
+def _left(work: Workload | AnswersWork) -> str:
+    """What is left, and how long it takes."""
+    text = f"{work.left:,}"
     if work.rate is not None:
         text += f", at {work.rate:,.0f} a second"
     if work.seconds is not None:
         text += f": {duration(work.seconds)}"
-    return f"{text}."
+    return text
 
 
 def document(

@@ -9,10 +9,16 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from valuebias.cli import suites
-from valuebias.cli.options import FAILED, add_model_options, folder, settings
+from valuebias.cli.options import (
+    FAILED,
+    add_answer_cue,
+    add_model_options,
+    between,
+    folder,
+    settings,
+)
 from valuebias.errors import SpecError, visible
 from valuebias.format import bracketed, signed
-from valuebias.models.settings import parse_cue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,32 +63,15 @@ def add_repair(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--out", required=True, type=folder, metavar="DIR", help="new folder for the model")
     add(
         "--accuracy-loss",
-        type=_share,
+        type=between(0, 1),
         default=0.01,
         metavar="SHARE",
         help="accuracy on --keep that may be lost at most (default 0.01)",
     )
-    add(
-        "--answer-cue",
-        type=parse_cue,
-        default="",
-        metavar="TEXT",
-        help="text between the prompt and the answer of a policy without a chat template, such as "
-        "'\\nAnswer:'",
-    )
+    add_answer_cue(parser, "policy")
     suites.add_suite_options(parser)
     add_model_options(parser)
     parser.set_defaults(run=_repair)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, not {text!r}")
-    return value
 
 
 def _repair(arguments: argparse.Namespace) -> int:

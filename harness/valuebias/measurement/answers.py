@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, replace
+from functools import partial
 
 import numpy as np
 
@@ -39,10 +40,10 @@ def measure_answers(
     alone, on the prompts of ``alone``, and what the model prefers in answers beside their words.
     Raises as `contrast.measure` does, and ScoresError for a language model.
     """
-    how = {"vocabulary": False, "alpha": alpha, "seed": seed}
     asked = (scorer, lexicon, contrast, valence)
-    found = measure(*asked, prompts=frames, frequencies=frequencies, **how)  # type: ignore[arg-type]
-    words = measure(*asked, prompts=alone, **how)  # type: ignore[arg-type]
+    of_words = partial(measure, *asked, vocabulary=False, alpha=alpha, seed=seed)
+    found = of_words(prompts=frames, frequencies=frequencies)
+    words = of_words(prompts=alone)
     told = [_beside(found, words), _tastes(ContrastScores.of(*asked, frames))]
     return replace(found, role="answers", detail=" ".join(filter(None, told)))
 

@@ -10,7 +10,7 @@ from valuebias.candidates import Candidates
 from valuebias.lexicons.lexicon import Lexicon
 from valuebias.lexicons.whole_answers import for_whole_answers
 from valuebias.measurement.instrument import control_lexicon
-from valuebias.progress import duration
+from valuebias.measurement.workload import left_of
 from valuebias.prompts import ANSWERS, Prompt, PromptSet
 from valuebias.prompts.answers import DESIGNS
 from valuebias.scorers.protocol import Scorer
@@ -32,16 +32,6 @@ class AnswersWork:
     rate: float | None = None
     seconds: float | None = None
 
-    def __str__(self) -> str:
-        text = f"Whole answers: {self.answers:,} forwards (words x {self.frames} frames)"
-        if self.left is not None:
-            text += f", not stored yet: {self.left:,}"
-        if self.rate is not None:
-            text += f", at {self.rate:,.0f} a second"
-        if self.seconds is not None:
-            text += f": {duration(self.seconds)}"
-        return f"{text}."
-
 
 def answers_work(
     lexicons: Sequence[Lexicon], store: Store, scorer: Scorer | None = None, *, quick: bool = False
@@ -62,10 +52,7 @@ def answers_work(
     stored = ModelScores(store, scorer.fingerprint)
     words = [scorer.candidates(lexicon) for lexicon in asked]
     rate = _rate(scorer, stored, max(words, key=len), frames)
-    left = 0
-    for each in words:
-        missing = stored.missing(Job(frames.both, each), each)
-        left += sum(int((~done).sum()) for done in missing.values())
+    left = sum(left_of(stored, Job(frames.both, each)) for each in words)
     seconds = 0.0 if not left else None if rate is None else left / rate
     return AnswersWork(count, len(frames.both), left, rate, seconds)
 

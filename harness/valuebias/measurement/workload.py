@@ -104,7 +104,7 @@ def timed(
         stored = ModelScores(bench.store, model.fingerprint)
         rate = _rate(model, stored, asked) or rate
         for job in jobs:
-            n = _left(stored, job)
+            n = left_of(stored, job)
             left += n
             if n and rate is None:
                 seconds = None
@@ -142,7 +142,8 @@ def _jobs(
     return jobs
 
 
-def _left(stored: ModelScores, job: Job) -> int:
+def left_of(stored: ModelScores, job: Job) -> int:
+    """The forwards of a job that are not stored."""
     candidates = stored.candidates(job.candidates)
     assert candidates is not None  # the vocabulary has been read
     return sum(int((~done).sum()) for done in stored.missing(job, candidates).values())

@@ -7,21 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from valuebias.candidates import Candidates
 from valuebias.errors import ModelError
-from valuebias.models.heads.backbone import gather_forward
+from valuebias.models.chat import common_prefix
 from valuebias.models.heads.score import ScoreHead
 from valuebias.models.reward import RewardModel
 from valuebias.prompts import Prompt
-from valuebias.search.rung import device_of
 
 Floats = npt.NDArray[np.float64]
 Features = npt.NDArray[np.float32]
-
-_TOKENS = 8192
-"""Tokens of conversations that pass through the model at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,31 +48,15 @@ class LinearReward:
         return self.model.searcher.states(prefix, tails)[owner]
 
     def of_conversations(self, conversations: Sequence[npt.NDArray[np.int32]]) -> Features:
-        """What the head reads of each whole conversation, float32 (conversations, d)."""
-        head = self.model.head
-        device = device_of(head.backbone)
-        order = sorted(range(len(conversations)), key=lambda i: len(conversations[i]))
-        found: dict[int, Features] = {}
-        start = 0
-        while start < len(order):
-            longest, stop = len(conversations[order[start]]), start + 1
-            while stop < len(order):
-                longest = max(longest, len(conversations[order[stop]]))
-                if longest * (stop + 1 - start) > _TOKENS:
-                    break
-                stop += 1
-            rows = order[start:stop]
-            ids = torch.zeros((len(rows), longest), dtype=torch.long)
-            mask = torch.zeros_like(ids)
-            for row, i in enumerate(rows):
-                length = len(conversations[i])
-                ids[row, :length] = torch.from_numpy(conversations[i]).long()
-                mask[row, :length] = 1
-            with torch.inference_mode():
-                states = gather_forward(
-                    head.backbone, head.reads, lambda at: next(iter(at.values())),
-                    ids.to(device), mask.to(device),
-                )  # fmt: skip
-            found.update(zip(rows, states.float().cpu().numpy(), strict=True))
-            start = stop
-        return np.stack([found[i] for i in range(len(conversations))])
+        """What the head reads of each whole conversation, float32 (conversations, d), as the search
+        runs the model: those that begin alike share what they begin with."""
+        alike: dict[int, list[int]] = {}
+        for i, conversation in enumerate(conversations):
+            alike.setdefault(int(conversation[0]), []).append(i)
+        found = np.empty((len(conversations), len(self.weights)), np.float32)
+        for rows in alike.values():
+            whole = [conversations[i].tolist() for i in rows]
+            shared = len(common_prefix(whole))
+            tails = [ids[shared:] for ids in whole]
+            found[rows] = self.model.searcher.states(whole[0][:shared], tails)
+        return found
